@@ -1,0 +1,11 @@
+// The one notion of time: whole milliseconds of a monotonic clock that only the loop reads.
+#pragma once
+
+#include <chrono>
+
+namespace sluice {
+
+using Duration = std::chrono::milliseconds;
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+
+}  // namespace sluice
