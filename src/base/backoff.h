@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/time.h"
+#include "base/clock.h"
 
 namespace sluice {
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/time.h"
+#include "base/clock.h"
 
 namespace sluice {
 

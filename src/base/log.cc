@@ -1,8 +1,5 @@
 #include "base/log.h"
 
-// spdlog 1.10 uses std::tm in pattern_formatter.h without including its header.
-#include <ctime>
-
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
