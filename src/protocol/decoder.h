@@ -1,0 +1,61 @@
+// From one JSON object's text to a Request, or to a fault that says what was wrong with it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "protocol/errors.h"
+#include "protocol/request.h"
+
+namespace sluice::protocol {
+
+struct DecodeSettings {
+  std::size_t max_depth = 64;
+  std::uint8_t default_qos = 1;
+  std::uint32_t default_timeout_ms = 10000;
+  std::uint32_t max_timeout_ms = 60000;
+};
+
+/// A request that is answered at once. `id` is JSON text as sent, empty: none could be read.
+struct Fault {
+  ErrorKind error = ErrorKind::BadRequest;
+  std::string detail;
+  std::string id;
+};
+
+/// An object with a token and nothing to publish.
+struct Authenticate {
+  std::string token;
+  std::string id;
+};
+
+using Decoded = std::variant<Request, Authenticate, Fault>;
+
+/// Decodes requests, one after another, in memory it keeps (at most about 3 MiB between calls).
+class Decoder {
+ public:
+  explicit Decoder(DecodeSettings settings = {});
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+  Decoder& operator=(Decoder&&) noexcept;
+
+  void set(DecodeSettings settings) noexcept;
+
+  /// `text` is to be exactly one JSON object, white space around it allowed; anything else is a
+  /// Fault. The result refers to nothing in `text`.
+  Decoded decode(std::string_view text);
+
+  /// The top-level `id` in an object that is unfinished or broken, if it stands whole before the
+  /// place where the text ends or breaks. JSON text as sent; empty: none.
+  std::string find_id(std::string_view partial);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::protocol

@@ -1,0 +1,163 @@
+// Keeps the bytes of the request under way together while the scanner looks for its end.
+#include "protocol/frame_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace sluice::protocol {
+namespace {
+
+constexpr std::size_t kKeptBytes =
+    4096;  // a buffer of up to this size is kept for the next request
+
+std::string describe(unsigned char byte) {
+  if (byte > 0x20 && byte < 0x7F) return fmt::format("'{}'", static_cast<char>(byte));
+  return fmt::format("byte 0x{:02X}", byte);
+}
+
+}  // namespace
+
+void FrameReader::feed(std::string_view input) {
+  tidy();
+  assert(input_item_ == input_.size());
+  input_ = input;
+  input_item_ = 0;
+  input_at_ = 0;
+}
+
+Frame FrameReader::next() {
+  tidy();
+  if (held_at_ < held_.size()) {
+    const Frame frame = step_held();
+    if (frame.kind != Frame::Kind::NeedMore) return frame;
+  }
+  if (input_at_ < input_.size()) return step_input();
+  return {};
+}
+
+Frame FrameReader::step_held() {
+  const auto step = scanner_.step(std::string_view(held_).substr(held_at_));
+  if (step.dropped > 0) held_item_ = held_at_ + step.dropped;
+  held_at_ += step.used;
+  if (step.event == FrameScanner::Event::NeedMore) return {};
+  const auto bytes = std::string_view(held_).substr(held_item_, held_at_ - held_item_);
+  held_item_ = held_at_;
+  return to_frame(step.event, bytes);
+}
+
+Frame FrameReader::step_input() {
+  const auto step = scanner_.step(input_.substr(input_at_));
+  if (step.dropped > 0) {
+    held_item_ = held_at_;
+    input_item_ = input_at_ + step.dropped;
+  }
+  input_at_ += step.used;
+  if (step.event == FrameScanner::Event::NeedMore) return {};
+  const std::string_view bytes = join_item();
+  held_item_ = held_at_;
+  input_item_ = input_at_;
+  return to_frame(step.event, bytes);
+}
+
+/// The request that ended at input_at_, in one piece.
+std::string_view FrameReader::join_item() {
+  const std::string_view tail = input_.substr(input_item_, input_at_ - input_item_);
+  if (held_item_ == held_.size()) return tail;
+  hold(tail);
+  held_at_ = held_.size();
+  return std::string_view(held_).substr(held_item_);
+}
+
+void FrameReader::save() {
+  tidy();
+  if (held_item_ > 0 && held_item_ >= held_.size() / 2) {
+    held_.erase(0, held_item_);
+    held_at_ -= held_item_;
+    held_item_ = 0;
+  }
+  hold(input_.substr(input_item_));
+  held_at_ += input_at_ - input_item_;
+  input_ = {};
+  input_item_ = 0;
+  input_at_ = 0;
+}
+
+Frame FrameReader::finish() {
+  tidy();
+  if (!scanner_.is_inside()) return {};
+  const std::string_view bytes = join_item();
+  return fault(ErrorKind::BadRequest, bytes, "the connection ended inside a request");
+}
+
+bool FrameReader::has_input() const noexcept {
+  return !scanner_.is_ended() && (held_at_ < held_.size() || input_at_ < input_.size());
+}
+
+std::size_t FrameReader::buffered() const noexcept {
+  return held_.capacity() > kKeptBytes ? held_.capacity() : held_.size() - held_item_;
+}
+
+/// Grows by half at least, so that a request in small pieces is copied a few times, not each time.
+void FrameReader::hold(std::string_view bytes) {
+  const std::size_t needed = held_.size() + bytes.size();
+  if (needed > held_.capacity()) {
+    held_.reserve(std::max(needed, held_.capacity() + held_.capacity() / 2));
+  }
+  held_ += bytes;
+}
+
+/// Lets go of what the previous answer referred to.
+void FrameReader::tidy() {
+  if (held_item_ < held_.size() || held_.empty()) return;
+  if (held_.capacity() > kKeptBytes) {
+    held_ = std::string();
+  } else {
+    held_.clear();
+  }
+  held_item_ = 0;
+  held_at_ = 0;
+}
+
+Frame FrameReader::fault(ErrorKind error, std::string_view bytes, std::string detail) {
+  detail_ = std::move(detail);
+  return {Frame::Kind::Fault, bytes, error, detail_, false};
+}
+
+Frame FrameReader::to_frame(FrameScanner::Event event, std::string_view bytes) {
+  using Event = FrameScanner::Event;
+  Frame frame;
+  switch (event) {
+    case Event::NeedMore:
+      return frame;
+    case Event::Request:
+      return {Frame::Kind::Request, bytes, ErrorKind::BadRequest, {}, false};
+    case Event::Garbage:
+      return fault(
+          ErrorKind::BadRequest, {},
+          fmt::format("expected a JSON object, got {}; all up to the next newline is skipped",
+                      describe(scanner_.garbage_byte())));
+    case Event::Http:
+      return {Frame::Kind::Close, {}, ErrorKind::BadRequest, "an HTTP request", true};
+    case Event::EndlessLine:
+      return {Frame::Kind::Close, {}, ErrorKind::BadRequest, "no newline after a wrong byte", true};
+    case Event::BrokenString:
+      return fault(ErrorKind::BadRequest, bytes, "not JSON: a raw newline inside a string");
+    case Event::TooLarge:
+      return fault(ErrorKind::TooLarge, bytes,
+                   fmt::format("expected at most {} bytes", scanner_.max_request_bytes()));
+    case Event::EmptyFrame:
+      return fault(ErrorKind::BadRequest, {}, "length: expected at least 1, got 0");
+    case Event::FrameTooLarge:
+      frame = fault(ErrorKind::TooLarge, {},
+                    fmt::format("length: expected at most {}, got {}", scanner_.max_request_bytes(),
+                                scanner_.announced()));
+      frame.ends_connection = true;
+      return frame;
+  }
+  return frame;
+}
+
+}  // namespace sluice::protocol

@@ -1,0 +1,109 @@
+// Finds where requests begin and end, byte by byte, without holding any of them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/framing.h"
+
+namespace sluice::protocol {
+
+/// Follows the braces and strings of one JSON object, piece by piece, whatever else is in it.
+class ObjectScanner {
+ public:
+  enum class Result {
+    More,     ///< the piece ended before the object did
+    End,      ///< the object's own closing brace was passed
+    Newline,  ///< a raw newline inside a string was passed: JSON forbids it, the object is broken
+  };
+
+  void start() noexcept { *this = ObjectScanner(); }
+  /// Looks at `piece` from its first byte on; `used` is how many bytes that took.
+  Result scan(std::string_view piece, std::size_t& used) noexcept;
+
+ private:
+  Result scan_string(const char*& at, const char* end) noexcept;
+
+  std::size_t depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+};
+
+/// The state machine of both framings. Looks at every byte once, in pieces of any size.
+class FrameScanner {
+ public:
+  enum class Event {
+    NeedMore,       ///< the piece is used up
+    Request,        ///< a whole request ended here
+    Garbage,        ///< a byte that begins no request; the rest of its line will be skipped
+    Http,           ///< the garbage is an HTTP request's line; the end
+    EndlessLine,    ///< a line of garbage went on past the limit; the end
+    BrokenString,   ///< the request ended at a raw newline inside a string
+    TooLarge,       ///< the request passed the limit; the rest of it will be skipped
+    EmptyFrame,     ///< a length of 0
+    FrameTooLarge,  ///< a length beyond the limit; the end
+  };
+  /// Bytes [dropped, used) of the piece belong to the request under way, the former to none.
+  struct Step {
+    Event event = Event::NeedMore;
+    std::size_t dropped = 0;
+    std::size_t used = 0;
+  };
+
+  explicit FrameScanner(std::size_t max_request_bytes) noexcept : max_(max_request_bytes) {}
+  void set_max_request_bytes(std::size_t bytes) noexcept { max_ = bytes; }
+
+  std::size_t max_request_bytes() const noexcept { return max_; }
+
+  /// Goes on through `piece`, which follows what was used before, up to the next event. All of
+  /// `piece` is used where the event is NeedMore.
+  Step step(std::string_view piece) noexcept;
+
+  Framing framing() const noexcept { return framing_; }
+  /// A request (or what may become one answer) has begun and is neither whole nor answered.
+  bool is_inside() const noexcept;
+  bool is_ended() const noexcept { return state_ == State::Ended; }
+  /// The length a length-prefixed frame announced.
+  std::size_t announced() const noexcept { return announced_; }
+  /// The byte the latest Garbage began with.
+  unsigned char garbage_byte() const noexcept { return static_cast<unsigned char>(line_[0]); }
+
+ private:
+  enum class State {
+    Start,       // nothing received
+    Bom,         // within a byte order mark
+    Between,     // between requests of a stream
+    Object,      // in a request
+    SkipObject,  // in a request that was too large
+    Line,        // in garbage that may still turn out to be HTTP
+    SkipLine,    // in garbage that was answered
+    Header,      // in a frame's length
+    Body,        // in a frame
+    Ended,
+  };
+
+  Step step_start(char first) noexcept;
+  Step step_bom(char next) noexcept;
+  Step step_between(std::string_view piece) noexcept;
+  Step step_object(std::string_view piece) noexcept;
+  Step step_skip_object(std::string_view piece) noexcept;
+  Step step_line(std::string_view piece) noexcept;
+  Step step_skip_line(std::string_view piece) noexcept;
+  Step step_header(std::string_view piece) noexcept;
+  Step step_body(std::string_view piece) noexcept;
+  Step begin_line(char first) noexcept;
+
+  static constexpr std::size_t kLineBytes = 8;  // the longest of what is looked for in a line
+
+  std::size_t max_;
+  State state_ = State::Start;
+  Framing framing_ = Framing::Unknown;
+  ObjectScanner object_;
+  std::size_t size_ = 0;       // bytes of the request, line or header so far
+  std::size_t announced_ = 0;  // of a length-prefixed frame
+  std::array<char, kLineBytes> line_{};
+};
+
+}  // namespace sluice::protocol

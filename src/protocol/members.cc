@@ -1,0 +1,322 @@
+// The request's member table: names, types and limits.
+#include "protocol/members.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <limits>
+
+#include "protocol/topic.h"
+#include "protocol/utf8.h"
+
+namespace sluice::protocol {
+namespace {
+
+using Name = Members::Name;
+
+constexpr std::size_t kMaxIdBytes = 256;
+constexpr std::size_t kMaxDeviceDigits = 19;
+constexpr std::size_t kKeptEntries = 1024;
+constexpr std::int64_t kMin64 = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kMax64 = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
+
+struct Known {
+  std::string_view text;
+  Name name;
+};
+
+constexpr std::array kMembers = {
+    Known{"device_id", Name::DeviceId},
+    Known{"mqtt_topic", Name::MqttTopic},
+    Known{"message", Name::Message},
+    Known{"qos", Name::Qos},
+    Known{"id", Name::Id},
+    Known{"encoding", Name::Encoding},
+    Known{"retain", Name::Retain},
+    Known{"timeout_ms", Name::TimeoutMs},
+    Known{"token", Name::Token},
+    Known{"properties", Name::Properties},
+};
+constexpr std::array kProperties = {
+    Known{"content_type", Name::ContentType},
+    Known{"response_topic", Name::ResponseTopic},
+    Known{"correlation_data", Name::CorrelationData},
+    Known{"message_expiry_s", Name::MessageExpiryS},
+    Known{"user", Name::User},
+};
+
+template <std::size_t size>
+Name look_up(const std::array<Known, size>& table, std::string_view text) {
+  for (const Known& known : table) {
+    if (known.text == text) return known.name;
+  }
+  return Name::Unknown;
+}
+
+std::string describe(const JsonValue& value) {
+  switch (value.kind) {
+    case JsonKind::Object:
+      return "an object";
+    case JsonKind::Array:
+      return "an array";
+    case JsonKind::String:
+      return quoted_excerpt(value.text);
+    case JsonKind::Number:
+      if (value.text.size() > 40) return fmt::format("{}...", value.text.substr(0, 40));
+      break;
+    case JsonKind::Null:
+    case JsonKind::Bool:
+      break;
+  }
+  return std::string(value.text);
+}
+
+std::optional<std::int64_t> to_integer(std::string_view text) {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
+/// Whether `text` is -?[0-9]{1,19}.
+bool is_device_text(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && text.size() <= kMaxDeviceDigits &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+template <class T>
+void trim_to(std::vector<T>& entries, std::size_t kept) {
+  if (entries.capacity() > kept) std::vector<T>().swap(entries);
+}
+
+}  // namespace
+
+void Members::on_start() {
+  seen_ = 0;
+  member_ = Name::Unknown;
+  property_ = Name::Unknown;
+  in_properties_ = false;
+  in_user_ = false;
+  is_base64 = false;
+  retain = false;
+  id = {};
+  token = {};
+  fault_.clear();
+  user.clear();
+  unknown_members_.clear();
+  unknown_properties_.clear();
+}
+
+void Members::on_key(std::size_t depth, std::string_view name) {
+  if (depth == 1) {
+    member_ = look_up(kMembers, name);
+    note(member_, name, unknown_members_);
+  } else if (depth == 2 && in_properties_) {
+    property_ = look_up(kProperties, name);
+    note(property_, name, unknown_properties_);
+  } else if (depth == 3 && in_user_) {
+    user_name_ = name;
+  }
+}
+
+void Members::on_scalar(std::size_t depth, const JsonValue& value) {
+  if (depth == 1) {
+    assign(value);
+  } else if (depth == 2 && in_properties_) {
+    assign_property(value);
+  } else if (depth == 3 && in_user_) {
+    add_user_property(value);
+  } else if (depth == 0) {
+    refuse("request", "a JSON object", value);
+  }
+}
+
+void Members::on_open(std::size_t depth, const JsonValue& container) {
+  const bool is_object = container.kind == JsonKind::Object;
+  if (depth == 1 && member_ == Name::Properties && is_object) {
+    in_properties_ = true;
+  } else if (depth == 2 && in_properties_ && property_ == Name::User && is_object) {
+    in_user_ = true;
+  } else if (depth > 0 || !is_object) {
+    on_scalar(depth, container);
+  }
+}
+
+void Members::on_close(std::size_t depth, std::size_t end) {
+  if (depth == 1) {
+    in_properties_ = false;
+    if (member_ == Name::Message) message_end = end;
+  } else if (depth == 2) {
+    in_user_ = false;
+  }
+}
+
+/// Records that a member was given, and refuses the second of its name.
+void Members::note(Name name, std::string_view text, std::vector<std::string_view>& unknown) {
+  if (name == Name::Unknown) {
+    unknown.push_back(text);
+  } else if (has(name)) {
+    refuse(text, "given twice");
+  }
+  seen_ |= 1U << static_cast<unsigned>(name);
+}
+
+void Members::assign(const JsonValue& value) {
+  switch (member_) {
+    case Name::DeviceId:
+      return assign_device_id(value);
+    case Name::MqttTopic:
+      return take_text("mqtt_topic", value, topic);
+    case Name::Message:
+      message = value;
+      return;
+    case Name::Encoding:
+      return assign_encoding(value);
+    case Name::Qos:
+      if (value.kind != JsonKind::Number) return refuse("qos", "0, 1 or 2", value);
+      qos = to_integer(value.text).value_or(-1);
+      if (qos < 0 || qos > 2) refuse("qos", "0, 1 or 2", value);
+      return;
+    case Name::Retain:
+      retain = value.text == "true";
+      if (value.kind != JsonKind::Bool) refuse("retain", "true or false", value);
+      return;
+    case Name::Id:
+      return assign_id(value);
+    case Name::TimeoutMs:
+      return take_integer("timeout_ms", value, 1, max_timeout_ms_, timeout_ms);
+    case Name::Properties:
+      return refuse("properties", "an object", value);
+    case Name::Token:
+      token = value.text;
+      // Perhaps a secret in the wrong form: not to be quoted.
+      if (value.kind != JsonKind::String) refuse("token", "expected a string");
+      return;
+    default:
+      return;
+  }
+}
+
+void Members::assign_property(const JsonValue& value) {
+  switch (property_) {
+    case Name::ContentType:
+      return take_text("properties.content_type", value, content_type);
+    case Name::ResponseTopic:
+      return take_text("properties.response_topic", value, response_topic);
+    case Name::CorrelationData:
+      correlation_data = value.text;
+      if (value.kind != JsonKind::String) refuse("properties.correlation_data", "a string", value);
+      return;
+    case Name::MessageExpiryS:
+      return take_integer("properties.message_expiry_s", value, 0, kMaxU32, message_expiry_s);
+    case Name::User:
+      return refuse("properties.user", "an object of strings", value);
+    default:
+      return;
+  }
+}
+
+void Members::assign_device_id(const JsonValue& value) {
+  std::optional<std::int64_t> number;
+  const bool is_text = value.kind == JsonKind::String && is_device_text(value.text);
+  if (is_text || value.kind == JsonKind::Number) number = to_integer(value.text);
+  if (!number) {
+    return refuse("device_id", "an integer of 64 bits, or the same as a string of 1 to 19 digits",
+                  value);
+  }
+  device_id = *number;
+}
+
+/// Keeps only an id that can be echoed. An integer that the text ends with may be unfinished.
+void Members::assign_id(const JsonValue& value) {
+  if (!id.empty()) return;
+  if (value.kind == JsonKind::String) {
+    if (value.text.size() > kMaxIdBytes) {
+      return refuse(
+          "id", fmt::format("expected at most {} bytes, got {}", kMaxIdBytes, value.text.size()));
+    }
+    if (!is_utf8(value.text)) return refuse("id", "expected UTF-8");
+    id = source_.substr(value.begin, json_string_end(source_, value.begin) - value.begin);
+    return;
+  }
+  if (value.kind != JsonKind::Number || !to_integer(value.text)) {
+    return refuse("id", "a string or an integer of 64 bits", value);
+  }
+  if (value.begin + value.text.size() < source_.size()) id = value.text;
+}
+
+void Members::assign_encoding(const JsonValue& value) {
+  is_base64 = value.text == "base64";
+  if (value.kind != JsonKind::String || (!is_base64 && value.text != "utf8")) {
+    refuse("encoding", R"("utf8" or "base64")", value);
+  }
+}
+
+void Members::add_user_property(const JsonValue& value) {
+  std::string_view text;
+  take_text("properties.user", value, text);
+  if (const auto fault = text_fault(user_name_)) refuse("properties.user", "a name: " + *fault);
+  user.emplace_back(user_name_, text);
+}
+
+void Members::take_integer(std::string_view name, const JsonValue& value, std::int64_t least,
+                           std::int64_t most, std::int64_t& to) {
+  std::optional<std::int64_t> number;
+  if (value.kind == JsonKind::Number) number = to_integer(value.text);
+  if (!number || *number < least || *number > most) {
+    return refuse(name, fmt::format("an integer from {} to {}", least, most), value);
+  }
+  to = *number;
+}
+
+/// A string for which a text's limits hold, or a topic's.
+void Members::take_text(std::string_view name, const JsonValue& value, std::string_view& to) {
+  if (value.kind != JsonKind::String) return refuse(name, "a string", value);
+  const bool is_topic = name.ends_with("_topic");
+  const auto fault = is_topic ? topic_fault(value.text) : text_fault(value.text);
+  if (fault) return refuse(name, *fault);
+  to = value.text;
+}
+
+void Members::refuse(std::string_view name, std::string_view expected, const JsonValue& got) {
+  if (fault_.empty())
+    fault_ = fmt::format("{}: expected {}, got {}", name, expected, describe(got));
+}
+
+void Members::refuse(std::string_view name, std::string_view what) {
+  if (fault_.empty()) fault_ = fmt::format("{}: {}", name, what);
+}
+
+void Members::find_repeated(std::vector<std::string_view>& unknown) {
+  if (unknown.size() < 2) return;
+  std::sort(unknown.begin(), unknown.end());
+  const auto twice = std::adjacent_find(unknown.begin(), unknown.end());
+  if (twice != unknown.end()) refuse(quoted_excerpt(*twice), "given twice");
+}
+
+bool Members::only_authenticates() const {
+  return has(Name::Token) && !has(Name::DeviceId) && !has(Name::MqttTopic) && !has(Name::Message);
+}
+
+void Members::complete() {
+  find_repeated(unknown_members_);
+  find_repeated(unknown_properties_);
+  if (only_authenticates()) return;
+  if (!has(Name::DeviceId)) refuse("device_id", "missing");
+  if (!has(Name::MqttTopic)) refuse("mqtt_topic", "missing");
+  if (!has(Name::Message)) refuse("message", "missing");
+}
+
+void Members::trim() {
+  trim_to(user, kKeptEntries);
+  trim_to(unknown_members_, kKeptEntries);
+  trim_to(unknown_properties_, kKeptEntries);
+}
+
+}  // namespace sluice::protocol

@@ -1,0 +1,60 @@
+// Lays a request's texts out in its block, and says what it weighs.
+#include "protocol/request.h"
+
+#include <cassert>
+#include <cstring>
+#include <limits>
+
+namespace sluice::protocol {
+namespace {
+
+std::size_t size_of(const std::optional<std::string>& text) {
+  return text ? text->size() : 0;
+}
+
+std::size_t size_of(const Properties& properties) {
+  std::size_t bytes = sizeof(Properties) + size_of(properties.content_type) +
+                      size_of(properties.response_topic) + size_of(properties.correlation_data);
+  for (const auto& entry : properties.user) {
+    bytes += sizeof(entry) + entry.first.size() + entry.second.size();
+  }
+  return bytes;
+}
+
+/// Copies `text` to the block's place `at`, moves `at` behind it and returns its size.
+std::uint32_t put(char* block, std::uint32_t& at, std::string_view text) {
+  if (!text.empty()) std::memcpy(block + at, text.data(), text.size());
+  const auto size = static_cast<std::uint32_t>(text.size());
+  at += size;
+  return size;
+}
+
+}  // namespace
+
+Request Request::make(std::string_view topic, std::string_view payload, std::string_view id,
+                      std::string_view token, std::unique_ptr<Properties> properties) {
+  const std::size_t size = topic.size() + 1 + id.size() + token.size() + payload.size();
+  assert(size <= std::numeric_limits<std::uint32_t>::max());
+  Request request;
+  request.block_ = std::make_unique_for_overwrite<char[]>(size);
+  request.properties_ = std::move(properties);
+  char* const block = request.block_.get();
+  std::uint32_t at = 0;
+  request.topic_size_ = put(block, at, topic);
+  block[at++] = '\0';
+  request.id_at_ = at;
+  request.id_size_ = put(block, at, id);
+  request.token_at_ = at;
+  request.token_size_ = put(block, at, token);
+  request.payload_at_ = at;
+  request.payload_size_ = put(block, at, payload);
+  return request;
+}
+
+std::size_t Request::bytes() const noexcept {
+  const std::size_t block =
+      std::size_t{topic_size_} + 1 + id_size_ + token_size_ + std::size_t{payload_size_};
+  return sizeof(Request) + block + (properties_ ? size_of(*properties_) : 0);
+}
+
+}  // namespace sluice::protocol

@@ -1,0 +1,65 @@
+// The checks on topics and text properties.
+#include "protocol/topic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "protocol/utf8.h"
+
+namespace sluice::protocol {
+namespace {
+
+constexpr std::size_t kMaxBytes = 65535;
+constexpr std::size_t kMaxSlashes = 200;
+
+bool is_non_character(char32_t code) {
+  return (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFE) == 0xFFFE;
+}
+
+std::optional<std::string> character_fault(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte >= 0x20 && byte < 0x7F) {
+      ++at;
+      continue;
+    }
+    const Utf8Char next = first_utf8_char(text.substr(at));
+    const auto code = static_cast<unsigned>(next.code);
+    if (next.size == 0) return "expected UTF-8, got other bytes";
+    if (code <= 0x9F) return fmt::format("control characters are not allowed, got U+{:04X}", code);
+    if (is_non_character(next.code)) {
+      return fmt::format("non-characters are not allowed, got U+{:04X}", code);
+    }
+    at += next.size;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> topic_fault(std::string_view topic) {
+  if (topic.empty() || topic.size() > kMaxBytes) {
+    return fmt::format("expected 1 to {} bytes, got {}", kMaxBytes, topic.size());
+  }
+  if (auto fault = character_fault(topic)) return fault;
+  if (topic.find_first_of("+#") != std::string_view::npos) {
+    return "wildcards (+ and #) are not allowed, got " + quoted_excerpt(topic);
+  }
+  const auto slashes = static_cast<std::size_t>(std::count(topic.begin(), topic.end(), '/'));
+  if (slashes > kMaxSlashes) {
+    return fmt::format("at most {} slashes are allowed, got {}", kMaxSlashes, slashes);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> text_fault(std::string_view text) {
+  if (text.size() > kMaxBytes) {
+    return fmt::format("expected at most {} bytes, got {}", kMaxBytes, text.size());
+  }
+  return character_fault(text);
+}
+
+}  // namespace sluice::protocol

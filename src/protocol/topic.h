@@ -1,0 +1,19 @@
+// What MQTT and the brokers we know allow in a topic and in a text property.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::protocol {
+
+/// Why a message cannot be published to `topic`, or nothing if it can: 1 to 65,535 bytes of UTF-8
+/// without wildcards, control characters (U+0000-U+001F, U+007F-U+009F) or non-characters
+/// (MQTT 5.0, sections 1.5.4 and 4.7), and at most 200 slashes: beyond that Mosquitto hangs up.
+std::optional<std::string> topic_fault(std::string_view topic);
+
+/// Why `text` cannot be a text property: the same limits, but it may be empty and hold wildcards
+/// and any number of slashes.
+std::optional<std::string> text_fault(std::string_view text);
+
+}  // namespace sluice::protocol

@@ -1,0 +1,73 @@
+// UTF-8 looked at one character at a time.
+#include "protocol/utf8.h"
+
+namespace sluice::protocol {
+namespace {
+
+constexpr std::size_t kExcerptBytes = 40;
+
+bool is_control(char32_t code) {
+  return code < 0x20 || (code >= 0x7F && code <= 0x9F);
+}
+
+}  // namespace
+
+Utf8Char first_utf8_char(std::string_view text) noexcept {
+  const auto byte = [text](std::size_t i) -> char32_t {
+    return static_cast<unsigned char>(text[i]);
+  };
+  const char32_t first = byte(0);
+  if (first < 0x80) return {first, 1};
+  std::size_t size = 0;
+  char32_t code = 0;
+  char32_t least = 0;
+  if ((first & 0xE0) == 0xC0) {
+    size = 2;
+    code = first & 0x1F;
+    least = 0x80;
+  } else if ((first & 0xF0) == 0xE0) {
+    size = 3;
+    code = first & 0x0F;
+    least = 0x800;
+  } else if ((first & 0xF8) == 0xF0) {
+    size = 4;
+    code = first & 0x07;
+    least = 0x10000;
+  }
+  if (size == 0 || text.size() < size) return {};
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return {};
+    code = (code << 6) | (byte(i) & 0x3F);
+  }
+  if (code < least || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return {};
+  return {code, size};
+}
+
+bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const Utf8Char next = first_utf8_char(text);
+    if (next.size == 0) return false;
+    text.remove_prefix(next.size);
+  }
+  return true;
+}
+
+std::string quoted_excerpt(std::string_view text) {
+  std::string out = "\"";
+  std::size_t used = 0;
+  while (used < text.size()) {
+    const Utf8Char next = first_utf8_char(text.substr(used));
+    const std::size_t size = next.size == 0 ? 1 : next.size;
+    if (used + size > kExcerptBytes) break;
+    if (next.size == 0 || is_control(next.code)) {
+      out += '?';
+    } else {
+      out += text.substr(used, size);
+    }
+    used += size;
+  }
+  out += used < text.size() ? "...\"" : "\"";
+  return out;
+}
+
+}  // namespace sluice::protocol
