@@ -1,0 +1,34 @@
+// Addresses and the blocking way to a connected, non-blocking socket.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace sluice::sdk {
+
+struct Address {
+  std::string host;  ///< empty: a unix socket
+  std::string port;
+  std::string path;
+  std::string fault;  ///< not empty: the text was no address, and why
+};
+
+/// `HOST:PORT`, `[V6]:PORT`, `tcp://HOST:PORT` or `unix:///PATH`.
+Address parse_address(std::string_view text);
+
+struct Connected {
+  int fd = -1;
+  int error = 0;      ///< errno, where it was a system call that failed
+  std::string fault;  ///< why fd is -1
+};
+
+/// Tries the addresses of the name in turn; all share the timeout. The caller owns the socket,
+/// which is non-blocking, close-on-exec and, over TCP, has TCP_NODELAY set.
+Connected connect_to(const Address& address, std::chrono::milliseconds timeout);
+
+/// poll() on one descriptor that goes on over EINTR. Negative timeout: without limit. Returns the
+/// events, 0 where the time is over.
+short poll_one(int fd, short events, std::chrono::milliseconds timeout);
+
+}  // namespace sluice::sdk
