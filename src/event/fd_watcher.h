@@ -1,0 +1,38 @@
+// Watches a descriptor that somebody else owns (libmosquitto, libmicrohttpd).
+#pragma once
+
+#include "base/delegate.h"
+#include "event/handle.h"
+
+namespace sluice::event {
+
+class Loop;
+
+/// What a descriptor is, or is to be, watched for.
+struct FdEvents {
+  bool readable = false;
+  bool writable = false;
+  bool operator==(const FdEvents&) const = default;
+};
+
+/// Never closes the descriptor. Destroy the watcher before the descriptor's number can be used
+/// again, that is, in the same turn in which its owner closed it and before anything is opened.
+class FdWatcher {
+ public:
+  /// `ready` gets both events when the descriptor is in error: ask the owner what happened.
+  FdWatcher(Loop& loop, int fd, Delegate<void(FdEvents)> ready);
+  FdWatcher(const FdWatcher&) = delete;
+  FdWatcher& operator=(const FdWatcher&) = delete;
+
+  /// Each change costs two epoll_ctl calls, so an unchanged mask is not set again.
+  void watch(FdEvents events) noexcept;
+
+ private:
+  void on_ready(int status, int events) noexcept;
+
+  Delegate<void(FdEvents)> ready_;
+  Handle<uv_poll_s> handle_;
+  FdEvents watched_;
+};
+
+}  // namespace sluice::event

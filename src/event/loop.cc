@@ -1,0 +1,116 @@
+#include "event/loop.h"
+
+#include <uv.h>
+
+#include <cassert>
+
+namespace sluice::event {
+namespace {
+
+template <class T, int (*Init)(uv_loop_t*, T*)>
+Handle<T> make_handle(uv_loop_t* loop, void* owner) {
+  auto* handle = new T;
+  Init(loop, handle);  // of these three kinds none can fail
+  handle->data = owner;
+  return Handle<T>(handle);
+}
+
+}  // namespace
+
+void Deferred::schedule() noexcept {
+  if (is_linked()) return;
+  queue_ = &loop_.deferred_;
+  queue_->push_back(*this);
+}
+
+void Deferred::cancel() noexcept {
+  if (!is_linked()) return;
+  queue_->remove(*this);
+}
+
+Loop::Loop() : uv_(new uv_loop_s), read_buffer_(new char[kReadBufferBytes]) {
+  const int status = uv_loop_init(uv_.get());
+  if (status != 0) std::abort();  // no descriptors at the very start: nothing sensible can follow
+  prepare_ = make_handle<uv_prepare_t, uv_prepare_init>(uv_.get(), this);
+  check_ = make_handle<uv_check_t, uv_check_init>(uv_.get(), this);
+  idle_ = make_handle<uv_idle_t, uv_idle_init>(uv_.get(), this);
+  uv_prepare_start(prepare_.get(), [](uv_prepare_t* handle) {
+    if (handle->data != nullptr) static_cast<Loop*>(handle->data)->end_of_turn();
+  });
+  uv_check_start(check_.get(), [](uv_check_t* handle) {
+    if (handle->data != nullptr) static_cast<Loop*>(handle->data)->end_of_turn();
+  });
+  uv_unref(reinterpret_cast<uv_handle_t*>(prepare_.get()));
+  uv_unref(reinterpret_cast<uv_handle_t*>(check_.get()));
+}
+
+Loop::~Loop() {
+  if (!closed_) {
+    [[maybe_unused]] const int status = close();
+    assert(status == 0);
+  }
+}
+
+TimePoint Loop::now() const noexcept {
+  return TimePoint(Duration(static_cast<Duration::rep>(uv_now(uv_.get()))));
+}
+
+void Loop::run() noexcept {
+  uv_run(uv_.get(), UV_RUN_DEFAULT);
+}
+void Loop::run_once() noexcept {
+  uv_run(uv_.get(), UV_RUN_ONCE);
+}
+void Loop::stop() noexcept {
+  uv_stop(uv_.get());
+}
+
+int Loop::close() noexcept {
+  while (!retired_.empty() || !deferred_.empty())
+    end_of_turn();
+  prepare_.reset();
+  check_.reset();
+  idle_.reset();
+  uv_run(uv_.get(), UV_RUN_DEFAULT);
+  const int status = uv_loop_close(uv_.get());
+  closed_ = status == 0;
+  return status;
+}
+
+void Loop::end_of_turn() noexcept {
+  run_deferred();
+  bury_retired();
+  // Work that was put off again must not wait for the next event.
+  if (idle_ == nullptr) return;
+  if (deferred_.empty()) {
+    uv_idle_stop(idle_.get());
+  } else {
+    uv_idle_start(idle_.get(), [](uv_idle_t*) {});
+  }
+}
+
+void Loop::run_deferred() noexcept {
+  List<Deferred> batch;
+  while (!deferred_.empty()) {
+    Deferred& moved = deferred_.pop_front();
+    moved.queue_ = &batch;
+    batch.push_back(moved);
+  }
+  while (!batch.empty()) {
+    Deferred& next = batch.pop_front();
+    next.run_();
+  }
+}
+
+void Loop::bury_retired() noexcept {
+  // A destructor may retire more; that goes to the next round of this loop, never into the list
+  // that is being emptied.
+  while (!retired_.empty()) {
+    std::vector<Grave> dying;
+    dying.swap(retired_);
+    for (Grave& grave : dying)
+      grave.reset();
+  }
+}
+
+}  // namespace sluice::event

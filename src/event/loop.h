@@ -1,0 +1,94 @@
+// The one libuv loop: its clock, work put off to the end of a turn, and the place where objects go
+// that must not die inside their own callback.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/delegate.h"
+#include "base/list.h"
+#include "event/handle.h"
+
+namespace sluice::event {
+
+class Loop;
+
+/// Work to be done once at the end of the current turn of the loop, however often it was asked for.
+/// A member of the object it calls; dies with it. Work that asks again while it runs gets its
+/// next run without the loop going to sleep, and after all other watchers had theirs.
+class Deferred : public ListNode<> {
+ public:
+  Deferred(Loop& loop, Delegate<void()> run) noexcept : loop_(loop), run_(run) {}
+  ~Deferred() { cancel(); }
+
+  void schedule() noexcept;
+  void cancel() noexcept;
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  Delegate<void()> run_;
+  List<Deferred>* queue_ = nullptr;  // the list it stands in, if any
+};
+
+/// Owns the uv_loop_t. Not thread-safe: every member is for the loop's own thread.
+class Loop {
+ public:
+  Loop();
+  /// Lets outstanding closes finish and closes the loop. A handle still owned by somebody is a bug.
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// The time at the start of this turn.
+  TimePoint now() const noexcept;
+
+  /// Turns until stop() or until nothing is left to wait for.
+  void run() noexcept;
+  /// One turn; waits for an event if nothing is due. For tests and tools.
+  void run_once() noexcept;
+  void stop() noexcept;
+
+  /// Turns until no handle is left, then closes the loop: 0, or libuv's error when a handle is
+  /// still owned. Called by the destructor if nobody called it before.
+  int close() noexcept;
+
+  /// Takes an object that is to die and destroys it between two turns, when no callback of it can
+  /// be on the stack. First in, first out; a destructor may retire more.
+  template <class T>
+  void retire(std::unique_ptr<T> object) {
+    if (object == nullptr) return;
+    retired_.emplace_back(object.release(), [](void* dead) { delete static_cast<T*>(dead); });
+  }
+
+  /// Scratch for a read: valid until the next read of any stream, so only a tail is ever copied.
+  std::span<char> read_buffer() noexcept { return {read_buffer_.get(), kReadBufferBytes}; }
+
+  uv_loop_s* raw() noexcept { return uv_.get(); }
+
+  static constexpr std::size_t kReadBufferBytes = 65536;
+
+ private:
+  friend class Deferred;
+  void end_of_turn() noexcept;
+  void run_deferred() noexcept;
+  void bury_retired() noexcept;
+
+  using Grave = std::unique_ptr<void, void (*)(void*)>;
+
+  std::unique_ptr<uv_loop_s> uv_;
+  std::unique_ptr<char[]> read_buffer_;
+  Handle<uv_prepare_s> prepare_;
+  Handle<uv_check_s> check_;
+  Handle<uv_idle_s> idle_;
+  List<Deferred> deferred_;
+  std::vector<Grave> retired_;
+  bool closed_ = false;
+};
+
+}  // namespace sluice::event
