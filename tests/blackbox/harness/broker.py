@@ -1,0 +1,93 @@
+"""A real Mosquitto with its own configuration on its own port, to be frozen, killed and restarted."""
+import signal
+import subprocess
+
+from . import net
+from .process import Process
+from .waiting import wait_until
+
+
+class Broker:
+    """options: further lines of mosquitto.conf as a dict; tls: a harness.certs.Server; passwords: dict;
+    acl: text of an ACL file."""
+
+    def __init__(self, folder, host="127.0.0.1", options=None, tls=None, client_certificates=False,
+                 passwords=None, acl=None, port=None):
+        self.host = host
+        self.port = port or net.free_port(host)
+        self.tls = tls
+        self._folder = folder
+        self._file = folder / f"mosquitto-{self.port}.conf"
+        self._passwords = passwords
+        self._process = None
+        self._file.write_text(self._text(options or {}, client_certificates, acl), encoding="utf-8")
+
+    def _text(self, options, client_certificates, acl):
+        lines = ["user root", "persistence false", "log_dest stderr", "set_tcp_nodelay true",
+                 # The default drops messages for a subscriber that a fast publisher overruns.
+                 "max_queued_messages 0"]
+        settings = dict(options)
+        listener = {key: settings.pop(key) for key in ("max_qos",) if key in settings}
+        lines += [f"{key} {value}" for key, value in settings.items()]
+        if acl is not None:
+            acl_file = self._folder / f"acl-{self.port}"
+            acl_file.write_text(acl, encoding="utf-8")
+            acl_file.chmod(0o600)
+            lines.append(f"acl_file {acl_file}")
+        if self._passwords:
+            password_file = self._folder / f"passwords-{self.port}"
+            password_file.touch(0o600)
+            for name, word in self._passwords.items():
+                subprocess.run(["mosquitto_passwd", "-b", str(password_file), name, word], check=True)
+            lines.append(f"password_file {password_file}")
+        lines.append(f"allow_anonymous {'false' if self._passwords else 'true'}")
+        lines.append(f"listener {self.port} {self.host}")
+        lines += [f"{key} {value}" for key, value in listener.items()]
+        if self.tls:
+            lines += [f"cafile {self.tls.ca}", f"certfile {self.tls.certificate}", f"keyfile {self.tls.key}"]
+            if client_certificates:
+                lines.append("require_certificate true")
+        return "\n".join(lines) + "\n"
+
+    @property
+    def url(self):
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+    def start(self):
+        assert self._process is None
+        self._process = Process(["mosquitto", "-c", str(self._file), "-v"])
+        wait_until(lambda: net.accepts(self.port, self.host) or not self._process.is_running(),
+                   "Mosquitto listening")
+        assert self._process.is_running(), self._process.output()
+        return self
+
+    def log(self):
+        return self._process.output()
+
+    def freeze(self):
+        self._process.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        if self._process:
+            self._process.signal(signal.SIGCONT)
+
+    def kill(self):
+        """As a crash would: kill -9."""
+        self._end(signal.SIGKILL)
+
+    def stop(self):
+        self._end(signal.SIGTERM)
+
+    def _end(self, number):
+        if self._process is None:
+            return
+        self._process.signal(number)
+        self._process.signal(signal.SIGCONT)
+        self._process.wait()
+        self._process = None
+
+    def close(self):
+        if self._process:
+            self._process.kill()
+            self._process = None

@@ -1,0 +1,49 @@
+"""A child process whose error output is collected, and which is always ended by its own id."""
+import os
+import signal
+import subprocess
+import threading
+
+from .waiting import BOUND_S, wait_until
+
+
+class Process:
+    def __init__(self, arguments, env=None, cwd=None):
+        self._child = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=env, cwd=cwd)
+        self._chunks = []
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+
+    def _collect(self):
+        for chunk in iter(lambda: os.read(self._child.stdout.fileno(), 65536), b""):
+            self._chunks.append(chunk)
+
+    @property
+    def pid(self):
+        return self._child.pid
+
+    def output(self):
+        """All that was written so far, standard output and error output together."""
+        return b"".join(self._chunks).decode("utf-8", "replace")
+
+    def is_running(self):
+        return self._child.poll() is None
+
+    def signal(self, number):
+        if self.is_running():
+            os.kill(self._child.pid, number)
+
+    def wait(self, bound_s=BOUND_S):
+        """Waits for the end and returns the exit status (negative: the signal)."""
+        wait_until(lambda: not self.is_running(), f"the end of process {self.pid}\n{self.output()}", bound_s)
+        self._reader.join(5)
+        self._child.stdout.close()
+        return self._child.returncode
+
+    def kill(self):
+        """Ends it at once; harmless when it has ended."""
+        if self.is_running():
+            self.signal(signal.SIGKILL)
+            self._child.wait()

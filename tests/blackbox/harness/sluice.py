@@ -1,0 +1,219 @@
+"""The program under test: its configuration as a dict, its start, its end, and what it said."""
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+from . import net
+from .client import Client
+from .process import Process
+from .waiting import BOUND_S, wait_until
+
+SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|LeakSanitizer:|runtime error:")
+
+
+def binary():
+    path = os.environ.get("SLUICE_BIN")
+    assert path and Path(path).is_file(), "SLUICE_BIN must name the binary under test"
+    return path
+
+
+def is_sanitized():
+    return os.environ.get("SLUICE_SANITIZED") == "1"
+
+
+def environment(**more):
+    return {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1",
+            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **more}
+
+
+def run(*arguments, env=None, cwd=None, stdin=None):
+    """Runs a command to its end: (exit status, output and error output together)."""
+    done = subprocess.run([binary(), *arguments], env=environment(**(env or {})), cwd=cwd, timeout=2 * BOUND_S,
+                          input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          **({} if stdin is not None else {"stdin": subprocess.DEVNULL}))
+    text = done.stdout.decode("utf-8", "replace")
+    assert not SANITIZER_REPORT.search(text), text
+    return done.returncode, text
+
+
+def toml_value(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def toml(config):
+    """TOML text of {table: {key: value}, array of tables: [{...}]}; "server.tls" is a table's name too."""
+    lines = []
+    for name, content in config.items():
+        many = isinstance(content, list)
+        for table in content if many else [content]:
+            lines.append(f"[[{name}]]" if many else f"[{name}]")
+            lines += [f"{key} = {toml_value(value)}" for key, value in table.items()]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def broker_table(broker, name="main", low=0, high=1000000, **more):
+    """A [[broker]] table for a Broker, a Relay or a url; few connections and quick retries unless said."""
+    url = broker if isinstance(broker, str) else broker.url
+    return {"name": name, "url": url, "min_dev_no": low, "max_dev_no": high, "connections": 4,
+            "reconnect_min_ms": 50, "reconnect_max_ms": 500, **more}
+
+
+class Sluice:
+    """Started by start(); `brokers` are [[broker]] tables, the other arguments tables of the same name."""
+
+    def __init__(self, folder, brokers, server=None, log=None, admin=True, listen=None, **tables):
+        self._folder = folder
+        self.port = net.free_port()
+        self.admin_port = net.free_port() if admin else None
+        self.expected_exit = 0
+        self._sockets = []
+        self._process = None
+        self._exit = None
+        self.listen = listen or [f"tcp://127.0.0.1:{self.port}"]
+        self.config = {
+            "server": {"listen": self.listen, "drain_timeout_ms": 5000, **(server or {})},
+            **tables,
+            "log": {"level": "debug", **(log or {})},
+            "admin": {"listen": f"127.0.0.1:{self.admin_port}" if admin else ""},
+            "broker": brokers,
+        }
+        self.file = folder / f"sluice-{self.port}.toml"
+        self.write_config()
+
+    def write_config(self):
+        self.file.write_text(toml(self.config), encoding="utf-8")
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def start(self, until="ready", env=None):
+        """until: "ready" (every broker has a connection), "alive" (it serves, whatever its brokers do) or
+        None (no waiting)."""
+        self._exit = None
+        self._process = Process([binary(), "serve", "-c", str(self.file)], env=environment(**(env or {})))
+        if until == "ready":
+            self.wait_for_status("/readyz", 200)
+        elif until == "alive":
+            self.wait_for_status("/healthz", 200)
+        return self
+
+    def log(self):
+        return self._process.output()
+
+    def wait_for_log(self, pattern):
+        expression = re.compile(pattern, re.IGNORECASE)
+        return wait_until(lambda: expression.search(self.log()), f"/{pattern}/ in the log:\n{self.log()[-4000:]}")
+
+    def is_running(self):
+        return self._process is not None and self._exit is None and self._process.is_running()
+
+    def resident_bytes(self):
+        text = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", text)[1]) * 1024
+
+    # --- the admin interface
+    def http(self, path, method="GET"):
+        """(status, body), or (None, reason) while nothing answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=BOUND_S)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.read().decode("utf-8", "replace")
+        except OSError as error:
+            return None, str(error)
+        finally:
+            connection.close()
+
+    def wait_for_status(self, path, status):
+        def there():
+            assert self._process.is_running(), f"it ended early:\n{self.log()}"
+            return self.http(path)[0] == status
+        wait_until(there, f"{path} says {status}; the log:\n{self.log()[-4000:]}")
+
+    # --- its clients
+    def client(self, **more):
+        """A new connection to the first listener, closed with the test."""
+        client = Client(more.pop("address", ("127.0.0.1", self.port)), **more)
+        self._sockets.append(client)
+        return client
+
+    # --- its end
+    def signal(self, number):
+        self._process.signal(number)
+
+    def terminate(self):
+        self.signal(signal.SIGTERM)
+
+    def kill(self):
+        """As a crash would."""
+        self.signal(signal.SIGKILL)
+        self._exit = self._process.wait()
+        self.expected_exit = -signal.SIGKILL
+
+    def wait(self):
+        """Waits for its end; returns the exit status."""
+        self._exit = self._process.wait()
+        self.assert_clean()
+        return self._exit
+
+    def stop(self):
+        self.terminate()
+        return self.wait()
+
+    def assert_clean(self):
+        found = SANITIZER_REPORT.search(self.log())
+        assert not found, self.log()[max(0, found.start() - 500):found.start() + 6000]
+
+    def close(self):
+        """The end of the test: it must still run, or have ended as the test expected."""
+        for client in self._sockets:
+            client.close()
+        if self._process is None:
+            return
+        try:
+            if self._exit is None:
+                running = self._process.is_running()
+                if running:
+                    self.terminate()
+                self._exit = self._process.wait()
+                self.assert_clean()
+                assert running, f"it ended by itself with {self._exit}:\n{self.log()[-4000:]}"
+            assert self._exit == self.expected_exit, f"exit {self._exit}:\n{self.log()[-4000:]}"
+        finally:
+            self._process.kill()
+
+
+def in_threads(work, arguments):
+    """Runs work(argument) in a thread for each argument; returns the results, raises the first failure."""
+    results, faults = [None] * len(arguments), []
+
+    def run_one(index):
+        try:
+            results[index] = work(arguments[index])
+        except BaseException as fault:  # pylint: disable=broad-except
+            faults.append(fault)
+
+    threads = [threading.Thread(target=run_one, args=(i,), daemon=True) for i in range(len(arguments))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(4 * BOUND_S)
+        assert not thread.is_alive(), "a client thread did not end"
+    if faults:
+        raise faults[0]
+    return results

@@ -1,0 +1,100 @@
+"""What a device would see: an MQTT 5 subscriber on a broker connection of its own."""
+import threading
+from collections import namedtuple
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from .waiting import BOUND_S
+
+Received = namedtuple("Received", "topic payload qos retain properties")
+
+
+class Subscriber:
+    """Subscribed from the moment the constructor returns; subscribed again whenever its connection
+    comes back. With qos 0 it never writes, so a broker that is killed cannot reset its connection
+    and take unread messages away."""
+
+    def __init__(self, broker, topic="#", qos=2, username=None, password=None, tls=None):
+        self._changed = threading.Condition()
+        self._messages = []
+        self._subscriptions = 0
+        self._topic = topic
+        self._qos = qos
+        self._client = mqtt.Client(protocol=mqtt.MQTTv5)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._client.reconnect_delay_set(1, 1)
+        self._client.max_inflight_messages_set(0)
+        if username is not None:
+            self._client.username_pw_set(username, password)
+        if tls is not None:
+            self._client.tls_set(str(tls.ca), str(tls.certificate), str(tls.key))
+            self._client.tls_insecure_set(True)
+        self._client.connect(broker.host, broker.port, keepalive=600)
+        self._client.loop_start()
+        self.wait_for_subscriptions(1)
+
+    def _on_connect(self, client, _userdata, _flags, _reason, _properties=None):
+        client.subscribe(self._topic, options=SubscribeOptions(qos=self._qos, retainAsPublished=True))
+
+    def _on_subscribe(self, *_arguments):
+        with self._changed:
+            self._subscriptions += 1
+            self._changed.notify_all()
+
+    def _on_message(self, _client, _userdata, message):
+        received = Received(message.topic, bytes(message.payload), message.qos, bool(message.retain),
+                            message.properties)
+        with self._changed:
+            self._messages.append(received)
+            self._changed.notify_all()
+
+    def _wait(self, condition, what, bound_s=BOUND_S):
+        with self._changed:
+            assert self._changed.wait_for(condition, bound_s), (
+                f"not within {bound_s:g} s: {what}; {len(self._messages)} received: "
+                f"{[(m.topic, m.payload[:40]) for m in self._messages[-5:]]}")
+
+    def subscriptions(self):
+        """How often it has been subscribed, this connection's included."""
+        with self._changed:
+            return self._subscriptions
+
+    def wait_for_subscriptions(self, count):
+        self._wait(lambda: self._subscriptions >= count, f"subscription {count}")
+
+    def messages(self, topic=None):
+        with self._changed:
+            return [m for m in self._messages if topic is None or m.topic == topic]
+
+    def payloads(self, topic=None):
+        return [m.payload for m in self.messages(topic)]
+
+    def wait_for(self, count, topic=None):
+        """Waits for at least so many messages (of one topic) and returns them all."""
+        self._wait(lambda: sum(topic is None or m.topic == topic for m in self._messages) >= count,
+                   f"{count} messages of {topic or 'any topic'}")
+        return self.messages(topic)
+
+    def wait_for_payload(self, payload, topic=None):
+        self._wait(lambda: any(m.payload == payload and topic in (None, m.topic) for m in self._messages),
+                   f"the message {payload[:60]!r}")
+
+    def wait_for_payloads(self, payloads):
+        """Waits until each of these has been seen, repeats and others besides."""
+        missing = set(payloads)
+        seen = 0
+
+        def all_there():
+            nonlocal seen
+            missing.difference_update(m.payload for m in self._messages[seen:])
+            seen = len(self._messages)
+            return not missing
+
+        self._wait(all_there, f"{len(missing)} payloads")
+
+    def close(self):
+        self._client.disconnect()
+        self._client.loop_stop()
