@@ -1,0 +1,168 @@
+// Each function looks at one kind of contradiction and reports it where the file speaks of it.
+#include "config/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "config/identifier.h"
+#include "config/text.h"
+
+namespace sluice::config {
+namespace {
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+/// Port 0 is another port each time.
+bool is_same_place(const Address& a, const Address& b) {
+  if (a.kind == Address::Kind::Tcp && a.port == 0) return false;
+  return lower(a.text()) == lower(b.text()) && (a.kind == Address::Kind::Tcp || a.path == b.path);
+}
+
+void check_limits(const Config& config, Tables& tables) {
+  const Duration publish = config.defaults.publish_timeout;
+  const Duration longest = config.limits.max_timeout;
+  if (publish > longest && tables.defaults.are_sound({"publish_timeout_ms"}) &&
+      tables.limits.are_sound({"max_timeout_ms"})) {
+    // Said where the file says something: the other one may be a default.
+    const bool at_default = tables.defaults.is_given("publish_timeout_ms");
+    Section& table = at_default ? tables.defaults : tables.limits;
+    table.fault(at_default ? "publish_timeout_ms" : "max_timeout_ms",
+                fmt::format("expected defaults.publish_timeout_ms not above limits.max_timeout_ms, "
+                            "found {} and {}",
+                            publish.count(), longest.count()));
+  }
+  if (config.limits.max_request_bytes > config.limits.input_bytes &&
+      tables.limits.are_sound({"max_request_bytes", "input_bytes"})) {
+    tables.limits.fault(tables.limits.is_given("input_bytes") ? "input_bytes" : "max_request_bytes",
+                        fmt::format("expected max_request_bytes not above input_bytes, found {} "
+                                    "and {}",
+                                    config.limits.max_request_bytes, config.limits.input_bytes));
+  }
+}
+
+void check_listeners(const Config& config, Tables& tables) {
+  const std::vector<Address>& listen = config.server.listen;
+  if (!tables.server.are_sound({"listen"})) return;
+  for (std::size_t at = 1; at < listen.size(); ++at) {
+    const auto end = listen.begin() + static_cast<std::ptrdiff_t>(at);
+    if (std::none_of(listen.begin(), end,
+                     [&](const Address& earlier) { return is_same_place(earlier, listen[at]); }))
+      continue;
+    tables.server.fault_at(
+        tables.listen[at].place, "listen",
+        fmt::format("expected each address once, found {} again", quoted(tables.listen[at].text)));
+  }
+  const auto& admin = config.admin.listen;
+  if (!admin || !tables.admin.are_sound({"listen"})) return;
+  for (const Address& address : listen) {
+    if (!is_same_place(address, *admin)) continue;
+    // The default of [admin] has no line of its own.
+    Section& table = tables.admin.is_given("listen") ? tables.admin : tables.server;
+    table.fault("listen", fmt::format("expected different addresses in server.listen and "
+                                      "admin.listen, found {} in both",
+                                      quoted(admin->text())));
+  }
+}
+
+void check_instance(const Config& config, Tables& tables) {
+  if (!tables.server.are_sound({"listen", "instance"})) return;
+  const std::string instance = instance_name(config);
+  if (is_plain_name(instance)) return;
+  tables.server.fault(
+      "instance", fmt::format("expected a name of letters, digits, \".\", \"_\" and \"-\", found "
+                              "none, and {}, the file name of the first socket, is no such name",
+                              quoted(instance)));
+}
+
+void check_names(const Config& config, Tables& tables) {
+  std::unordered_map<std::string, unsigned> lines;
+  for (std::size_t at = 0; at < config.brokers.size(); ++at) {
+    Section& table = tables.brokers[at];
+    if (!table.is_given("name") || !table.are_sound({"name"})) continue;
+    const std::string& name = config.brokers[at].name;
+    const auto [known, added] = lines.emplace(name, table.place_of("name").line);
+    if (added) continue;
+    table.fault("name",
+                fmt::format("expected a name of its own, found that of line {}", known->second));
+  }
+}
+
+/// The broker's url with all that may be written in several ways made one.
+std::string canonical_url(const Broker& broker) {
+  return fmt::format("{} {} {}", broker.tls_enabled ? "mqtts" : "mqtt", lower(broker.host),
+                     broker.port);
+}
+
+/// A broker ends a connection whose client identifier connects again [MQTT-3.1.4-3]: two slots with
+/// one identifier would throw each other out for ever.
+void check_identifiers(const Config& config, Tables& tables) {
+  if (!tables.server.are_sound({"listen", "instance"})) return;
+  const std::string instance = instance_name(config);
+  std::unordered_map<std::string, unsigned> lines;
+  for (std::size_t at = 0; at < config.brokers.size(); ++at) {
+    const Broker& broker = config.brokers[at];
+    Section& table = tables.brokers[at];
+    if (!table.are_sound({"url", "name", "client_id", "connections"})) continue;
+    const std::string url = canonical_url(broker);
+    for (unsigned slot = 0; slot < broker.connections; ++slot) {
+      // Host and process are the same for all: their placeholders may stand for themselves.
+      const auto identifier = replace_placeholders(
+          broker.client_id, {"{host}", instance, broker.name, std::to_string(slot), "{pid}"});
+      if (!identifier) break;
+      const unsigned line = table.place_of("client_id").line;
+      const auto [known, added] = lines.emplace(url + " " + identifier.value(), line);
+      if (added) continue;
+      table.fault("client_id",
+                  fmt::format("expected identifiers that differ from all others at this url, found "
+                              "{} also for the broker of line {}",
+                              quoted(identifier.value()), known->second));
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+void check_across(const Config& config, Tables& tables) {
+  check_limits(config, tables);
+  check_listeners(config, tables);
+  check_instance(config, tables);
+  check_names(config, tables);
+  check_identifiers(config, tables);
+}
+
+std::vector<std::string> warnings_of(const Config& config, std::uint64_t descriptors) {
+  std::vector<std::string> warnings;
+  std::uint64_t links = 0;
+  bool has_pid = true;
+  for (const Broker& broker : config.brokers) {
+    links += broker.connections;
+    has_pid = has_pid && broker.client_id.find("{pid}") != std::string::npos;
+    if (broker.tls.insecure)
+      warnings.push_back(
+          fmt::format("broker[{}].tls.insecure: the certificate is not verified, "
+                      "anybody on the way can read and answer",
+                      broker.name));
+  }
+  const std::uint64_t needed = config.server.max_connections + 3 * links + 32;
+  if (needed > descriptors)
+    warnings.push_back(
+        fmt::format("up to {} files can be open at once (server.max_connections {} + "
+                    "3 for each of {} connections to brokers + 32), but the hard "
+                    "limit is {}",
+                    needed, config.server.max_connections, links, descriptors));
+  if (config.server.reuse_port && config.server.instance.empty() && !has_pid)
+    warnings.emplace_back(
+        "server.reuse_port: processes that share a port need a server.instance each, or their "
+        "client identifiers are the same");
+  return warnings;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,71 @@
+// The only file that knows toml++, which throws: nothing it throws leaves read_document().
+#include "config/document.h"
+
+#include <toml++/toml.h>
+
+#include <utility>
+
+namespace sluice::config {
+namespace {
+
+Place place_of(const toml::source_region& region) {
+  return {static_cast<unsigned>(region.begin.line), static_cast<unsigned>(region.begin.column)};
+}
+
+Node convert(const toml::node& source);
+
+void add_children(Node& node, const toml::table& table) {
+  for (auto&& [key, value] : table) {
+    Node child = convert(value);
+    child.key = key.str();
+    child.key_place = place_of(key.source());
+    node.children.push_back(std::move(child));
+  }
+}
+
+void add_children(Node& node, const toml::array& list) {
+  for (auto&& value : list)
+    node.children.push_back(convert(value));
+}
+
+Node convert(const toml::node& source) {
+  Node node;
+  node.place = place_of(source.source());
+  if (const auto* table = source.as_table()) {
+    add_children(node, *table);
+  } else if (const auto* list = source.as_array()) {
+    node.kind = Node::Kind::List;
+    add_children(node, *list);
+  } else if (const auto* text = source.as_string()) {
+    node.kind = Node::Kind::Text;
+    node.text = text->get();
+  } else if (const auto* integer = source.as_integer()) {
+    node.kind = Node::Kind::Integer;
+    node.integer = integer->get();
+  } else if (const auto* boolean = source.as_boolean()) {
+    node.kind = Node::Kind::Boolean;
+    node.boolean = boolean->get();
+  } else {
+    node.kind = source.is_floating_point() ? Node::Kind::Float : Node::Kind::Date;
+  }
+  return node;
+}
+
+}  // namespace
+
+const Node* Node::find(std::string_view name) const noexcept {
+  for (const Node& child : children) {
+    if (child.key == name) return &child;
+  }
+  return nullptr;
+}
+
+std::variant<Node, SyntaxError> read_document(std::string_view text) {
+  try {
+    return convert(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    return SyntaxError{place_of(error.source()), std::string(error.description())};
+  }
+}
+
+}  // namespace sluice::config

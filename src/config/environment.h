@@ -1,0 +1,24 @@
+// ${NAME} in the strings of a configuration file.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace sluice::config {
+
+/// Looks a variable up; nothing where it is not set.
+using Environment = std::function<std::optional<std::string>(const std::string&)>;
+
+/// Replaces ${NAME} and ${NAME:-fallback}; as in a shell the fallback also stands for a variable
+/// that is set and empty. `$${` becomes `${`. What a variable holds is not looked at again. The
+/// error names the variable that is not set, or the text that is no variable.
+Result<std::string> substitute(std::string_view text, const Environment& environment);
+
+/// The text is one ${…} from its first to its last character: it may stand for any type.
+bool is_one_variable(std::string_view text) noexcept;
+
+}  // namespace sluice::config

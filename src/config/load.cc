@@ -1,0 +1,83 @@
+// The way of a file: text, tree, keys, checks. Every stage adds its findings, only a text that is
+// no TOML ends it early.
+#include "config/load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <tuple>
+#include <utility>
+
+#include "config/check.h"
+#include "config/document.h"
+#include "config/file.h"
+#include "config/keys.h"
+#include "config/text.h"
+
+namespace sluice::config {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 16777216;
+
+Loaded only_fault(const std::string& path, Place place, std::string what) {
+  Loaded result;
+  result.faults.push_back({path, place.line, place.column, std::move(what)});
+  return result;
+}
+
+std::vector<Fault> sorted_faults(const std::string& path, std::vector<Finding> findings) {
+  std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
+    return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
+  });
+  std::vector<Fault> faults;
+  faults.reserve(findings.size());
+  for (Finding& finding : findings)
+    faults.push_back({path, finding.place.line, finding.place.column, std::move(finding.what)});
+  return faults;
+}
+
+}  // namespace
+
+std::string Fault::text() const {
+  return fmt::format("{}:{}:{}: {}", file, line, column, what);
+}
+
+Loaded load(const std::string& path, const Environment& environment,
+            std::uint64_t descriptor_limit) {
+  const auto text = read_file(path, kMaxFileBytes);
+  if (!text) {
+    return only_fault(
+        path, {}, fmt::format("expected a file that can be read, found: {}", text.error().what));
+  }
+  return parse(text.value(), path, environment, descriptor_limit);
+}
+
+Loaded parse(std::string_view text, const std::string& path, const Environment& environment,
+             std::uint64_t descriptor_limit) {
+  const auto document = read_document(text);
+  if (const auto* error = std::get_if<SyntaxError>(&document))
+    return only_fault(path, error->place, "not TOML: " + error->what);
+
+  Loaded result;
+  Config config;
+  Reading reading{environment, {}, {}, {}};
+  Tables tables = read_keys(reading, std::get<Node>(document), config);
+  check_across(config, tables);
+  report_unknown(reading, known_keys());
+  result.faults = sorted_faults(path, std::move(reading.findings));
+  if (!result.faults.empty()) return result;
+  result.warnings = warnings_of(config, descriptor_limit);
+  result.config = std::move(config);
+  return result;
+}
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return std::nullopt;
+    return value;
+  };
+}
+
+}  // namespace sluice::config

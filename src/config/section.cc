@@ -1,0 +1,313 @@
+// How values become numbers, texts and words, and how what is wrong with them is said.
+#include "config/section.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "config/text.h"
+
+namespace sluice::config {
+namespace {
+
+constexpr std::size_t kComparedBytes = 64;  // a longer key is no misspelling of ours
+
+std::string describe(const Node& node, bool shown) {
+  switch (node.kind) {
+    case Node::Kind::Text:
+      return shown ? quoted(node.text) : "a string";
+    case Node::Kind::Integer:
+      return shown ? std::to_string(node.integer) : "an integer";
+    case Node::Kind::Boolean:
+      return node.boolean ? "true" : "false";
+    case Node::Kind::Float:
+      return "a number with a fraction";
+    case Node::Kind::Date:
+      return "a date or a time";
+    case Node::Kind::List:
+      return "a list";
+    case Node::Kind::Table:
+      return "a table";
+  }
+  return "something else";
+}
+
+std::optional<std::int64_t> to_integer(std::string_view text) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, failure] = std::from_chars(text.data(), end, number);
+  if (text.empty() || failure != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
+std::string dotted(std::string_view table, std::string_view key) {
+  return table.empty() ? std::string(key) : fmt::format("{}.{}", table, key);
+}
+
+/// A key as it may be shown: plain where it is plain, else quoted.
+std::string shown_key(std::string_view key) {
+  return is_plain_name(key) && key.size() <= kComparedBytes ? std::string(key) : quoted(key);
+}
+
+bool contains(const std::vector<std::string>& list, std::string_view key) {
+  return std::find(list.begin(), list.end(), key) != list.end();
+}
+
+/// What the writer of an unknown key may have meant.
+std::string suggestion(const UnknownKey& unknown, const std::vector<std::string>& known) {
+  for (const std::string& other : known) {
+    if (other.ends_with("." + unknown.key)) return "the nearest known one is " + other;
+  }
+  const auto distance = [&](const std::string& key) {
+    return edit_distance(std::string_view(unknown.key).substr(0, kComparedBytes), key);
+  };
+  const auto best = std::min_element(
+      unknown.neighbours.begin(), unknown.neighbours.end(),
+      [&](const std::string& a, const std::string& b) { return distance(a) < distance(b); });
+  if (best == unknown.neighbours.end()) return "no key is allowed here";
+  std::string named = "the nearest known one is " + dotted(unknown.label, *best);
+  if (distance(*best) <= std::max<std::size_t>(2, unknown.key.size() / 3)) return named;
+  return fmt::format("{}; allowed are {}", named, fmt::join(unknown.neighbours, ", "));
+}
+
+}  // namespace
+
+void report_unknown(Reading& reading, const std::vector<std::string>& known) {
+  for (const UnknownKey& unknown : reading.unknown) {
+    reading.findings.push_back(
+        {unknown.place,
+         fmt::format("{}: unknown key; {}", dotted(unknown.label, shown_key(unknown.key)),
+                     suggestion(unknown, known))});
+  }
+  reading.unknown.clear();
+}
+
+Section::Section(Reading& reading, const Node* table, std::string path, Place place)
+    : reading_(reading),
+      table_(table),
+      path_(std::move(path)),
+      label_(path_),
+      place_(table != nullptr ? table->place : place) {}
+
+std::string Section::name_of(std::string_view key) const {
+  return dotted(label_, key);
+}
+
+const Node* Section::value(std::string_view key) {
+  if (!contains(keys_, key)) {
+    keys_.emplace_back(key);
+    reading_.known.push_back(dotted(path_, key));
+  }
+  return table_ == nullptr ? nullptr : table_->find(key);
+}
+
+Section Section::table(std::string_view key) {
+  keys_.emplace_back(key);
+  const Node* node = table_ == nullptr ? nullptr : table_->find(key);
+  if (node != nullptr && node->kind != Node::Kind::Table) {
+    wrong(key, *node, fmt::format("a table: [{}]", dotted(path_, key)));
+    node = nullptr;
+  }
+  Section below(reading_, node, dotted(path_, key), place_);
+  below.set_label(name_of(key));
+  return below;
+}
+
+std::vector<Section> Section::tables(std::string_view key) {
+  keys_.emplace_back(key);
+  const Node* node = table_ == nullptr ? nullptr : table_->find(key);
+  std::vector<Section> result;
+  if (node == nullptr) return result;
+  const std::string expected = fmt::format("a list of tables: [[{}]]", dotted(path_, key));
+  if (node->kind != Node::Kind::List) {
+    wrong(key, *node, expected);
+    return result;
+  }
+  for (const Node& item : node->children) {
+    if (item.kind == Node::Kind::Table) {
+      result.emplace_back(reading_, &item, dotted(path_, key), item.place);
+    } else {
+      fault_at(item.place, key,
+               fmt::format("expected {}, found {}", expected, describe(item, true)));
+    }
+  }
+  return result;
+}
+
+void Section::wrong(std::string_view key, const Node& node, std::string_view expected,
+                    Shown shown) {
+  fault_at(node.place, key,
+           fmt::format("expected {}, found {}", expected, describe(node, shown == Shown::Yes)));
+}
+
+void Section::fault_at(Place place, std::string_view key, std::string_view what) {
+  unsound_.emplace_back(key);
+  reading_.findings.push_back({place, fmt::format("{}: {}", name_of(key), what)});
+}
+
+void Section::fault(std::string_view key, std::string_view what) {
+  fault_at(place_of(key), key, what);
+}
+
+Place Section::place_of(std::string_view key) const noexcept {
+  const Node* node = table_ == nullptr ? nullptr : table_->find(key);
+  return node == nullptr ? place_ : node->place;
+}
+
+void Section::require(std::string_view key, std::string_view expected) {
+  if (!is_given(key)) fault_at(place_, key, fmt::format("missing; expected {}", expected));
+}
+
+bool Section::is_given(std::string_view key) const noexcept {
+  return table_ != nullptr && table_->find(key) != nullptr;
+}
+
+bool Section::are_sound(std::initializer_list<std::string_view> keys) const noexcept {
+  return std::none_of(keys.begin(), keys.end(),
+                      [this](std::string_view key) { return contains(unsound_, key); });
+}
+
+void Section::finish() {
+  if (table_ == nullptr) return;
+  for (const Node& child : table_->children) {
+    if (!contains(keys_, child.key))
+      reading_.unknown.push_back({child.key_place, label_, child.key, keys_});
+  }
+}
+
+/// The string of a Kind::Text node with its variables replaced; a fault where that fails.
+std::optional<std::string> Section::substituted(std::string_view key, const Node& node) {
+  auto text = substitute(node.text, reading_.environment);
+  if (text) return std::move(text).value();
+  fault_at(node.place, key, text.error().what);
+  return std::nullopt;
+}
+
+bool Section::bounded_text(std::string_view key, std::string& target, std::size_t max_bytes,
+                           Shown shown) {
+  const Node* node = value(key);
+  if (node == nullptr) return false;
+  if (node->kind != Node::Kind::Text) {
+    wrong(key, *node, "a string", shown);
+    return false;
+  }
+  auto text = substituted(key, *node);
+  if (!text) return false;
+  // TOML itself is UTF-8; what the environment adds need not be.
+  if (!is_utf8(*text) || text->find('\0') != std::string::npos) {
+    fault_at(node->place, key, "expected UTF-8 without U+0000, found other bytes");
+    return false;
+  }
+  if (text->size() > max_bytes) {
+    fault_at(node->place, key,
+             fmt::format("expected at most {} bytes, found {}", max_bytes, text->size()));
+    return false;
+  }
+  target = std::move(*text);
+  return true;
+}
+
+bool Section::text(std::string_view key, std::string& target, std::size_t max_bytes) {
+  return bounded_text(key, target, max_bytes, Shown::Yes);
+}
+
+bool Section::secret(std::string_view key, std::string& target, std::size_t max_bytes) {
+  return bounded_text(key, target, max_bytes, Shown::No);
+}
+
+bool Section::flag(std::string_view key, bool& target) {
+  const Node* node = value(key);
+  if (node == nullptr) return false;
+  if (node->kind == Node::Kind::Boolean) {
+    target = node->boolean;
+    return true;
+  }
+  if (node->kind != Node::Kind::Text || !is_one_variable(node->text)) {
+    wrong(key, *node, "true or false");
+    return false;
+  }
+  const auto text = substituted(key, *node);
+  if (!text) return false;
+  if (*text != "true" && *text != "false") {
+    fault_at(node->place, key, fmt::format("expected true or false, found {}", quoted(*text)));
+    return false;
+  }
+  target = *text == "true";
+  return true;
+}
+
+bool Section::list(std::string_view key, std::vector<ListItem>& target) {
+  const Node* node = value(key);
+  if (node == nullptr) return false;
+  if (node->kind != Node::Kind::List) {
+    wrong(key, *node, "a list of strings");
+    return false;
+  }
+  std::vector<ListItem> items;
+  for (const Node& item : node->children) {
+    if (item.kind != Node::Kind::Text) {
+      wrong(key, item, "a list of strings");
+      continue;
+    }
+    auto text = substituted(key, item);
+    if (text) items.push_back({item.place, std::move(*text)});
+  }
+  target = std::move(items);
+  return are_sound({key});
+}
+
+std::optional<std::int64_t> Section::integer(std::string_view key, Range range,
+                                             std::string_view alternative) {
+  const Node* node = value(key);
+  if (node == nullptr) return std::nullopt;
+  const std::string expected =
+      fmt::format("{}an integer from {} to {}", alternative, range.min, range.max);
+  std::optional<std::int64_t> number;
+  std::string found = describe(*node, true);
+  if (node->kind == Node::Kind::Integer) {
+    number = node->integer;
+  } else if (node->kind == Node::Kind::Text && is_one_variable(node->text)) {
+    const auto text = substituted(key, *node);
+    if (!text) return std::nullopt;
+    number = to_integer(*text);
+    found = quoted(*text);
+  }
+  if (number && *number >= range.min && *number <= range.max) return number;
+  fault_at(node->place, key, fmt::format("expected {}, found {}", expected, found));
+  return std::nullopt;
+}
+
+bool Section::number_or(std::string_view key, std::optional<unsigned>& target, Range range,
+                        std::string_view word) {
+  const Node* node = value(key);
+  if (node != nullptr && node->kind == Node::Kind::Text) {
+    const auto text = substitute(node->text, reading_.environment);
+    if (text && text.value() == word) {
+      target.reset();
+      return true;
+    }
+  }
+  const auto number = integer(key, range, fmt::format("\"{}\" or ", word));
+  if (number) target = static_cast<unsigned>(*number);
+  return number.has_value();
+}
+
+std::optional<std::ptrdiff_t> Section::word_index(std::string_view key,
+                                                  const std::vector<std::string_view>& words) {
+  const Node* node = value(key);
+  if (node == nullptr) return std::nullopt;
+  const std::string expected = fmt::format("\"{}\"", fmt::join(words, "\" or \""));
+  if (node->kind != Node::Kind::Text) {
+    wrong(key, *node, expected);
+    return std::nullopt;
+  }
+  const auto text = substituted(key, *node);
+  if (!text) return std::nullopt;
+  const auto at = std::find(words.begin(), words.end(), *text);
+  if (at != words.end()) return at - words.begin();
+  fault_at(node->place, key, fmt::format("expected {}, found {}", expected, quoted(*text)));
+  return std::nullopt;
+}
+
+}  // namespace sluice::config

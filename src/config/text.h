@@ -1,0 +1,26 @@
+// Small questions about texts that come from a configuration file.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace sluice::config {
+
+/// Well-formed UTF-8: no surrogates, no overlong forms, nothing beyond U+10FFFF.
+bool is_utf8(std::string_view text) noexcept;
+
+/// Holds U+0000 to U+001F or U+007F to U+009F. Expects UTF-8.
+bool has_control_characters(std::string_view text) noexcept;
+
+/// Not empty, and letters, digits, `.`, `_` and `-` only.
+bool is_plain_name(std::string_view text) noexcept;
+
+/// The text in double quotes and fit for one line of a terminal: control characters and bytes that
+/// are not UTF-8 are escaped, and what is longer than 80 bytes is cut.
+std::string quoted(std::string_view text);
+
+/// How many characters must be added, dropped or replaced to turn one text into the other.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+}  // namespace sluice::config
