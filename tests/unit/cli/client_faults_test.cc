@@ -1,8 +1,12 @@
 // The client when things go wrong: closed, reset, silent, overloaded and slow servers.
+#include <pthread.h>
+
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "catch.h"
@@ -97,6 +101,46 @@ TEST_CASE("a request the kernel never got whole was not published", "[sdk]") {
   CHECK(results[*small].outcome == Outcome::Unknown);
   CHECK(results[*large].outcome == Outcome::NotPublished);
   CHECK(results[*large].error == "connection_lost");
+}
+
+TEST_CASE("writing to a server that has gone is a result and no SIGPIPE", "[sdk]") {
+  const TemporaryPath place;
+  Client client;
+  {
+    ScriptedServer server(place.path(), [](Peer&) {});
+    REQUIRE(client.connect(server.address()));
+  }  // the server's end is closed, which the client has not looked at yet
+  const PublishResult result = client.publish(message_with("a"));
+  CHECK(result.outcome == Outcome::NotPublished);
+  CHECK(result.error == "connection_lost");
+}
+
+TEST_CASE("signals neither end a wait nor a transfer", "[sdk]") {
+  struct sigaction counting {};
+  struct sigaction former {};
+  counting.sa_handler = [](int) {};  // without SA_RESTART: calls are interrupted
+  ::sigaction(SIGUSR1, &counting, &former);
+  const pthread_t caller = ::pthread_self();
+  ScriptedServer server(
+      [caller](Peer& peer) {
+        for (std::size_t size = kMiB; peer.read_bytes(size); size += kMiB) {
+          ::pthread_kill(caller, SIGUSR1);
+          if (size == 8 * kMiB) break;
+        }
+        const std::string id = id_of(peer.read_line());
+        for (int i = 0; i < 100; ++i) {
+          ::pthread_kill(caller, SIGUSR1);
+          std::this_thread::yield();
+        }
+        peer.write(success(id));
+        peer.read_to_end();
+      },
+      kSmallBuffer);
+  Client client;
+  REQUIRE(client.connect(server.address()));
+  CHECK(client.publish(message_with(std::string(8 * kMiB, 'x'))).outcome == Outcome::Published);
+  client.close();
+  ::sigaction(SIGUSR1, &former, nullptr);
 }
 
 TEST_CASE("closing settles what is outstanding, and the client connects again", "[sdk]") {
