@@ -13,7 +13,7 @@ struct Bound {
   std::int64_t max;
 };
 
-const Bound kBounds[] = {
+constexpr Bound kBounds[] = {
     {"server", "max_connections", 1, 1000000},
     {"server", "idle_timeout_s", 0, 31536000},
     {"server", "drain_delay_ms", 0, 3600000},

@@ -6,31 +6,33 @@
 namespace sluice::config {
 namespace {
 
-const Environment kNothing = [](const std::string&) { return std::nullopt; };
+std::optional<std::string> nothing(const std::string&) {
+  return std::nullopt;
+}
 
 }  // namespace
 
 TEST_CASE("a file is read, and its name stands before each fault") {
   const TemporaryFile good(broker_with(""));
-  const Loaded loaded = load(good.path(), kNothing, 1048576);
+  const Loaded loaded = load(good.path(), nothing, 1048576);
   CHECK(loaded.faults.empty());
   REQUIRE(loaded.config);
   CHECK(loaded.config->brokers.at(0).name == "a");
 
   const TemporaryFile bad(broker_with("x = 1"));
-  const Loaded refused = load(bad.path(), kNothing, 1048576);
+  const Loaded refused = load(bad.path(), nothing, 1048576);
   CHECK_FALSE(refused.config);
   REQUIRE(refused.faults.size() == 1);
   CHECK(refused.faults[0].text().find(bad.path() + ":6:1: broker[a].x: unknown key") == 0);
 }
 
 TEST_CASE("a file that cannot be read is one fault at 1:1 with the reason") {
-  const Loaded missing = load("/nonexistent/sluice.toml", kNothing, 1048576);
+  const Loaded missing = load("/nonexistent/sluice.toml", nothing, 1048576);
   REQUIRE(missing.faults.size() == 1);
   CHECK(missing.faults[0].text() ==
         "/nonexistent/sluice.toml:1:1: expected a file that can be read, found: No such file or "
         "directory");
-  const Loaded directory = load("/", kNothing, 1048576);
+  const Loaded directory = load("/", nothing, 1048576);
   REQUIRE(directory.faults.size() == 1);
   CHECK(directory.faults[0].text() ==
         "/:1:1: expected a file that can be read, found: Is a directory");
