@@ -79,6 +79,15 @@ class Client:
         """Waits until sluice has read everything sent so far, so that the next bytes are another read."""
         wait_until(lambda: net.unread_by_peer(self.socket) == 0, "sluice reads its input", pause_s=0.0005)
 
+    def wait_until_paused(self):
+        """Waits until sluice leaves input of this connection unread, and goes on leaving it."""
+        seen = []
+
+        def settled():
+            seen.append(net.unread_by_peer(self.socket))
+            return seen[-1] and len(seen) >= 10 and len(set(seen[-10:])) == 1
+        wait_until(settled, "sluice stops reading this connection", pause_s=0.05)
+
     def half_close(self):
         self.socket.shutdown(socket.SHUT_WR)
 

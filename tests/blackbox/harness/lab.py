@@ -1,5 +1,7 @@
 """Makes the parts of a test and ends them in the right order, whatever happened."""
 from .broker import Broker
+from .fake_broker import FakeBroker
+from .relay import Relay
 from .sluice import Sluice, broker_table
 from .subscriber import Subscriber
 
@@ -25,6 +27,12 @@ class Lab:
         sluice = Sluice(self.folder, [b if isinstance(b, dict) else broker_table(b) for b in brokers], **tables)
         self._sluices.append(sluice)
         return sluice.start(until=until, env=env) if until != "later" else sluice
+
+    def relay(self, broker):
+        return self.keep(Relay(broker))
+
+    def fake_broker(self, **script):
+        return self.keep(FakeBroker(**script))
 
     def keep(self, part):
         """Has part.close() called at the end."""

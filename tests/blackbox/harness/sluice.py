@@ -126,6 +126,9 @@ class Sluice:
         text = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"VmRSS:\s+(\d+) kB", text)[1]) * 1024
 
+    def open_descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     # --- the admin interface
     def http(self, path, method="GET"):
         """(status, body), or (None, reason) while nothing answers."""

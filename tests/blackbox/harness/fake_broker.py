@@ -1,0 +1,177 @@
+"""A scripted broker: it does what no real one does on request. A thread for each connection.
+
+It announces limits, refuses a CONNECT, holds acknowledgements back, answers with a reason code, or
+hangs up on a certain payload, and keeps a record of everything it was sent.
+"""
+import socket
+import struct
+import threading
+
+from . import mqtt_packets as mqtt
+from . import net
+from .waiting import BOUND_S
+
+HANG_UP = object()
+WITHHOLD = object()
+
+
+class FakeBroker:
+    """connack(connect) → reason code, 0 by default. on_publish(publish) → None to acknowledge, a reason
+    code, WITHHOLD (until acknowledge_all()), or HANG_UP. Limits are announced over MQTT 5 only."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, connack=None, on_publish=None, receive_maximum=None, maximum_qos=None,
+                 retain_available=None, maximum_packet_size=None):
+        self.port = net.free_port()
+        self._connack = connack or (lambda connect: 0)
+        self.on_publish = on_publish or (lambda publish: None)
+        self._properties = b""
+        if receive_maximum is not None:
+            self._properties += b"\x21" + struct.pack(">H", receive_maximum)
+        if maximum_qos is not None:
+            self._properties += b"\x24" + bytes([maximum_qos])
+        if retain_available is not None:
+            self._properties += b"\x25" + bytes([retain_available])
+        if maximum_packet_size is not None:
+            self._properties += b"\x27" + struct.pack(">I", maximum_packet_size)
+        self._changed = threading.Condition()
+        self._live = {}
+        self._withheld = []
+        self.connects = []
+        self.publishes = []
+        self.goodbyes = []
+        self.most_unacknowledged = 0
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((self.host, self.port))
+        self._listener.listen(128)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"mqtt://{self.host}:{self.port}"
+
+    # --- what a test asks and does
+    def wait_for(self, condition, what):
+        """Waits until condition(self) holds; it is looked at after everything that arrives."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: condition(self), BOUND_S), (
+                f"not within {BOUND_S:g} s: {what}; {len(self.connects)} connects, {len(self.publishes)} publishes")
+
+    def wait_for_publishes(self, count):
+        self.wait_for(lambda broker: len(broker.publishes) >= count, f"{count} publishes")
+        return list(self.publishes)
+
+    def payloads(self):
+        with self._changed:
+            return [publish.payload for publish in self.publishes]
+
+    def acknowledge_all(self):
+        """Acknowledges what is held back, in the order in which it came."""
+        with self._changed:
+            held, self._withheld = self._withheld, []
+            for sock, version, publish in held:
+                self._acknowledge(sock, version, publish, 0)
+
+    def hang_up(self):
+        """Ends all connections as they are."""
+        with self._changed:
+            for sock in list(self._live):
+                self._shut(sock)
+
+    def close(self):
+        self._shut(self._listener)
+        self._listener.close()
+        self.hang_up()
+
+    # --- how it works
+    @staticmethod
+    def _shut(sock):
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        with self._changed:
+            self._live[sock] = set()
+        try:
+            with sock.makefile("rb") as stream:
+                self._converse(sock, stream)
+        except (OSError, EOFError):
+            pass
+        with self._changed:
+            del self._live[sock]
+            self._withheld = [held for held in self._withheld if held[0] is not sock]
+            self._changed.notify_all()
+        self._shut(sock)
+        sock.close()
+
+    def _converse(self, sock, stream):
+        def read(count):
+            data = stream.read(count)
+            if data is None or len(data) < count:
+                raise EOFError
+            return data
+
+        connect = mqtt.parse_connect(mqtt.read_packet(read).body)
+        reason = self._connack(connect)
+        with self._changed:
+            self.connects.append(connect)
+            self._changed.notify_all()
+        sock.sendall(mqtt.connack(connect.version, reason, b"" if reason else self._properties))
+        if reason:
+            return
+        while True:
+            packet = mqtt.read_packet(read)
+            if packet.kind == mqtt.PINGREQ:
+                sock.sendall(mqtt.packet(mqtt.PINGRESP, 0, b""))
+            elif packet.kind == mqtt.PUBREL:
+                self._complete(sock, connect.version, packet)
+            elif packet.kind == mqtt.DISCONNECT:
+                with self._changed:
+                    self.goodbyes.append(connect.client_id)
+                    self._changed.notify_all()
+                return
+            elif packet.kind == mqtt.PUBLISH:
+                publish = mqtt.parse_publish(packet.flags, packet.body, connect.version)
+                if not self._receive(sock, connect.version, publish):
+                    return
+
+    def _receive(self, sock, version, publish):
+        with self._changed:
+            self.publishes.append(publish)
+            if publish.qos:
+                self._live[sock].add(publish.packet_id)
+                self.most_unacknowledged = max(self.most_unacknowledged, len(self._live[sock]))
+            answer = self.on_publish(publish)
+            if answer is WITHHOLD:
+                self._withheld.append((sock, version, publish))
+            elif answer is not HANG_UP:
+                self._acknowledge(sock, version, publish, answer or 0)
+            self._changed.notify_all()
+        return answer is not HANG_UP
+
+    def _acknowledge(self, sock, version, publish, reason):
+        if not publish.qos:
+            return
+        kind = mqtt.PUBACK if publish.qos == 1 else mqtt.PUBREC
+        if publish.qos == 1 or reason >= 0x80:
+            self._live[sock].discard(publish.packet_id)
+        sock.sendall(mqtt.acknowledgement(kind, publish.packet_id, version, reason))
+
+    def _complete(self, sock, version, packet):
+        (packet_id,) = struct.unpack_from(">H", packet.body)
+        with self._changed:
+            self._live[sock].discard(packet_id)
+        sock.sendall(mqtt.acknowledgement(mqtt.PUBCOMP, packet_id, version))

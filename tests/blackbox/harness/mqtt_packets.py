@@ -1,0 +1,94 @@
+"""Just enough of MQTT 5 and 3.1.1 to play a broker: reading packets, building the few answers."""
+import struct
+from collections import namedtuple
+
+CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
+PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
+
+Packet = namedtuple("Packet", "kind flags body")
+Connect = namedtuple("Connect", "version client_id clean username password keepalive")
+Publish = namedtuple("Publish", "topic payload qos retain dup packet_id")
+
+
+def variable_integer(value):
+    encoded = bytearray()
+    while True:
+        value, digit = divmod(value, 128)
+        encoded.append(digit | (0x80 if value else 0))
+        if not value:
+            return bytes(encoded)
+
+
+def take_integer(data, at):
+    value, shift = 0, 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7f) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value, at
+
+
+def take_bytes(data, at):
+    (length,) = struct.unpack_from(">H", data, at)
+    return data[at + 2:at + 2 + length], at + 2 + length
+
+
+def packet(kind, flags, body):
+    return bytes([kind << 4 | flags]) + variable_integer(len(body)) + body
+
+
+def read_packet(read):
+    """read(n) returns exactly n bytes or raises EOFError."""
+    first = read(1)[0]
+    length, shift = 0, 0
+    while True:
+        byte = read(1)[0]
+        length |= (byte & 0x7f) << shift
+        shift += 7
+        if not byte & 0x80:
+            break
+    return Packet(first >> 4, first & 15, read(length) if length else b"")
+
+
+def parse_connect(body):
+    _, at = take_bytes(body, 0)
+    version, flags = body[at], body[at + 1]
+    (keepalive,) = struct.unpack_from(">H", body, at + 2)
+    at += 4
+    if version == 5:
+        length, at = take_integer(body, at)
+        at += length
+    client_id, at = take_bytes(body, at)
+    username = password = None
+    if flags & 0x80:
+        username, at = take_bytes(body, at)
+    if flags & 0x40:
+        password, at = take_bytes(body, at)
+    return Connect(version, client_id.decode(), bool(flags & 2), username, password, keepalive)
+
+
+def parse_publish(flags, body, version):
+    topic, at = take_bytes(body, 0)
+    qos, packet_id = flags >> 1 & 3, None
+    if qos:
+        (packet_id,) = struct.unpack_from(">H", body, at)
+        at += 2
+    if version == 5:
+        length, at = take_integer(body, at)
+        at += length
+    return Publish(topic.decode(), body[at:], qos, bool(flags & 1), bool(flags & 8), packet_id)
+
+
+def connack(version, reason, properties):
+    """properties: bytes of the MQTT 5 property list, without its length."""
+    body = bytes([0, reason])
+    return packet(CONNACK, 0, body + (variable_integer(len(properties)) + properties if version == 5 else b""))
+
+
+def acknowledgement(kind, packet_id, version, reason=0):
+    body = struct.pack(">H", packet_id)
+    if version == 5 and reason:
+        body += bytes([reason, 0])
+    return packet(kind, 2 if kind == PUBREL else 0, body)

@@ -1,0 +1,124 @@
+"""A TCP relay between sluice and a broker that can stall, cut, refuse, and count."""
+import select
+import socket
+import threading
+
+from . import net
+from .waiting import BOUND_S
+
+
+class Relay:
+    """Its own thread for each connection. Stalled, it reads from neither side, so that the senders'
+    sockets fill up; cut, it resets every connection; refusing, nobody can connect."""
+
+    def __init__(self, target, host="127.0.0.1"):
+        self.host = host
+        self.port = net.free_port(host)
+        self._target = target
+        self._lock = threading.Lock()
+        self._pairs = []
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._closed = False
+        self._listener = None
+        self.connections = 0
+        self.bytes_up = 0
+        self.accept()
+
+    @property
+    def url(self):
+        return f"mqtt://{self.host}:{self.port}"
+
+    # --- what a test does
+    def stall(self):
+        self._flowing.clear()
+
+    def resume(self):
+        self._flowing.set()
+
+    def cut(self):
+        """Resets all connections: what is under way in either direction is lost."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, []
+        for pair in pairs:
+            for end in pair:
+                self._reset(end)
+
+    def refuse(self):
+        """New connections are refused from now on; those that exist stay."""
+        with self._lock:
+            listener, self._listener = self._listener, None
+        if listener:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+    def accept(self):
+        """Undoes refuse()."""
+        listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((self.host, self.port))
+        listener.listen(128)
+        with self._lock:
+            self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def close(self):
+        self._closed = True
+        self.refuse()
+        self.cut()
+        self._flowing.set()
+
+    # --- how it works
+    @staticmethod
+    def _reset(end):
+        try:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            end.shutdown(socket.SHUT_RD)
+        except OSError:
+            pass
+        end.close()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near):
+        try:
+            far = socket.create_connection((self._target.host, self._target.port), timeout=BOUND_S)
+        except OSError:
+            self._reset(near)
+            return
+        for end in (near, far):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            end.settimeout(BOUND_S * 4)
+        pair = (near, far)
+        with self._lock:
+            self._pairs.append(pair)
+            self.connections += 1
+        try:
+            self._pump(near, far)
+        except (OSError, ValueError):
+            pass
+        with self._lock:
+            if pair in self._pairs:
+                self._pairs.remove(pair)
+        for end in pair:
+            end.close()
+
+    def _pump(self, near, far):
+        while not self._closed:
+            self._flowing.wait()
+            readable, _, _ = select.select([near, far], [], [], 0.05)
+            if not self._flowing.is_set():
+                continue
+            for end in readable:
+                data = end.recv(1 << 16)
+                if not data:
+                    return
+                (far if end is near else near).sendall(data)
+                if end is near:
+                    self.bytes_up += len(data)

@@ -1,0 +1,202 @@
+"""A lost connection costs nobody anything: what it had been given is sent again, in order, under the same
+identifier; what was answered is never sent again."""
+import pytest
+
+from harness.client import encode, request
+from harness.fake_broker import WITHHOLD
+from harness.order import assert_in_order, numbers_of
+from harness.replies import assert_failure, assert_success
+from harness.sluice import broker_table, in_threads
+from harness.waiting import wait_until
+
+BOTH = pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+
+
+@BOTH
+@pytest.mark.parametrize("qos", [1, 2])
+def test_a_broker_killed_with_messages_unacknowledged_gets_them_again_in_order(lab, protocol, qos):
+    broker = lab.broker()
+    subscriber = lab.subscriber(broker, qos=0)
+    relay = lab.relay(broker)
+    sluice = lab.sluice(broker_table(relay, protocol=protocol))
+    client = sluice.client()
+    client.send_raw(encode(request(message=0, qos=qos)))
+    assert_success(client.read_reply())
+    broker.freeze()
+    client.send_raw(b"".join(encode(request(message=i, qos=qos, timeout_ms=60000)) for i in range(1, 300)))
+    client.wait_until_read()
+    relay.refuse()
+    broker.kill()
+    broker.start()
+    subscriber.wait_for_subscriptions(2)
+    relay.accept()
+    for reply in client.read_replies(299):
+        assert_success(reply)
+    subscriber.wait_for_payloads(str(i).encode() for i in range(300))
+    assert_in_order(numbers_of(subscriber.payloads()))
+
+
+@BOTH
+@pytest.mark.parametrize("qos", [1, 2])
+def test_connections_cut_under_load_lose_nothing_and_keep_the_order_of_each_device(lab, protocol, qos):
+    broker = lab.broker()
+    subscriber = lab.subscriber(broker, qos=0)
+    relay = lab.relay(broker)
+    sluice = lab.sluice(broker_table(relay, protocol=protocol))
+    clients = [sluice.client() for _ in range(5)]
+    for number, client in enumerate(clients):
+        client.send_in_background(b"".join(
+            encode(request(device=1 + number, topic=f"d/{number}", message=i, qos=qos, timeout_ms=60000))
+            for i in range(1000)))
+    for cut in range(1, 6):
+        subscriber.wait_for(cut * 500)
+        relay.cut()
+    for replies in in_threads(lambda client: client.read_replies(1000), clients):
+        for reply in replies:
+            assert_success(reply)
+    for number in range(5):
+        subscriber.wait_for(1000, f"d/{number}")
+        numbers = numbers_of(subscriber.payloads(f"d/{number}"))
+        assert set(numbers) == set(range(1000))
+        assert_in_order(numbers)
+
+
+def test_a_stalled_path_loses_and_repeats_nothing(lab):
+    broker = lab.broker()
+    subscriber = lab.subscriber(broker)
+    relay = lab.relay(broker)
+    sluice = lab.sluice(relay)
+    client = sluice.client()
+    relay.stall()
+    client.send_raw(b"".join(encode(request(message=i)) for i in range(500)))
+    client.wait_until_read()
+    assert not client.has_input()
+    relay.resume()
+    for reply in client.read_replies(500):
+        assert_success(reply)
+    subscriber.wait_for(500)
+    assert numbers_of(subscriber.payloads()) == list(range(500))
+
+
+def test_a_connection_without_acknowledgements_for_too_long_is_replaced(lab):
+    broker = lab.broker()
+    subscriber = lab.subscriber(broker, qos=0)
+    relay = lab.relay(broker)
+    sluice = lab.sluice(broker_table(relay, connections=1, ack_timeout_ms=1000, connect_timeout_ms=1000))
+    before = relay.connections
+    client = sluice.client()
+    relay.stall()
+    client.send_raw(b"".join(encode(request(message=i, timeout_ms=60000)) for i in range(50)))
+    wait_until(lambda: relay.connections > before, "another connection")
+    relay.resume()
+    for reply in client.read_replies(50):
+        assert_success(reply)
+    subscriber.wait_for_payloads(str(i).encode() for i in range(50))
+    assert_in_order(numbers_of(subscriber.payloads()))
+
+
+# --- step by step, at a scripted broker
+def test_what_was_unacknowledged_is_sent_again_first_under_the_same_identifier_as_new(lab):
+    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    sluice = lab.sluice(broker_table(fake, connections=1, max_inflight=2))
+    client = sluice.client()
+    client.send_raw(b"".join(encode(request(message=m)) for m in "abc"))
+    fake.wait_for_publishes(2)
+    fake.on_publish = lambda publish: None
+    fake.hang_up()
+    for reply in client.read_replies(3):
+        assert_success(reply)
+    assert fake.payloads() == [b"a", b"b", b"a", b"b", b"c"]
+    assert not any(publish.dup for publish in fake.publishes)
+    assert len({connect.client_id for connect in fake.connects}) == 1
+    assert len(fake.connects) == 2 and all(connect.clean for connect in fake.connects)
+
+
+def test_each_connection_keeps_its_own_identifier(lab):
+    fake = lab.fake_broker()
+    sluice = lab.sluice(broker_table(fake, connections=4))
+    fake.wait_for(lambda broker: len(broker.connects) >= 4, "four connections")
+    first = {connect.client_id for connect in fake.connects}
+    assert len(first) == 4
+    assert all(f"-{sluice.port}-main-" in client_id for client_id in first)
+    fake.hang_up()
+    fake.wait_for(lambda broker: len(broker.connects) >= 8, "four more")
+    assert {connect.client_id for connect in fake.connects} == first
+
+
+def test_what_was_answered_timeout_is_never_handed_over_again(lab):
+    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    sluice = lab.sluice(broker_table(fake, connections=1))
+    client = sluice.client()
+    client.send_raw(b"".join(encode(request(message=f"late {i}", timeout_ms=300)) for i in range(5)))
+    for reply in client.read_replies(5):
+        assert_failure(reply, "timeout", "unknown")
+    fake.on_publish = lambda publish: None
+    fake.hang_up()
+    assert_success(client.ask(request(message="marker")))
+    assert fake.payloads() == [f"late {i}".encode() for i in range(5)] + [b"marker"]
+
+
+def test_what_was_answered_broker_unavailable_is_never_handed_over(lab):
+    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    sluice = lab.sluice(broker_table(fake, connections=1, max_inflight=1))
+    client = sluice.client()
+    client.send_raw(b"".join(encode(request(message=i, timeout_ms=500)) for i in range(4)))
+    replies = client.read_replies(4)
+    assert_failure(replies[0], "timeout", "unknown")
+    for reply in replies[1:]:
+        assert_failure(reply, "broker_unavailable")
+    fake.on_publish = lambda publish: None
+    fake.acknowledge_all()
+    assert_success(client.ask(request(message="marker")))
+    assert fake.payloads() == [b"0", b"marker"]
+
+
+def test_a_request_handed_over_to_a_lost_connection_times_out_as_unknown(lab):
+    broker = lab.broker()
+    sluice = lab.sluice(broker)
+    client = sluice.client()
+    broker.freeze()
+    client.send(request(timeout_ms=1500))
+    client.wait_until_read()
+    broker.kill()
+    assert_failure(client.read_reply(), "timeout", "unknown")
+
+
+def test_a_timed_out_message_keeps_its_place_until_its_connection_settles_it(lab):
+    """It still counts as unacknowledged: the window is not exceeded by what the client gave up."""
+    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    sluice = lab.sluice(broker_table(fake, connections=1, max_inflight=2))
+    client = sluice.client()
+    client.send_raw(b"".join(encode(request(message=i, timeout_ms=300)) for i in range(2)))
+    for reply in client.read_replies(2):
+        assert_failure(reply, "timeout", "unknown")
+    assert_failure(client.ask(request(message="no room", timeout_ms=300)), "broker_unavailable")
+    fake.acknowledge_all()
+    fake.on_publish = lambda publish: None
+    assert_success(client.ask(request(message="room")))
+    assert fake.payloads() == [b"0", b"1", b"room"]
+    assert len(fake.connects) == 1
+
+
+def test_what_was_only_queued_moves_to_another_connection(lab):
+    """One connection's worth of work is stuck; the other connection takes all that was never handed over."""
+    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD if publish.payload == b"stuck" else None)
+    sluice = lab.sluice(broker_table(fake, connections=2, max_inflight=1, ack_timeout_ms=120000))
+    stuck, client = sluice.client(), sluice.client()
+    stuck.send(request(device=1, message="stuck", timeout_ms=60000))
+    fake.wait_for_publishes(1)
+    client.send_raw(b"".join(encode(request(device=2 + i, message=i)) for i in range(50)))
+    assert [r["code"] for r in client.read_replies(50)] == [1] * 50
+    fake.acknowledge_all()
+    assert_success(stuck.read_reply())
+
+
+def test_qos_0_is_answered_1_and_promises_nothing_more(lab):
+    fake = lab.fake_broker()
+    client = lab.sluice(broker_table(fake, connections=1)).client()
+    assert_success(client.ask(request(qos=0, message="once")))
+    fake.wait_for_publishes(1)
+    fake.hang_up()
+    assert_success(client.ask(request(message="marker")))
+    assert fake.payloads() == [b"once", b"marker"]
