@@ -136,8 +136,8 @@ def test_a_fault_is_said_with_its_line_and_key(tmp_path, text, line, words):
     ("max_dev_no", 0, ["min_dev_no"]), ("max_dev_no", 1, ["max_dev_no"]), ("max_dev_no", "10", ["max_dev_no"]),
     ("connections", 0, ["connections"]), ("keepalive_s", 3, ["keepalive_s"]), ("keepalive_s", 65536, ["keepalive_s"]),
     ("client_id", "same-for-all", ["client_id", "{slot}"]), ("client_id", "{solt}", ["client_id"]),
-    ("name", "", ["name"]), ("reconnect_max_ms", 1, ["reconnect_max_ms"]), ("conections", 5, ["conections", "connections"])],
-    ids=str)
+    ("name", "", ["name"]), ("reconnect_max_ms", 1, ["reconnect_max_ms"]),
+    ("conections", 5, ["conections", "connections"])], ids=str)
 def test_a_broker_s_fault_is_said_with_its_key(tmp_path, key, value, words):
     status, faults = check(tmp_path, with_broker(**{key: value}))
     assert status == 2 and len(faults) >= 1, faults

@@ -149,8 +149,9 @@ def test_a_faulty_object_ends_at_its_brace_and_is_answered_once(shared_rig, faul
     assert_goes_on(client)
 
 
-@pytest.mark.parametrize("body", [b"garbage", b"[]", b'""', b"{", b'{"a":1', b"{}{}", b"\xff", b"   ", b"GET / HTTP/1.1",
-                                  b'{"device_id":1,"mqtt_topic":"a","message":"b"}x'])
+@pytest.mark.parametrize("body", [
+    b"garbage", b"[]", b'""', b"{", b'{"a":1', b"{}{}", b"\xff", b"   ", b"GET / HTTP/1.1",
+    b'{"device_id":1,"mqtt_topic":"a","message":"b"}x'])
 def test_a_framed_fault_is_answered_once(shared_rig, body):
     client = shared_rig.client()
     client.send_frame(body)

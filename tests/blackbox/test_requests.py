@@ -137,7 +137,8 @@ def test_an_empty_object_is_refused(shared_rig):
 
 def test_members_come_in_any_order_and_unknown_ones_are_ignored(shared_rig):
     topic = next(TOPICS)
-    value = {"message": "late", "x": {"device_id": [1, {"y": None}]}, "mqtt_topic": topic, "Device_ID": "?", "device_id": 1}
+    value = {"message": "late", "x": {"device_id": [1, {"y": None}]}, "mqtt_topic": topic, "Device_ID": "?",
+             "device_id": 1}
     assert published(shared_rig, value, topic).payload == b"late"
 
 
