@@ -113,7 +113,7 @@ void FrameReader::hold(std::string_view bytes) {
 void FrameReader::tidy() {
   if (held_item_ < held_.size() || held_.empty()) return;
   if (held_.capacity() > kKeptBytes) {
-    held_ = std::string();
+    std::string().swap(held_);
   } else {
     held_.clear();
   }

@@ -33,9 +33,9 @@ Verdict judge(std::string_view line) {
   for (const std::string_view method : kMethods)
     compare(line, method);
   std::array<char, kHost.size()> lowered{};
-  const std::size_t size = std::min(line.size(), lowered.size());
-  std::transform(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(size), lowered.begin(),
-                 to_lower);
+  std::size_t size = 0;
+  for (; size < lowered.size() && size < line.size(); ++size)
+    lowered[size] = to_lower(line[size]);
   compare(std::string_view(lowered.data(), size), kHost);
   return verdict;
 }

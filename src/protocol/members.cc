@@ -20,8 +20,6 @@ using Name = Members::Name;
 constexpr std::size_t kMaxIdBytes = 256;
 constexpr std::size_t kMaxDeviceDigits = 19;
 constexpr std::size_t kKeptEntries = 1024;
-constexpr std::int64_t kMin64 = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t kMax64 = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
 
 struct Known {

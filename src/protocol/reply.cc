@@ -75,7 +75,8 @@ Reply Reply::failure(ErrorKind error, Published published, std::string detail) {
   return reply;
 }
 
-ReplyEncoder::ReplyEncoder(std::string success_text, std::string failure_text, std::string end)
+ReplyEncoder::ReplyEncoder(std::string_view success_text, std::string_view failure_text,
+                           std::string end)
     : success_(opening(1, success_text)),
       failure_(opening(2, failure_text)),
       end_(std::move(end)),

@@ -34,7 +34,7 @@ struct Reply {
 class ReplyEncoder {
  public:
   /// `success_text` and `failure_text` become `msg`; `end` follows each reply of a JSON stream.
-  ReplyEncoder(std::string success_text, std::string failure_text, std::string end);
+  ReplyEncoder(std::string_view success_text, std::string_view failure_text, std::string end);
 
   /// Appends one reply to `out`. `id_json` is the request's id as JSON text, empty: none.
   /// LengthPrefixed puts a 4-byte big-endian length before the text and nothing behind it; Stream

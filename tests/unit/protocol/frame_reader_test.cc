@@ -1,0 +1,385 @@
+// The frame reader: both framings, in pieces of every kind, and what follows each kind of garbage.
+#include "protocol/frame_reader.h"
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "catch.h"
+
+using sluice::protocol::Frame;
+using sluice::protocol::FrameReader;
+using sluice::protocol::Framing;
+using sluice::protocol::to_string;
+
+namespace {
+
+constexpr std::size_t kLimit = 1000;
+
+/// A frame as one line: "request BYTES", "bad_request BYTES", "too_large! BYTES" (ends), "close".
+std::string told(const Frame& frame) {
+  switch (frame.kind) {
+    case Frame::Kind::NeedMore:
+      return "more";
+    case Frame::Kind::Request:
+      return "request " + std::string(frame.bytes);
+    case Frame::Kind::Close:
+      return "close";
+    case Frame::Kind::Fault:
+      break;
+  }
+  return std::string(to_string(frame.error)) + (frame.ends_connection ? "! " : " ") +
+         std::string(frame.bytes);
+}
+
+void drain(FrameReader& reader, std::vector<std::string>& out) {
+  for (Frame frame = reader.next(); frame.kind != Frame::Kind::NeedMore; frame = reader.next()) {
+    out.push_back(told(frame));
+  }
+}
+
+/// What a reader tells of `pieces`, fed one after another from memory that is then overwritten.
+std::vector<std::string> read_pieces(const std::vector<std::string>& pieces,
+                                     std::size_t limit = kLimit) {
+  FrameReader reader(limit);
+  std::vector<std::string> out;
+  for (std::string piece : pieces) {
+    reader.feed(piece);
+    drain(reader, out);
+    reader.save();
+    piece.assign(piece.size(), '#');
+  }
+  return out;
+}
+
+std::vector<std::string> read_whole(const std::string& input, std::size_t limit = kLimit) {
+  return read_pieces({input}, limit);
+}
+
+std::vector<std::string> single_bytes(const std::string& input) {
+  std::vector<std::string> pieces;
+  for (const char c : input)
+    pieces.emplace_back(1, c);
+  return pieces;
+}
+
+std::string framed(const std::string& text) {
+  std::string out;
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+    out += static_cast<char>((text.size() >> shift) & 0xFF);
+  }
+  return out + text;
+}
+
+using Told = std::vector<std::string>;
+
+/// Checks what is told of `input`, whole, split at every place and byte by byte.
+void expect(const std::string& input, const Told& wanted, std::size_t limit = kLimit) {
+  CHECK(read_whole(input, limit) == wanted);
+  CHECK(read_pieces(single_bytes(input), limit) == wanted);
+  for (std::size_t at = 1; at < input.size(); ++at) {
+    CAPTURE(at);
+    CHECK(read_pieces({input.substr(0, at), input.substr(at)}, limit) == wanted);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a request split anywhere is found once", "[frame_reader]") {
+  expect(R"({"a":1})", {R"(request {"a":1})"});
+  expect(R"({"a":{"b":[{},{}]},"c":"}{"})", {R"(request {"a":{"b":[{},{}]},"c":"}{"})"});
+}
+
+TEST_CASE("braces, quotes and escapes inside strings end nothing", "[frame_reader]") {
+  expect(R"({"a":"\"}"}{"b":"\\"}{"c":"\\\"}"})",
+         {R"(request {"a":"\"}"})", R"(request {"b":"\\"})", R"(request {"c":"\\\"}"})"});
+  expect(
+      R"({"a":"a string that is longer than sixteen bytes \" } and another sixteen {"}{})",
+      {R"(request {"a":"a string that is longer than sixteen bytes \" } and another sixteen {"})",
+       "request {}"});
+}
+
+TEST_CASE("requests may be glued or have white space and newlines between them", "[frame_reader]") {
+  expect("{}{\"a\":1} \t\r\n\n {}\n", {"request {}", "request {\"a\":1}", "request {}"});
+  expect("{\n \"a\" : 1\n}\n", {"request {\n \"a\" : 1\n}"});
+}
+
+TEST_CASE("a byte order mark at the very beginning is skipped, and only there", "[frame_reader]") {
+  expect("\xEF\xBB\xBF{}", {"request {}"});
+  expect("\xEF\xBB\xBF \n{}", {"request {}"});
+  expect("{}\xEF\xBB\xBF{}\n{}", {"request {}", "bad_request ", "request {}"});
+  expect("\xEF\xBB\xBF\xEF\xBB\xBF{}\n{}", {"bad_request ", "request {}"});
+  expect("\xEF\xBB{}\n{}", {"bad_request ", "request {}"});
+  expect("\xEF\n{}", {"bad_request ", "request {}"});
+}
+
+TEST_CASE("a line of garbage is answered once and skipped up to its newline", "[frame_reader]") {
+  expect("hello {\"a\":1} world\n{}", {"bad_request ", "request {}"});
+  expect("x\ny\n{}", {"bad_request ", "bad_request ", "request {}"});
+  expect("{}}\n{}", {"request {}", "bad_request ", "request {}"});
+  expect("[1,2]\n{}", {"bad_request ", "request {}"});
+  expect("{} ,{}\n{}", {"request {}", "bad_request ", "request {}"});
+  expect(std::string("{}\0\0\n{}", 7), {"request {}", "bad_request ", "request {}"});
+  expect("G\n{}", {"bad_request ", "request {}"});
+  expect("GETX\n{}", {"bad_request ", "request {}"});
+  expect("get / HTTP/1.1\n{}", {"bad_request ", "request {}"});
+  expect("Hostess\n{}", {"bad_request ", "request {}"});
+}
+
+TEST_CASE("the fault names the byte that began no request", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  reader.feed("[1]\n\x01\n");
+  CHECK(std::string(reader.next().detail).find("'['") != std::string::npos);
+  CHECK(std::string(reader.next().detail).find("0x01") != std::string::npos);
+}
+
+TEST_CASE("an HTTP request ends the connection without a reply", "[frame_reader]") {
+  for (const std::string method :
+       {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}) {
+    CAPTURE(method);
+    expect(method + " / HTTP/1.1\r\nHost: x\r\n\r\n{}", {"close"});
+  }
+  expect("Host: localhost\r\n{}", {"close"});
+  expect("hOST:\n{}", {"close"});
+  expect("{} \nPOST / HTTP/1.1\r\n{}", {"request {}", "close"});
+  expect("garbage\nHOST: x\n{}", {"bad_request ", "close"});
+}
+
+TEST_CASE("nothing is read after the end of a connection", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  reader.feed("GET / HTTP/1.1\r\n{}{}");
+  CHECK(told(reader.next()) == "close");
+  CHECK_FALSE(reader.has_input());
+  CHECK(told(reader.next()) == "more");
+  reader.save();
+  CHECK(reader.buffered() == 0);
+  CHECK(told(reader.finish()) == "more");
+}
+
+TEST_CASE("garbage without a newline ends the connection at the limit", "[frame_reader]") {
+  expect(std::string(20, 'x') + "\n{}", {"bad_request ", "request {}"}, 21);
+  expect(std::string(20, 'x') + "\n{}", {"bad_request ", "close"}, 20);
+  expect(std::string(40, 'x') + "\n{}", {"bad_request ", "close"}, 20);
+}
+
+TEST_CASE("a raw newline inside a string ends the request as faulty", "[frame_reader]") {
+  expect("{\"id\":7,\"a\":\"b\n{}", {"bad_request {\"id\":7,\"a\":\"b\n", "request {}"});
+  expect("{\"a\":\"b\\\n{}", {"bad_request {\"a\":\"b\\\n", "request {}"});
+  expect("{\"a\":{\"b\":\"\n{}", {"bad_request {\"a\":{\"b\":\"\n", "request {}"});
+}
+
+TEST_CASE("a request ends at its matching brace whatever is wrong inside", "[frame_reader]") {
+  expect("{wrong{]}:}{}", {"request {wrong{]}:}", "request {}"});
+  expect("{\"a\":'b'}\n{}", {"request {\"a\":'b'}", "request {}"});
+}
+
+TEST_CASE("a request of exactly the limit passes, one more byte does not", "[frame_reader]") {
+  const std::string exact = R"({"a":")" + std::string(12, 'x') + R"("})";
+  REQUIRE(exact.size() == 20);
+  expect(exact + "{}", {"request " + exact, "request {}"}, 20);
+  expect(exact + "{}", {"too_large " + exact.substr(0, 19), "request {}"}, 19);
+}
+
+TEST_CASE("the rest of a request that is too large is skipped with its strings", "[frame_reader]") {
+  const std::string huge = R"({"id":"k","a":"}}\"}","b":{"c":"}"}, "d":"}"})";
+  for (std::size_t limit = 2; limit < huge.size(); ++limit) {
+    CAPTURE(limit);
+    expect(huge + " {}", {"too_large " + huge.substr(0, limit), "request {}"}, limit);
+  }
+  expect("{\"a\":\"0123456789\n{}", {"too_large {\"a\":\"01", "request {}"}, 8);
+}
+
+TEST_CASE("memory does not grow while a request that is too large is skipped", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  const std::string piece(kLimit, 'x');
+  reader.feed("{\"a\":\"");
+  CHECK(told(reader.next()) == "more");
+  reader.save();
+  std::size_t faults = 0;
+  for (int i = 0; i < 100; ++i) {
+    reader.feed(piece);
+    while (reader.next().kind != Frame::Kind::NeedMore)
+      ++faults;
+    reader.save();
+    CHECK(reader.buffered() <= 2 * kLimit);
+  }
+  CHECK(faults == 1);
+  CHECK(reader.buffered() == 0);
+  CHECK_FALSE(reader.inside_request());
+  reader.feed("\"}{}");
+  CHECK(told(reader.next()) == "request {}");
+}
+
+TEST_CASE("a first byte of zero means length-prefixed frames", "[frame_reader]") {
+  expect(framed("{}") + framed(R"({"a":1})"), {"request {}", R"(request {"a":1})"});
+  expect(framed(" {} \n") + framed("no object"), {"request  {} \n", "request no object"});
+  expect(framed("{}{}") + framed("{\"a\":\"\n\"}"), {"request {}{}", "request {\"a\":\"\n\"}"});
+}
+
+TEST_CASE("a frame of length zero is answered and the next one is read", "[frame_reader]") {
+  expect(framed("") + framed("{}") + framed("") + framed("{}"),
+         {"bad_request ", "request {}", "bad_request ", "request {}"});
+}
+
+TEST_CASE("a frame beyond the limit ends the connection", "[frame_reader]") {
+  const std::string exact = R"({"a":"0123456789"})";
+  expect(framed(exact) + framed("{}"), {"request " + exact, "request {}"}, exact.size());
+  expect(framed(exact) + framed("{}"), {"too_large! "}, exact.size() - 1);
+  expect(framed("{}") + "{}{}{}", {"request {}", "too_large! "});
+}
+
+TEST_CASE("the framing is decided by the first byte, for good", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  CHECK(reader.framing() == Framing::Unknown);
+  reader.feed(std::string_view("\0", 1));
+  CHECK(told(reader.next()) == "more");
+  CHECK(reader.framing() == Framing::LengthPrefixed);
+  FrameReader stream(kLimit);
+  stream.feed("\n");
+  CHECK(told(stream.next()) == "more");
+  CHECK(stream.framing() == Framing::Stream);
+  stream.feed(std::string_view("\0\0\0\2{}\n{}", 9));
+  CHECK(told(stream.next()) == "bad_request ");
+  CHECK(told(stream.next()) == "request {}");
+}
+
+TEST_CASE("random streams in random pieces tell the same as whole ones", "[frame_reader]") {
+  std::mt19937 random(20240229);
+  const auto pick = [&random](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  const std::vector<std::string> parts = {"{}",
+                                          R"({"a":"b"})",
+                                          R"({"a":{"b":"}\\"}})",
+                                          "\n",
+                                          " ",
+                                          "garbage\n",
+                                          "GE",
+                                          "\xEF",
+                                          "{\"a\":\"\n",
+                                          "Hos",
+                                          "{broken",
+                                          "}}}",
+                                          "\"",
+                                          "\\"};
+  for (int round = 0; round < 300; ++round) {
+    std::string input;
+    for (std::size_t n = pick(30); n > 0; --n)
+      input += parts[pick(parts.size())];
+    const auto wanted = read_whole(input, 24);
+    std::vector<std::string> pieces;
+    for (std::size_t at = 0; at < input.size();) {
+      const std::size_t size = 1 + pick(9);
+      pieces.push_back(input.substr(at, size));
+      at += size;
+    }
+    CAPTURE(input);
+    CHECK(read_pieces(pieces, 24) == wanted);
+  }
+}
+
+TEST_CASE("what a paused caller has not looked at is kept and comes first", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  std::string input = R"({"n":1}{"n":2}{"n":3}{"n")";
+  reader.feed(input);
+  CHECK(told(reader.next()) == R"(request {"n":1})");
+  CHECK(reader.has_input());
+  reader.save();
+  input.assign(input.size(), '#');
+  CHECK(reader.has_input());
+  CHECK(told(reader.next()) == R"(request {"n":2})");
+  reader.save();
+  reader.feed(R"(:4}{"n":5})");
+  CHECK(told(reader.next()) == R"(request {"n":3})");
+  CHECK(told(reader.next()) == R"(request {"n":4})");
+  CHECK(told(reader.next()) == R"(request {"n":5})");
+  CHECK_FALSE(reader.has_input());
+  CHECK(told(reader.next()) == "more");
+}
+
+TEST_CASE("a request that lies whole in the input is not copied", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  const std::string input = " {} {\"a\":1}";
+  reader.feed(input);
+  CHECK(reader.next().bytes.data() == input.data() + 1);
+  CHECK(reader.next().bytes.data() == input.data() + 4);
+  CHECK(reader.buffered() == 0);
+}
+
+TEST_CASE("a large request's buffer is given back, a small one is kept", "[frame_reader]") {
+  FrameReader reader(1 << 20);
+  const std::string large = R"({"a":")" + std::string(100000, 'x') + R"("})";
+  reader.feed(std::string_view(large).substr(0, 60000));
+  CHECK(told(reader.next()) == "more");
+  reader.save();
+  CHECK(reader.buffered() >= 60000);
+  CHECK(reader.inside_request());
+  reader.feed(std::string_view(large).substr(60000));
+  CHECK(reader.next().bytes == large);
+  CHECK(told(reader.next()) == "more");
+  CHECK(reader.buffered() == 0);
+}
+
+TEST_CASE("a reader says whether it is inside a request", "[frame_reader]") {
+  FrameReader reader(10);
+  CHECK_FALSE(reader.inside_request());
+  const auto after = [&reader](std::string_view input) {
+    reader.feed(input);
+    while (reader.next().kind != Frame::Kind::NeedMore) {
+    }
+    reader.save();
+    return reader.inside_request();
+  };
+  CHECK_FALSE(after("  \n"));
+  CHECK(after("{"));
+  CHECK_FALSE(after("}"));
+  CHECK_FALSE(after("xyz"));
+  CHECK_FALSE(after("\n"));
+  CHECK(after("GE"));  // not answered yet
+  CHECK_FALSE(after("\n"));
+  CHECK_FALSE(after("{\"a\":\"0123456789"));  // answered: too large
+  FrameReader prefixed(10);
+  prefixed.feed(std::string_view("\0", 1));
+  CHECK(told(prefixed.next()) == "more");
+  CHECK(prefixed.inside_request());
+}
+
+TEST_CASE("a connection that ends inside a request gets a fault", "[frame_reader]") {
+  const auto end_of = [](const std::string& input, std::size_t limit = kLimit) {
+    FrameReader reader(limit);
+    Told before;
+    reader.feed(input);
+    drain(reader, before);
+    std::string direct = told(reader.finish());
+    FrameReader saved(limit);
+    saved.feed(input);
+    drain(saved, before);
+    saved.save();
+    CHECK(told(saved.finish()) == direct);
+    return direct;
+  };
+  CHECK(end_of("") == "more");
+  CHECK(end_of("{}\n") == "more");
+  CHECK(end_of("{}{\"id\":7,") == "bad_request {\"id\":7,");
+  CHECK(end_of("GET") == "bad_request ");
+  CHECK(end_of("garbage") == "more");
+  CHECK(end_of("\xEF\xBB") == "bad_request ");
+  CHECK(end_of("\xEF\xBB\xBF") == "more");
+  CHECK(end_of(R"({"a":"0123456789)", 8) == "more");
+  CHECK(end_of(framed("{}")) == "more");
+  CHECK(end_of(std::string(2, '\0')) == "bad_request ");
+  CHECK(end_of(framed("{}").substr(0, 5)) == "bad_request {");
+}
+
+TEST_CASE("a new limit counts for the request under way", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  reader.feed(R"({"a":"0123456789)");
+  CHECK(told(reader.next()) == "more");
+  reader.save();
+  reader.set_max_request_bytes(8);
+  reader.feed("0\"}{}");
+  CHECK(told(reader.next()) == R"(too_large {"a":"0123456789)");
+  CHECK(told(reader.next()) == "request {}");
+}
