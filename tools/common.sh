@@ -17,7 +17,8 @@ show_progress() {
 
 # meson_build DIR SECONDS LOG [TARGET...] -- MESON_OPTION...: sets DIR up if need be and builds the targets (none: all).
 # A directory set up here with other options is made anew; one that a person has set up is taken as it is.
-# timeout stays in the foreground, so that Ctrl-C reaches the compiler.
+# What can be built is built even if something else cannot (-k 0). timeout stays in the foreground, so that Ctrl-C reaches
+# the compiler.
 meson_build() {
   local dir=$1 limit=$2 log=$3 targets=() made_with=$1/made-with-options
   shift 3
@@ -32,7 +33,7 @@ meson_build() {
     timeout --foreground 300 meson setup "$dir" "$@" >"$log" 2>&1 </dev/null || return 1
     printf '%s\n' "$*" >"$made_with"
   fi
-  timeout --foreground -k 10 "$limit" ninja -C "$dir" "${targets[@]}" </dev/null 2>&1 | tee "$log" | show_progress
+  timeout --foreground -k 10 "$limit" ninja -k 0 -C "$dir" "${targets[@]}" </dev/null 2>&1 | tee "$log" | show_progress
   return "${PIPESTATUS[0]}"
 }
 
