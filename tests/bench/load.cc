@@ -1,0 +1,140 @@
+// Runs the loop of the load generator and decides which connection sends what, and when.
+#include "load.h"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace sluice::bench {
+namespace {
+
+constexpr int kLongestWaitMs = 5;  // the phases of the measurement turn that exactly
+
+}  // namespace
+
+Load::Load(const Options& options, Measurement& measurement)
+    : options_(options), measurement_(measurement), epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
+  if (epoll_fd_ < 0) fail("epoll_create1 failed");
+  prepare_requests();
+  for (unsigned i = 0; i < options.connections; ++i) {
+    connections_.push_back(std::make_unique<Connection>(options, measurement));
+    next_device_.push_back(i);
+  }
+  if (options.rate <= 0) return;
+  timer_fd_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = nullptr;
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd_, &event) != 0) fail("epoll_ctl failed");
+}
+
+Load::~Load() {
+  ::close(epoll_fd_);
+  if (timer_fd_ >= 0) ::close(timer_fd_);
+}
+
+void Load::prepare_requests() {
+  const std::string payload = make_payload(options_);
+  for (unsigned i = 0; i < options_.devices; ++i) {
+    const unsigned device = options_.first_device + i;
+    requests_.push_back("{\"device_id\":" + std::to_string(device) + ",\"mqtt_topic\":\"" +
+                        topic_of(device) + "\",\"message\":\"" + payload +
+                        "\",\"qos\":" + std::to_string(options_.qos));
+  }
+}
+
+void Load::run() {
+  for (auto& connection : connections_)
+    connection->open(epoll_fd_);
+  measurement_.begin();
+  for (std::size_t i = 0; options_.rate <= 0 && i < connections_.size(); ++i)
+    fill(i);
+  while (!measurement_.is_over() && any_open())
+    turn();
+  if (!measurement_.is_over()) measurement_.abandon(now_ns());  // every connection is lost
+}
+
+void Load::turn() {
+  if (timer_fd_ >= 0) arm_timer();
+  std::array<epoll_event, 256> events;
+  const int count =
+      epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), kLongestWaitMs);
+  if (count < 0 && errno != EINTR) fail("epoll_wait failed");
+  const std::int64_t now = now_ns();
+  measurement_.tick(now);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    auto* connection = static_cast<Connection*>(event.data.ptr);
+    if (connection == nullptr || !connection->is_open()) continue;
+    if ((event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) {
+      connection->read_replies(now);
+    }
+    if ((event.events & EPOLLOUT) != 0) connection->flush();
+  }
+  if (timer_fd_ >= 0) {
+    send_due(now);
+    return;
+  }
+  for (std::size_t i = 0; i < connections_.size(); ++i)
+    fill(i);
+}
+
+void Load::fill(std::size_t index) {
+  Connection& connection = *connections_[index];
+  if (!connection.has_room() || !measurement_.may_send()) return;
+  const std::int64_t now = now_ns();
+  while (connection.has_room() && measurement_.may_send()) {
+    connection.send(next_request(index), now);
+  }
+  connection.flush();
+}
+
+void Load::send_due(std::int64_t now) {
+  std::size_t without_room = 0;
+  while (measurement_.may_send() && measurement_.next_due() <= now &&
+         without_room < connections_.size()) {
+    const std::size_t index = next_connection_;
+    next_connection_ = (next_connection_ + 1) % connections_.size();
+    if (!connections_[index]->has_room()) {
+      ++without_room;
+      continue;
+    }
+    without_room = 0;
+    connections_[index]->send(next_request(index), measurement_.next_due());
+  }
+  for (auto& connection : connections_) {
+    if (connection->is_open()) connection->flush();
+  }
+}
+
+void Load::arm_timer() {
+  if (!measurement_.may_send()) return;
+  const std::int64_t due = measurement_.next_due();
+  itimerspec when{};
+  // Late and without room: replies wake the loop, not the clock.
+  if (due > now_ns()) {
+    when.it_value.tv_sec = due / 1'000'000'000;
+    when.it_value.tv_nsec = due % 1'000'000'000;
+  }
+  timerfd_settime(timer_fd_, TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
+const std::string& Load::next_request(std::size_t index) {
+  // Each connection walks over devices of its own as long as there are enough for all.
+  std::size_t& device = next_device_[index];
+  const std::string& request = requests_[device % requests_.size()];
+  device += connections_.size();
+  return request;
+}
+
+bool Load::any_open() const {
+  for (const auto& connection : connections_) {
+    if (connection->is_open()) return true;
+  }
+  return false;
+}
+
+}  // namespace sluice::bench
