@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include <cassert>
+#include <csignal>
 
 namespace sluice::event {
 namespace {
@@ -29,6 +30,8 @@ void Deferred::cancel() noexcept {
 }
 
 Loop::Loop() : uv_(new uv_loop_s), read_buffer_(new char[kReadBufferBytes]) {
+  // A write to a connection that is gone is to be an error, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
   const int status = uv_loop_init(uv_.get());
   if (status != 0) std::abort();  // no descriptors at the very start: nothing sensible can follow
   prepare_ = make_handle<uv_prepare_t, uv_prepare_init>(uv_.get(), this);
@@ -53,6 +56,10 @@ Loop::~Loop() {
 
 TimePoint Loop::now() const noexcept {
   return TimePoint(Duration(static_cast<Duration::rep>(uv_now(uv_.get()))));
+}
+
+std::chrono::nanoseconds Loop::precise_now() const noexcept {
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(uv_hrtime()));
 }
 
 void Loop::run() noexcept {

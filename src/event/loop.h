@@ -48,6 +48,9 @@ class Loop {
   /// The time at the start of this turn.
   TimePoint now() const noexcept;
 
+  /// The monotonic clock right now, for measuring; deadlines use now().
+  std::chrono::nanoseconds precise_now() const noexcept;
+
   /// Turns until stop() or until nothing is left to wait for.
   void run() noexcept;
   /// One turn; waits for an event if nothing is due. For tests and tools.

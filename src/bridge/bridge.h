@@ -1,0 +1,81 @@
+// The whole of sluice without its command line: builds the parts, starts them, and stops them
+// without losing or inventing an answer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/delegate.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "bridge/dispatcher.h"
+#include "client/server.h"
+#include "config/config.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "mqtt/pool.h"
+
+namespace sluice::bridge {
+
+/// What the process is, for client identifiers.
+struct Identity {
+  std::string host;
+  int pid = 0;
+};
+
+/// Owns listeners, clients, ledger and pools. Not thread-safe.
+class Bridge {
+ public:
+  /// `finished` is called once, when a stop has come to its end.
+  Bridge(event::Loop& loop, config::Config config, const Identity& identity,
+         Delegate<void()> finished);
+  ~Bridge();
+  Bridge(const Bridge&) = delete;
+  Bridge& operator=(const Bridge&) = delete;
+
+  /// Reads certificates, binds all listeners, then begins to connect to the brokers. On an error
+  /// nothing has been started.
+  Result<void> start();
+
+  /// Begins the ordered stop: not ready, drain_delay, listeners closed, what was decoded settled
+  /// and answered, MQTT DISCONNECT, finished(). Idempotent.
+  void stop() noexcept;
+  bool is_stopping() const noexcept { return phase_ != Phase::Running; }
+  /// Something was still unanswered when drain_timeout ran out.
+  bool drain_ran_out() const noexcept { return drain_ran_out_; }
+
+  /// The names of the brokers that have no connection now.
+  std::vector<std::string> unconnected_brokers() const;
+
+  /// Closes the listeners and removes their socket files, for an exit at once.
+  void close_listeners() noexcept { server_.close_listeners(); }
+  const client::Server& server() const noexcept { return server_; }
+
+ private:
+  enum class Phase { Running, Delay, Draining, Ending, Disconnecting, Done };
+
+  struct TlsByBroker;
+
+  Result<void> make_pools(const Identity& identity);
+  void enter(Phase next) noexcept;
+  void on_phase_timeout() noexcept;
+  void on_progress() noexcept;
+  void run_out() noexcept;
+
+  event::Loop& loop_;
+  const config::Config config_;
+  const Identity identity_;
+  Delegate<void()> finished_;
+  Random random_;
+  std::unique_ptr<TlsByBroker> tls_;
+  Dispatcher dispatcher_;
+  std::vector<std::unique_ptr<mqtt::Pool>> pools_;
+  client::Server server_;
+  event::Timer phase_timer_;
+  event::Timer progress_timer_;  // runs only while stopping
+  Phase phase_ = Phase::Running;
+  bool drain_ran_out_ = false;
+};
+
+}  // namespace sluice::bridge

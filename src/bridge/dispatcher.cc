@@ -1,0 +1,284 @@
+#include "bridge/dispatcher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "base/log.h"
+#include "bridge/verdict.h"
+#include "client/server.h"
+
+namespace sluice::bridge {
+
+using protocol::ErrorKind;
+using protocol::Published;
+using protocol::Reply;
+
+Dispatcher::Dispatcher(event::Loop& loop)
+    : loop_(loop), router_({}), timer_(loop, bind<&Dispatcher::on_deadline>(this)) {}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::connect(client::Server& server, const std::vector<mqtt::Pool*>& pools,
+                         Router router) {
+  server_ = &server;
+  router_ = std::move(router);
+  lanes_ = std::vector<Lane>(pools.size());
+  for (std::size_t i = 0; i < pools.size(); ++i)
+    lanes_[i].pool = pools[i];
+}
+
+// --- in: from a client to its brokers
+// -------------------------------------------------------------
+
+Dispatcher::Taken Dispatcher::submit(client::ReplyTo reply_to, protocol::Request request) noexcept {
+  Ticket& ticket = take_ticket();
+  ticket.request = std::move(request);
+  ticket.reply_to = reply_to;
+  ticket.received = loop_.precise_now();
+  deadlines_.insert(ticket, loop_.now() + Duration(ticket.request.timeout_ms));
+  if (draining_) {
+    answer(ticket, Reply::failure(ErrorKind::ShuttingDown, Published::No,
+                                  "sluice is stopping; send it to the next one"));
+    return Taken::Accepted;
+  }
+  prepare(ticket, router_.route(ticket.request.device_id));
+  if (ticket.brokers == 0) {
+    answer(ticket, Reply::failure(
+                       ErrorKind::NoRoute, Published::No,
+                       fmt::format("no broker's range holds device {}", ticket.request.device_id)));
+    return Taken::Accepted;
+  }
+  Lane* full = nullptr;
+  const Verdict verdict = admit(ticket, /*in_turn=*/false, full);
+  if (verdict == Verdict::Accepted) arm();
+  if (verdict == Verdict::Accepted || verdict == Verdict::Answered) return Taken::Accepted;
+  park(ticket, *full, /*in_front=*/false);
+  arm();
+  return Taken::Parked;
+}
+
+Ticket& Dispatcher::take_ticket() {
+  if (free_.empty()) {
+    tickets_.push_back(std::make_unique<Ticket>());
+    free_.reserve(tickets_.size());
+    return *tickets_.back();
+  }
+  Ticket& ticket = *free_.back();
+  free_.pop_back();
+  return ticket;
+}
+
+void Dispatcher::prepare(Ticket& ticket, std::span<const std::size_t> brokers) {
+  if (ticket.capacity < brokers.size()) {
+    ticket.copies = std::make_unique<Copy[]>(brokers.size());
+    ticket.capacity = brokers.size();
+  }
+  ticket.brokers = brokers.size();
+  for (std::size_t i = 0; i < brokers.size(); ++i) {
+    Copy& copy = ticket.copies[i];
+    copy.ticket = &ticket;
+    copy.lane = &lanes_[brokers[i]];
+    copy.request = &ticket.request;
+  }
+}
+
+/// `in_turn`: called for the client whose turn it is; others wait behind those who wait already.
+Dispatcher::Verdict Dispatcher::admit(Ticket& ticket, bool in_turn, Lane*& full) noexcept {
+  if (refuse_beforehand(ticket)) return Verdict::Answered;
+  Verdict verdict = Verdict::Accepted;
+  for (Copy& copy : ticket.used()) {
+    Lane& lane = *copy.lane;
+    mqtt::Admission admission = lane.pool->admission(ticket.request);
+    if (admission == mqtt::Admission::Dead) {
+      answer(ticket, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
+                                    fmt::format("broker {} is down and its queue is full",
+                                                lane.pool->name())));
+      return Verdict::Answered;
+    }
+    const bool others_first = !in_turn && !lane.parked.empty() && !lane.pool->is_below_low_mark();
+    if (admission == mqtt::Admission::Welcome && others_first) admission = mqtt::Admission::NoRoom;
+    if (admission == mqtt::Admission::Welcome || verdict != Verdict::Accepted) continue;
+    full = &lane;
+    verdict = admission == mqtt::Admission::NoRoom ? Verdict::NoRoom : Verdict::NoRoomInLine;
+  }
+  if (verdict != Verdict::Accepted) return verdict;
+  for (Copy& copy : ticket.used()) {
+    copy.held = true;
+    copy.lane->pool->accept(copy);
+  }
+  return Verdict::Accepted;
+}
+
+/// What one broker would refuse is sent to none.
+bool Dispatcher::refuse_beforehand(Ticket& ticket) noexcept {
+  for (Copy& copy : ticket.used()) {
+    if (const auto refusal = copy.lane->pool->announced_refusal(ticket.request)) {
+      const CopyResult result = result_of(copy, *refusal);
+      Reply reply = Reply::failure(result.error, result.published, result.detail);
+      reply.reason_code = result.reason_code;
+      answer(ticket, reply);
+      return true;
+    }
+  }
+  return false;
+}
+
+// --- parked clients
+// -------------------------------------------------------------------------------
+
+void Dispatcher::park(Ticket& ticket, Lane& lane, bool in_front) noexcept {
+  if (in_front) {
+    lane.parked.push_front(ticket);
+  } else {
+    lane.parked.push_back(ticket);
+  }
+  ticket.parked_at = &lane;
+  const std::size_t index = ticket.reply_to.client.index;
+  if (parked_by_client_.size() <= index) parked_by_client_.resize(index + 1);
+  parked_by_client_[index] = &ticket;
+}
+
+void Dispatcher::unpark(Ticket& ticket) noexcept {
+  ticket.parked_at->parked.remove(ticket);
+  ticket.parked_at = nullptr;
+  parked_by_client_[ticket.reply_to.client.index] = nullptr;
+}
+
+void Dispatcher::on_room(mqtt::Pool& pool) noexcept {
+  const auto lane = std::find_if(lanes_.begin(), lanes_.end(),
+                                 [&](const Lane& each) { return each.pool == &pool; });
+  for (std::size_t left = lane->parked.size(); left > 0 && !lane->parked.empty(); --left) {
+    Ticket& ticket = lane->parked.front();
+    const client::ClientId client = ticket.reply_to.client;
+    unpark(ticket);
+    Lane* full = nullptr;
+    const Verdict verdict = admit(ticket, /*in_turn=*/true, full);
+    if (verdict == Verdict::NoRoom && full == &*lane) {
+      park(ticket, *full, /*in_front=*/true);  // it keeps its turn
+      return;
+    }
+    if (verdict == Verdict::NoRoom || verdict == Verdict::NoRoomInLine) {
+      park(ticket, *full, /*in_front=*/false);
+      continue;
+    }
+    server_->resume(client);
+  }
+}
+
+void Dispatcher::forget(client::ClientId client) noexcept {
+  if (client.index >= parked_by_client_.size()) return;
+  Ticket* ticket = parked_by_client_[client.index];
+  if (ticket == nullptr || !(ticket->reply_to.client == client)) return;
+  unpark(*ticket);
+  deadlines_.remove(*ticket);
+  recycle(*ticket);
+}
+
+// --- out: from the brokers to the client
+// ----------------------------------------------------------
+
+void Dispatcher::on_message_done(mqtt::Message& message, const mqtt::Outcome& outcome) noexcept {
+  Copy& copy = static_cast<Copy&>(message);
+  Ticket& ticket = *copy.ticket;
+  copy.held = false;
+  if (ticket.answered) {
+    if (!ticket.is_held()) recycle(ticket);
+    return;
+  }
+  if (!copy.result.settled) copy.result = result_of(copy, outcome);
+  settle_when_complete(ticket);
+}
+
+void Dispatcher::settle_when_complete(Ticket& ticket) noexcept {
+  for (const Copy& copy : ticket.used()) {
+    if (!copy.result.settled) return;
+  }
+  answer(ticket, reply_of(ticket));
+}
+
+/// The deadline has come: what is not settled is given up, and the client told how far it got.
+void Dispatcher::expire(Ticket& ticket) noexcept {
+  if (ticket.parked_at != nullptr) {
+    const client::ClientId client = ticket.reply_to.client;
+    unpark(ticket);
+    for (Copy& copy : ticket.used())
+      copy.result = result_at_deadline(copy);
+    answer(ticket, reply_of(ticket));
+    server_->resume(client);
+    return;
+  }
+  for (Copy& copy : ticket.used()) {
+    if (copy.result.settled) continue;
+    copy.result = result_at_deadline(copy);
+    copy.held = !copy.lane->pool->give_up(copy);
+  }
+  answer(ticket, reply_of(ticket));
+}
+
+void Dispatcher::answer(Ticket& ticket, const Reply& reply) noexcept {
+  assert(!ticket.answered);
+  ticket.answered = true;
+  if (ticket.is_waiting()) deadlines_.remove(ticket);
+  log_answer(ticket, reply);
+  server_->reply(ticket.reply_to, reply, ticket.request.id());
+  if (!ticket.is_held()) recycle(ticket);
+}
+
+void Dispatcher::recycle(Ticket& ticket) noexcept {
+  for (Copy& copy : ticket.used()) {
+    copy.device = nullptr;
+    copy.link = nullptr;
+    copy.packet_id = 0;
+    copy.hang_ups = 0;
+    copy.handed_over = false;
+    copy.answered = false;
+    copy.held = false;
+    copy.result = {};
+  }
+  ticket.request = {};
+  ticket.brokers = 0;
+  ticket.answered = false;
+  free_.push_back(&ticket);
+}
+
+// --- the clock
+// ------------------------------------------------------------------------------------
+
+void Dispatcher::arm() noexcept {
+  if (deadlines_.empty() || deadlines_.earliest() >= armed_for_) return;
+  armed_for_ = deadlines_.earliest();
+  timer_.start(armed_for_ - loop_.now());
+}
+
+void Dispatcher::on_deadline() noexcept {
+  armed_for_ = TimePoint::max();
+  while (Ticket* due = deadlines_.pop_due(loop_.now()))
+    expire(*due);
+  arm();
+}
+
+Leftover Dispatcher::give_up_all() noexcept {
+  Leftover leftover;
+  while (Ticket* ticket = deadlines_.pop_due(TimePoint::max())) {
+    const auto copies = ticket->used();
+    const bool handed_over = std::any_of(copies.begin(), copies.end(),
+                                         [](const Copy& copy) { return copy.handed_over; });
+    ++(handed_over ? leftover.timed_out : leftover.unavailable);
+    expire(*ticket);
+  }
+  return leftover;
+}
+
+void Dispatcher::log_answer(const Ticket& ticket, const Reply& reply) noexcept {
+  if (!log::is_enabled(log::Level::Debug)) return;
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(loop_.precise_now() - ticket.received);
+  log::debug("client {}: device {} topic {}: {} after {} us", server_->peer(ticket.reply_to.client),
+             ticket.request.device_id, ticket.request.topic(),
+             reply.ok ? "ok" : to_string(reply.error), took.count());
+}
+
+}  // namespace sluice::bridge

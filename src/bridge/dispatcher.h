@@ -1,0 +1,91 @@
+// The ledger: takes each request, sends it to its brokers, and answers it exactly once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/deadline_queue.h"
+#include "base/list.h"
+#include "bridge/router.h"
+#include "bridge/ticket.h"
+#include "client/request_sink.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "mqtt/pool.h"
+#include "protocol/reply.h"
+
+namespace sluice::client {
+class Server;
+}
+
+namespace sluice::bridge {
+
+/// One broker, seen from the ledger.
+struct Lane {
+  mqtt::Pool* pool = nullptr;
+  List<Ticket> parked;  ///< requests whose clients wait for room here, in the order they came
+};
+
+/// What was still unanswered when the drain ran out.
+struct Leftover {
+  std::size_t timed_out = 0;    ///< had been handed to a connection
+  std::size_t unavailable = 0;  ///< had not
+};
+
+/// A request is accepted by all its brokers or by none. Where one has no room it is parked: its
+/// client reads nothing until it is served, in turn. Not thread-safe.
+class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
+ public:
+  explicit Dispatcher(event::Loop& loop);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  /// Before the first request: where replies go, and the brokers in the order of the routes.
+  void connect(client::Server& server, const std::vector<mqtt::Pool*>& pools, Router router);
+
+  Taken submit(client::ReplyTo reply_to, protocol::Request request) noexcept override;
+  void forget(client::ClientId client) noexcept override;
+  void on_message_done(mqtt::Message& message, const mqtt::Outcome& outcome) noexcept override;
+  void on_room(mqtt::Pool& pool) noexcept override;
+
+  /// From now on every new request is answered `shutting_down`.
+  void drain() noexcept { draining_ = true; }
+  /// Nothing is unanswered.
+  bool is_idle() const noexcept { return deadlines_.empty(); }
+  /// Answers everything that is left as if its deadline had come.
+  Leftover give_up_all() noexcept;
+
+ private:
+  enum class Verdict { Accepted, Answered, NoRoom, NoRoomInLine };
+
+  Ticket& take_ticket();
+  void prepare(Ticket& ticket, std::span<const std::size_t> brokers);
+  Verdict admit(Ticket& ticket, bool in_turn, Lane*& full) noexcept;
+  bool refuse_beforehand(Ticket& ticket) noexcept;
+  void park(Ticket& ticket, Lane& lane, bool in_front) noexcept;
+  void unpark(Ticket& ticket) noexcept;
+  void expire(Ticket& ticket) noexcept;
+  void settle_when_complete(Ticket& ticket) noexcept;
+  void answer(Ticket& ticket, const protocol::Reply& reply) noexcept;
+  void recycle(Ticket& ticket) noexcept;
+  void arm() noexcept;
+  void on_deadline() noexcept;
+  void log_answer(const Ticket& ticket, const protocol::Reply& reply) noexcept;
+
+  event::Loop& loop_;
+  client::Server* server_ = nullptr;
+  std::vector<Lane> lanes_;
+  Router router_;
+  DeadlineQueue<Ticket> deadlines_;  // every unanswered request: the one clock for all of them
+  event::Timer timer_;
+  TimePoint armed_for_ = TimePoint::max();
+  std::vector<std::unique_ptr<Ticket>> tickets_;  // owns all of them
+  std::vector<Ticket*> free_;
+  std::vector<Ticket*> parked_by_client_;  // at most one each, by the client's index
+  bool draining_ = false;
+};
+
+}  // namespace sluice::bridge

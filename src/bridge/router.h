@@ -1,0 +1,34 @@
+// Which brokers a device belongs to: every range that holds it, both bounds exclusive.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace sluice::bridge {
+
+/// A range min < device_id < max, and the broker (by its place in the configuration) it leads to.
+struct Route {
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  std::size_t broker = 0;
+};
+
+/// Ranges may overlap. They are cut into pieces once, so that a look-up is one binary search.
+class Router {
+ public:
+  explicit Router(const std::vector<Route>& routes);
+
+  /// The brokers for a device, in the order of the configuration; empty: no route.
+  std::span<const std::size_t> route(std::int64_t device_id) const noexcept;
+
+ private:
+  struct Piece {
+    std::int64_t first = 0;  // up to where the next piece begins
+    std::vector<std::size_t> brokers;
+  };
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace sluice::bridge

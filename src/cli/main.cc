@@ -1,0 +1,76 @@
+// The command line: which command, with which options. What they do is elsewhere.
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include "cli/send.h"
+#include "cli/serve.h"
+
+namespace {
+
+using sluice::cli::SendOptions;
+
+void add_config_option(CLI::App& command, std::string& file) {
+  command.add_option("-c,--config", file, "the configuration file")->capture_default_str();
+}
+
+void add_send_options(CLI::App& command, SendOptions& options) {
+  command.add_option("--address", options.address, "HOST:PORT, tcp://HOST:PORT or unix:///PATH")
+      ->capture_default_str();
+  command.add_option("--device", options.device, "the device number: routes the message")
+      ->required();
+  command.add_option("--topic", options.topic, "the MQTT topic")->required();
+  command.add_option("--qos", options.qos, "0, 1 or 2; without it the server's default")
+      ->check(CLI::Range(0, 2));
+  command.add_flag("--retain", options.retain, "ask the broker to keep the message");
+  command.add_flag("--json", options.json, "MESSAGE is a JSON value");
+  command.add_flag("--base64", options.base64, "MESSAGE is base64");
+  command.add_option("--id", options.id, "echoed in the reply");
+  command.add_option("--token", options.token, "authentication, where the server asks for it");
+  command.add_option("--timeout-ms", options.timeout_ms, "how long the message may take");
+  command.add_option("MESSAGE", options.message, "the payload; - reads one message a line")
+      ->required();
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "sluice publishes to MQTT for short-lived programs: JSON over TCP in, a fixed pool of\n"
+      "MQTT connections out, an honest reply to each request.");
+  app.name("sluice");
+  app.set_version_flag("--version", "sluice " SLUICE_VERSION);
+  app.require_subcommand(1);
+
+  std::string file = "/etc/sluice/sluice.toml";
+  CLI::App* serve = app.add_subcommand("serve", "run in the foreground until SIGTERM");
+  add_config_option(*serve, file);
+  CLI::App* check =
+      app.add_subcommand("check", "validate a configuration: exit 0, or 2 with its faults");
+  add_config_option(*check, file);
+  SendOptions options;
+  CLI::App* send =
+      app.add_subcommand("send", "publish through a running sluice and print the reply");
+  add_send_options(*send, options);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version come this way, too, with 0.
+    return app.exit(error) == 0 ? sluice::cli::kDone : sluice::cli::kMisused;
+  }
+  if (serve->parsed()) return sluice::cli::run_serve(file);
+  if (check->parsed()) return sluice::cli::run_check(file);
+  return sluice::cli::run_send(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    // Memory ran out, or a bug: nothing below this line is expected to throw.
+    std::fprintf(stderr, "sluice: %s\n", error.what());
+    return sluice::cli::kFailed;
+  }
+}

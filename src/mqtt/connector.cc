@@ -1,0 +1,114 @@
+#include "mqtt/connector.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "mqtt/reason_codes.h"
+
+namespace sluice::mqtt {
+namespace {
+
+/// Attempts under way together while the broker takes connections; one while it does not.
+constexpr std::size_t kAtOnce = 4;
+constexpr Duration kAddressesStayFresh = std::chrono::seconds(30);
+
+bool is_about_credentials(const Loss& loss) noexcept {
+  return loss.kind == Loss::Kind::Refused &&
+         loss.reason_code != reason::kUnsupportedProtocolVersion &&
+         loss.reason_code != reason::kServerUnavailable && loss.reason_code != reason::kServerBusy;
+}
+
+}  // namespace
+
+Connector::Connector(event::Loop& loop, const config::Broker& broker)
+    : loop_(loop),
+      broker_(broker),
+      resolver_(loop, bind<&Connector::on_resolved>(this)),
+      hold_timer_(loop, bind<&Connector::start_next>(this)),
+      start_(loop, bind<&Connector::start_next>(this)),
+      protocol_(broker.protocol) {
+  if (event::Resolver::is_numeric(broker.host)) addresses_ = {broker.host};
+}
+
+void Connector::enqueue(Link& link) {
+  if (stopped_) return;
+  waiting_.push_back(&link);
+  start_.schedule();
+}
+
+void Connector::on_success() {
+  --connecting_;
+  is_healthy_ = true;
+  hold_until_ = {};
+  start_.schedule();
+}
+
+void Connector::on_failure(const Loss& loss) {
+  --connecting_;
+  is_healthy_ = false;
+  if (loss.kind == Loss::Kind::Refused && loss.reason_code == reason::kUnsupportedProtocolVersion &&
+      protocol_ == config::Protocol::V5) {
+    log::warn("broker {}: does not speak MQTT 5; going on with 3.1.1 until the next reload",
+              broker_.name);
+    protocol_ = config::Protocol::V311;
+  } else if (is_about_credentials(loss)) {
+    // All links would be refused alike: one of them asks again, once per reconnect_max_ms.
+    hold_until_ = loop_.now() + broker_.reconnect_max;
+  }
+  start_.schedule();
+}
+
+void Connector::stop() noexcept {
+  stopped_ = true;
+  waiting_.clear();
+  hold_timer_.stop();
+  start_.cancel();
+}
+
+bool Connector::needs_resolving() const noexcept {
+  if (event::Resolver::is_numeric(broker_.host)) return false;
+  if (addresses_.empty()) return true;
+  return !is_healthy_ && loop_.now() - resolved_at_ >= kAddressesStayFresh;
+}
+
+void Connector::start_next() noexcept {
+  if (stopped_) return;
+  const std::size_t limit = is_healthy_ ? kAtOnce : 1;
+  while (!waiting_.empty() && connecting_ < limit) {
+    if (loop_.now() < hold_until_) {
+      hold_timer_.start(hold_until_ - loop_.now());
+      return;
+    }
+    if (needs_resolving()) {
+      resolver_.resolve(broker_.host);
+      return;
+    }
+    Link* link = waiting_.front();
+    waiting_.pop_front();
+    ++connecting_;
+    const std::string address = addresses_[next_address_++ % addresses_.size()];
+    link->connect(address, protocol_);
+  }
+}
+
+void Connector::on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept {
+  if (stopped_) return;
+  resolved_at_ = loop_.now();
+  if (resolved) {
+    addresses_ = resolved.value();
+    start_next();
+    return;
+  }
+  // With addresses from before, those are still worth a try.
+  if (!addresses_.empty()) {
+    start_next();
+    return;
+  }
+  if (waiting_.empty()) return;
+  Link* link = waiting_.front();
+  waiting_.pop_front();
+  ++connecting_;
+  link->fail_attempt({Loss::Kind::Unreachable, 0, resolved.error().what});
+}
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,53 @@
+// Which link a device belongs to while anything of it is outstanding.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <unordered_map>
+
+namespace sluice::mqtt {
+
+class Link;
+
+/// One device with messages in a pool. Order holds because all of them go through one link, and
+/// those in the queue are older than any that would be put in the link's line.
+struct Device {
+  std::int64_t id = 0;
+  Link* link = nullptr;        ///< while it has anything unacknowledged or in line there
+  std::uint32_t unacked = 0;   ///< in flight or to be sent again, answered ones included
+  std::uint32_t in_line = 0;   ///< waiting in the link's line
+  std::uint32_t in_queue = 0;  ///< waiting in the pool's queue
+};
+
+/// Devices with something outstanding, and no others. Nodes come from a pool of their own, so that
+/// a steady load allocates nothing.
+class DeviceTable {
+ public:
+  Device& get(std::int64_t id) {
+    Device& device = devices_[id];
+    device.id = id;
+    return device;
+  }
+
+  /// Null for a device with nothing outstanding.
+  Device* find(std::int64_t id) noexcept {
+    const auto found = devices_.find(id);
+    return found == devices_.end() ? nullptr : &found->second;
+  }
+
+  /// Unbinds a device that no longer needs its link and forgets one that needs nothing.
+  void tidy(Device& device) noexcept {
+    if (device.unacked != 0 || device.in_line != 0) return;
+    device.link = nullptr;
+    if (device.in_queue == 0) devices_.erase(device.id);
+  }
+
+  std::size_t size() const noexcept { return devices_.size(); }
+
+ private:
+  std::pmr::unsynchronized_pool_resource memory_;
+  std::pmr::unordered_map<std::int64_t, Device> devices_{&memory_};
+};
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,141 @@
+// One slot of a pool: a client identifier, the connection it has now, and the messages that belong
+// to it: in flight, to be sent again, and waiting in line behind those.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "mqtt/message.h"
+#include "mqtt/packet_ids.h"
+#include "mqtt/transport.h"
+
+namespace sluice::mqtt {
+
+enum class LinkState {
+  Idle,        ///< no connection and none wanted yet, or no more
+  Connecting,  ///< an attempt is under way, up to the CONNACK
+  Ready,       ///< connected: takes messages while its window is open and its socket has room
+  Backoff,     ///< no connection; a new attempt comes after a delay, when the pool permits it
+  Draining,    ///< DISCONNECT is on its way
+};
+std::string_view to_string(LinkState state) noexcept;
+
+/// Implemented by Pool.
+class LinkEvents {
+ public:
+  virtual void on_link_ready(class Link& link) noexcept = 0;
+  /// From Connecting, Ready or Draining to Backoff or Idle. Unanswered messages stay with the link.
+  virtual void on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept = 0;
+  /// The delay is over: permit an attempt by Link::connect().
+  virtual void on_link_wants_connection(Link& link) noexcept = 0;
+  /// The window opened or the socket has room again.
+  virtual void on_link_progress(Link& link) noexcept = 0;
+  /// The socket took less than it was given.
+  virtual void on_socket_full(Link& link) noexcept = 0;
+  /// The message has left the link for good and may be freed.
+  virtual void on_message_done(Message& message, const Outcome& outcome) noexcept = 0;
+  /// The connection it was handed to is lost; the message stays with the link, to be sent again.
+  virtual void on_message_kept(Message& message) noexcept = 0;
+  /// Jitter: a number in [0, 1).
+  virtual double random_unit() noexcept = 0;
+
+ protected:
+  ~LinkEvents() = default;
+};
+
+/// Not thread-safe. Owned by its Pool.
+class Link final : public TransportEvents {
+ public:
+  Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, unsigned slot,
+       std::string client_id, TransportFactory factory);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// Begins an attempt; only in Idle or Backoff. A failure comes by on_link_lost(), perhaps at
+  /// once.
+  void connect(const std::string& address, config::Protocol protocol) noexcept;
+  /// An attempt that could not even begin (the name is unknown): backs off as after a failed one.
+  void fail_attempt(const Loss& loss) noexcept;
+  /// Ends the delay after a failed attempt early: the broker has just taken another connection.
+  void wake() noexcept;
+
+  /// Ready, nothing to be sent again first, the window open, the socket not full.
+  bool has_room() const noexcept;
+  /// As has_room(), for the message that is to be sent again next.
+  bool can_resend() const noexcept;
+  /// Gives a message to the connection. Needs has_room(), or can_resend() for the first in
+  /// resend().
+  void hand_over(Message& message) noexcept;
+
+  /// The client has been answered: never hand this message over again. True if the message has
+  /// left the link and may be freed; false if it keeps its window slot until acknowledged or lost.
+  bool give_up(Message& message) noexcept;
+
+  /// Forgets that a hang-up looked like the fault of what was in flight: the broker was just down.
+  void forgive() noexcept;
+  /// Keep-alive and the acknowledgement time-out; about twice a second.
+  void tick() noexcept;
+  /// Ends the connection: DISCONNECT if nothing is in flight, else at once. The link goes Idle.
+  void disconnect() noexcept;
+  /// Ends the connection without a word. The link goes Idle.
+  void abandon() noexcept;
+
+  LinkState state() const noexcept { return state_; }
+  unsigned slot() const noexcept { return slot_; }
+  const std::string& client_id() const noexcept { return client_id_; }
+  const Connack& connack() const noexcept { return connack_; }
+  std::size_t in_flight() const noexcept { return in_flight_.size(); }
+  std::size_t window() const noexcept { return window_; }
+  TimePoint ready_since() const noexcept { return ready_since_; }
+
+  /// What goes first on the next connection, oldest first. Emptied by hand_over() and give_up().
+  List<Message>& resend() noexcept { return resend_; }
+  /// Messages of devices bound to this link that were never handed over; kept by the Pool.
+  List<Message>& line() noexcept { return line_; }
+
+ private:
+  void on_connected(const Connack& connack) noexcept override;
+  void on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept override;
+  void on_writable() noexcept override;
+  void on_lost(const Loss& loss) noexcept override;
+
+  void enter(LinkState next) noexcept;
+  void lose(const Loss& loss) noexcept;
+  void keep_unacknowledged(const Loss& loss) noexcept;
+  Duration next_delay(const Loss& loss) noexcept;
+  void on_timer() noexcept;
+  void flush() noexcept;
+  std::size_t window_of(const Connack& connack, config::Protocol protocol) const noexcept;
+
+  event::Loop& loop_;
+  LinkEvents& events_;
+  const config::Broker& broker_;
+  const unsigned slot_;
+  const std::string client_id_;
+  TransportFactory factory_;
+  std::unique_ptr<Transport> transport_;
+  event::Timer timer_;     // Connecting: the CONNECT time-out; Backoff: the delay
+  event::Deferred flush_;  // one write for all that a turn handed over
+  Backoff backoff_;
+
+  LinkState state_ = LinkState::Idle;
+  config::Protocol protocol_ = config::Protocol::V5;
+  Connack connack_;
+  std::size_t window_ = 0;
+  PacketIds ids_{1};
+  List<Message> in_flight_;  // in the order in which they were handed over
+  List<Message> resend_;
+  List<Message> line_;
+  bool attempt_failed_ = false;  // the latest attempt did not lead to a connection
+  TimePoint ready_since_{};
+  TimePoint last_progress_{};  // the last acknowledgement, or the first message since all were
+};
+
+}  // namespace sluice::mqtt

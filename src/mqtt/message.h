@@ -1,0 +1,50 @@
+// One request on its way to one broker, as the pool sees it. The bridge's ledger owns it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/list.h"
+#include "protocol/request.h"
+
+namespace sluice::mqtt {
+
+class Link;
+struct Device;
+
+/// Where a message is. Only Pool and Link move it.
+enum class Place {
+  Nowhere,   ///< the pool does not know it
+  Queue,     ///< in the pool's queue: any link may take it
+  Line,      ///< waits for its device's link
+  InFlight,  ///< handed to a connection, not acknowledged
+  Resend,    ///< was in flight when the connection was lost; goes first on the slot's next one
+};
+
+struct Message : ListNode<> {
+  const protocol::Request* request = nullptr;  ///< outlives the message's stay in the pool
+  Device* device = nullptr;
+  Link* link = nullptr;
+  Place place = Place::Nowhere;
+  std::uint16_t packet_id = 0;
+  std::uint8_t hang_ups = 0;  ///< how often the broker hung up with this message in flight
+  bool handed_over = false;   ///< at least once: it may have been published
+  bool answered = false;      ///< settled towards the client: never to be handed over again
+
+  std::size_t bytes() const noexcept { return request->bytes(); }
+};
+
+/// How a message left the pool.
+struct Outcome {
+  enum class Kind {
+    Acknowledged,
+    Rejected,  ///< by the broker, or because of what the broker had announced
+    Dropped,   ///< it had been given up before; nothing is left to say
+  };
+  Kind kind = Kind::Acknowledged;
+  int reason_code = 0;
+  bool may_be_published = false;  ///< Rejected after two hang-ups: nobody knows
+  std::string detail = {};
+};
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,388 @@
+#include "mqtt/mosquitto_transport.h"
+
+#include <fmt/format.h>
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "mqtt/reason_codes.h"
+
+namespace sluice::mqtt {
+namespace {
+
+constexpr int kNotSentLowWater = 131072;  // bytes the kernel may hold unsent: full means full soon
+
+void set_option(int fd, int level, int option, int value) noexcept {
+  ::setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+/// Frees a property list whatever happens.
+class Properties {
+ public:
+  Properties() = default;
+  ~Properties() { mosquitto_property_free_all(&list_); }
+  Properties(const Properties&) = delete;
+  Properties& operator=(const Properties&) = delete;
+
+  void add(int id, const std::optional<std::string>& text) {
+    if (text) mosquitto_property_add_string(&list_, id, text->c_str());
+  }
+  void add_binary(int id, const std::string& bytes) {
+    mosquitto_property_add_binary(&list_, id, bytes.data(),
+                                  static_cast<std::uint16_t>(bytes.size()));
+  }
+  void add_number(int id, std::uint32_t number) {
+    mosquitto_property_add_int32(&list_, id, number);
+  }
+  void add_pair(int id, const std::string& name, const std::string& value) {
+    mosquitto_property_add_string_pair(&list_, id, name.c_str(), value.c_str());
+  }
+  const mosquitto_property* get() const noexcept { return list_; }
+
+ private:
+  mosquitto_property* list_ = nullptr;
+};
+
+void fill(Properties& list, const protocol::Properties& from) {
+  list.add(MQTT_PROP_CONTENT_TYPE, from.content_type);
+  list.add(MQTT_PROP_RESPONSE_TOPIC, from.response_topic);
+  if (from.correlation_data) list.add_binary(MQTT_PROP_CORRELATION_DATA, *from.correlation_data);
+  if (from.message_expiry_s) {
+    list.add_number(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, *from.message_expiry_s);
+  }
+  for (const auto& [name, value] : from.user)
+    list.add_pair(MQTT_PROP_USER_PROPERTY, name, value);
+}
+
+/// CONNACK return codes of MQTT 3.1.1 (section 3.2.2.3) as the reason codes of MQTT 5.
+int to_v5_code(int code) noexcept {
+  switch (code) {
+    case 1:
+      return MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
+    case 2:
+      return MQTT_RC_CLIENTID_NOT_VALID;
+    case 3:
+      return MQTT_RC_SERVER_UNAVAILABLE;
+    case 4:
+      return MQTT_RC_BAD_USERNAME_OR_PASSWORD;
+    case 5:
+      return MQTT_RC_NOT_AUTHORIZED;
+    default:
+      return code;
+  }
+}
+
+Connack read_connack(const mosquitto_property* properties) {
+  Connack connack;
+  std::uint16_t number = 0;
+  std::uint32_t size = 0;
+  std::uint8_t byte = 0;
+  if (mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &number, false) !=
+      nullptr) {
+    connack.receive_maximum = number;
+  }
+  if (mosquitto_property_read_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, &size, false) !=
+      nullptr) {
+    connack.maximum_packet_size = size;
+  }
+  if (mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &byte, false) != nullptr) {
+    connack.maximum_qos = byte;
+  }
+  if (mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &byte, false) !=
+      nullptr) {
+    connack.retain_available = byte != 0;
+  }
+  return connack;
+}
+
+}  // namespace
+
+/// What libmosquitto calls back, with its locks held: only records.
+struct MosquittoCallbacks {
+  static MosquittoTransport& self(void* object) noexcept {
+    return *static_cast<MosquittoTransport*>(object);
+  }
+  static void on_connect(mosquitto*, void* object, int code, int,
+                         const mosquitto_property* properties) {
+    if (code == 0) {
+      self(object).connected_ = true;
+      self(object).connack_ = read_connack(properties);
+    } else {
+      self(object).refused_code_ = to_v5_code(code);
+    }
+  }
+  static void on_disconnect(mosquitto*, void* object, int code, const mosquitto_property*) {
+    // It can come twice, a reason code first and a plain status after it.
+    MosquittoTransport& transport = self(object);
+    if (!std::exchange(transport.lost_, true)) transport.disconnect_code_ = code;
+  }
+  static void on_publish(mosquitto*, void* object, int packet_id, int code,
+                         const mosquitto_property*) {
+    self(object).acks_.push_back({static_cast<std::uint16_t>(packet_id), code});
+  }
+  static void on_log(mosquitto*, void* object, int level, const char* line) {
+    if (level == MOSQ_LOG_ERR) self(object).log_line_ = line;
+  }
+};
+
+MosquittoLibrary::MosquittoLibrary() {
+  mosquitto_lib_init();
+}
+MosquittoLibrary::~MosquittoLibrary() {
+  mosquitto_lib_cleanup();
+}
+
+MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& events,
+                                       const config::Broker& broker, TlsContext* tls) noexcept
+    : loop_(loop), events_(events), broker_(broker), tls_(tls) {}
+
+MosquittoTransport::~MosquittoTransport() {
+  drop(false);
+}
+
+Result<void> MosquittoTransport::connect(const ConnectOptions& options) noexcept {
+  protocol_ = options.protocol;
+  handle_ = mosquitto_new(options.client_id.c_str(), true, this);
+  if (handle_ == nullptr) return Error{fmt::format("mosquitto_new: {}", std::strerror(errno))};
+  if (Result<void> done = configure(options); !done) {
+    drop(false);
+    return done;
+  }
+  errno = 0;
+  const int keepalive = static_cast<int>(broker_.keepalive_s);
+  const int status =
+      mosquitto_connect_async(handle_, options.address.c_str(), options.port, keepalive);
+  note(status);
+  if (status != MOSQ_ERR_SUCCESS || mosquitto_socket(handle_) < 0) {
+    const Error error{describe_failure()};
+    drop(false);
+    return error;
+  }
+  attach();
+  return {};
+}
+
+Result<void> MosquittoTransport::configure(const ConnectOptions& options) {
+  mosquitto_threaded_set(handle_, true);
+  mosquitto_connect_v5_callback_set(handle_, MosquittoCallbacks::on_connect);
+  mosquitto_disconnect_v5_callback_set(handle_, MosquittoCallbacks::on_disconnect);
+  mosquitto_publish_v5_callback_set(handle_, MosquittoCallbacks::on_publish);
+  mosquitto_log_callback_set(handle_, MosquittoCallbacks::on_log);
+  const bool is_v5 = options.protocol == config::Protocol::V5;
+  mosquitto_int_option(handle_, MOSQ_OPT_PROTOCOL_VERSION,
+                       is_v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
+  mosquitto_int_option(handle_, MOSQ_OPT_TCP_NODELAY, 1);
+  // The window is kept by Link; the library's own must never be the narrower one.
+  mosquitto_int_option(handle_, MOSQ_OPT_SEND_MAXIMUM, 65535);
+  if (!broker_.username.empty() &&
+      mosquitto_username_pw_set(handle_, broker_.username.c_str(),
+                                broker_.password.empty() ? nullptr : broker_.password.c_str()) !=
+          MOSQ_ERR_SUCCESS) {
+    return Error{"the user name or password is not valid UTF-8"};
+  }
+  if (tls_ != nullptr) {
+    tls_->take_failure();
+    mosquitto_int_option(handle_, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    if (mosquitto_void_option(handle_, MOSQ_OPT_SSL_CTX, tls_->raw()) != MOSQ_ERR_SUCCESS) {
+      return Error{"this libmosquitto was built without TLS"};
+    }
+    handshaking_ = true;
+  }
+  return {};
+}
+
+void MosquittoTransport::attach() {
+  const int fd = mosquitto_socket(handle_);
+  set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWater);
+  watcher_ =
+      std::make_unique<event::FdWatcher>(loop_, fd, bind<&MosquittoTransport::on_ready>(this));
+  arm();
+}
+
+void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
+  read_and_write(events);
+  settle();
+}
+
+void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
+  if (handshaking_) {
+    // Only loop_read moves the handshake on, whichever event it is.
+    note(mosquitto_loop_read(handle_, 1));
+    if (lost_ || mosquitto_socket(handle_) < 0) return;
+    const TlsState state = tls_state(mosquitto_ssl_get(handle_));
+    if (state.handshaking) {
+      lost_ = state.broken;
+      return;
+    }
+    handshaking_ = false;
+    write_out();  // CONNECT leaves here
+    return;
+  }
+  if (events.readable) {
+    note(mosquitto_loop_read(handle_, 1));
+    const int fd = mosquitto_socket(handle_);
+    // A broker with Nagle's algorithm on holds its second PUBACK until our ACK of the first.
+    if (fd >= 0) set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+  }
+  // PUBREL and PINGREQ are queued by reading; on a full socket only its readiness helps.
+  if (events.writable || !congested_) write_out();
+}
+
+void MosquittoTransport::write_out() noexcept {
+  if (lost_ || mosquitto_socket(handle_) < 0 || !mosquitto_want_write(handle_)) return;
+  note(mosquitto_loop_write(handle_, 1));
+}
+
+void MosquittoTransport::note(int status) noexcept {
+  if (status == MOSQ_ERR_SUCCESS || status_ != MOSQ_ERR_SUCCESS) return;
+  status_ = status;
+  errno_ = errno;
+}
+
+PublishStatus MosquittoTransport::publish(const protocol::Request& request,
+                                          std::uint16_t& packet_id) noexcept {
+  Properties properties;
+  if (request.properties() != nullptr && protocol_ == config::Protocol::V5) {
+    fill(properties, *request.properties());
+  }
+  int id = 0;
+  const int status = mosquitto_publish_v5(
+      handle_, &id, request.topic().data(), static_cast<int>(request.payload().size()),
+      request.payload().data(), request.qos, request.retain, properties.get());
+  switch (status) {
+    case MOSQ_ERR_SUCCESS:
+      packet_id = static_cast<std::uint16_t>(id);
+      ++unflushed_;
+      return PublishStatus::Queued;
+    case MOSQ_ERR_INVAL:
+    case MOSQ_ERR_MALFORMED_UTF8:
+    case MOSQ_ERR_OVERSIZE_PACKET:
+    case MOSQ_ERR_PAYLOAD_SIZE:
+    case MOSQ_ERR_QOS_NOT_SUPPORTED:
+      return PublishStatus::Refused;
+    default:
+      // The library may have stored the message although it reports a failure.
+      note(status);
+      return PublishStatus::Poisoned;
+  }
+}
+
+void MosquittoTransport::flush() noexcept {
+  if (handle_ == nullptr || lost_) return;
+  if (!congested_) {
+    const int fd = mosquitto_socket(handle_);
+    const bool cork = unflushed_ > 1 && fd >= 0 && tls_ == nullptr;
+    if (cork) set_option(fd, IPPROTO_TCP, TCP_CORK, 1);
+    write_out();
+    if (cork && mosquitto_socket(handle_) == fd) set_option(fd, IPPROTO_TCP, TCP_CORK, 0);
+  }
+  unflushed_ = 0;
+  settle();
+}
+
+void MosquittoTransport::tick() noexcept {
+  if (handle_ == nullptr || lost_) return;
+  note(mosquitto_loop_misc(handle_));
+  settle();
+}
+
+void MosquittoTransport::disconnect() noexcept {
+  closing_ = true;
+  note(mosquitto_disconnect_v5(handle_, 0, nullptr));
+  write_out();
+  settle();
+}
+
+void MosquittoTransport::settle() noexcept {
+  if (handle_ == nullptr) return;
+  if (mosquitto_socket(handle_) < 0 || status_ != MOSQ_ERR_SUCCESS) lost_ = true;
+  if (lost_) {
+    watcher_.reset();  // at once: the number may belong to a new connection in a moment
+    deliver_acks();    // what was acknowledged before the end stays acknowledged
+    if (handle_ == nullptr) return;
+    const Loss loss = describe_loss();
+    events_.on_lost(loss);
+    return;
+  }
+  arm();
+  if (connected_ && !std::exchange(connected_told_, true)) events_.on_connected(connack_);
+  deliver_acks();
+  if (handle_ == nullptr || lost_) return;
+  const bool was_congested =
+      std::exchange(congested_, !handshaking_ && unflushed_ == 0 && mosquitto_want_write(handle_));
+  if (was_congested && !congested_) events_.on_writable();
+}
+
+void MosquittoTransport::arm() noexcept {
+  if (handshaking_) {
+    const TlsState state = tls_state(mosquitto_ssl_get(handle_));
+    watcher_->watch({.readable = true, .writable = state.wants_write});
+    return;
+  }
+  // What was handed over in this turn leaves with flush(), at its end.
+  const bool waits_for_room = unflushed_ == 0 && mosquitto_want_write(handle_);
+  watcher_->watch({.readable = true, .writable = waits_for_room});
+}
+
+void MosquittoTransport::deliver_acks() noexcept {
+  delivering_.swap(acks_);
+  for (const Ack& ack : delivering_) {
+    if (handle_ == nullptr) break;
+    events_.on_acknowledged(ack.packet_id, ack.reason_code);
+  }
+  delivering_.clear();
+}
+
+void MosquittoTransport::drop(bool reset) noexcept {
+  watcher_.reset();
+  if (handle_ == nullptr) return;
+  const int fd = mosquitto_socket(handle_);
+  if (reset && fd >= 0) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  }
+  mosquitto_destroy(std::exchange(handle_, nullptr));
+  acks_.clear();
+}
+
+std::string MosquittoTransport::describe_failure() const {
+  if (tls_ != nullptr) {
+    if (std::string failure = tls_->take_failure(); !failure.empty()) return "TLS: " + failure;
+    if (status_ == MOSQ_ERR_TLS || (handshaking_ && connected_)) return "TLS: " + log_line_;
+  }
+  switch (status_) {
+    case MOSQ_ERR_SUCCESS:
+    case MOSQ_ERR_CONN_LOST:
+      return "the broker closed the connection";
+    case MOSQ_ERR_ERRNO:
+      return std::strerror(errno_);
+    case MOSQ_ERR_KEEPALIVE:
+      return "the broker did not answer a ping in time";
+    case MOSQ_ERR_TLS:
+      return "TLS: " + log_line_;
+    default:
+      return mosquitto_strerror(status_);
+  }
+}
+
+Loss MosquittoTransport::describe_loss() const {
+  if (refused_code_ != 0) {
+    return {Loss::Kind::Refused, refused_code_, mosquitto_reason_string(refused_code_)};
+  }
+  if (disconnect_code_ >= reason::kFirstError) {
+    return {Loss::Kind::HungUp, disconnect_code_,
+            fmt::format("the broker disconnected: {}", mosquitto_reason_string(disconnect_code_))};
+  }
+  if (closing_) return {Loss::Kind::Closed, 0, "disconnected"};
+  if (!connected_) return {Loss::Kind::Unreachable, 0, describe_failure()};
+  if (status_ == MOSQ_ERR_KEEPALIVE) return {Loss::Kind::Silent, 0, describe_failure()};
+  return {Loss::Kind::HungUp, 0, describe_failure()};
+}
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,93 @@
+// The only driver of libmosquitto: one handle, one attempt, one descriptor watched.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "event/fd_watcher.h"
+#include "event/loop.h"
+#include "mqtt/tls_context.h"
+#include "mqtt/transport.h"
+
+struct mosquitto;
+struct mqtt5__property;
+
+namespace sluice::mqtt {
+
+/// Prepares libmosquitto for the process; lives as long as any transport.
+class MosquittoLibrary {
+ public:
+  MosquittoLibrary();
+  ~MosquittoLibrary();
+  MosquittoLibrary(const MosquittoLibrary&) = delete;
+  MosquittoLibrary& operator=(const MosquittoLibrary&) = delete;
+};
+
+/// Drives libmosquitto in the mode in which it neither writes nor calls back outside its loop_*
+/// functions (mosquitto_threaded_set without a thread). Inside its callbacks things are only
+/// recorded; settle() acts on them after every call, because the library may have closed the
+/// socket in any of them and the descriptor's number may soon belong to somebody else.
+class MosquittoTransport final : public Transport {
+ public:
+  /// `tls` may be null: plain TCP. It and `broker` outlive the transport.
+  MosquittoTransport(event::Loop& loop, TransportEvents& events, const config::Broker& broker,
+                     TlsContext* tls) noexcept;
+  ~MosquittoTransport() override;
+
+  Result<void> connect(const ConnectOptions& options) noexcept override;
+  PublishStatus publish(const protocol::Request& request,
+                        std::uint16_t& packet_id) noexcept override;
+  void flush() noexcept override;
+  bool is_congested() const noexcept override { return congested_; }
+  void tick() noexcept override;
+  void disconnect() noexcept override;
+  void drop(bool reset) noexcept override;
+
+ private:
+  friend struct MosquittoCallbacks;
+  struct Ack {
+    std::uint16_t packet_id;
+    int reason_code;
+  };
+
+  Result<void> configure(const ConnectOptions& options);
+  void attach();
+  void on_ready(event::FdEvents events) noexcept;
+  void read_and_write(event::FdEvents events) noexcept;
+  void write_out() noexcept;
+  void note(int status) noexcept;
+  void settle() noexcept;
+  void arm() noexcept;
+  void deliver_acks() noexcept;
+  Loss describe_loss() const;
+  std::string describe_failure() const;
+
+  event::Loop& loop_;
+  TransportEvents& events_;
+  const config::Broker& broker_;
+  TlsContext* tls_;
+  mosquitto* handle_ = nullptr;
+  std::unique_ptr<event::FdWatcher> watcher_;
+  config::Protocol protocol_ = config::Protocol::V5;
+
+  // Recorded by callbacks, acted on by settle().
+  std::vector<Ack> acks_;
+  std::vector<Ack> delivering_;
+  Connack connack_;
+  bool connected_ = false;  // CONNACK accepted
+  bool connected_told_ = false;
+  bool lost_ = false;
+  int refused_code_ = 0;     // of the CONNACK
+  int disconnect_code_ = 0;  // of the broker's DISCONNECT, or the library's status
+  int status_ = 0;           // the first failing call's status
+  int errno_ = 0;            // and its errno
+  std::string log_line_;     // the library's last complaint: it explains TLS failures
+
+  bool closing_ = false;  // disconnect() was called
+  bool congested_ = false;
+  bool handshaking_ = false;
+  unsigned unflushed_ = 0;  // messages handed over since the last flush
+};
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,65 @@
+// Which message a packet identifier stands for: a small open-addressing table, sized by the window.
+#pragma once
+
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace sluice::mqtt {
+
+struct Message;
+
+/// Maps the identifiers of one connection's messages in flight. Identifiers are handed out in
+/// turn, so a table four times the window hardly ever probes.
+class PacketIds {
+ public:
+  explicit PacketIds(std::size_t window) : slots_(std::bit_ceil(window * 4)) {}
+
+  bool contains(std::uint16_t id) const noexcept { return slots_[find(id)].message != nullptr; }
+
+  /// `id` must not be in the table, and at most `window` entries may be.
+  void insert(std::uint16_t id, Message& message) noexcept {
+    Slot& slot = slots_[find(id)];
+    assert(slot.message == nullptr);
+    slot = {id, &message};
+  }
+
+  /// Takes the message out; null for an identifier that is not in flight.
+  Message* take(std::uint16_t id) noexcept {
+    std::size_t hole = find(id);
+    Message* taken = slots_[hole].message;
+    if (taken == nullptr) return nullptr;
+    // Close the gap: whatever probed past it moves up, so that find() may stop at an empty slot.
+    for (std::size_t at = next(hole); slots_[at].message != nullptr; at = next(at)) {
+      const std::size_t home = home_of(slots_[at].id);
+      if (((at - home) & mask()) >= ((at - hole) & mask())) {
+        slots_[hole] = slots_[at];
+        hole = at;
+      }
+    }
+    slots_[hole] = {};
+    return taken;
+  }
+
+ private:
+  struct Slot {
+    std::uint16_t id = 0;
+    Message* message = nullptr;
+  };
+
+  std::size_t mask() const noexcept { return slots_.size() - 1; }
+  std::size_t home_of(std::uint16_t id) const noexcept { return id & mask(); }
+  std::size_t next(std::size_t place) const noexcept { return (place + 1) & mask(); }
+  std::size_t find(std::uint16_t id) const noexcept {
+    std::size_t at = home_of(id);
+    while (slots_[at].message != nullptr && slots_[at].id != id)
+      at = next(at);
+    return at;
+  }
+
+  std::vector<Slot> slots_;
+};
+
+}  // namespace sluice::mqtt

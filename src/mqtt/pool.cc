@@ -1,0 +1,173 @@
+#include "mqtt/pool.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "base/log.h"
+#include "mqtt/packet_size.h"
+#include "mqtt/reason_codes.h"
+
+namespace sluice::mqtt {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(500);
+
+}  // namespace
+
+Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker broker,
+           const std::vector<std::string>& client_ids, PoolTransportFactory factory)
+    : loop_(loop),
+      events_(events),
+      random_(random),
+      broker_(std::move(broker)),
+      connector_(loop, broker_),
+      pump_(loop, bind<&Pool::pump>(this)),
+      tick_(loop, bind<&Pool::on_tick>(this)),
+      death_timer_(loop, bind<&Pool::on_death>(this)),
+      waiting_(broker_.queue_messages, broker_.queue_bytes) {
+  const std::size_t share = std::max<std::size_t>(broker_.queue_messages / 2, 1);
+  slots_.reserve(client_ids.size());
+  for (unsigned slot = 0; slot < client_ids.size(); ++slot) {
+    const auto make = [this, factory](TransportEvents& link) {
+      return factory(loop_, link, broker_);
+    };
+    slots_.push_back(
+        {.link = std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], make),
+         .line = Watermark(share, broker_.queue_bytes / 2)});
+  }
+}
+
+Pool::~Pool() {
+  assert(queue_.empty());
+}
+
+void Pool::start() {
+  tick_.start_repeating(kTick);
+  for (Slot& slot : slots_)
+    connector_.enqueue(*slot.link);
+}
+
+bool Pool::is_dead() const noexcept {
+  if (ready_ > 0) return false;
+  return !was_connected_ || loop_.now() - last_connected_ >= broker_.dead_after;
+}
+
+std::size_t Pool::in_flight() const noexcept {
+  std::size_t sum = 0;
+  for (const Slot& slot : slots_)
+    sum += slot.link->in_flight();
+  return sum;
+}
+
+void Pool::stop() noexcept {
+  stopped_ = true;
+  connector_.stop();
+  death_timer_.stop();
+  for (Slot& slot : slots_)
+    slot.link->disconnect();
+}
+
+void Pool::abandon() noexcept {
+  for (Slot& slot : slots_)
+    slot.link->abandon();
+  tick_.stop();
+  pump_.cancel();
+}
+
+bool Pool::is_stopped() const noexcept {
+  return std::all_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.link->state() == LinkState::Idle; });
+}
+
+// --- what the links tell
+// --------------------------------------------------------------------------
+
+void Pool::on_link_ready(Link& link) noexcept {
+  ++ready_;
+  was_connected_ = true;
+  death_timer_.stop();
+  if (std::exchange(slot_of(link).was_ready, true)) ++counters_.reconnects;
+  connector_.on_success();
+  log_ready(link);
+  for (Slot& slot : slots_)
+    slot.link->wake();
+  pump_.schedule();
+}
+
+void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept {
+  if (former == LinkState::Connecting) {
+    connector_.on_failure(loss);
+    // The broker was down, so the hang-up before was not about a message.
+    if (loss.kind == Loss::Kind::Unreachable) {
+      for (Slot& slot : slots_)
+        slot.link->forgive();
+    }
+  }
+  if (former == LinkState::Ready || former == LinkState::Draining) {
+    if (--ready_ == 0) {
+      last_connected_ = loop_.now();
+      if (!stopped_) death_timer_.start(broker_.dead_after);
+    }
+  }
+  slot_of(link).line_is_stale = true;
+  if (!stopped_) log_lost(link, former, loss);
+  pump_.schedule();
+}
+
+void Pool::on_link_wants_connection(Link& link) noexcept {
+  connector_.enqueue(link);
+}
+void Pool::on_link_progress(Link&) noexcept {
+  pump_.schedule();
+}
+void Pool::on_socket_full(Link&) noexcept {
+  ++counters_.socket_full;
+}
+
+void Pool::on_tick() noexcept {
+  for (Slot& slot : slots_)
+    slot.link->tick();
+}
+
+void Pool::on_death() noexcept {
+  log::warn("broker {}: no connection for {} ms; requests beyond its queue are refused now",
+            broker_.name, broker_.dead_after.count());
+  pump_.schedule();  // whoever waits for room is told
+}
+
+// --- log: once per change of state
+// ----------------------------------------------------------------
+
+void Pool::log_ready(const Link& link) noexcept {
+  last_failure_.clear();
+  if (ready_ == 1) log::info("broker {}: connected to {}", broker_.name, broker_.url);
+  if (ready_ == slots_.size() && !std::exchange(all_up_said_, true)) {
+    log::info("broker {}: all {} connections are up, {} messages in flight on each at most",
+              broker_.name, ready_, link.window());
+  }
+}
+
+void Pool::log_lost(const Link& link, LinkState former, const Loss& loss) noexcept {
+  if (loss.reason_code == reason::kSessionTakenOver) {
+    log::warn("broker {}: another client connected with the identifier {}; check [server] instance",
+              broker_.name, link.client_id());
+  }
+  if (former == LinkState::Connecting) {
+    const bool is_news = std::exchange(last_failure_, loss.text) != loss.text;
+    log::at(is_news ? log::Level::Warn : log::Level::Debug, "broker {}: {} {}: {}; trying again",
+            broker_.name, loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to",
+            broker_.url, loss.text);
+    return;
+  }
+  const bool first = std::exchange(all_up_said_, false);
+  if (ready_ == 0) {
+    log::warn("broker {}: lost its last connection: {}", broker_.name, loss.text);
+  } else {
+    log::at(first ? log::Level::Warn : log::Level::Debug,
+            "broker {}: lost connection {}: {}; {} left", broker_.name, link.slot(), loss.text,
+            ready_);
+  }
+}
+
+}  // namespace sluice::mqtt

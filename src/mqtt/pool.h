@@ -1,0 +1,163 @@
+// One broker: a fixed number of links, the queue in front of them, and the rules by which a message
+// gets from one to the other.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/watermark.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "mqtt/connector.h"
+#include "mqtt/device_table.h"
+#include "mqtt/link.h"
+#include "mqtt/message.h"
+#include "mqtt/transport.h"
+
+namespace sluice::mqtt {
+
+class Pool;
+
+/// Implemented by the bridge's Dispatcher.
+class PoolEvents {
+ public:
+  /// The pool is done with the message; it may be freed.
+  virtual void on_message_done(Message& message, const Outcome& outcome) noexcept = 0;
+  /// Requests that found no room may find it now, or be told that the broker is dead. At most once
+  /// per turn of the loop.
+  virtual void on_room(Pool& pool) noexcept = 0;
+
+ protected:
+  ~PoolEvents() = default;
+};
+
+/// May a new request enter?
+enum class Admission {
+  Welcome,
+  NoRoom,        ///< the queue is at its limit: wait for on_room()
+  NoRoomInLine,  ///< only for this device: its link's line has its full share of the queue
+  Dead,          ///< no room, and no connection to wait for
+};
+
+/// Plain counts for the operator; never reset.
+struct PoolCounters {
+  std::uint64_t reconnects = 0;
+  std::uint64_t redelivered = 0;
+  std::uint64_t socket_full = 0;
+};
+
+/// Makes the transport of one attempt; a test passes its own.
+using PoolTransportFactory = std::function<std::unique_ptr<Transport>(
+    event::Loop&, TransportEvents&, const config::Broker&)>;
+
+/// Not thread-safe. Never blocks. Owns its links; messages belong to the ledger.
+class Pool final : public LinkEvents {
+ public:
+  /// `client_ids`: one per slot, all different at the broker's url.
+  Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker broker,
+       const std::vector<std::string>& client_ids, PoolTransportFactory factory);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Begins to connect.
+  void start();
+
+  /// What a connection's CONNACK says in advance against this request, if anything.
+  std::optional<Outcome> announced_refusal(const protocol::Request& request) const;
+  /// A refusal is remembered: on_room() follows when it is worth asking again.
+  Admission admission(const protocol::Request& request) noexcept;
+  /// Takes the message, whatever admission() would say now. It may be handed over at once.
+  void accept(Message& message) noexcept;
+  /// The client has been answered: hand the message to no connection after this. True if the pool
+  /// is done with it; false if on_message_done() is still to come.
+  bool give_up(Message& message) noexcept;
+
+  /// Ends all connections: DISCONNECT where nothing is in flight. Nothing is accepted any more.
+  void stop() noexcept;
+  /// Ends what stop() has not ended yet, without waiting.
+  void abandon() noexcept;
+  bool is_stopped() const noexcept;
+
+  const std::string& name() const noexcept { return broker_.name; }
+  const config::Broker& broker() const noexcept { return broker_; }
+  std::size_t ready_links() const noexcept { return ready_; }
+  /// Without a connection for dead_after_ms, or since the start.
+  bool is_dead() const noexcept;
+  bool is_below_low_mark() const noexcept { return waiting_.is_below_low(); }
+  std::size_t queued() const noexcept { return waiting_.items(); }
+  std::size_t queued_bytes() const noexcept { return waiting_.bytes(); }
+  std::size_t in_flight() const noexcept;
+  std::size_t connections() const noexcept { return slots_.size(); }
+  const Link& link(std::size_t slot) const noexcept { return *slots_[slot].link; }
+  const PoolCounters& counters() const noexcept { return counters_; }
+
+ private:
+  void on_link_ready(Link& link) noexcept override;
+  void on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept override;
+  void on_link_wants_connection(Link& link) noexcept override;
+  void on_link_progress(Link& link) noexcept override;
+  void on_socket_full(Link& link) noexcept override;
+  void on_message_done(Message& message, const Outcome& outcome) noexcept override;
+  void on_message_kept(Message& message) noexcept override;
+  double random_unit() noexcept override { return random_.unit(); }
+
+  /// A link and what the pool keeps beside it.
+  struct Slot {
+    std::unique_ptr<Link> link;
+    Watermark line;              // the link's line: at most half of the queue's limits
+    bool line_is_stale = false;  // some of it may be free to go to another link
+    bool was_ready = false;
+  };
+
+  Slot& slot_of(const Link& link) noexcept { return slots_[link.slot()]; }
+  bool has_budget_for(Message& message) noexcept;
+  Link* least_loaded() noexcept;
+  void hand_over(Link& link, Message& message) noexcept;
+  void enqueue(Message& message) noexcept;
+  void put_in_line(Link& link, Message& message) noexcept;
+  void unqueue(Message& message) noexcept;
+  void release(Message& message) noexcept;
+  void pump() noexcept;
+  void pump_link(Slot& slot) noexcept;
+  void pump_queue() noexcept;
+  void free_line(Slot& slot) noexcept;
+  void on_tick() noexcept;
+  void on_death() noexcept;
+  void log_ready(const Link& link) noexcept;
+  void log_lost(const Link& link, LinkState former, const Loss& loss) noexcept;
+
+  event::Loop& loop_;
+  PoolEvents& events_;
+  Random& random_;
+  const config::Broker broker_;
+  Connector connector_;
+  std::vector<Slot> slots_;  // never grows after the start
+  event::Deferred pump_;
+  event::Timer tick_;
+  event::Timer death_timer_;
+  PoolCounters counters_;
+
+  DeviceTable devices_;
+  List<Message> queue_;  // waits for any link
+  Watermark waiting_;    // queue_ and all lines together
+  std::size_t inflight_bytes_ = 0;
+  Message* blocked_ = nullptr;   // waits for inflight_bytes; nobody overtakes it there
+  std::size_t pump_from_ = 0;    // the station served first: a slot, or the queue behind them
+  bool somebody_waits_ = false;  // admission() said no since the last on_room()
+
+  std::size_t ready_ = 0;
+  std::size_t next_link_ = 0;  // where the search for the least loaded starts
+  bool was_connected_ = false;
+  bool stopped_ = false;
+  TimePoint last_connected_{};
+  bool all_up_said_ = false;
+  std::string last_failure_;  // the failure said last: the same one is not said again
+};
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,244 @@
+// The way of a message through the pool: into the queue or a line, on to a link, and out.
+#include <algorithm>
+#include <cassert>
+
+#include "mqtt/packet_size.h"
+#include "mqtt/pool.h"
+
+namespace sluice::mqtt {
+
+std::optional<Outcome> Pool::announced_refusal(const protocol::Request& request) const {
+  for (const Slot& slot : slots_) {
+    if (slot.link->state() == LinkState::Ready) {
+      return mqtt::announced_refusal(slot.link->connack(), request);
+    }
+  }
+  return std::nullopt;
+}
+
+Admission Pool::admission(const protocol::Request& request) noexcept {
+  if (stopped_) return Admission::Dead;
+  Admission refused = Admission::NoRoom;
+  const Device* device = devices_.find(request.device_id);
+  if (device != nullptr && device->link != nullptr && device->in_queue == 0 &&
+      !slot_of(*device->link).line.has_room_for(request.bytes())) {
+    refused = Admission::NoRoomInLine;
+  } else if (waiting_.has_room_for(request.bytes())) {
+    return Admission::Welcome;
+  }
+  if (is_dead()) return Admission::Dead;
+  somebody_waits_ = true;
+  return refused;
+}
+
+void Pool::accept(Message& message) noexcept {
+  assert(!stopped_ && message.place == Place::Nowhere);
+  Device& device = devices_.get(message.request->device_id);
+  message.device = &device;
+  if (device.in_queue > 0) {
+    enqueue(message);
+    return;
+  }
+  if (device.link != nullptr) {
+    Link& link = *device.link;
+    if (link.line().empty() && link.has_room() && has_budget_for(message)) {
+      hand_over(link, message);
+    } else {
+      put_in_line(link, message);
+    }
+    return;
+  }
+  Link* link = queue_.empty() ? least_loaded() : nullptr;
+  if (link != nullptr && has_budget_for(message)) {
+    hand_over(*link, message);
+  } else {
+    enqueue(message);
+  }
+}
+
+bool Pool::give_up(Message& message) noexcept {
+  switch (message.place) {
+    case Place::Queue:
+    case Place::Line:
+      unqueue(message);
+      devices_.tidy(*message.device);
+      break;
+    case Place::Resend:
+      message.link->give_up(message);
+      release(message);
+      break;
+    case Place::InFlight:
+      return message.link->give_up(message);
+    case Place::Nowhere:
+      break;
+  }
+  pump_.schedule();
+  return true;
+}
+
+void Pool::on_message_done(Message& message, const Outcome& outcome) noexcept {
+  inflight_bytes_ -= message.bytes();
+  release(message);
+  events_.on_message_done(message, outcome);
+}
+
+void Pool::on_message_kept(Message& message) noexcept {
+  inflight_bytes_ -= message.bytes();
+}
+
+/// The message no longer counts as unacknowledged for its device.
+void Pool::release(Message& message) noexcept {
+  if (blocked_ == &message) blocked_ = nullptr;
+  Device& device = *message.device;
+  --device.unacked;
+  if (device.unacked == 0 && device.in_line > 0 && device.link->state() != LinkState::Ready) {
+    slot_of(*device.link).line_is_stale = true;  // what waits there may go to another link
+    pump_.schedule();
+  }
+  devices_.tidy(device);
+  message.device = nullptr;
+}
+
+bool Pool::has_budget_for(Message& message) noexcept {
+  if (blocked_ != nullptr && blocked_ != &message) return false;
+  if (inflight_bytes_ == 0 || inflight_bytes_ + message.bytes() <= broker_.inflight_bytes) {
+    blocked_ = nullptr;
+    return true;
+  }
+  blocked_ = &message;
+  return false;
+}
+
+Link* Pool::least_loaded() noexcept {
+  Link* best = nullptr;
+  const std::size_t count = slots_.size();
+  for (std::size_t step = 0; step < count; ++step) {
+    Link& link = *slots_[(next_link_ + step) % count].link;
+    if (!link.has_room() || !link.line().empty()) continue;
+    if (best == nullptr || link.in_flight() < best->in_flight()) best = &link;
+    if (best->in_flight() == 0) break;
+  }
+  if (best != nullptr) next_link_ = (best->slot() + 1) % count;
+  return best;
+}
+
+void Pool::hand_over(Link& link, Message& message) noexcept {
+  Device& device = *message.device;
+  if (message.place == Place::Resend) {
+    ++counters_.redelivered;
+  } else {
+    device.link = &link;
+    ++device.unacked;
+  }
+  inflight_bytes_ += message.bytes();
+  link.hand_over(message);
+}
+
+void Pool::enqueue(Message& message) noexcept {
+  message.place = Place::Queue;
+  queue_.push_back(message);
+  ++message.device->in_queue;
+  waiting_.add(message.bytes());
+}
+
+void Pool::put_in_line(Link& link, Message& message) noexcept {
+  message.place = Place::Line;
+  message.link = &link;
+  link.line().push_back(message);
+  ++message.device->in_line;
+  waiting_.add(message.bytes());
+  slot_of(link).line.add(message.bytes());
+}
+
+void Pool::unqueue(Message& message) noexcept {
+  if (blocked_ == &message) blocked_ = nullptr;
+  waiting_.remove(message.bytes());
+  if (message.place == Place::Queue) {
+    queue_.remove(message);
+    --message.device->in_queue;
+  } else {
+    message.link->line().remove(message);
+    --message.device->in_line;
+    slot_of(*message.link).line.remove(message.bytes());
+  }
+  message.place = Place::Nowhere;
+}
+
+/// Serves the links' own lines and the queue, each once per turn; whoever waits for inflight_bytes
+/// comes first.
+void Pool::pump() noexcept {
+  blocked_ = nullptr;
+  const std::size_t stations = slots_.size() + 1;
+  std::size_t blocked_at = stations;
+  for (std::size_t step = 0; step < stations; ++step) {
+    const std::size_t at = (pump_from_ + step) % stations;
+    if (at == slots_.size()) {
+      pump_queue();
+    } else {
+      pump_link(slots_[at]);
+    }
+    if (blocked_ != nullptr && blocked_at == stations) blocked_at = at;
+  }
+  pump_from_ = blocked_at == stations ? (pump_from_ + 1) % stations : blocked_at;
+  if (somebody_waits_ && (waiting_.is_below_low() || is_dead())) {
+    somebody_waits_ = false;
+    events_.on_room(*this);
+  }
+}
+
+void Pool::pump_link(Slot& slot) noexcept {
+  Link& link = *slot.link;
+  if (slot.line_is_stale && link.state() != LinkState::Ready) free_line(slot);
+  slot.line_is_stale = false;
+  while (link.can_resend() && has_budget_for(link.resend().front())) {
+    hand_over(link, link.resend().front());
+  }
+  while (!link.line().empty() && link.has_room() && has_budget_for(link.line().front())) {
+    Message& message = link.line().front();
+    unqueue(message);
+    hand_over(link, message);
+  }
+}
+
+void Pool::pump_queue() noexcept {
+  while (!queue_.empty()) {
+    Message& message = queue_.front();
+    Link* bound = message.device->link;
+    if (bound != nullptr && (!bound->has_room() || !bound->line().empty())) {
+      unqueue(message);
+      put_in_line(*bound, message);  // behind its own, and out of the others' way
+      continue;
+    }
+    Link* link = bound != nullptr ? bound : least_loaded();
+    if (link == nullptr || !has_budget_for(message)) return;
+    unqueue(message);
+    hand_over(*link, message);
+  }
+}
+
+/// A lost link's line: devices that left nothing unacknowledged there may go to any link. They go
+/// back to the front of the queue, being older than what is in it.
+void Pool::free_line(Slot& slot) noexcept {
+  Link& link = *slot.link;
+  Message* former_front = queue_.empty() ? nullptr : &queue_.front();
+  Message* next = link.line().empty() ? nullptr : &link.line().front();
+  while (next != nullptr) {
+    Message& message = *next;
+    next = link.line().next(message);
+    Device& device = *message.device;
+    if (device.unacked > 0) continue;
+    link.line().remove(message);
+    slot.line.remove(message.bytes());
+    message.place = Place::Queue;
+    message.link = nullptr;
+    if (former_front != nullptr) {
+      queue_.insert_before(message, *former_front);
+    } else {
+      queue_.push_back(message);
+    }
+    ++device.in_queue;
+    if (--device.in_line == 0) device.link = nullptr;
+  }
+}
+
+}  // namespace sluice::mqtt

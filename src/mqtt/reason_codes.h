@@ -1,0 +1,17 @@
+// The MQTT 5 reason codes that sluice acts on (MQTT 5, section 2.4).
+#pragma once
+
+namespace sluice::mqtt::reason {
+
+constexpr int kNoMatchingSubscribers = 0x10;  ///< PUBACK: accepted, but nobody is subscribed
+constexpr int kFirstError = 0x80;             ///< from here on every code is a refusal
+constexpr int kUnsupportedProtocolVersion = 0x84;
+constexpr int kServerUnavailable = 0x88;
+constexpr int kServerBusy = 0x89;
+constexpr int kSessionTakenOver = 0x8E;
+constexpr int kTopicNameInvalid = 0x90;
+constexpr int kPacketTooLarge = 0x95;
+constexpr int kRetainNotSupported = 0x9A;
+constexpr int kQosNotSupported = 0x9B;
+
+}  // namespace sluice::mqtt::reason

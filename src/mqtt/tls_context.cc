@@ -1,0 +1,123 @@
+#include "mqtt/tls_context.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <utility>
+
+namespace sluice::mqtt {
+namespace {
+
+std::string last_error() {
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  const char* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : "unknown reason";
+}
+
+bool is_address(const std::string& host) noexcept {
+  unsigned char scratch[sizeof(in6_addr)];
+  return ::inet_pton(AF_INET, host.c_str(), scratch) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), scratch) == 1;
+}
+
+Result<void> set_trust(SSL_CTX* context, const config::BrokerTls& tls) {
+  if (tls.ca.empty()) {
+    if (SSL_CTX_set_default_verify_paths(context) == 1) return {};
+    return Error{fmt::format("the system's certificate authorities: {}", last_error())};
+  }
+  if (SSL_CTX_load_verify_locations(context, tls.ca.c_str(), nullptr) == 1) return {};
+  return Error{fmt::format("certificate authority {}: {}", tls.ca, last_error())};
+}
+
+Result<void> set_own_certificate(SSL_CTX* context, const config::BrokerTls& tls) {
+  if (tls.certificate.empty()) return {};
+  if (SSL_CTX_use_certificate_chain_file(context, tls.certificate.c_str()) != 1) {
+    return Error{fmt::format("certificate {}: {}", tls.certificate, last_error())};
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, tls.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return Error{fmt::format("key {}: {}", tls.key, last_error())};
+  }
+  return {};
+}
+
+}  // namespace
+
+/// What OpenSSL calls back. Only records.
+struct TlsCallbacks {
+  static TlsContext* context_of(const SSL* ssl) noexcept {
+    return static_cast<TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  }
+
+  static int on_verify(int ok, X509_STORE_CTX* store) noexcept {
+    if (ok == 1) return ok;
+    const auto* ssl = static_cast<const SSL*>(
+        X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    context_of(ssl)->failure_ =
+        fmt::format("the broker's certificate was not accepted: {}",
+                    X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+    return ok;
+  }
+
+  static void on_info(const SSL* ssl, int where, int value) noexcept {
+    TlsContext* self = context_of(ssl);
+    if ((where & SSL_CB_HANDSHAKE_START) != 0 && !self->server_name_.empty()) {
+      // libmosquitto knows only the numeric address; the name has to be put in here.
+      // (The function's own macro hides a C cast, hence SSL_ctrl.)
+      SSL_ctrl(const_cast<SSL*>(ssl), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+               self->server_name_.data());
+    }
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL) {
+      self->failure_ = fmt::format("the broker refused the TLS handshake or our certificate: {}",
+                                   SSL_alert_desc_string_long(value));
+    }
+  }
+};
+
+Result<std::unique_ptr<TlsContext>> TlsContext::make(const config::Broker& broker) {
+  std::unique_ptr<TlsContext> made(new TlsContext);
+  made->context_ = SSL_CTX_new(TLS_client_method());
+  if (made->context_ == nullptr) return Error{fmt::format("OpenSSL: {}", last_error())};
+  SSL_CTX* context = made->context_;
+  SSL_CTX_set_app_data(context, made.get());
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  if (Result<void> done = set_trust(context, broker.tls); !done) return done.error();
+  if (Result<void> done = set_own_certificate(context, broker.tls); !done) return done.error();
+  SSL_CTX_set_info_callback(context, TlsCallbacks::on_info);
+  if (broker.tls.insecure) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+  } else {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TlsCallbacks::on_verify);
+  }
+  X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
+  if (is_address(broker.host)) {
+    X509_VERIFY_PARAM_set1_ip_asc(expected, broker.host.c_str());
+  } else {
+    X509_VERIFY_PARAM_set1_host(expected, broker.host.c_str(), broker.host.size());
+    made->server_name_ = broker.host;
+  }
+  return made;
+}
+
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
+
+std::string TlsContext::take_failure() noexcept {
+  return std::exchange(failure_, {});
+}
+
+TlsState tls_state(void* ssl) noexcept {
+  if (ssl == nullptr) return {};
+  auto* connection = static_cast<SSL*>(ssl);
+  if (SSL_is_init_finished(connection) == 1) return {};
+  const bool alive = BIO_should_retry(SSL_get_rbio(connection)) == 1;
+  // Before its first step the handshake waits for nothing yet: it must be able to write.
+  return {.handshaking = true, .wants_write = !SSL_want_read(connection), .broken = !alive};
+}
+
+}  // namespace sluice::mqtt

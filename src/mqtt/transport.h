@@ -1,0 +1,96 @@
+// What a Link needs of an MQTT connection, and what it is told: the seam between sluice and the
+// MQTT library, and between tests and the network.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/config.h"
+#include "protocol/request.h"
+
+namespace sluice::mqtt {
+
+/// What the broker said of itself in its CONNACK (MQTT 5, section 3.2.2.3). A 3.1.1 broker says
+/// nothing; then the defaults stand.
+struct Connack {
+  std::optional<std::uint16_t> receive_maximum;
+  std::optional<std::uint32_t> maximum_packet_size;
+  std::uint8_t maximum_qos = 2;
+  bool retain_available = true;
+};
+
+/// Why a connection, or the attempt at one, is over.
+struct Loss {
+  enum class Kind {
+    Unreachable,  ///< no connection came about: refused, no route, time-out, name unknown, TLS
+    Refused,      ///< the CONNACK refused; `reason_code` says why, as MQTT 5 counts
+    HungUp,       ///< the broker or the network ended a connection that stood
+    Silent,       ///< no answer to a ping, or no acknowledgement for ack_timeout_ms
+    Closed,       ///< sluice itself ended it: drain, or a change of configuration
+  };
+  Kind kind = Kind::HungUp;
+  int reason_code = 0;  ///< of a refusal or a DISCONNECT; 0 where there is none
+  std::string text;     ///< for the log
+};
+
+/// Implemented by Link. Never called from within a call to the Transport, except on_lost() from
+/// connect()'s own turn on a later event.
+class TransportEvents {
+ public:
+  virtual void on_connected(const Connack& connack) noexcept = 0;
+  /// PUBACK, PUBCOMP or a refusing PUBREC came; for QoS 0: the socket took the bytes.
+  virtual void on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept = 0;
+  /// The socket had been full and has taken everything since.
+  virtual void on_writable() noexcept = 0;
+  /// Over. The transport has dropped everything; the Link retires it.
+  virtual void on_lost(const Loss& loss) noexcept = 0;
+
+ protected:
+  ~TransportEvents() = default;
+};
+
+/// What one attempt needs to know.
+struct ConnectOptions {
+  std::string address;  ///< numeric: the loop must not wait for a name
+  std::uint16_t port = 0;
+  std::string client_id;
+  config::Protocol protocol = config::Protocol::V5;
+};
+
+enum class PublishStatus {
+  Queued,    ///< handed over; packet_id is set, an acknowledgement will follow
+  Refused,   ///< the library finds this message itself impossible; nothing was or will be sent
+  Poisoned,  ///< the handle is of no use any more; the message may or may not leave
+};
+
+/// One attempt at one MQTT connection and, if it comes about, that connection. Used once: a new
+/// attempt takes a new Transport. Not thread-safe; never blocks.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  /// Begins to connect. An immediate failure is returned; later ones come by on_lost().
+  virtual Result<void> connect(const ConnectOptions& options) noexcept = 0;
+  /// Hands a message over; flush() sends it. Only between on_connected() and on_lost().
+  virtual PublishStatus publish(const protocol::Request& request,
+                                std::uint16_t& packet_id) noexcept = 0;
+  /// Sends what was handed over, in as few segments as it takes.
+  virtual void flush() noexcept = 0;
+  /// The socket is full: give nothing more until on_writable().
+  virtual bool is_congested() const noexcept = 0;
+  /// Keep-alive; to be called about twice a second.
+  virtual void tick() noexcept = 0;
+  /// Sends DISCONNECT (MQTT 5, section 3.14), then on_lost(Closed) follows. Only with nothing in
+  /// flight: unread acknowledgements would turn the close into a reset.
+  virtual void disconnect() noexcept = 0;
+  /// Ends at once, without on_lost(). `reset`: bytes still in the kernel must not arrive any more
+  /// (as far as that can be had: SO_LINGER 0).
+  virtual void drop(bool reset) noexcept = 0;
+};
+
+using TransportFactory = std::function<std::unique_ptr<Transport>(TransportEvents&)>;
+
+}  // namespace sluice::mqtt
