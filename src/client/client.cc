@@ -1,0 +1,161 @@
+// A client's turn, its replies and its pauses. Reading is in client_read.cc, ending and deadlines
+// are in client_end.cc.
+#include "client/client.h"
+
+#include <utility>
+
+namespace sluice::client {
+namespace {
+
+constexpr unsigned kRequestsPerTurn = 64;
+constexpr std::size_t kReadBytes = 16384;
+constexpr std::size_t kLargeReadBytes = 65536;
+
+/// Where reading goes on after it was stopped at the limit.
+constexpr std::size_t low_mark(std::size_t limit) noexcept {
+  return limit - limit / 4;
+}
+
+constexpr std::uint8_t bit(PauseReason reason) noexcept {
+  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(reason));
+}
+
+}  // namespace
+
+Client::Client(Shared& shared, ClientId id, std::unique_ptr<event::Stream> stream)
+    : shared_(shared),
+      id_(id),
+      stream_(std::move(stream)),
+      reader_(shared.limits.max_request_bytes),
+      turn_end_(shared.loop, bind<&Client::on_turn_end>(this)),
+      active_at_(shared.loop.now()),
+      budget_(kRequestsPerTurn) {
+  stream_->set_handler(this);
+  stream_->set_read_size(kReadBytes);
+}
+
+/// A closed client is in none of these, and its server may be gone before it.
+Client::~Client() {
+  if (is_linked()) shared_.input.leave(*this);
+  if (is_waiting()) shared_.deadlines.forget(*this);
+}
+
+void Client::start() noexcept {
+  stream_->start_reading();
+  turn_end_.schedule();
+}
+
+void Client::on_turn_end() noexcept {
+  budget_ = kRequestsPerTurn;
+  flush();
+  update_pauses();
+  decode_input();  // what that answers schedules another run, which looks at the pauses again
+  flush();
+  advance_end();
+  if (state_ == State::Closed) return;
+  update_reading();
+  watch_deadlines();
+}
+
+void Client::reply(std::uint64_t slot, const protocol::Reply& reply,
+                   std::string_view id_json) noexcept {
+  if (outstanding_ == 0 || abandons_replies_) return;
+  --outstanding_;
+  put(slot, reply, id_json);
+}
+
+void Client::answer(const protocol::Reply& reply, std::string_view id_json) noexcept {
+  put(id_json.empty() ? replies_.reserve() : 0, reply, id_json);
+}
+
+void Client::answer_fault(protocol::ErrorKind error, std::string detail,
+                          std::string_view id_json) noexcept {
+  ++shared_.counters.faults_of(error);
+  answer(protocol::Reply::failure(error, protocol::Published::No, std::move(detail)), id_json);
+}
+
+void Client::put(std::uint64_t slot, const protocol::Reply& reply,
+                 std::string_view id_json) noexcept {
+  active_at_ = shared_.loop.now();
+  turn_end_.schedule();
+  if (slot != 0 && !replies_.is_next(slot)) {
+    std::string text;
+    shared_.encoder.append(reply, id_json, framing_, text);
+    replies_.keep(slot, std::move(text));
+    return;
+  }
+  shared_.encoder.append(reply, id_json, framing_, out_);
+  if (slot != 0) replies_.advance(out_);
+}
+
+void Client::flush() noexcept {
+  if (out_.empty()) return;
+  const bool was_idle = stream_->unsent() == 0;
+  written_ += out_.size();
+  stream_->write(std::exchange(out_, {}));
+  if (!was_idle) return;
+  progress_at_ = shared_.loop.now();
+  sent_seen_ = written_ - stream_->unsent();
+}
+
+std::size_t Client::unread_bytes() const noexcept {
+  return stream_->unsent() + out_.size() + replies_.kept_bytes();
+}
+
+void Client::resume() noexcept {
+  shared_.input.set_parked(parked_bytes_, 0);
+  unpause(PauseReason::Queue);
+}
+
+void Client::admit() noexcept {
+  shared_.input.leave(*this);
+  unpause(PauseReason::Input);
+}
+
+bool Client::is_paused_for(PauseReason reason) const noexcept {
+  return (pauses_ & bit(reason)) != 0;
+}
+
+void Client::pause(PauseReason reason) noexcept {
+  if (state_ != State::Open || is_paused_for(reason)) return;
+  if (pauses_ == 0) {
+    ++shared_.counters.paused;
+    paused_at_ = shared_.loop.now();
+  }
+  pauses_ |= bit(reason);
+  ++shared_.counters.pauses_for(reason);
+  if (reason == PauseReason::Input) shared_.input.wait(*this);
+}
+
+void Client::unpause(PauseReason reason) noexcept {
+  if (!is_paused_for(reason)) return;
+  pauses_ &= static_cast<std::uint8_t>(~bit(reason));
+  turn_end_.schedule();
+  if (pauses_ != 0) return;
+  --shared_.counters.paused;
+  // The peer could not send the rest of its request while it was not read from.
+  request_begun_ += shared_.loop.now() - paused_at_;
+}
+
+void Client::update_pauses() noexcept {
+  if (outstanding_ < low_mark(shared_.limits.max_pipeline)) unpause(PauseReason::Pipeline);
+  const std::size_t unread = unread_bytes();
+  if (unread > shared_.limits.output_bytes) {
+    pause(PauseReason::Output);
+  } else if (unread == 0 || unread < low_mark(shared_.limits.output_bytes)) {
+    unpause(PauseReason::Output);
+  }
+}
+
+void Client::update_reading() noexcept {
+  const bool has_room = state_ != State::Open || (pauses_ == 0 && !reader_.has_input());
+  if (ended_input_ || !has_room) {
+    stream_->stop_reading();
+    return;
+  }
+  const bool is_large = reader_.inside_request() && reader_.buffered() >= kReadBytes;
+  stream_->set_read_size(is_large ? kLargeReadBytes : kReadBytes);
+  stream_->start_reading();
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,130 @@
+// One accepted connection: what it sends becomes requests, what comes back leaves in order, and it
+// is not read from while there is no room for more.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/deadline_queue.h"
+#include "base/list.h"
+#include "client/ordered_replies.h"
+#include "client/shared.h"
+#include "event/loop.h"
+#include "event/stream.h"
+#include "protocol/frame_reader.h"
+
+namespace sluice::client {
+
+/// Owned by the Server's table until close(), by Loop::retire() from then on. Everything that can
+/// end it happens in its own callbacks or at the end of a turn, never inside reply().
+class Client final : public event::StreamHandler, public DeadlineEntry, public ListNode<> {
+ public:
+  Client(Shared& shared, ClientId id, std::unique_ptr<event::Stream> stream);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Begins to read.
+  void start() noexcept;
+  /// Instead of start(): says that there are too many connections, and ends gently.
+  void refuse() noexcept;
+
+  /// The reply to a request that was submitted.
+  void reply(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
+  /// The parked request was accepted or answered.
+  void resume() noexcept;
+  /// The input budget has room again, and this client is the next in line.
+  void admit() noexcept;
+  /// Something changed that concerns all clients; looked into at the end of the turn.
+  void wake() noexcept { turn_end_.schedule(); }
+  void set_max_request_bytes(std::size_t bytes) noexcept { reader_.set_max_request_bytes(bytes); }
+
+  /// Answers the request under way with `error`, then ends gently.
+  void fail(protocol::ErrorKind error, std::string detail, CloseReason reason) noexcept;
+  /// Ends gently without waiting for replies still to come.
+  void end_now() noexcept;
+  /// Acts on what is due and asks to be called again for what is not.
+  void check_deadlines(TimePoint now) noexcept;
+
+  ClientId id() const noexcept { return id_; }
+  std::string_view peer() const noexcept { return stream_->peer(); }
+  std::size_t partial_bytes() const noexcept { return partial_bytes_; }
+  bool is_refused() const noexcept { return refused_; }
+
+ private:
+  enum class State {
+    Open,
+    Ending,     // replies still to be sent; input is dropped
+    Lingering,  // shut down; input is dropped until the peer closes, for a second at most
+    Closed,
+  };
+
+  void on_read(std::span<const char> bytes) noexcept override;
+  void on_end() noexcept override;
+  void on_broken(int uv_error) noexcept override;
+  void on_sent() noexcept override;
+  void on_turn_end() noexcept;
+
+  void decode_input() noexcept;
+  bool must_wait() noexcept;
+  void take(const protocol::Frame& frame) noexcept;
+  void take_request(std::string_view text) noexcept;
+  void submit(protocol::Request request) noexcept;
+  void finish_input() noexcept;
+  void count_partial() noexcept;
+
+  void answer(const protocol::Reply& reply, std::string_view id_json) noexcept;
+  void answer_fault(protocol::ErrorKind error, std::string detail,
+                    std::string_view id_json) noexcept;
+  void put(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
+  void flush() noexcept;
+  std::size_t unread_bytes() const noexcept;
+
+  bool is_paused_for(PauseReason reason) const noexcept;
+  void pause(PauseReason reason) noexcept;
+  void unpause(PauseReason reason) noexcept;
+  void update_pauses() noexcept;
+  void update_reading() noexcept;
+
+  TimePoint next_deadline() const noexcept;
+  TimePoint request_deadline() const noexcept;
+  TimePoint idle_deadline() const noexcept;
+  bool is_write_stuck(TimePoint now) noexcept;
+  void watch_deadlines() noexcept;
+
+  void end(CloseReason reason) noexcept;
+  void advance_end() noexcept;
+  void close(CloseReason reason) noexcept;
+
+  Shared& shared_;
+  ClientId id_;
+  std::unique_ptr<event::Stream> stream_;
+  protocol::FrameReader reader_;
+  event::Deferred turn_end_;
+  OrderedReplies replies_;
+  std::string out_;                // the replies of this turn
+  std::size_t outstanding_ = 0;    // submitted and not answered
+  std::size_t partial_bytes_ = 0;  // what the input budget counts this client with
+  std::size_t parked_bytes_ = 0;
+  std::uint64_t written_ = 0;    // bytes given to the stream
+  std::uint64_t sent_seen_ = 0;  // of these, taken by the socket when last looked at
+  TimePoint active_at_;          // last byte in or reply out
+  TimePoint request_begun_{};    // the request under way; moved on by the time sluice paused
+  TimePoint paused_at_{};
+  TimePoint progress_at_{};  // the socket took something, or had nothing to take
+  TimePoint linger_until_{};
+  unsigned budget_;  // requests it may still have decoded in this turn
+  protocol::Framing framing_ = protocol::Framing::Unknown;
+  State state_ = State::Open;
+  CloseReason end_reason_ = CloseReason::PeerLeft;
+  std::uint8_t pauses_ = 0;  // one bit per PauseReason
+  bool ended_input_ = false;
+  bool abandons_replies_ = false;
+  bool refused_ = false;
+};
+
+}  // namespace sluice::client

@@ -1,0 +1,145 @@
+// How a client ends: deadlines, the gentle end in its stages, and the one door out.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "client/client.h"
+
+namespace sluice::client {
+namespace {
+
+constexpr Duration kLinger{1000};
+constexpr PauseReason kAllPauses[] = {PauseReason::Queue, PauseReason::Pipeline,
+                                      PauseReason::Output, PauseReason::Input};
+
+}  // namespace
+
+void Client::refuse() noexcept {
+  refused_ = true;
+  put(0,
+      protocol::Reply::failure(protocol::ErrorKind::Overloaded, protocol::Published::No,
+                               "too many connections"),
+      {});
+  end(CloseReason::Refused);
+}
+
+void Client::fail(protocol::ErrorKind error, std::string detail, CloseReason reason) noexcept {
+  if (state_ != State::Open) return;
+  const protocol::Frame partial = reader_.finish();
+  answer_fault(error, std::move(detail), shared_.decoder.find_id(partial.bytes));
+  end(reason);
+}
+
+void Client::end_now() noexcept {
+  abandons_replies_ = true;
+  replies_.drop_kept();
+  end(CloseReason::Stopping);
+  turn_end_.schedule();
+}
+
+/// From here on input is read and dropped. What is outstanding is still answered.
+void Client::end(CloseReason reason) noexcept {
+  if (state_ != State::Open) return;
+  state_ = State::Ending;
+  end_reason_ = reason;
+  if (is_linked()) shared_.input.leave(*this);
+  for (const PauseReason pause : kAllPauses)
+    unpause(pause);
+  count_partial();
+  turn_end_.schedule();
+}
+
+/// The stages of a gentle end: replies, shutdown, linger. Runs at the end of a turn.
+void Client::advance_end() noexcept {
+  const bool is_idle = outstanding_ == 0 && !reader_.has_input();
+  if (state_ == State::Open && shared_.draining && is_idle) end(CloseReason::Stopping);
+  if (state_ != State::Ending) return;
+  reader_ = protocol::FrameReader(shared_.limits.max_request_bytes);
+  if (outstanding_ > 0 && !abandons_replies_) return;
+  stream_->shut_down();
+  if (stream_->unsent() > 0) return;
+  if (ended_input_) {
+    close(end_reason_);
+    return;
+  }
+  state_ = State::Lingering;
+  linger_until_ = shared_.loop.now() + kLinger;
+}
+
+void Client::on_broken(int) noexcept {
+  close(CloseReason::Broken);
+}
+
+void Client::on_sent() noexcept {
+  if (state_ == State::Closed) return;
+  progress_at_ = shared_.loop.now();
+  turn_end_.schedule();
+}
+
+void Client::close(CloseReason reason) noexcept {
+  if (state_ == State::Closed) return;
+  end(reason);
+  state_ = State::Closed;
+  stream_->stop_reading();
+  turn_end_.cancel();
+  shared_.input.set_parked(parked_bytes_, 0);
+  shared_.deadlines.forget(*this);
+  log::debug("client {}: closed: {}", peer(), to_string(reason));
+  shared_.closed(*this, reason);
+}
+
+TimePoint Client::request_deadline() const noexcept {
+  const bool runs = state_ == State::Open && pauses_ == 0 && reader_.inside_request();
+  return runs ? request_begun_ + shared_.limits.request_timeout : TimePoint::max();
+}
+
+TimePoint Client::idle_deadline() const noexcept {
+  const bool is_idle = state_ == State::Open && pauses_ == 0 && outstanding_ == 0 &&
+                       !reader_.inside_request() && stream_->unsent() == 0;
+  if (!is_idle || shared_.idle_timeout <= Duration(0)) return TimePoint::max();
+  return active_at_ + shared_.idle_timeout;
+}
+
+TimePoint Client::next_deadline() const noexcept {
+  if (state_ == State::Lingering) return linger_until_;
+  TimePoint next = std::min(request_deadline(), idle_deadline());
+  if (stream_->unsent() > 0) next = std::min(next, progress_at_ + shared_.limits.write_timeout);
+  return next;
+}
+
+void Client::watch_deadlines() noexcept {
+  const TimePoint next = next_deadline();
+  if (next != TimePoint::max()) shared_.deadlines.watch(*this, next);
+}
+
+/// The stream tells when a whole write is done; a slow one shows in what is left of it.
+bool Client::is_write_stuck(TimePoint now) noexcept {
+  const std::size_t unsent = stream_->unsent();
+  const std::uint64_t sent = written_ - unsent;
+  if (unsent == 0 || std::exchange(sent_seen_, sent) != sent) progress_at_ = now;
+  return now >= progress_at_ + shared_.limits.write_timeout;
+}
+
+void Client::check_deadlines(TimePoint now) noexcept {
+  if (state_ == State::Lingering && now >= linger_until_) {
+    close(end_reason_);
+    return;
+  }
+  if (is_write_stuck(now)) {
+    close(CloseReason::WriteTimeout);
+    return;
+  }
+  if (now >= request_deadline()) {
+    fail(protocol::ErrorKind::BadRequest,
+         fmt::format("the request took longer than request_timeout_ms ({})",
+                     shared_.limits.request_timeout.count()),
+         CloseReason::RequestTimeout);
+  } else if (now >= idle_deadline()) {
+    end(CloseReason::Idle);
+  }
+  watch_deadlines();
+}
+
+}  // namespace sluice::client

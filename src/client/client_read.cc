@@ -1,0 +1,121 @@
+// From bytes to requests: one client's input.
+#include <utility>
+#include <variant>
+
+#include "base/log.h"
+#include "client/client.h"
+
+namespace sluice::client {
+
+using protocol::Frame;
+
+void Client::on_read(std::span<const char> bytes) noexcept {
+  if (state_ != State::Open) return;  // read only so that the socket can be closed without a reset
+  active_at_ = shared_.loop.now();
+  reader_.feed({bytes.data(), bytes.size()});
+  decode_input();
+  update_reading();
+  turn_end_.schedule();
+}
+
+void Client::on_end() noexcept {
+  if (state_ == State::Closed) return;
+  ended_input_ = true;
+  if (state_ == State::Lingering) {
+    close(end_reason_);
+    return;
+  }
+  turn_end_.schedule();
+}
+
+/// Decodes what was read until there is no more, no room for more, or this turn's share is used.
+void Client::decode_input() noexcept {
+  if (state_ != State::Open || !(reader_.has_input() || ended_input_)) return;
+  bool is_same_request = reader_.inside_request();
+  while (state_ == State::Open && budget_ > 0 && !must_wait()) {
+    const Frame frame = reader_.next();
+    framing_ = reader_.framing();
+    if (frame.kind == Frame::Kind::NeedMore) {
+      if (ended_input_) finish_input();
+      break;
+    }
+    --budget_;
+    is_same_request = false;
+    take(frame);
+  }
+  reader_.save();
+  if (!is_same_request) request_begun_ = shared_.loop.now();
+  // This turn's share is used up: the rest has its turn after everybody else's.
+  const bool is_unfinished = reader_.has_input() || ended_input_;
+  if (state_ == State::Open && pauses_ == 0 && is_unfinished) turn_end_.schedule();
+  count_partial();
+  if (shared_.input.is_overrun()) shared_.relieve();
+}
+
+bool Client::must_wait() noexcept {
+  if (outstanding_ >= shared_.limits.max_pipeline) pause(PauseReason::Pipeline);
+  const bool would_begin = reader_.has_input() && !reader_.inside_request();
+  if (would_begin && shared_.input.is_full()) pause(PauseReason::Input);
+  return pauses_ != 0;
+}
+
+void Client::take(const Frame& frame) noexcept {
+  switch (frame.kind) {
+    case Frame::Kind::NeedMore:
+      return;
+    case Frame::Kind::Request:
+      take_request(frame.bytes);
+      return;
+    case Frame::Kind::Fault:
+      answer_fault(frame.error, std::string(frame.detail), shared_.decoder.find_id(frame.bytes));
+      if (frame.ends_connection) end(CloseReason::BadFraming);
+      return;
+    case Frame::Kind::Close:
+      log::info("client {}: ended: {}", peer(), frame.detail);
+      end(CloseReason::BadFraming);
+      return;
+  }
+}
+
+void Client::take_request(std::string_view text) noexcept {
+  protocol::Decoded decoded = shared_.decoder.decode(text);
+  if (auto* request = std::get_if<protocol::Request>(&decoded)) {
+    submit(std::move(*request));
+  } else if (auto* fault = std::get_if<protocol::Fault>(&decoded)) {
+    answer_fault(fault->error, std::move(fault->detail), fault->id);
+  } else if (auto* authenticate = std::get_if<protocol::Authenticate>(&decoded)) {
+    protocol::Reply reply = protocol::Reply::success();
+    reply.authenticated_only = true;
+    answer(reply, authenticate->id);
+  }
+}
+
+void Client::submit(protocol::Request request) noexcept {
+  const std::size_t bytes = request.bytes();
+  const std::uint64_t slot = request.id().empty() ? replies_.reserve() : 0;
+  ++outstanding_;
+  switch (shared_.sink.submit({id_, slot}, std::move(request))) {
+    case RequestSink::Taken::Accepted:
+      return;
+    case RequestSink::Taken::Parked:
+      shared_.input.set_parked(parked_bytes_, bytes);
+      pause(PauseReason::Queue);
+      return;
+  }
+}
+
+/// The peer has shut down its writing side, and all it sent was looked at.
+void Client::finish_input() noexcept {
+  const Frame last = reader_.finish();
+  if (last.kind == Frame::Kind::Fault) {
+    answer_fault(last.error, std::string(last.detail), shared_.decoder.find_id(last.bytes));
+  }
+  end(CloseReason::PeerLeft);
+}
+
+void Client::count_partial() noexcept {
+  const bool counts = state_ == State::Open && reader_.inside_request();
+  shared_.input.set_partial(partial_bytes_, counts ? reader_.buffered() : 0);
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,62 @@
+// What an operator can see of the clients: plain numbers, read at a scrape.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/errors.h"
+
+namespace sluice::client {
+
+/// Why sluice does not read from a client.
+enum class PauseReason : std::uint8_t {
+  Queue,     ///< its next request waits for room at a broker
+  Pipeline,  ///< it has max_pipeline unanswered requests
+  Output,    ///< it leaves output_bytes of replies unread
+  Input,     ///< all clients together hold input_bytes
+};
+inline constexpr std::size_t kPauseReasons = 4;
+
+constexpr std::string_view to_string(PauseReason reason) noexcept {
+  switch (reason) {
+    case PauseReason::Queue:
+      return "queue";
+    case PauseReason::Pipeline:
+      return "pipeline";
+    case PauseReason::Output:
+      return "output";
+    case PauseReason::Input:
+      return "input";
+  }
+  return "";
+}
+
+inline constexpr std::size_t kErrorKinds =
+    static_cast<std::size_t>(protocol::ErrorKind::ShuttingDown) + 1;
+
+struct ServerCounters {
+  std::size_t connections = 0;  ///< now; those refused are not among them
+  std::size_t paused = 0;       ///< now, whatever the reason
+  std::uint64_t accepted_total = 0;
+  std::uint64_t refused_total = 0;  ///< beyond max_connections
+  std::uint64_t closed_total = 0;   ///< of the accepted ones
+  std::array<std::uint64_t, kPauseReasons> pauses{};
+  std::array<std::uint64_t, kErrorKinds> faults{};  ///< answered here, by their error
+
+  std::uint64_t& pauses_for(PauseReason reason) noexcept {
+    return pauses[static_cast<std::size_t>(reason)];
+  }
+  std::uint64_t pauses_for(PauseReason reason) const noexcept {
+    return pauses[static_cast<std::size_t>(reason)];
+  }
+  std::uint64_t& faults_of(protocol::ErrorKind error) noexcept {
+    return faults[static_cast<std::size_t>(error)];
+  }
+  std::uint64_t faults_of(protocol::ErrorKind error) const noexcept {
+    return faults[static_cast<std::size_t>(error)];
+  }
+};
+
+}  // namespace sluice::client

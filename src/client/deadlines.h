@@ -1,0 +1,36 @@
+// One timer for the deadlines of all clients.
+#pragma once
+
+#include "base/clock.h"
+#include "base/deadline_queue.h"
+#include "event/timer.h"
+
+namespace sluice::event {
+class Loop;
+}
+
+namespace sluice::client {
+
+class Client;
+
+/// Calls Client::check_deadlines() no later than asked for. Lazy: a deadline that has moved to
+/// later is found out when the earlier one has come, so that traffic does not touch the heap.
+class Deadlines {
+ public:
+  explicit Deadlines(event::Loop& loop);
+
+  /// Sees to it that the client is checked at `deadline` or before.
+  void watch(Client& client, TimePoint deadline) noexcept;
+  void forget(Client& client) noexcept;
+
+ private:
+  void on_timer() noexcept;
+  void arm() noexcept;
+
+  event::Loop& loop_;
+  DeadlineQueue<Client> queue_;
+  event::Timer timer_;
+  TimePoint armed_for_{};
+};
+
+}  // namespace sluice::client

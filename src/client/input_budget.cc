@@ -1,0 +1,49 @@
+// The sum over all clients and the line in front of it; see the header.
+#include "client/input_budget.h"
+
+#include "client/client.h"
+
+namespace sluice::client {
+
+InputBudget::InputBudget(event::Loop& loop, std::size_t limit) noexcept
+    : limit_(limit), admit_(loop, bind<&InputBudget::admit_next>(this)) {}
+
+void InputBudget::set_limit(std::size_t limit) noexcept {
+  limit_ = limit;
+  if (!waiting_.empty() && has_room()) admit_.schedule();
+}
+
+bool InputBudget::has_room() const noexcept {
+  const std::size_t held = partial_ + parked_;
+  return held == 0 || held < limit_ - limit_ / 4;
+}
+
+void InputBudget::change(std::size_t& sum, std::size_t& counted, std::size_t bytes) noexcept {
+  sum = sum - counted + bytes;
+  counted = bytes;
+  if (!waiting_.empty() && has_room()) admit_.schedule();
+}
+
+void InputBudget::set_partial(std::size_t& counted, std::size_t bytes) noexcept {
+  change(partial_, counted, bytes);
+}
+
+void InputBudget::set_parked(std::size_t& counted, std::size_t bytes) noexcept {
+  change(parked_, counted, bytes);
+}
+
+void InputBudget::wait(Client& client) noexcept {
+  waiting_.push_back(client);
+}
+
+void InputBudget::leave(Client& client) noexcept {
+  waiting_.remove(client);
+}
+
+void InputBudget::admit_next() noexcept {
+  if (waiting_.empty() || !has_room()) return;
+  waiting_.front().admit();  // leaves the line
+  if (!waiting_.empty()) admit_.schedule();
+}
+
+}  // namespace sluice::client

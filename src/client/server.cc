@@ -1,0 +1,186 @@
+// Accepting, refusing, finding and ending clients.
+#include "client/server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace sluice::client {
+namespace {
+
+/// Who is refused is told so, and has a second to take it; more at a time are just closed.
+constexpr std::size_t kMaxRefusedNow = 64;
+
+protocol::DecodeSettings decode_settings(const config::Config& config) {
+  protocol::DecodeSettings settings;
+  settings.max_depth = config.limits.max_json_depth;
+  settings.default_qos = static_cast<std::uint8_t>(config.defaults.qos);
+  settings.default_timeout_ms = static_cast<std::uint32_t>(config.defaults.publish_timeout.count());
+  settings.max_timeout_ms = static_cast<std::uint32_t>(config.limits.max_timeout.count());
+  return settings;
+}
+
+protocol::ReplyEncoder make_encoder(const config::Replies& replies) {
+  return {replies.success, replies.failure, replies.end};
+}
+
+}  // namespace
+
+Server::Server(event::Loop& loop, const config::Config& config, RequestSink& sink)
+    : settings_(config.server),
+      shared_{.loop = loop,
+              .sink = sink,
+              .closed = bind<&Server::on_closed>(this),
+              .relieve = bind<&Server::relieve_input>(this),
+              .limits = config.limits,
+              .idle_timeout = config.server.idle_timeout,
+              .decoder = protocol::Decoder(decode_settings(config)),
+              .encoder = make_encoder(config.replies),
+              .input = InputBudget(loop, config.limits.input_bytes),
+              .deadlines = Deadlines(loop)} {}
+
+Server::~Server() = default;
+
+Result<void> Server::listen() {
+  for (const config::Address& address : settings_.listen) {
+    auto opened = open(address);
+    if (!opened) {
+      listeners_.clear();
+      return opened.error();
+    }
+    listeners_.push_back(std::move(opened).value());
+  }
+  return {};
+}
+
+Result<std::unique_ptr<event::Listener>> Server::open(const config::Address& address) {
+  const event::Listener::Accepted accepted = bind<&Server::on_accepted>(this);
+  switch (address.kind) {
+    case config::Address::Kind::Tcp:
+      return event::Listener::tcp(
+          shared_.loop, address.host, address.port,
+          {.reuse_port = settings_.reuse_port, .fast_open = settings_.tcp_fastopen}, accepted);
+    case config::Address::Kind::Unix:
+      return event::Listener::unix_socket(shared_.loop, address.path, accepted);
+  }
+  return Error{"cannot listen on " + address.text()};
+}
+
+void Server::apply(const config::Config& config) {
+  settings_ = config.server;
+  shared_.limits = config.limits;
+  shared_.idle_timeout = config.server.idle_timeout;
+  shared_.decoder.set(decode_settings(config));
+  shared_.encoder = make_encoder(config.replies);
+  shared_.input.set_limit(config.limits.input_bytes);
+  for (const Place& place : clients_) {
+    if (place.client == nullptr) continue;
+    place.client->set_max_request_bytes(config.limits.max_request_bytes);
+    place.client->wake();
+  }
+}
+
+void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
+  ServerCounters& counters = shared_.counters;
+  if (counters.connections < settings_.max_connections) {
+    ++counters.connections;
+    ++counters.accepted_total;
+    log::debug("client {}: accepted", stream->peer());
+    add(std::move(stream)).start();
+    return;
+  }
+  ++counters.refused_total;
+  ++counters.faults_of(protocol::ErrorKind::Overloaded);
+  if (!std::exchange(full_said_, true)) {
+    log::warn("max_connections ({}) reached: new clients are refused", settings_.max_connections);
+  }
+  if (refused_now_ >= kMaxRefusedNow) return;
+  ++refused_now_;
+  add(std::move(stream)).refuse();
+}
+
+Client& Server::add(std::unique_ptr<event::Stream> stream) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(clients_.size()));
+    clients_.emplace_back();
+  }
+  const std::uint32_t index = free_.back();
+  free_.pop_back();
+  Place& place = clients_[index];
+  place.client =
+      std::make_unique<Client>(shared_, ClientId{index, place.generation}, std::move(stream));
+  return *place.client;
+}
+
+void Server::on_closed(Client& client, CloseReason) noexcept {
+  const ClientId id = client.id();
+  if (client.is_refused()) {
+    --refused_now_;
+  } else {
+    --shared_.counters.connections;
+    ++shared_.counters.closed_total;
+    const unsigned max = settings_.max_connections;
+    if (shared_.counters.connections < max - max / 4) full_said_ = false;
+  }
+  Place& place = clients_[id.index];
+  if (++place.generation == 0) place.generation = 1;  // 0 means no client
+  free_.push_back(id.index);
+  shared_.loop.retire(std::move(place.client));
+  shared_.sink.forget(id);
+}
+
+Client* Server::find(ClientId id) const noexcept {
+  if (id.index >= clients_.size() || clients_[id.index].generation != id.generation) return nullptr;
+  return clients_[id.index].client.get();
+}
+
+void Server::reply(const ReplyTo& reply_to, const protocol::Reply& reply,
+                   std::string_view id_json) noexcept {
+  if (Client* client = find(reply_to.client)) client->reply(reply_to.slot, reply, id_json);
+}
+
+void Server::resume(ClientId id) noexcept {
+  if (Client* client = find(id)) client->resume();
+}
+
+std::string_view Server::peer(ClientId id) const noexcept {
+  const Client* client = find(id);
+  return client == nullptr ? std::string_view() : client->peer();
+}
+
+void Server::close_listeners() noexcept {
+  listeners_.clear();
+}
+
+void Server::drain() noexcept {
+  shared_.draining = true;
+  for (const Place& place : clients_) {
+    if (place.client != nullptr) place.client->wake();
+  }
+}
+
+void Server::end_all() noexcept {
+  for (const Place& place : clients_) {
+    if (place.client != nullptr) place.client->end_now();
+  }
+}
+
+/// Requests that have begun hold more than input_bytes: whoever holds most has to go.
+void Server::relieve_input() noexcept {
+  while (shared_.input.is_overrun()) {
+    Client* most = nullptr;
+    for (const Place& place : clients_) {
+      Client* client = place.client.get();
+      if (client == nullptr) continue;
+      if (most == nullptr || client->partial_bytes() > most->partial_bytes()) most = client;
+    }
+    if (most == nullptr || most->partial_bytes() == 0) return;
+    log::warn("input_bytes ({}) overrun by requests partly received: client {} is ended",
+              shared_.limits.input_bytes, most->peer());
+    most->fail(protocol::ErrorKind::Overloaded,
+               "requests partly received hold more than input_bytes", CloseReason::Overloaded);
+  }
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,79 @@
+// The listeners, the table of clients and the limits that hold for all of them together.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "client/client.h"
+#include "client/counters.h"
+#include "client/request_sink.h"
+#include "client/shared.h"
+#include "config/config.h"
+#include "event/listener.h"
+#include "event/loop.h"
+
+namespace sluice::client {
+
+/// Accepts connections, gives their requests to the sink and takes the replies back. For the
+/// loop's thread only. Destroying it closes all connections at once, without a word to the sink.
+class Server {
+ public:
+  Server(event::Loop& loop, const config::Config& config, RequestSink& sink);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Binds all listeners, or none: the error names the address.
+  Result<void> listen();
+  /// Takes limits and reply texts over, for the clients that are there too. Listeners stay.
+  void apply(const config::Config& config);
+
+  /// Answers one request; ignored if its client is gone. May be called inside submit().
+  void reply(const ReplyTo& reply_to, const protocol::Reply& reply,
+             std::string_view id_json) noexcept;
+  /// The parked request of this client was accepted or answered: it goes on at the end of this
+  /// turn or of the next, never inside this call.
+  void resume(ClientId client) noexcept;
+
+  void close_listeners() noexcept;
+  /// From now on a client with nothing outstanding is ended gently, now or as soon as its last
+  /// reply is out. Requests still decoded go on to the sink.
+  void drain() noexcept;
+  /// Ends every client gently now, whatever is outstanding.
+  void end_all() noexcept;
+
+  /// No client is left, nor anybody who was refused and is still being told.
+  bool empty() const noexcept { return clients_.size() == free_.size(); }
+  /// The other side's name for log lines; empty if the client is gone.
+  std::string_view peer(ClientId client) const noexcept;
+  const ServerCounters& counters() const noexcept { return shared_.counters; }
+  /// The TCP port of a listener, in the order of the configuration; 0 for a Unix socket.
+  std::uint16_t port(std::size_t listener) const { return listeners_.at(listener)->port(); }
+
+ private:
+  struct Place {
+    std::unique_ptr<Client> client;
+    std::uint32_t generation = 1;
+  };
+
+  Result<std::unique_ptr<event::Listener>> open(const config::Address& address);
+  void on_accepted(std::unique_ptr<event::Stream> stream) noexcept;
+  void on_closed(Client& client, CloseReason reason) noexcept;
+  void relieve_input() noexcept;
+  Client& add(std::unique_ptr<event::Stream> stream);
+  Client* find(ClientId id) const noexcept;
+
+  config::Server settings_;
+  Shared shared_;
+  std::vector<Place> clients_;
+  std::vector<std::uint32_t> free_;  // places in clients_ without a client
+  std::vector<std::unique_ptr<event::Listener>> listeners_;
+  std::size_t refused_now_ = 0;
+  bool full_said_ = false;  // one warning until there is ample room again
+};
+
+}  // namespace sluice::client

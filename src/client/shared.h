@@ -1,0 +1,73 @@
+// What all clients of one server have in common. The Server owns it; Clients refer to it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/delegate.h"
+#include "client/counters.h"
+#include "client/deadlines.h"
+#include "client/input_budget.h"
+#include "client/request_sink.h"
+#include "config/config.h"
+#include "protocol/decoder.h"
+#include "protocol/reply.h"
+
+namespace sluice::client {
+
+class Client;
+
+/// Why a connection came to its end.
+enum class CloseReason : std::uint8_t {
+  PeerLeft,
+  Broken,
+  Refused,
+  BadFraming,
+  Overloaded,
+  RequestTimeout,
+  WriteTimeout,
+  Idle,
+  Stopping,
+};
+
+constexpr std::string_view to_string(CloseReason reason) noexcept {
+  switch (reason) {
+    case CloseReason::PeerLeft:
+      return "the client left";
+    case CloseReason::Broken:
+      return "the connection broke";
+    case CloseReason::Refused:
+      return "too many connections";
+    case CloseReason::BadFraming:
+      return "its requests cannot be told apart any more";
+    case CloseReason::Overloaded:
+      return "it held most of input_bytes";
+    case CloseReason::RequestTimeout:
+      return "a request took longer than request_timeout_ms";
+    case CloseReason::WriteTimeout:
+      return "it took no reply for write_timeout_ms";
+    case CloseReason::Idle:
+      return "idle for idle_timeout_s";
+    case CloseReason::Stopping:
+      return "sluice is stopping";
+  }
+  return "";
+}
+
+struct Shared {
+  event::Loop& loop;
+  RequestSink& sink;
+  Delegate<void(Client&, CloseReason)> closed;  ///< the client may be retired, not destroyed
+  Delegate<void()> relieve;                     ///< the input budget is overrun
+  config::Limits limits;
+  Duration idle_timeout;
+  protocol::Decoder decoder;
+  protocol::ReplyEncoder encoder;
+  InputBudget input;
+  Deadlines deadlines;
+  ServerCounters counters = {};
+  bool draining = false;
+};
+
+}  // namespace sluice::client

@@ -1,0 +1,299 @@
+// Every way in which a connection ends: gently, so that no reply is lost.
+#include "support.h"
+
+namespace sluice::client {
+namespace {
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a client that shuts down its writing side still gets all its replies", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  for (int i = 0; i < 300; ++i)
+    peer.send(request("a"));
+  peer.shut_down();
+  lab.wait_for_requests(300);
+  lab.run_turns(5);
+  CHECK_FALSE(peer.at_end());
+  for (std::size_t i = 300; i > 0; --i)
+    lab.sink.answer(i - 1);
+  lab.wait_for_end(peer);
+  CHECK(peer.lines() == 300);
+  lab.run_until([&] { return lab.server->empty(); });
+  CHECK(lab.counters().closed_total == 1);
+  CHECK(lab.sink.forgotten.size() == 1);
+}
+
+TEST_CASE("what a parked client had sent before it shut down is served", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Park;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + request("b"));
+  peer.shut_down();
+  lab.wait_for_requests(1);
+  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.run_turns(5);
+  lab.sink.answer(0);
+  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.wait_for_end(peer);
+  CHECK(peer.lines() == 2);
+}
+
+TEST_CASE("a request cut off by the end of input is a fault", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(R"({"id":5,"device_id":1,"mqtt)");
+  peer.shut_down();
+  const std::string fault = lab.wait_for_line(peer, 0);
+  CHECK(has(fault, "bad_request"));
+  CHECK(has(fault, R"("id":5)"));
+  lab.wait_for_end(peer);
+}
+
+TEST_CASE("a frame that is too large ends the connection without a reset", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(frame(request("a")) + std::string("\x7f\xff\xff\xff", 4));
+  peer.send(std::string(3000000, 'x'));
+  lab.wait_for_requests(1);
+  lab.run_until([&] { return peer.all_sent(); });
+  CHECK(peer.received().empty());
+  lab.sink.answer(0);
+  lab.wait_for_end(peer);
+  CHECK(has(peer.received(), R"("code":1)"));
+  CHECK(has(peer.received(), "too_large"));
+}
+
+TEST_CASE("a request that is too large costs only itself in a stream", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.max_request_bytes = 1000; });
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect();
+  peer.send(request_of(200000) + request("b"));
+  CHECK(has(lab.wait_for_line(peer, 0), "too_large"));
+  CHECK(has(lab.wait_for_line(peer, 1), R"("code":1)"));
+  CHECK(lab.counters().faults_of(protocol::ErrorKind::TooLarge) == 1);
+}
+
+TEST_CASE("an HTTP request ends the connection and nothing behind it is read", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send("POST / HTTP/1.1\r\n\r\n" + request("a"));
+  lab.wait_for_end(peer);
+  CHECK(peer.received().empty());
+  CHECK(lab.sink.submitted.empty());
+}
+
+TEST_CASE("a client that does not close after a gentle end is closed all the same", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send("GET / HTTP/1.1\r\n\r\n");
+  lab.wait_for_end(peer);
+  CHECK_FALSE(lab.server->empty());
+  lab.run_until([&] { return lab.server->empty(); });
+}
+
+TEST_CASE("beyond max_connections a client is told so and closed", "[client]") {
+  Lab lab([](config::Config& config) { config.server.max_connections = 1; });
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& first = lab.connect();
+  lab.run_until([&] { return lab.counters().connections == 1; });
+  Peer& second = lab.connect();
+  second.send(request("a"));
+  const std::string fault = lab.wait_for_line(second, 0);
+  CHECK(has(fault, R"("error":"overloaded","published":"no")"));
+  lab.wait_for_end(second);
+  CHECK(lab.sink.submitted.empty());
+  CHECK(lab.counters().connections == 1);
+  CHECK(lab.counters().refused_total == 1);
+
+  first.shut_down();
+  lab.run_until([&] { return lab.counters().connections == 0; });
+  Peer& third = lab.connect();
+  third.send(request("b"));
+  lab.wait_for_line(third, 0);
+}
+
+TEST_CASE("only so many refused clients linger, the others are closed at once", "[client]") {
+  Lab lab([](config::Config& config) { config.server.max_connections = 1; });
+  lab.connect();
+  lab.run_until([&] { return lab.counters().connections == 1; });
+  std::vector<Peer*> refused;
+  refused.reserve(100);
+  for (int i = 0; i < 100; ++i)
+    refused.push_back(&lab.connect());
+  lab.run_until([&] {
+    for (const Peer* peer : refused)
+      if (!peer->at_end() && !peer->was_reset()) return false;
+    return true;
+  });
+  std::size_t told = 0;
+  for (const Peer* peer : refused)
+    told += peer->lines();
+  CHECK(told == 64);
+  CHECK(lab.counters().refused_total == 100);
+}
+
+TEST_CASE("a request that takes longer than request_timeout is a fault", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.request_timeout = Duration(20); });
+  Peer& idle = lab.connect();
+  Peer& peer = lab.connect();
+  peer.send(request("a"));
+  lab.wait_for_requests(1);
+  peer.send(R"({"id":1,"device_id":1)");
+  const std::string fault = lab.wait_for_line(peer, 0);
+  CHECK(has(fault, "request_timeout_ms (20)"));
+  CHECK(has(fault, R"("id":1)"));
+  lab.run_turns(3);
+  CHECK_FALSE(peer.at_end());  // the first one is still to be answered
+  lab.sink.answer(0);
+  lab.wait_for_end(peer);
+  CHECK(peer.lines() == 2);
+  CHECK_FALSE(idle.at_end());
+}
+
+TEST_CASE("request_timeout stands still while sluice does not read", "[client]") {
+  Lab lab([](config::Config& config) {
+    config.limits.request_timeout = Duration(40);
+    config.limits.output_bytes = 500;
+  });
+  lab.sink.choose = [](const FakeSink::Submitted& one) {
+    return one.topic == "slow" ? FakeSink::Mode::Hold : FakeSink::Mode::Answer;
+  };
+  Peer& peer = lab.connect();
+  const std::string last = request("last");
+  std::string burst = request("slow");
+  for (int i = 0; i < 20; ++i)
+    burst += request("a");
+  peer.send(burst + last.substr(0, 10));
+  lab.run_until([&] { return lab.counters().paused == 1; });
+  lab.let_pass(Duration(100));
+  lab.sink.answer(0);
+  peer.send(last.substr(10));
+  lab.wait_for_line(peer, 21);
+  CHECK(lab.counters().faults_of(protocol::ErrorKind::BadRequest) == 0);
+}
+
+TEST_CASE("a client that takes no replies for write_timeout is closed", "[client]") {
+  Lab lab([](config::Config& config) {
+    config.limits.write_timeout = Duration(50);
+    config.limits.output_bytes = 10000;
+  });
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect_unix();
+  peer.stop_receiving();
+  const std::string id = '"' + std::string(250, 'i') + '"';
+  std::string many;
+  for (int i = 0; i < 5000; ++i)
+    many += request("a", id);
+  peer.send(many);
+  lab.run_until([&] { return lab.counters().closed_total == 1; });
+  CHECK(lab.counters().pauses_for(PauseReason::Output) == 1);
+  CHECK(lab.counters().paused == 0);
+  CHECK(peer.lines() == 0);
+}
+
+TEST_CASE("a client with nothing to do is ended after idle_timeout", "[client]") {
+  Lab lab([](config::Config& config) { config.server.idle_timeout = Duration(30); });
+  Peer& idle = lab.connect();
+  Peer& waiting = lab.connect();
+  waiting.send(request("a"));
+  lab.wait_for_requests(1);
+  lab.wait_for_end(idle);
+  lab.let_pass(Duration(60));
+  CHECK_FALSE(waiting.at_end());
+  lab.sink.answer(0);
+  lab.wait_for_end(waiting);
+  CHECK(waiting.lines() == 1);
+}
+
+TEST_CASE("draining ends each client when its last reply is out", "[client]") {
+  Lab lab;
+  Peer& idle = lab.connect();
+  Peer& partial = lab.connect();
+  Peer& busy = lab.connect();
+  partial.send(R"({"device_id":)");
+  busy.send(request("a"));
+  lab.wait_for_requests(1);
+  lab.run_until([&] { return lab.counters().connections == 3; });
+  lab.server->close_listeners();
+  lab.server->drain();
+  lab.wait_for_end(idle);
+  lab.wait_for_end(partial);
+  busy.send(request("b"));  // decoded while draining: the sink says what becomes of it
+  lab.wait_for_requests(2);
+  CHECK_FALSE(busy.at_end());
+  lab.sink.answer(1);
+  lab.run_turns(3);
+  CHECK_FALSE(busy.at_end());
+  lab.sink.answer(0);
+  lab.wait_for_end(busy);
+  CHECK(busy.lines() == 2);
+  lab.run_until([&] { return lab.server->empty(); });
+  CHECK(lab.counters().connections == 0);
+}
+
+TEST_CASE("draining serves what is decoded already", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect();
+  std::string burst;
+  for (int i = 0; i < 200; ++i)
+    burst += request("a");
+  peer.send(burst);
+  lab.wait_for_requests(1);  // one turn's share; the rest is read and waits
+  CHECK(lab.sink.submitted.size() < 200);
+  lab.server->drain();
+  lab.wait_for_end(peer);
+  CHECK(peer.lines() == lab.sink.submitted.size());
+  CHECK(peer.lines() == 200);
+}
+
+TEST_CASE("end_all ends clients whatever is outstanding, after the replies that are there",
+          "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + request("b"));
+  lab.wait_for_requests(2);
+  lab.sink.answer(0);
+  lab.server->end_all();
+  lab.sink.answer(1);  // too late
+  lab.wait_for_end(peer);
+  CHECK(peer.lines() == 1);
+  lab.run_until([&] { return lab.server->empty(); });
+  CHECK(lab.sink.forgotten.size() == 1);
+}
+
+TEST_CASE("an address that cannot be bound is named, and none is listened on", "[client]") {
+  Lab lab;
+  config::Config config = lab.config;
+  config.server.listen = {{config::Address::Kind::Tcp, "127.0.0.1", 0, ""},
+                          {config::Address::Kind::Tcp, "127.0.0.1", lab.server->port(0), ""}};
+  Server other(lab.loop, config, lab.sink);
+  const Result<void> listening = other.listen();
+  REQUIRE_FALSE(listening);
+  CHECK(has(listening.error().what, std::to_string(lab.server->port(0))));
+  CHECK_THROWS(other.port(0));
+}
+
+TEST_CASE("a server may be destroyed with clients in every state", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.input_bytes = 10000; });
+  lab.sink.choose = [](const FakeSink::Submitted& one) {
+    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Hold;
+  };
+  lab.connect().send(request("a"));
+  lab.connect().send(R"({"device_id")");
+  lab.connect().send("GET / HTTP/1.1\r\n\r\n");
+  Peer& parked = lab.connect();
+  lab.run_turns(5);
+  parked.send(request_of(12000, "full"));
+  lab.wait_for_requests(2);
+  lab.connect().send(request("waiting"));
+  lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 1; });
+  CHECK(lab.counters().connections == 5);
+}
+
+}  // namespace sluice::client

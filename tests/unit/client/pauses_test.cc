@@ -1,0 +1,229 @@
+// When a client is not read from, and that it goes on by itself.
+#include "support.h"
+
+namespace sluice::client {
+namespace {
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a parked client is not read from until it is resumed", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Park;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + request("b"));
+  lab.wait_for_requests(1);
+  peer.send(request("c"));
+  lab.run_turns(5);
+  CHECK(lab.sink.submitted.size() == 1);
+  CHECK(lab.counters().paused == 1);
+  CHECK(lab.counters().pauses_for(PauseReason::Queue) == 1);
+
+  lab.sink.mode = FakeSink::Mode::Hold;
+  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  CHECK(lab.sink.submitted.size() == 1);  // never from inside
+  lab.wait_for_requests(3);
+  CHECK(lab.sink.submitted[1].topic == "b");
+  CHECK(lab.sink.submitted[2].topic == "c");
+  CHECK(lab.counters().paused == 0);
+  CHECK(lab.counters().pauses_for(PauseReason::Queue) == 1);
+}
+
+TEST_CASE("a parked client does not hold up another one", "[client]") {
+  Lab lab;
+  lab.sink.choose = [](const FakeSink::Submitted& one) {
+    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
+  };
+  lab.connect().send(request("full") + request("a"));
+  Peer& other = lab.connect();
+  lab.wait_for_requests(1);
+  other.send(request("b"));
+  lab.wait_for_line(other, 0);
+  CHECK(lab.counters().paused == 1);
+}
+
+TEST_CASE("a parked request may be answered, and its client goes on", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Park;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + request("b"));
+  lab.wait_for_requests(1);
+  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.sink.answer(0);
+  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.wait_for_line(peer, 1);
+}
+
+TEST_CASE("max_pipeline unanswered requests pause a client", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.max_pipeline = 4; });
+  Peer& peer = lab.connect();
+  for (int i = 0; i < 8; ++i)
+    peer.send(request("a"));
+  lab.wait_for_requests(4);
+  lab.run_turns(5);
+  CHECK(lab.sink.submitted.size() == 4);
+  CHECK(lab.counters().pauses_for(PauseReason::Pipeline) == 1);
+  lab.sink.answer(0);
+  lab.run_turns(5);
+  CHECK(lab.sink.submitted.size() == 4);  // not below three quarters yet
+  lab.sink.answer(1);
+  lab.wait_for_requests(6);
+  lab.run_turns(5);
+  CHECK(lab.sink.submitted.size() == 6);
+  CHECK(lab.counters().pauses_for(PauseReason::Pipeline) == 2);
+  for (std::size_t i = 2; i < 6; ++i)
+    lab.sink.answer(i);
+  lab.wait_for_requests(8);
+  lab.run_until([&] { return peer.lines() == 6; });
+  CHECK(lab.counters().paused == 0);
+}
+
+TEST_CASE("a pipeline of one is served to its end", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.max_pipeline = 1; });
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect();
+  for (int i = 0; i < 200; ++i)
+    peer.send(request("a"));
+  lab.wait_for_line(peer, 199);
+}
+
+TEST_CASE("replies kept for an earlier one pause a client at output_bytes", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.output_bytes = 2000; });
+  lab.sink.choose = [](const FakeSink::Submitted& one) {
+    return one.topic == "slow" ? FakeSink::Mode::Hold : FakeSink::Mode::Answer;
+  };
+  Peer& peer = lab.connect();
+  peer.send(request("slow"));
+  for (int i = 0; i < 1000; ++i)
+    peer.send(request("a"));
+  lab.run_until([&] { return lab.counters().paused == 1; });
+  lab.run_turns(5);
+  CHECK(lab.counters().pauses_for(PauseReason::Output) == 1);
+  CHECK(lab.sink.submitted.size() < 200);
+  CHECK(peer.lines() == 0);
+  lab.sink.answer(0);
+  lab.wait_for_line(peer, 1000);
+  CHECK(lab.counters().paused == 0);
+}
+
+TEST_CASE("a client that does not read its replies is not read from", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.output_bytes = 10000; });
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect_unix();
+  peer.stop_receiving();
+  const std::string id = '"' + std::string(250, 'i') + '"';
+  std::string many;
+  for (int i = 0; i < 5000; ++i)
+    many += request("a", id);
+  peer.send(many);
+  lab.run_until([&] { return lab.counters().paused == 1; });
+  lab.run_turns(5);
+  CHECK(lab.counters().pauses_for(PauseReason::Output) == 1);
+  CHECK(lab.sink.submitted.size() < 5000);
+  peer.start_receiving();
+  lab.wait_for_line(peer, 4999);
+  CHECK(lab.counters().paused == 0);
+}
+
+TEST_CASE("above input_bytes nobody begins a new request", "[client]") {
+  Lab lab([](config::Config& config) {
+    config.limits.input_bytes = 40000;
+    config.limits.max_request_bytes = 40000;
+  });
+  lab.sink.choose = [](const FakeSink::Submitted& one) {
+    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
+  };
+  lab.connect().send(request_of(16000, "full"));
+  lab.wait_for_requests(1);
+  Peer& partial = lab.connect();
+  const std::string large = request_of(30000);
+  partial.send(large.substr(0, 25000));
+  lab.run_turns(5);
+
+  Peer& third = lab.connect();
+  third.send(request("small") + request("more"));
+  lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 1; });
+  lab.run_turns(5);
+  CHECK(lab.sink.submitted.size() == 1);
+  CHECK(lab.counters().paused == 2);
+
+  partial.send(large.substr(25000));  // who has begun may finish
+  lab.wait_for_line(partial, 0);
+  lab.wait_for_line(third, 1);
+  CHECK(lab.counters().paused == 1);
+}
+
+TEST_CASE("a parked request that is settled makes room in input_bytes", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.input_bytes = 10000; });
+  lab.sink.choose = [](const FakeSink::Submitted& one) {
+    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
+  };
+  lab.connect().send(request_of(12000, "full"));
+  lab.wait_for_requests(1);
+  Peer& first = lab.connect();
+  Peer& second = lab.connect();
+  first.send(request("a"));
+  second.send(request("b"));
+  lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 2; });
+  lab.sink.answer(0);
+  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.wait_for_line(first, 0);
+  lab.wait_for_line(second, 0);
+  CHECK(lab.counters().paused == 0);
+}
+
+TEST_CASE("a client that leaves makes room in input_bytes", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.input_bytes = 10000; });
+  lab.sink.choose = [](const FakeSink::Submitted& one) {
+    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
+  };
+  lab.connect().send(request_of(12000, "full"));
+  lab.wait_for_requests(1);
+  Peer& waiting = lab.connect();
+  waiting.send(request("a"));
+  lab.run_until([&] { return lab.counters().paused == 2; });
+  lab.server->end_all();  // and those that stand in line leave it
+  lab.run_until([&] { return lab.counters().paused == 0; });
+  lab.wait_for_end(waiting);
+}
+
+TEST_CASE("partial requests beyond input_bytes end the client that holds most", "[client]") {
+  Lab lab([](config::Config& config) {
+    config.limits.input_bytes = 40000;
+    config.limits.max_request_bytes = 40000;
+  });
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& modest = lab.connect();
+  Peer& greedy = lab.connect();
+  const std::string small = request_of(12000);
+  const std::string large = request_of(38000);
+  modest.send(small.substr(0, 10000));
+  lab.run_turns(5);
+  greedy.send(R"({"id":9,)" + large.substr(1, 33000));
+  const std::string fault = lab.wait_for_line(greedy, 0);
+  CHECK(has(fault, R"("error":"overloaded","published":"no")"));
+  CHECK(has(fault, R"("id":9)"));
+  lab.wait_for_end(greedy);
+  CHECK(lab.counters().faults_of(protocol::ErrorKind::Overloaded) == 1);
+  modest.send(small.substr(10000));
+  lab.wait_for_line(modest, 0);
+}
+
+TEST_CASE("one client's burst does not hold up another client", "[client]") {
+  Lab lab;
+  Peer& busy = lab.connect();
+  Peer& modest = lab.connect();
+  lab.run_until([&] { return lab.counters().connections == 2; });
+  std::string burst;
+  for (int i = 0; i < 1000; ++i)
+    burst += request("burst");
+  busy.send(burst);
+  modest.send(request("modest"));
+  lab.wait_for_requests(1001);
+  CHECK(lab.sink.find("modest") < 300);
+}
+
+}  // namespace sluice::client

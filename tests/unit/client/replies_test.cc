@@ -1,0 +1,164 @@
+// Which reply goes where, and when.
+#include "client/ordered_replies.h"
+#include "support.h"
+
+namespace sluice::client {
+namespace {
+
+constexpr std::string_view kSent = R"({"code":1,"msg":"sent"})";
+
+std::string sent(std::string_view id) {
+  return R"({"code":1,"msg":"sent","id":)" + std::string(id) + "}";
+}
+
+}  // namespace
+
+TEST_CASE("kept replies come out behind the one they waited for", "[client]") {
+  OrderedReplies replies;
+  for (std::uint64_t slot = 1; slot <= 4; ++slot)
+    CHECK(replies.reserve() == slot);
+  CHECK(replies.is_next(1));
+  replies.keep(3, "c");
+  replies.keep(2, "b");
+  replies.keep(2, "again");
+  CHECK(replies.kept_bytes() > 2);
+  std::string out = "a";
+  replies.advance(out);
+  CHECK(out == "abc");
+  CHECK(replies.kept_bytes() == 0);
+  CHECK(replies.is_next(4));
+  replies.keep(1, "late");
+  CHECK(replies.kept_bytes() == 0);
+}
+
+TEST_CASE("replies without an id keep the order of their requests", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + "nonsense\n" + request("b") + request("c", "7"));
+  lab.wait_for_requests(3);
+  lab.sink.answer(lab.sink.find("b"));
+  lab.sink.answer(lab.sink.find("c"));
+  CHECK(lab.wait_for_line(peer, 0) == sent("7"));
+  CHECK(peer.lines() == 1);
+  lab.sink.answer(lab.sink.find("a"));
+  CHECK(lab.wait_for_line(peer, 1) == kSent);
+  CHECK(lab.wait_for_line(peer, 2).find(R"("error":"bad_request","published":"no")") !=
+        std::string::npos);
+  CHECK(lab.wait_for_line(peer, 3) == kSent);
+}
+
+TEST_CASE("slots are numbered from 1 and requests with an id have none", "[client]") {
+  Lab lab;
+  lab.connect().send(request("a") + request("b", "\"x\"") + request("c"));
+  lab.wait_for_requests(3);
+  CHECK(lab.sink.submitted[0].reply_to.slot == 1);
+  CHECK(lab.sink.submitted[1].reply_to.slot == 0);
+  CHECK(lab.sink.submitted[2].reply_to.slot == 2);
+}
+
+TEST_CASE("a fault with an id overtakes, and echoes it", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + R"({"id":"x","device_id":1})");
+  const std::string fault = lab.wait_for_line(peer, 0);
+  CHECK(fault.find(R"("code":2)") != std::string::npos);
+  CHECK(fault.find(R"("id":"x"})") != std::string::npos);
+  CHECK(lab.counters().faults_of(protocol::ErrorKind::BadRequest) == 1);
+}
+
+TEST_CASE("an answer from inside submit() is sent", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + request("b", "1"));
+  CHECK(lab.wait_for_line(peer, 0) == kSent);
+  CHECK(lab.wait_for_line(peer, 1) == sent("1"));
+}
+
+TEST_CASE("replies come in the framing of the requests", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect();
+  peer.send(frame(request("a")) + frame(request("b")) + frame("[]"));
+  lab.run_until([&] { return peer.received().size() > 2 * frame(kSent).size() + 4; });
+  CHECK(peer.received().substr(0, 2 * frame(kSent).size()) == frame(kSent) + frame(kSent));
+}
+
+TEST_CASE("a request that only authenticates is answered ok and not submitted", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(R"({"token":"secret","id":1})");
+  CHECK(lab.wait_for_line(peer, 0) == R"({"code":1,"msg":"ok","id":1})");
+  CHECK(lab.sink.submitted.empty());
+}
+
+TEST_CASE("a request split at every byte is submitted once", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  for (const char byte : request("split")) {
+    peer.send(std::string_view(&byte, 1));
+    lab.run_turns(1);
+  }
+  peer.send(request("next"));
+  lab.wait_for_requests(2);
+  CHECK(lab.sink.submitted[0].topic == "split");
+  CHECK(lab.sink.submitted[1].topic == "next");
+}
+
+TEST_CASE("a reply to a client that is gone reaches nobody", "[client]") {
+  Lab lab;
+  Peer& first = lab.connect();
+  first.send(request("a"));
+  lab.wait_for_requests(1);
+  const ClientId gone = lab.sink.submitted[0].reply_to.client;
+  CHECK(lab.server->peer(gone).substr(0, 10) == "127.0.0.1:");
+  first.reset();
+  lab.run_until([&] { return lab.server->empty(); });
+  CHECK(lab.sink.forgotten == std::vector<ClientId>{gone});
+  CHECK(lab.server->peer(gone).empty());
+
+  Peer& second = lab.connect();  // in the same place of the table
+  second.send(request("b"));
+  lab.wait_for_requests(2);
+  const ClientId next = lab.sink.submitted[1].reply_to.client;
+  CHECK(next.index == gone.index);
+  CHECK_FALSE(next == gone);
+  lab.sink.answer(0);
+  lab.server->resume(gone);
+  lab.server->reply({}, protocol::Reply::success(), {});
+  lab.sink.answer(1);
+  CHECK(lab.wait_for_line(second, 0) == kSent);
+  lab.run_turns(3);
+  CHECK(second.lines() == 1);
+}
+
+TEST_CASE("a client that dies with replies on their way harms nobody", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& dying = lab.connect();
+  for (int i = 0; i < 500; ++i)
+    dying.send(request("a"));
+  lab.wait_for_requests(10);
+  dying.reset();
+  lab.run_until([&] { return lab.server->empty(); });
+  Peer& next = lab.connect();
+  next.send(request("b"));
+  CHECK(lab.wait_for_line(next, 0) == kSent);
+  CHECK(lab.counters().closed_total == 1);
+}
+
+TEST_CASE("changed limits and reply texts count for the clients that are there", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Answer;
+  Peer& peer = lab.connect();
+  peer.send(request("a"));
+  lab.wait_for_line(peer, 0);
+  lab.config.replies.success = "done";
+  lab.config.limits.max_request_bytes = 100;
+  lab.server->apply(lab.config);
+  peer.send(request("b") + request_of(101));
+  CHECK(lab.wait_for_line(peer, 1) == R"({"code":1,"msg":"done"})");
+  CHECK(lab.wait_for_line(peer, 2).find("too_large") != std::string::npos);
+}
+
+}  // namespace sluice::client

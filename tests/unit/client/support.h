@@ -1,0 +1,129 @@
+// A server on a real loop with a scripted sink behind it, and clients on plain sockets before it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "catch.h"
+#include "client/server.h"
+#include "config/config.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "protocol/request.h"
+
+namespace sluice::client {
+
+/// Takes what is submitted and does with it what the test says.
+class FakeSink final : public RequestSink {
+ public:
+  enum class Mode { Hold, Answer, Park };
+  struct Submitted {
+    ReplyTo reply_to;
+    std::string topic;
+    std::string id;
+  };
+
+  Taken submit(ReplyTo reply_to, protocol::Request request) noexcept override;
+  void forget(ClientId client) noexcept override { forgotten.push_back(client); }
+
+  /// Answers the request of that number (from 0) with code 1.
+  void answer(std::size_t number);
+  /// The number of the first request with this topic; it must have come.
+  std::size_t find(std::string_view topic) const;
+
+  Mode mode = Mode::Hold;
+  std::function<Mode(const Submitted&)> choose;  // instead of `mode`, if set
+  Server* server = nullptr;
+  std::vector<Submitted> submitted;
+  std::vector<ClientId> forgotten;
+};
+
+/// One client's socket, non-blocking, in the hands of the test.
+class Peer {
+ public:
+  static Peer tcp(std::uint16_t port);
+  static Peer unix_socket(const std::string& path);
+  Peer(Peer&& other) noexcept;
+  Peer& operator=(Peer&&) = delete;
+  ~Peer();
+
+  /// Queues bytes; pump() sends what the socket takes.
+  void send(std::string_view bytes);
+  void shut_down();
+  /// Closes with a reset: whatever the server still has to say is lost.
+  void reset();
+  /// Sends and receives what is possible now.
+  void pump();
+  void stop_receiving() { receives_ = false; }
+  void start_receiving() { receives_ = true; }
+
+  bool all_sent() const { return unsent_.empty(); }
+  bool at_end() const { return at_end_; }
+  bool was_reset() const { return was_reset_; }
+  const std::string& received() const { return received_; }
+  /// How many whole lines have come.
+  std::size_t lines() const;
+  /// One whole line, from 0, without its newline.
+  std::string line(std::size_t number) const;
+
+ private:
+  explicit Peer(int fd) : fd_(fd) {}
+  void receive();
+
+  int fd_;
+  std::string unsent_;
+  std::string received_;
+  bool receives_ = true;
+  bool wants_shut_down_ = false;
+  bool at_end_ = false;
+  bool was_reset_ = false;
+};
+
+/// Ends with a closed loop, which proves that nothing was left behind.
+class Lab {
+ public:
+  explicit Lab(const std::function<void(config::Config&)>& change = {});
+  ~Lab();
+  Lab(const Lab&) = delete;
+  Lab& operator=(const Lab&) = delete;
+
+  Peer& connect();
+  Peer& connect_unix();
+  /// Turns the loop and pumps all peers until the condition holds; fails the test if it never does.
+  void run_until(const std::function<bool()>& condition);
+  void run_turns(int count);
+  /// Waits until so many requests were submitted in all.
+  void wait_for_requests(std::size_t count);
+  /// Waits for a line and returns it.
+  std::string wait_for_line(Peer& peer, std::size_t number);
+  void wait_for_end(Peer& peer);
+  /// Runs the loop for so long.
+  void let_pass(Duration time);
+  const ServerCounters& counters() const { return server->counters(); }
+
+  event::Loop loop;
+  FakeSink sink;
+  config::Config config;
+  std::unique_ptr<Server> server;
+
+ private:
+  void on_tick() noexcept {}
+
+  std::string directory_;
+  std::unique_ptr<event::Timer> ticker_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+};
+
+/// A request; without `id` its reply keeps the order.
+std::string request(std::string_view topic, std::string_view id_json = {});
+/// The same, made `bytes` long by its message.
+std::string request_of(std::size_t bytes, std::string_view topic = "large");
+/// The same, with its length before it.
+std::string frame(std::string_view body);
+
+}  // namespace sluice::client
