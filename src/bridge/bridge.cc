@@ -173,8 +173,10 @@ void Bridge::run_out() noexcept {
   const Leftover leftover = dispatcher_.give_up_all();
   if (leftover.timed_out + leftover.unavailable > 0) {
     drain_ran_out_ = true;
-    log::warn("drain_timeout_ms ran out: {} requests answered timeout, {} broker_unavailable",
-              leftover.timed_out, leftover.unavailable);
+    log::warn(
+        "drain_timeout_ms ran out with {} requests open: {} answered timeout, {} "
+        "broker_unavailable",
+        leftover.timed_out + leftover.unavailable, leftover.timed_out, leftover.unavailable);
   }
   enter(Phase::Ending);
 }

@@ -233,6 +233,7 @@ void Dispatcher::recycle(Ticket& ticket) noexcept {
     copy.link = nullptr;
     copy.packet_id = 0;
     copy.hang_ups = 0;
+    copy.hang_up_code = 0;
     copy.handed_over = false;
     copy.answered = false;
     copy.held = false;

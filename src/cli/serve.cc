@@ -101,7 +101,7 @@ void announce(const config::Config& config) {
     log::info("listening on {}", address.text());
   }
 #ifdef SLUICE_ADMIN
-  if (config.admin.listen) log::info("admin interface on http://{}", config.admin.listen->text());
+  if (config.admin.listen) log::info("HTTP for operators on {}", config.admin.listen->text());
 #else
   if (config.admin.listen) log::warn("[admin] listen: this build has no admin interface");
 #endif

@@ -20,7 +20,7 @@ constexpr std::size_t kAutoWindow = 128;
 /// A 3.1.1 broker does not say what it takes; brokers of that age hold 20 to 100.
 constexpr std::size_t kAutoWindowV311 = 64;
 
-bool is_legal(LinkState from, LinkState to) noexcept {
+[[maybe_unused]] bool is_legal(LinkState from, LinkState to) noexcept {
   switch (from) {
     case LinkState::Idle:
       return to == LinkState::Connecting || to == LinkState::Backoff;
@@ -41,6 +41,23 @@ bool needs_an_operator(const Loss& loss) noexcept {
   return loss.kind == Loss::Kind::Refused && loss.reason_code != reason::kServerUnavailable &&
          loss.reason_code != reason::kServerBusy &&
          loss.reason_code != reason::kUnsupportedProtocolVersion;
+}
+
+/// A hang-up without a reason, or with one that can be about what was sent.
+bool may_blame_a_message(const Loss& loss) noexcept {
+  if (loss.kind != Loss::Kind::HungUp) return false;
+  switch (loss.reason_code) {
+    case reason::kServerBusy:
+    case reason::kServerShuttingDown:
+    case reason::kKeepAliveTimeout:
+    case reason::kSessionTakenOver:
+    case reason::kAdministrativeAction:
+    case reason::kUseAnotherServer:
+    case reason::kServerMoved:
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -183,13 +200,9 @@ void Link::keep_unacknowledged(const Loss& loss) noexcept {
       events_.on_message_done(message, {.kind = Outcome::Kind::Dropped});
       continue;
     }
-    if (loss.kind == Loss::Kind::HungUp) ++message.hang_ups;
-    if (message.hang_ups >= 2 && was_alone) {
-      events_.on_message_done(message, {.kind = Outcome::Kind::Rejected,
-                                        .reason_code = loss.reason_code,
-                                        .may_be_published = true,
-                                        .detail = "the broker hung up on this message twice"});
-      continue;
+    if (may_blame_a_message(loss)) {
+      message.hang_ups = was_alone && message.hang_ups > 0 ? kPoisonous : 1;
+      message.hang_up_code = loss.reason_code;
     }
     message.place = Place::Resend;
     if (newer != nullptr) {

@@ -26,6 +26,9 @@ enum class LinkState {
 };
 std::string_view to_string(LinkState state) noexcept;
 
+/// Message::hang_ups of a message that the broker hung up on twice, the second time alone.
+constexpr std::uint8_t kPoisonous = 2;
+
 /// Implemented by Pool.
 class LinkEvents {
  public:
@@ -78,7 +81,7 @@ class Link final : public TransportEvents {
   /// left the link and may be freed; false if it keeps its window slot until acknowledged or lost.
   bool give_up(Message& message) noexcept;
 
-  /// Forgets that a hang-up looked like the fault of what was in flight: the broker was just down.
+  /// Forgets that a hang-up looked like the fault of what was in flight: it had another reason.
   void forgive() noexcept;
   /// Keep-alive and the acknowledgement time-out; about twice a second.
   void tick() noexcept;

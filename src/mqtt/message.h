@@ -27,7 +27,8 @@ struct Message : ListNode<> {
   Link* link = nullptr;
   Place place = Place::Nowhere;
   std::uint16_t packet_id = 0;
-  std::uint8_t hang_ups = 0;  ///< how often the broker hung up with this message in flight
+  std::uint8_t hang_ups = 0;  ///< how often the broker hung up amid it: see Link's kPoisonous
+  int hang_up_code = 0;       ///< the last one's reason code
   bool handed_over = false;   ///< at least once: it may have been published
   bool answered = false;      ///< settled towards the client: never to be handed over again
 

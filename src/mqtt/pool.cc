@@ -12,6 +12,8 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(500);
+/// Links that hang up within so short a time had one cause, and it was not a message.
+constexpr Duration kOneCause = std::chrono::milliseconds(250);
 
 }  // namespace
 
@@ -26,7 +28,9 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker
       tick_(loop, bind<&Pool::on_tick>(this)),
       death_timer_(loop, bind<&Pool::on_death>(this)),
       waiting_(broker_.queue_messages, broker_.queue_bytes) {
-  const std::size_t share = std::max<std::size_t>(broker_.queue_messages / 2, 1);
+  // With a single link there is nobody else to keep room for.
+  const std::size_t parts = client_ids.size() == 1 ? 1 : 2;
+  const std::size_t share = std::max<std::size_t>(broker_.queue_messages / parts, 1);
   slots_.reserve(client_ids.size());
   for (unsigned slot = 0; slot < client_ids.size(); ++slot) {
     const auto make = [this, factory](TransportEvents& link) {
@@ -34,7 +38,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker
     };
     slots_.push_back(
         {.link = std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], make),
-         .line = Watermark(share, broker_.queue_bytes / 2)});
+         .line = Watermark(share, broker_.queue_bytes / parts)});
   }
 }
 
@@ -110,9 +114,20 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
       if (!stopped_) death_timer_.start(broker_.dead_after);
     }
   }
+  if (loss.kind == Loss::Kind::HungUp) note_hang_up(link);
   slot_of(link).line_is_stale = true;
   if (!stopped_) log_lost(link, former, loss);
   pump_.schedule();
+}
+
+void Pool::note_hang_up(const Link& link) noexcept {
+  const bool others_too =
+      hung_up_link_ != nullptr && hung_up_link_ != &link && loop_.now() - last_hang_up_ < kOneCause;
+  hung_up_link_ = &link;
+  last_hang_up_ = loop_.now();
+  if (!others_too) return;
+  for (Slot& slot : slots_)
+    slot.link->forgive();
 }
 
 void Pool::on_link_wants_connection(Link& link) noexcept {

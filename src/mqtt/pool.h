@@ -110,7 +110,7 @@ class Pool final : public LinkEvents {
   /// A link and what the pool keeps beside it.
   struct Slot {
     std::unique_ptr<Link> link;
-    Watermark line;              // the link's line: at most half of the queue's limits
+    Watermark line;  // the link's line: at most half of the queue's limits if there are others
     bool line_is_stale = false;  // some of it may be free to go to another link
     bool was_ready = false;
   };
@@ -123,6 +123,8 @@ class Pool final : public LinkEvents {
   void put_in_line(Link& link, Message& message) noexcept;
   void unqueue(Message& message) noexcept;
   void release(Message& message) noexcept;
+  void reject_poison(Link& link) noexcept;
+  void note_hang_up(const Link& link) noexcept;
   void pump() noexcept;
   void pump_link(Slot& slot) noexcept;
   void pump_queue() noexcept;
@@ -156,6 +158,8 @@ class Pool final : public LinkEvents {
   bool was_connected_ = false;
   bool stopped_ = false;
   TimePoint last_connected_{};
+  TimePoint last_hang_up_{};
+  const Link* hung_up_link_ = nullptr;
   bool all_up_said_ = false;
   std::string last_failure_;  // the failure said last: the same one is not said again
 };

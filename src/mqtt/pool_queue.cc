@@ -99,6 +99,18 @@ void Pool::release(Message& message) noexcept {
   message.device = nullptr;
 }
 
+/// The broker hung up on this message twice, and is back: it is the message. Judged only now, so
+/// that whatever speaks for another cause in the meantime is heard.
+void Pool::reject_poison(Link& link) noexcept {
+  Message& message = link.resend().front();
+  link.give_up(message);
+  release(message);
+  events_.on_message_done(message, {.kind = Outcome::Kind::Rejected,
+                                    .reason_code = message.hang_up_code,
+                                    .may_be_published = true,
+                                    .detail = "the broker hung up on this message twice"});
+}
+
 bool Pool::has_budget_for(Message& message) noexcept {
   if (blocked_ != nullptr && blocked_ != &message) return false;
   if (inflight_bytes_ == 0 || inflight_bytes_ + message.bytes() <= broker_.inflight_bytes) {
@@ -190,6 +202,10 @@ void Pool::pump_link(Slot& slot) noexcept {
   Link& link = *slot.link;
   if (slot.line_is_stale && link.state() != LinkState::Ready) free_line(slot);
   slot.line_is_stale = false;
+  while (link.state() == LinkState::Ready && !link.resend().empty() &&
+         link.resend().front().hang_ups >= kPoisonous) {
+    reject_poison(link);
+  }
   while (link.can_resend() && has_budget_for(link.resend().front())) {
     hand_over(link, link.resend().front());
   }

@@ -8,10 +8,15 @@ constexpr int kFirstError = 0x80;             ///< from here on every code is a 
 constexpr int kUnsupportedProtocolVersion = 0x84;
 constexpr int kServerUnavailable = 0x88;
 constexpr int kServerBusy = 0x89;
+constexpr int kServerShuttingDown = 0x8B;
+constexpr int kKeepAliveTimeout = 0x8D;
 constexpr int kSessionTakenOver = 0x8E;
 constexpr int kTopicNameInvalid = 0x90;
 constexpr int kPacketTooLarge = 0x95;
+constexpr int kAdministrativeAction = 0x98;
 constexpr int kRetainNotSupported = 0x9A;
 constexpr int kQosNotSupported = 0x9B;
+constexpr int kUseAnotherServer = 0x9C;
+constexpr int kServerMoved = 0x9D;
 
 }  // namespace sluice::mqtt::reason

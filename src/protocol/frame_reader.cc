@@ -97,7 +97,8 @@ bool FrameReader::has_input() const noexcept {
 }
 
 std::size_t FrameReader::buffered() const noexcept {
-  return held_.capacity() > kKeptBytes ? held_.capacity() : held_.size() - held_item_;
+  // What is reserved beyond the bytes filled has not been touched, so it costs no memory yet.
+  return held_item_ < held_.size() ? held_.size() : 0;
 }
 
 /// Grows by half at least, so that a request in small pieces is copied a few times, not each time.

@@ -1,4 +1,6 @@
 """User names, passwords, protocols and addresses of brokers."""
+import socket
+
 import pytest
 
 from harness.client import encode, request
@@ -41,7 +43,7 @@ def test_a_wrong_password_is_said_once_tried_again_and_never_printed(lab, protoc
                      reconnect_max_ms=100), until="alive", log={"level": "info"})
     assert_failure(sluice.client().ask(request(timeout_ms=300)), "broker_unavailable")
     wait_until(lambda: broker.log().count("not authorised") >= 5, "five refusals in the broker's log")
-    said = [line for line in sluice.log().splitlines()
+    said = [line for line in sluice.log().splitlines() if "broker main" in line
             if any(word in line.lower() for word in ("authori", "password", "user name", "username", "credential"))]
     assert len(said) == 1, sluice.log()
     assert SECRET not in sluice.log()
@@ -94,8 +96,8 @@ def test_a_broker_may_have_an_ipv6_address(lab, protocol):
 
 
 def test_the_addresses_of_a_name_are_taken_in_turn(lab):
-    """localhost is ::1 and 127.0.0.1; the broker listens on one of the two."""
-    for host in ("127.0.0.1", "::1"):
+    """localhost is ::1 and 127.0.0.1 where the hosts file says so; the broker listens on one of them."""
+    for host in sorted({info[4][0] for info in socket.getaddrinfo("localhost", None)}):
         broker = lab.broker(host=host)
         sluice = lab.sluice(broker_table(f"mqtt://localhost:{broker.port}"))
         assert_success(sluice.client().ask(request()))
