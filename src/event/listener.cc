@@ -95,7 +95,9 @@ Result<void> remove_stale(const std::string& path, const std::string& name) {
 Result<std::unique_ptr<Listener>> Listener::tcp(Loop& loop, const std::string& host,
                                                 std::uint16_t port, TcpOptions options,
                                                 Accepted accepted) {
-  const std::string name = fmt::format("tcp://{}:{}", host, port);
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  const std::string name =
+      is_ipv6 ? fmt::format("tcp://[{}]:{}", host, port) : fmt::format("tcp://{}:{}", host, port);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;

@@ -73,12 +73,19 @@ void Loop::stop() noexcept {
 }
 
 int Loop::close() noexcept {
-  while (!retired_.empty() || !deferred_.empty())
-    end_of_turn();
   prepare_.reset();
   check_.reset();
   idle_.reset();
-  uv_run(uv_.get(), UV_RUN_DEFAULT);
+  do {
+    while (!retired_.empty() || !deferred_.empty())
+      end_of_turn();
+    // What is not closing by now belongs to somebody: waiting for it would last for ever.
+    const auto let_go = [](uv_handle_t* handle, void*) {
+      if (uv_is_closing(handle) == 0) uv_unref(handle);
+    };
+    uv_walk(uv_.get(), let_go, nullptr);
+    uv_run(uv_.get(), UV_RUN_DEFAULT);
+  } while (!retired_.empty() || !deferred_.empty());
   const int status = uv_loop_close(uv_.get());
   closed_ = status == 0;
   return status;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "event/loop.h"
 
@@ -35,7 +36,7 @@ Resolver::Addresses to_text(const addrinfo* list) {
 }  // namespace
 
 Resolver::Resolver(Loop& loop, Delegate<void(const Result<Addresses>&)> resolved)
-    : loop_(loop), resolved_(resolved) {}
+    : loop_(loop), resolved_(resolved), refuse_(loop, bind<&Resolver::say_refusal>(this)) {}
 
 Resolver::~Resolver() {
   if (request_ == nullptr) return;
@@ -76,10 +77,17 @@ void Resolver::resolve(const std::string& host) {
   const int status =
       uv_getaddrinfo(loop_.raw(), &request->uv, on_answer, request->host.c_str(), nullptr, &hints);
   if (status != 0) {
-    resolved_(Error{fmt::format("name {}: {}", host, uv_strerror(status))});
+    refusal_ = Error{fmt::format("name {}: {}", host, uv_strerror(status))};
+    refuse_.schedule();
     return;
   }
   request_ = request.release();
+}
+
+/// A name that is none fails at once, but the caller is not to be called back from inside its call.
+void Resolver::say_refusal() noexcept {
+  const Error refusal = *std::exchange(refusal_, std::nullopt);
+  resolved_(refusal);
 }
 
 }  // namespace sluice::event

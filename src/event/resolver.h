@@ -2,16 +2,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/delegate.h"
 #include "base/error.h"
 #include "event/handle.h"
+#include "event/loop.h"
 
 namespace sluice::event {
-
-class Loop;
 
 /// Turns a host name into numeric addresses. One question at a time; destroying the resolver drops
 /// an answer still to come.
@@ -29,14 +29,18 @@ class Resolver {
   void resolve(const std::string& host);
   /// True for an IPv4 or IPv6 address in digits, which needs no resolving.
   static bool is_numeric(const std::string& host) noexcept;
-  bool is_busy() const noexcept { return request_ != nullptr; }
+  bool is_busy() const noexcept { return request_ != nullptr || refusal_.has_value(); }
 
  private:
   struct Request;
 
+  void say_refusal() noexcept;
+
   Loop& loop_;
   Delegate<void(const Result<Addresses>&)> resolved_;
   Request* request_ = nullptr;  // owned by libuv until its callback
+  std::optional<Error> refusal_;
+  Deferred refuse_;
 };
 
 }  // namespace sluice::event
