@@ -1,0 +1,184 @@
+// List, DeadlineQueue and Watermark: the queues everything waits in.
+#include <array>
+#include <vector>
+
+#include "base/deadline_queue.h"
+#include "base/list.h"
+#include "base/watermark.h"
+#include "catch.h"
+
+namespace sluice {
+namespace {
+
+struct OtherTag;
+
+struct Item : ListNode<>, ListNode<OtherTag>, DeadlineEntry {
+  int number = 0;
+};
+
+template <class Tag>
+std::vector<int> numbers(List<Item, Tag>& list) {
+  std::vector<int> found;
+  if (list.empty()) return found;
+  for (Item* item = &list.front(); item != nullptr; item = list.next(*item))
+    found.push_back(item->number);
+  return found;
+}
+
+TimePoint at(int milliseconds) {
+  return TimePoint(Duration(milliseconds));
+}
+
+/// Items numbered from 0.
+struct Five : std::array<Item, 5> {
+  Five() {
+    for (std::size_t i = 0; i < size(); ++i)
+      (*this)[i].number = static_cast<int>(i);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a list keeps the order in which its elements joined", "[list]") {
+  Five items;
+  List<Item> list;
+  CHECK(list.empty());
+  list.push_back(items[1]);
+  list.push_back(items[3]);
+  list.push_front(items[0]);
+  list.insert_before(items[2], items[3]);
+  CHECK(numbers(list) == std::vector<int>{0, 1, 2, 3});
+  CHECK(list.size() == 4);
+  CHECK(list.pop_front().number == 0);
+  list.remove(items[2]);
+  CHECK(numbers(list) == std::vector<int>{1, 3});
+  CHECK(list.next(items[3]) == nullptr);
+  list.remove(items[3]);
+  list.remove(items[1]);
+  CHECK(list.empty());
+  CHECK(list.size() == 0);
+}
+
+TEST_CASE("an element that left a list can join another one", "[list]") {
+  Item item;
+  List<Item> first;
+  List<Item> second;
+  first.push_back(item);
+  CHECK(static_cast<ListNode<>&>(item).is_linked());
+  first.remove(item);
+  CHECK_FALSE(static_cast<ListNode<>&>(item).is_linked());
+  second.push_back(item);
+  CHECK(first.empty());
+  CHECK(&second.pop_front() == &item);
+}
+
+TEST_CASE("an element may be in one list of each tag at once", "[list]") {
+  Five items;
+  List<Item> plain;
+  List<Item, OtherTag> other;
+  plain.push_back(items[0]);
+  plain.push_back(items[1]);
+  other.push_back(items[1]);
+  other.push_back(items[0]);
+  CHECK(numbers(plain) == std::vector<int>{0, 1});
+  CHECK(numbers(other) == std::vector<int>{1, 0});
+  plain.remove(items[0]);
+  CHECK(other.size() == 2);
+  plain.remove(items[1]);
+  other.remove(items[0]);
+  other.remove(items[1]);
+}
+
+TEST_CASE("deadlines come out in their order, and only when due", "[deadline_queue]") {
+  Five items;
+  DeadlineQueue<Item> queue;
+  CHECK(queue.pop_due(at(1000)) == nullptr);
+  for (const int index : {3, 0, 4, 1, 2})
+    queue.insert(items[static_cast<std::size_t>(index)], at(10 * index));
+  CHECK(queue.earliest() == at(0));
+  CHECK(queue.pop_due(at(25))->number == 0);
+  CHECK(queue.pop_due(at(25))->number == 1);
+  CHECK(queue.pop_due(at(25))->number == 2);
+  CHECK(queue.pop_due(at(25)) == nullptr);
+  CHECK_FALSE(items[2].is_waiting());
+  CHECK(items[3].is_waiting());
+  CHECK(queue.pop_due(at(30))->number == 3);
+  CHECK(queue.pop_due(at(100))->number == 4);
+  CHECK(queue.empty());
+}
+
+TEST_CASE("a deadline can be taken out from any place", "[deadline_queue]") {
+  // Every one of a few hundred, in an order that has nothing to do with that of the deadlines.
+  constexpr std::size_t kCount = 300;
+  std::vector<Item> items(kCount);
+  for (std::size_t gone = 0; gone < kCount; gone += 7) {
+    DeadlineQueue<Item> queue;
+    for (std::size_t i = 0; i < kCount; ++i) {
+      items[i].number = static_cast<int>((i * 101) % kCount);
+      queue.insert(items[i], at(items[i].number));
+    }
+    for (std::size_t i = gone; i < kCount; i += 3)
+      queue.remove(items[i]);
+    int last = -1;
+    std::size_t left = queue.size();
+    while (Item* next = queue.pop_due(at(kCount))) {
+      CHECK(next->number > last);
+      last = next->number;
+      --left;
+    }
+    CHECK(left == 0);
+  }
+}
+
+TEST_CASE("a queue at its limit has no room and gets it back below three quarters", "[watermark]") {
+  Watermark queue(4, 1000);
+  for (int i = 0; i < 4; ++i) {
+    CHECK(queue.has_room_for(100));
+    queue.add(100);
+  }
+  CHECK_FALSE(queue.has_room_for(0));
+  CHECK_FALSE(queue.is_below_low());
+  queue.remove(100);
+  CHECK(queue.has_room_for(100));
+  CHECK_FALSE(queue.is_below_low());
+  queue.remove(100);
+  CHECK(queue.is_below_low());
+  CHECK(queue.items() == 2);
+  CHECK(queue.bytes() == 200);
+}
+
+TEST_CASE("bytes fill a queue as messages do", "[watermark]") {
+  Watermark queue(100, 1000);
+  queue.add(600);
+  CHECK(queue.has_room_for(400));
+  CHECK_FALSE(queue.has_room_for(401));
+  queue.add(400);
+  CHECK_FALSE(queue.has_room_for(1));
+  CHECK_FALSE(queue.is_below_low());
+  queue.remove(600);
+  CHECK(queue.is_below_low());
+}
+
+TEST_CASE("an empty queue takes one of any size", "[watermark]") {
+  Watermark queue(2, 1000);
+  CHECK(queue.has_room_for(5000));
+  queue.add(5000);
+  CHECK_FALSE(queue.has_room_for(0 + 1));
+  queue.remove(5000);
+  CHECK(queue.is_below_low());
+  Watermark none(0, 0);
+  CHECK(none.has_room_for(1));
+  CHECK(none.is_below_low());
+}
+
+TEST_CASE("a lowered limit counts for what is in the queue", "[watermark]") {
+  Watermark queue(10, 1000);
+  queue.add(500);
+  queue.set_limits(10, 400);
+  CHECK_FALSE(queue.has_room_for(1));
+  CHECK_FALSE(queue.is_below_low());
+  queue.set_limits(10, 2000);
+  CHECK(queue.has_room_for(1));
+}
+
+}  // namespace sluice

@@ -1,0 +1,164 @@
+// Listening: free and taken ports, socket files old, live and foreign.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "support.h"
+
+namespace sluice::event {
+namespace {
+
+bool exists(const std::string& path) {
+  struct stat found {};
+  return ::lstat(path.c_str(), &found) == 0;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a connection is accepted and its peer is named", "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE(listener);
+  CHECK(listener.value()->port() != 0);
+  const Socket first = Socket::tcp(listener.value()->port());
+  const Socket second = Socket::tcp(listener.value()->port());
+  loop.run_until([&] { return acceptor.streams.size() == 2; });
+  CHECK(has(acceptor.streams[0]->peer(), "127.0.0.1:"));
+  CHECK(acceptor.streams[0]->peer() != acceptor.streams[1]->peer());
+}
+
+TEST_CASE("accepted connections outlive their listener", "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE(listener);
+  const std::uint16_t port = listener.value()->port();
+  Socket socket = Socket::tcp(port);
+  loop.run_until([&] { return acceptor.streams.size() == 1; });
+  { const std::unique_ptr<Listener> ends = std::move(listener).value(); }
+  loop.run_turns(2);
+  CHECK_THROWS(Socket::tcp(port));
+  Recorder recorder;
+  acceptor.streams[0]->set_handler(&recorder);
+  acceptor.streams[0]->start_reading();
+  socket.send("still there");
+  loop.run_until([&] { return recorder.received == "still there"; });
+}
+
+TEST_CASE("a port that is taken is an error that names the address", "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  const auto accepted = bind<&Acceptor::on_accepted>(&acceptor);
+  const auto first = Listener::tcp(loop, "127.0.0.1", 0, {}, accepted);
+  REQUIRE(first);
+  const std::uint16_t port = first.value()->port();
+  const auto second = Listener::tcp(loop, "127.0.0.1", port, {}, accepted);
+  REQUIRE_FALSE(second);
+  CHECK(has(second.error().what, "tcp://127.0.0.1:" + std::to_string(port)));
+  CHECK(has(second.error().what, "in use"));
+}
+
+TEST_CASE("with reuse_port two listeners share a port", "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  const auto accepted = bind<&Acceptor::on_accepted>(&acceptor);
+  const TcpOptions shared{.reuse_port = true, .fast_open = true};
+  const auto first = Listener::tcp(loop, "127.0.0.1", 0, shared, accepted);
+  REQUIRE(first);
+  CHECK(Listener::tcp(loop, "127.0.0.1", first.value()->port(), shared, accepted));
+}
+
+TEST_CASE("an address that cannot be listened on is named", "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  const auto accepted = bind<&Acceptor::on_accepted>(&acceptor);
+  const auto foreign = Listener::tcp(loop, "192.0.2.1", 9501, {}, accepted);
+  REQUIRE_FALSE(foreign);
+  CHECK(has(foreign.error().what, "cannot listen on tcp://192.0.2.1:9501: "));
+  const auto ipv6 = Listener::tcp(loop, "2001:db8::1", 9501, {}, accepted);
+  REQUIRE_FALSE(ipv6);
+  CHECK(has(ipv6.error().what, "tcp://[2001:db8::1]:9501"));
+  const Folder folder;
+  const auto missing = Listener::unix_socket(loop, folder.file("no/such/folder"), accepted);
+  REQUIRE_FALSE(missing);
+  CHECK(has(missing.error().what, folder.file("no/such/folder")));
+}
+
+TEST_CASE("a socket file is there for its owner and group while somebody listens", "[listener]") {
+  TestLoop loop;
+  const Folder folder;
+  const std::string path = folder.file("socket");
+  Acceptor acceptor;
+  {
+    const auto listener =
+        Listener::unix_socket(loop, path, bind<&Acceptor::on_accepted>(&acceptor));
+    REQUIRE(listener);
+    CHECK(listener.value()->port() == 0);
+    struct stat file {};
+    REQUIRE(::stat(path.c_str(), &file) == 0);
+    CHECK((file.st_mode & 07777) == 0660);
+    const Socket socket = Socket::unix_file(path);
+    loop.run_until([&] { return acceptor.streams.size() == 1; });
+    CHECK(acceptor.streams[0]->peer() == "unix");
+  }
+  CHECK_FALSE(exists(path));
+}
+
+TEST_CASE("a socket file that a killed process has left is replaced", "[listener]") {
+  TestLoop loop;
+  const Folder folder;
+  const std::string path = folder.file("socket");
+  Acceptor acceptor;
+  { const Socket killed = Socket::listening(path); }
+  REQUIRE(exists(path));
+  const auto listener = Listener::unix_socket(loop, path, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE(listener);
+  const Socket socket = Socket::unix_file(path);
+  loop.run_until([&] { return acceptor.streams.size() == 1; });
+}
+
+TEST_CASE("a socket file somebody listens on is left alone", "[listener]") {
+  TestLoop loop;
+  const Folder folder;
+  const std::string path = folder.file("socket");
+  Acceptor acceptor;
+  const Socket live = Socket::listening(path);
+  const auto listener = Listener::unix_socket(loop, path, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE_FALSE(listener);
+  CHECK(has(listener.error().what, "unix://" + path));
+  CHECK(exists(path));
+  CHECK_NOTHROW(Socket::unix_file(path));
+}
+
+TEST_CASE("a file that is no socket is left alone", "[listener]") {
+  TestLoop loop;
+  const Folder folder;
+  const std::string path = folder.file("precious");
+  std::ofstream(path) << "data";
+  Acceptor acceptor;
+  const auto listener = Listener::unix_socket(loop, path, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE_FALSE(listener);
+  CHECK(has(listener.error().what, "no socket"));
+  CHECK(exists(path));
+}
+
+TEST_CASE("a listener does not remove the socket file of its successor", "[listener]") {
+  TestLoop loop;
+  const Folder folder;
+  const std::string path = folder.file("socket");
+  Acceptor acceptor;
+  auto listener = Listener::unix_socket(loop, path, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE(listener);
+  REQUIRE(::unlink(path.c_str()) == 0);
+  const Socket successor = Socket::listening(path);
+  { const std::unique_ptr<Listener> ends = std::move(listener).value(); }
+  CHECK(exists(path));
+}
+
+}  // namespace sluice::event

@@ -1,0 +1,177 @@
+// The loop's turn: work put off to its end, objects buried between two turns, and its close.
+#include "support.h"
+
+namespace sluice::event {
+namespace {
+
+/// Writes its letter into a text whenever it runs, and asks again as often as told.
+class Job {
+ public:
+  Job(Loop& loop, std::string& text, char letter, int again = 0)
+      : text_(text), letter_(letter), again_(again), deferred_(loop, bind<&Job::run>(this)) {}
+  Deferred& deferred() { return deferred_; }
+
+  std::unique_ptr<Job> victim;  // dies when this runs
+
+ private:
+  void run() {
+    text_ += letter_;
+    victim.reset();
+    if (again_-- > 0) deferred_.schedule();
+  }
+
+  std::string& text_;
+  char letter_;
+  int again_;
+  Deferred deferred_;
+};
+
+struct Idler {
+  void on_fired() noexcept {}
+};
+
+/// Something that dies, and may leave more to be buried.
+class Mortal {
+ public:
+  Mortal(Loop& loop, std::string& text, char letter) : loop_(loop), text_(text), letter_(letter) {}
+  ~Mortal() {
+    text_ += letter_;
+    loop_.retire(std::move(heir));
+  }
+  Mortal(const Mortal&) = delete;
+  Mortal& operator=(const Mortal&) = delete;
+
+  std::unique_ptr<Mortal> heir;
+
+ private:
+  Loop& loop_;
+  std::string& text_;
+  char letter_;
+};
+
+}  // namespace
+
+TEST_CASE("deferred work runs once however often it was asked for", "[loop]") {
+  TestLoop loop;
+  std::string text;
+  Job job(loop, text, 'a');
+  job.deferred().schedule();
+  job.deferred().schedule();
+  CHECK(text.empty());
+  loop.run_turns(3);
+  CHECK(text == "a");
+  job.deferred().schedule();
+  loop.run_turns(3);
+  CHECK(text == "aa");
+}
+
+TEST_CASE("deferred work runs in the order in which it was asked for", "[loop]") {
+  TestLoop loop;
+  std::string text;
+  Job a(loop, text, 'a');
+  Job b(loop, text, 'b');
+  Job c(loop, text, 'c');
+  b.deferred().schedule();
+  c.deferred().schedule();
+  a.deferred().schedule();
+  c.deferred().cancel();
+  loop.run_turns(3);
+  CHECK(text == "ba");
+}
+
+TEST_CASE("work that asks again while it runs goes on without an event", "[loop]") {
+  Loop loop;  // without a ticking timer: if it went to sleep it would sleep for an hour
+  std::string text;
+  Job job(loop, text, 'a', 5);
+  {
+    Idler idler;
+    Timer late(loop, bind<&Idler::on_fired>(&idler));
+    late.start(Duration(3600000));
+    job.deferred().schedule();
+    for (int i = 0; i < 6; ++i)
+      loop.run_once();
+  }
+  CHECK(text == "aaaaaa");
+  CHECK(loop.close() == 0);
+}
+
+TEST_CASE("work that asks again lets others run in between", "[loop]") {
+  TestLoop loop;
+  std::string text;
+  Job a(loop, text, 'a', 2);
+  Job b(loop, text, 'b', 2);
+  a.deferred().schedule();
+  b.deferred().schedule();
+  loop.run_until([&] { return text.size() == 6; });
+  CHECK(text == "ababab");
+}
+
+TEST_CASE("deferred work that dies before its turn does not run", "[loop]") {
+  TestLoop loop;
+  std::string text;
+  {
+    Job gone(loop, text, 'x');
+    gone.deferred().schedule();
+  }
+  Job killer(loop, text, 'k');
+  killer.victim = std::make_unique<Job>(loop, text, 'v');
+  killer.deferred().schedule();
+  killer.victim->deferred().schedule();  // stands behind its killer in the same batch
+  loop.run_turns(3);
+  CHECK(text == "k");
+}
+
+TEST_CASE("retired objects die between two turns, first in first out", "[loop]") {
+  TestLoop loop;
+  std::string text;
+  auto first = std::make_unique<Mortal>(loop, text, '1');
+  first->heir = std::make_unique<Mortal>(loop, text, '3');
+  loop->retire(std::move(first));
+  loop->retire(std::make_unique<Mortal>(loop, text, '2'));
+  loop->retire(std::unique_ptr<Mortal>());
+  CHECK(text.empty());
+  loop.run_turns(2);
+  CHECK(text == "123");
+}
+
+TEST_CASE("closing a loop buries what was retired", "[loop]") {
+  std::string text;
+  Loop loop;
+  auto last = std::make_unique<Mortal>(loop, text, '1');
+  last->heir = std::make_unique<Mortal>(loop, text, '2');
+  loop.retire(std::move(last));
+  CHECK(loop.close() == 0);
+  CHECK(text == "12");
+}
+
+TEST_CASE("closing a loop whose timer somebody still owns fails and does not hang", "[loop]") {
+  Loop loop;
+  Idler nobody;
+  auto timer = std::make_unique<Timer>(loop, bind<&Idler::on_fired>(&nobody));
+  timer->start_repeating(Duration(1));
+  CHECK(loop.close() != 0);
+  timer.reset();
+  CHECK(loop.close() == 0);
+}
+
+TEST_CASE("stop() ends run()", "[loop]") {
+  TestLoop loop;
+  struct Stopper {
+    Loop& loop;
+    void run() noexcept { loop.stop(); }
+  } stopper{loop};
+  Deferred deferred(loop, bind<&Stopper::run>(&stopper));
+  deferred.schedule();
+  loop->run();
+  SUCCEED("run() has returned");
+}
+
+TEST_CASE("the precise clock goes on within a turn and never back", "[loop]") {
+  TestLoop loop;
+  const auto before = loop->precise_now();
+  const TimePoint turn = loop->now();
+  CHECK(loop->precise_now() >= before);
+  CHECK(loop->now() == turn);
+}
+
+}  // namespace sluice::event

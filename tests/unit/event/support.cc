@@ -1,0 +1,143 @@
+#include "support.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <utility>
+
+namespace sluice::event {
+namespace {
+
+sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  return address;
+}
+
+int new_socket(int family) {
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw std::runtime_error("cannot make a socket");
+  return fd;
+}
+
+void require(int status) {
+  if (status != 0) throw std::runtime_error("a socket call of the test failed");
+}
+
+}  // namespace
+
+TestLoop::TestLoop() : ticker_(new Timer(loop_, bind<&TestLoop::on_tick>(this))) {
+  ticker_->start_repeating(Duration(1));
+}
+
+TestLoop::~TestLoop() {
+  ticker_.reset();
+  CHECK(loop_.close() == 0);
+}
+
+void TestLoop::run_until(const std::function<bool()>& condition) {
+  // Only so that a test that would hang says where.
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up) {
+      throw std::runtime_error("what the test waits for has not come");
+    }
+    loop_.run_once();
+  }
+}
+
+void TestLoop::run_turns(int count) {
+  run_until([&count] { return count-- <= 0; });
+}
+
+Folder::Folder() {
+  std::string name = "/tmp/sluice-event-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory");
+  path_ = name;
+}
+
+Folder::~Folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+Socket Socket::tcp(std::uint16_t port) {
+  Socket socket(new_socket(AF_INET));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  require(::connect(socket.fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+  return socket;
+}
+
+Socket Socket::unix_file(const std::string& path) {
+  Socket socket(new_socket(AF_UNIX));
+  const sockaddr_un address = unix_address(path);
+  require(::connect(socket.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+  return socket;
+}
+
+Socket Socket::listening(const std::string& path) {
+  Socket socket(new_socket(AF_UNIX));
+  const sockaddr_un address = unix_address(path);
+  require(::bind(socket.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+  require(::listen(socket.fd_, 1));
+  return socket;
+}
+
+Socket::Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+void Socket::send(std::string_view bytes) {
+  const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent != static_cast<ssize_t>(bytes.size())) throw std::runtime_error("cannot send");
+}
+
+std::string Socket::receive() {
+  std::string received;
+  std::array<char, 65536> buffer{};
+  while (!at_end_ && !was_reset_) {
+    const ssize_t count = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count > 0) {
+      received.append(buffer.data(), static_cast<std::size_t>(count));
+    } else if (count == 0) {
+      at_end_ = true;
+    } else if (errno == ECONNRESET) {
+      was_reset_ = true;
+    } else {
+      break;
+    }
+  }
+  return received;
+}
+
+void Socket::shut_down() {
+  ::shutdown(fd_, SHUT_WR);
+}
+
+void Socket::close() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+void Socket::reset() {
+  const linger at_once{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  close();
+}
+
+void Recorder::on_read(std::span<const char> bytes) noexcept {
+  received.append(bytes.data(), bytes.size());
+  largest = std::max(largest, bytes.size());
+}
+
+}  // namespace sluice::event

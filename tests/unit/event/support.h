@@ -1,0 +1,104 @@
+// A loop that is turned until something has come true, and is closed at the end of each test.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catch.h"
+#include "event/listener.h"
+#include "event/loop.h"
+#include "event/stream.h"
+#include "event/timer.h"
+
+namespace sluice::event {
+
+/// Declare it first in a test, so that all else is gone when it closes the loop.
+class TestLoop {
+ public:
+  TestLoop();
+  ~TestLoop();
+  TestLoop(const TestLoop&) = delete;
+  TestLoop& operator=(const TestLoop&) = delete;
+
+  /// Fails the test if the condition never comes true.
+  void run_until(const std::function<bool()>& condition);
+  void run_turns(int count);
+  operator Loop&() noexcept { return loop_; }  // NOLINT: stands for the loop
+  Loop* operator->() noexcept { return &loop_; }
+
+ private:
+  void on_tick() noexcept {}
+
+  Loop loop_;
+  std::unique_ptr<Timer> ticker_;
+};
+
+/// A directory of its own for socket files.
+class Folder {
+ public:
+  Folder();
+  ~Folder();
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+
+ private:
+  std::string path_;
+};
+
+/// The plain, blocking socket on the other side.
+class Socket {
+ public:
+  static Socket tcp(std::uint16_t port);
+  static Socket unix_file(const std::string& path);
+  /// Bound to the path and listening.
+  static Socket listening(const std::string& path);
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept;
+  Socket& operator=(Socket&&) = delete;
+  ~Socket() { close(); }
+
+  int fd() const noexcept { return fd_; }
+  void send(std::string_view bytes);
+  /// What has come; does not wait.
+  std::string receive();
+  bool at_end() const noexcept { return at_end_; }
+  bool was_reset() const noexcept { return was_reset_; }
+  void shut_down();
+  void close();
+  void reset();
+
+ private:
+  int fd_;
+  bool at_end_ = false;
+  bool was_reset_ = false;
+};
+
+/// Writes down what a stream tells.
+class Recorder final : public StreamHandler {
+ public:
+  void on_read(std::span<const char> bytes) noexcept override;
+  void on_end() noexcept override { ++ends; }
+  void on_broken(int) noexcept override { ++breaks; }
+  void on_sent() noexcept override { ++sent; }
+
+  std::string received;
+  std::size_t largest = 0;  // read
+  int ends = 0;
+  int breaks = 0;
+  int sent = 0;
+};
+
+/// Keeps all streams that a listener accepts.
+class Acceptor {
+ public:
+  void on_accepted(std::unique_ptr<Stream> stream) noexcept {
+    streams.push_back(std::move(stream));
+  }
+  std::vector<std::unique_ptr<Stream>> streams;
+};
+
+}  // namespace sluice::event
