@@ -19,6 +19,9 @@ constexpr Duration kSettledAfter = std::chrono::seconds(10);
 constexpr std::size_t kAutoWindow = 128;
 /// A 3.1.1 broker does not say what it takes; brokers of that age hold 20 to 100.
 constexpr std::size_t kAutoWindowV311 = 64;
+/// Mosquitto hangs up on a 3.1.1 client with more QoS 2 messages open than its
+/// max_inflight_messages, 20 by default, which 3.1.1 has no means to announce.
+constexpr std::size_t kQos2WindowV311 = 20;
 
 [[maybe_unused]] bool is_legal(LinkState from, LinkState to) noexcept {
   switch (from) {
@@ -194,8 +197,8 @@ void Link::keep_unacknowledged(const Loss& loss) noexcept {
   const bool was_alone = in_flight_.size() == 1;
   Message* newer = resend_.empty() ? nullptr : &resend_.front();
   while (!in_flight_.empty()) {
-    Message& message = in_flight_.pop_front();
-    message.place = Place::Nowhere;
+    Message& message = in_flight_.front();
+    leave_flight(message);
     if (message.answered) {
       events_.on_message_done(message, {.kind = Outcome::Kind::Dropped});
       continue;
@@ -249,16 +252,22 @@ void Link::abandon() noexcept {
 // --- messages
 // -------------------------------------------------------------------------------------
 
-bool Link::has_room() const noexcept {
-  return state_ == LinkState::Ready && resend_.empty() && in_flight_.size() < window_ &&
+bool Link::window_is_open_for(const Message& message) const noexcept {
+  if (in_flight_.size() >= window_) return false;
+  const bool is_bounded = message.request->qos == 2 && protocol_ == config::Protocol::V311;
+  return !is_bounded || qos2_in_flight_ < kQos2WindowV311;
+}
+
+bool Link::has_room_for(const Message& message) const noexcept {
+  return state_ == LinkState::Ready && resend_.empty() && window_is_open_for(message) &&
          !transport_->is_congested();
 }
 
-bool Link::can_resend() const noexcept {
+bool Link::can_resend() noexcept {
   if (state_ != LinkState::Ready || resend_.empty() || transport_->is_congested()) return false;
   // After a hang-up each suspect goes alone, so that a second one tells which it was.
-  const bool is_suspect = const_cast<List<Message>&>(resend_).front().hang_ups > 0;
-  return in_flight_.size() < (is_suspect ? 1 : window_);
+  if (resend_.front().hang_ups > 0) return in_flight_.empty();
+  return window_is_open_for(resend_.front());
 }
 
 void Link::hand_over(Message& message) noexcept {
@@ -281,6 +290,7 @@ void Link::hand_over(Message& message) noexcept {
   message.link = this;
   message.handed_over = true;
   in_flight_.push_back(message);
+  if (message.request->qos == 2) ++qos2_in_flight_;
   flush_.schedule();  // a poisoned handle is found out there, too
   if (status == PublishStatus::Poisoned) return;
   message.packet_id = packet_id;
@@ -299,13 +309,18 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   Message* message = ids_.take(packet_id);
   if (message == nullptr) return;
   last_progress_ = loop_.now();
-  in_flight_.remove(*message);
-  message->place = Place::Nowhere;
+  leave_flight(*message);
   Outcome outcome;
   outcome.reason_code = reason_code;
   if (reason_code >= reason::kFirstError) outcome.kind = Outcome::Kind::Rejected;
   events_.on_message_done(*message, outcome);
   events_.on_link_progress(*this);
+}
+
+void Link::leave_flight(Message& message) noexcept {
+  in_flight_.remove(message);
+  message.place = Place::Nowhere;
+  if (message.request->qos == 2) --qos2_in_flight_;
 }
 
 void Link::on_writable() noexcept {

@@ -70,10 +70,10 @@ class Link final : public TransportEvents {
   void wake() noexcept;
 
   /// Ready, nothing to be sent again first, the window open, the socket not full.
-  bool has_room() const noexcept;
-  /// As has_room(), for the message that is to be sent again next.
-  bool can_resend() const noexcept;
-  /// Gives a message to the connection. Needs has_room(), or can_resend() for the first in
+  bool has_room_for(const Message& message) const noexcept;
+  /// As has_room_for(), for the message that is to be sent again next.
+  bool can_resend() noexcept;
+  /// Gives a message to the connection. Needs has_room_for() it, or can_resend() for the first in
   /// resend().
   void hand_over(Message& message) noexcept;
 
@@ -111,6 +111,8 @@ class Link final : public TransportEvents {
 
   void enter(LinkState next) noexcept;
   void lose(const Loss& loss) noexcept;
+  bool window_is_open_for(const Message& message) const noexcept;
+  void leave_flight(Message& message) noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
   Duration next_delay(const Loss& loss) noexcept;
   void on_timer() noexcept;
@@ -134,6 +136,7 @@ class Link final : public TransportEvents {
   std::size_t window_ = 0;
   PacketIds ids_{1};
   List<Message> in_flight_;  // in the order in which they were handed over
+  std::size_t qos2_in_flight_ = 0;
   List<Message> resend_;
   List<Message> line_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection

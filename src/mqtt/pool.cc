@@ -14,6 +14,9 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(500);
 /// Links that hang up within so short a time had one cause, and it was not a message.
 constexpr Duration kOneCause = std::chrono::milliseconds(250);
+/// So many changes of its connections are told of a broker, until it has been quiet for a while.
+constexpr unsigned kChangesTold = 8;
+constexpr Duration kQuiet = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -146,40 +149,60 @@ void Pool::on_tick() noexcept {
 }
 
 void Pool::on_death() noexcept {
-  log::warn("broker {}: no connection for {} ms; requests beyond its queue are refused now",
-            broker_.name, broker_.dead_after.count());
+  log::at(calm(log::Level::Warn),
+          "broker {}: no connection for {} ms; requests beyond its queue are refused now",
+          broker_.name, broker_.dead_after.count());
   pump_.schedule();  // whoever waits for room is told
 }
 
 // --- log: once per change of state
 // ----------------------------------------------------------------
 
+log::Level Pool::calm(log::Level wanted) noexcept {
+  if (loop_.now() - last_change_ >= kQuiet) recent_changes_ = 0;
+  last_change_ = loop_.now();
+  if (++recent_changes_ == kChangesTold) {
+    log::warn(
+        "broker {}: its connections come and go; more of that at level debug until {} s pass "
+        "without",
+        broker_.name, std::chrono::duration_cast<std::chrono::seconds>(kQuiet).count());
+  }
+  return recent_changes_ < kChangesTold ? wanted : log::Level::Debug;
+}
+
 void Pool::log_ready(const Link& link) noexcept {
   last_failure_.clear();
-  if (ready_ == 1) log::info("broker {}: connected to {}", broker_.name, broker_.url);
+  if (ready_ == 1) {
+    log::at(calm(log::Level::Info), "broker {}: connected to {}", broker_.name, broker_.url);
+  }
   if (ready_ == slots_.size() && !std::exchange(all_up_said_, true)) {
-    log::info("broker {}: all {} connections are up, {} messages in flight on each at most",
-              broker_.name, ready_, link.window());
+    log::at(calm(log::Level::Info),
+            "broker {}: all {} connections are up, {} messages in flight on each at most",
+            broker_.name, ready_, link.window());
   }
 }
 
 void Pool::log_lost(const Link& link, LinkState former, const Loss& loss) noexcept {
-  if (loss.reason_code == reason::kSessionTakenOver) {
-    log::warn("broker {}: another client connected with the identifier {}; check [server] instance",
-              broker_.name, link.client_id());
-  }
+  const bool first = std::exchange(all_up_said_, false);
   if (former == LinkState::Connecting) {
+    // The same failure is said once, whichever link met it.
     const bool is_news = std::exchange(last_failure_, loss.text) != loss.text;
-    log::at(is_news ? log::Level::Warn : log::Level::Debug, "broker {}: {} {}: {}; trying again",
-            broker_.name, loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to",
-            broker_.url, loss.text);
+    log::at(is_news ? calm(log::Level::Warn) : log::Level::Debug,
+            "broker {}: {} {}: {}; trying again", broker_.name,
+            loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to", broker_.url,
+            loss.text);
     return;
   }
-  const bool first = std::exchange(all_up_said_, false);
+  if (loss.reason_code == reason::kSessionTakenOver) {
+    log::at(calm(log::Level::Warn),
+            "broker {}: another client connected with the identifier {}; check [server] instance",
+            broker_.name, link.client_id());
+  }
   if (ready_ == 0) {
-    log::warn("broker {}: lost its last connection: {}", broker_.name, loss.text);
+    log::at(calm(log::Level::Warn), "broker {}: lost its last connection: {}", broker_.name,
+            loss.text);
   } else {
-    log::at(first ? log::Level::Warn : log::Level::Debug,
+    log::at(first ? calm(log::Level::Warn) : log::Level::Debug,
             "broker {}: lost connection {}: {}; {} left", broker_.name, link.slot(), loss.text,
             ready_);
   }

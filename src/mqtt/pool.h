@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "base/watermark.h"
 #include "event/loop.h"
@@ -117,7 +118,13 @@ class Pool final : public LinkEvents {
 
   Slot& slot_of(const Link& link) noexcept { return slots_[link.slot()]; }
   bool has_budget_for(Message& message) noexcept;
-  Link* least_loaded() noexcept;
+  DeviceTable& table_for(const protocol::Request& request) noexcept {
+    return request.qos == 0 ? qos0_devices_ : devices_;
+  }
+  void tidy(const Message& message) noexcept;
+  Link* choose_link(const Message& message) noexcept;
+  Link* least_loaded(const Message& message) noexcept;
+  Link* home_of(std::int64_t device_id) noexcept;
   void hand_over(Link& link, Message& message) noexcept;
   void enqueue(Message& message) noexcept;
   void put_in_line(Link& link, Message& message) noexcept;
@@ -131,6 +138,8 @@ class Pool final : public LinkEvents {
   void free_line(Slot& slot) noexcept;
   void on_tick() noexcept;
   void on_death() noexcept;
+  /// `wanted`, or Debug while connections come and go too often to tell of each.
+  log::Level calm(log::Level wanted) noexcept;
   void log_ready(const Link& link) noexcept;
   void log_lost(const Link& link, LinkState former, const Loss& loss) noexcept;
 
@@ -145,9 +154,10 @@ class Pool final : public LinkEvents {
   event::Timer death_timer_;
   PoolCounters counters_;
 
-  DeviceTable devices_;
-  List<Message> queue_;  // waits for any link
-  Watermark waiting_;    // queue_ and all lines together
+  DeviceTable devices_;       // for QoS 1 and 2
+  DeviceTable qos0_devices_;  // for QoS 0, whose messages have an order of their own
+  List<Message> queue_;       // waits for any link
+  Watermark waiting_;         // queue_ and all lines together
   std::size_t inflight_bytes_ = 0;
   Message* blocked_ = nullptr;   // waits for inflight_bytes; nobody overtakes it there
   std::size_t pump_from_ = 0;    // the station served first: a slot, or the queue behind them
@@ -161,6 +171,8 @@ class Pool final : public LinkEvents {
   TimePoint last_hang_up_{};
   const Link* hung_up_link_ = nullptr;
   bool all_up_said_ = false;
+  unsigned recent_changes_ = 0;
+  TimePoint last_change_{};
   std::string last_failure_;  // the failure said last: the same one is not said again
 };
 

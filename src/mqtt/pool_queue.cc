@@ -1,6 +1,7 @@
 // The way of a message through the pool: into the queue or a line, on to a link, and out.
 #include <algorithm>
 #include <cassert>
+#include <functional>
 
 #include "mqtt/packet_size.h"
 #include "mqtt/pool.h"
@@ -19,7 +20,7 @@ std::optional<Outcome> Pool::announced_refusal(const protocol::Request& request)
 Admission Pool::admission(const protocol::Request& request) noexcept {
   if (stopped_) return Admission::Dead;
   Admission refused = Admission::NoRoom;
-  const Device* device = devices_.find(request.device_id);
+  const Device* device = table_for(request).find(request.device_id);
   if (device != nullptr && device->link != nullptr && device->in_queue == 0 &&
       !slot_of(*device->link).line.has_room_for(request.bytes())) {
     refused = Admission::NoRoomInLine;
@@ -33,26 +34,16 @@ Admission Pool::admission(const protocol::Request& request) noexcept {
 
 void Pool::accept(Message& message) noexcept {
   assert(!stopped_ && message.place == Place::Nowhere);
-  Device& device = devices_.get(message.request->device_id);
+  Device& device = table_for(*message.request).get(message.request->device_id);
   message.device = &device;
-  if (device.in_queue > 0) {
+  const bool others_first = device.link == nullptr && !queue_.empty();
+  Link* link = device.in_queue > 0 || others_first ? nullptr : choose_link(message);
+  if (link == nullptr) {
     enqueue(message);
-    return;
-  }
-  if (device.link != nullptr) {
-    Link& link = *device.link;
-    if (link.line().empty() && link.has_room() && has_budget_for(message)) {
-      hand_over(link, message);
-    } else {
-      put_in_line(link, message);
-    }
-    return;
-  }
-  Link* link = queue_.empty() ? least_loaded() : nullptr;
-  if (link != nullptr && has_budget_for(message)) {
+  } else if (link->line().empty() && link->has_room_for(message) && has_budget_for(message)) {
     hand_over(*link, message);
   } else {
-    enqueue(message);
+    put_in_line(*link, message);
   }
 }
 
@@ -61,7 +52,7 @@ bool Pool::give_up(Message& message) noexcept {
     case Place::Queue:
     case Place::Line:
       unqueue(message);
-      devices_.tidy(*message.device);
+      tidy(message);
       break;
     case Place::Resend:
       message.link->give_up(message);
@@ -95,8 +86,12 @@ void Pool::release(Message& message) noexcept {
     slot_of(*device.link).line_is_stale = true;  // what waits there may go to another link
     pump_.schedule();
   }
-  devices_.tidy(device);
+  tidy(message);
   message.device = nullptr;
+}
+
+void Pool::tidy(const Message& message) noexcept {
+  table_for(*message.request).tidy(*message.device);
 }
 
 /// The broker hung up on this message twice, and is back: it is the message. Judged only now, so
@@ -121,12 +116,30 @@ bool Pool::has_budget_for(Message& message) noexcept {
   return false;
 }
 
-Link* Pool::least_loaded() noexcept {
+/// The link a message is to go by: null where it has to wait until there is one.
+Link* Pool::choose_link(const Message& message) noexcept {
+  if (message.device->link != nullptr) return message.device->link;
+  return message.request->qos == 0 ? home_of(message.device->id) : least_loaded(message);
+}
+
+/// QoS 0 is not acknowledged, so nobody can tell when the broker has read what a link was given:
+/// a device's messages keep their order only if all of them take the same link.
+Link* Pool::home_of(std::int64_t device_id) noexcept {
+  const std::size_t count = slots_.size();
+  const std::size_t home = std::hash<std::int64_t>{}(device_id) % count;
+  for (std::size_t step = 0; step < count; ++step) {
+    Link& link = *slots_[(home + step) % count].link;
+    if (link.state() == LinkState::Ready) return &link;
+  }
+  return nullptr;
+}
+
+Link* Pool::least_loaded(const Message& message) noexcept {
   Link* best = nullptr;
   const std::size_t count = slots_.size();
   for (std::size_t step = 0; step < count; ++step) {
     Link& link = *slots_[(next_link_ + step) % count].link;
-    if (!link.has_room() || !link.line().empty()) continue;
+    if (!link.has_room_for(message) || !link.line().empty()) continue;
     if (best == nullptr || link.in_flight() < best->in_flight()) best = &link;
     if (best->in_flight() == 0) break;
   }
@@ -209,7 +222,8 @@ void Pool::pump_link(Slot& slot) noexcept {
   while (link.can_resend() && has_budget_for(link.resend().front())) {
     hand_over(link, link.resend().front());
   }
-  while (!link.line().empty() && link.has_room() && has_budget_for(link.line().front())) {
+  while (!link.line().empty() && link.has_room_for(link.line().front()) &&
+         has_budget_for(link.line().front())) {
     Message& message = link.line().front();
     unqueue(message);
     hand_over(link, message);
@@ -219,14 +233,14 @@ void Pool::pump_link(Slot& slot) noexcept {
 void Pool::pump_queue() noexcept {
   while (!queue_.empty()) {
     Message& message = queue_.front();
-    Link* bound = message.device->link;
-    if (bound != nullptr && (!bound->has_room() || !bound->line().empty())) {
+    Link* link = choose_link(message);
+    if (link == nullptr) return;
+    if (!link->has_room_for(message) || !link->line().empty()) {
       unqueue(message);
-      put_in_line(*bound, message);  // behind its own, and out of the others' way
+      put_in_line(*link, message);  // behind its own, and out of the others' way
       continue;
     }
-    Link* link = bound != nullptr ? bound : least_loaded();
-    if (link == nullptr || !has_budget_for(message)) return;
+    if (!has_budget_for(message)) return;
     unqueue(message);
     hand_over(*link, message);
   }

@@ -82,14 +82,15 @@ class Subscriber:
         self._wait(lambda: any(m.payload == payload and topic in (None, m.topic) for m in self._messages),
                    f"the message {payload[:60]!r}")
 
-    def wait_for_payloads(self, payloads):
-        """Waits until each of these has been seen, repeats and others besides."""
+    def wait_for_payloads(self, payloads, topic=None):
+        """Waits until each of these has been seen (on one topic), repeats and others besides."""
         missing = set(payloads)
         seen = 0
 
         def all_there():
             nonlocal seen
-            missing.difference_update(m.payload for m in self._messages[seen:])
+            missing.difference_update(
+                m.payload for m in self._messages[seen:] if topic in (None, m.topic))
             seen = len(self._messages)
             return not missing
 
