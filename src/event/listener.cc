@@ -193,11 +193,11 @@ void Listener::on_connection(int status) noexcept {
   accept_failed_ = false;
   Handle<uv_stream_s> stream;
   if (handle_->type == UV_TCP) {
-    auto* tcp = new uv_tcp_t;
+    auto* tcp = std::make_unique<uv_tcp_t>().release();
     uv_tcp_init(loop_.raw(), tcp);
     stream = as_stream(tcp);
   } else {
-    auto* pipe = new uv_pipe_t;
+    auto* pipe = std::make_unique<uv_pipe_t>().release();
     uv_pipe_init(loop_.raw(), pipe, 0);
     stream = as_stream(pipe);
   }

@@ -121,7 +121,7 @@ void Stream::shut_down() noexcept {
   shut_down_wanted_ = true;
   if (write_ != nullptr || shut_down_begun_) return;
   shut_down_begun_ = true;
-  auto* request = new uv_shutdown_t;
+  auto* request = std::make_unique<uv_shutdown_t>().release();
   const int status = uv_shutdown(request, handle_.get(), [](uv_shutdown_t* done, int) {
     delete done;  // the peer may be gone already; the reading side tells
   });
