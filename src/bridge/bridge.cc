@@ -15,8 +15,8 @@ namespace {
 /// While stopping, how often it is looked whether the phase is over.
 constexpr Duration kProgressCheck = std::chrono::milliseconds(10);
 /// A gentle end takes a second at most; then a little more for what hangs.
-constexpr Duration kEndingTimeout = std::chrono::milliseconds(1500);
-constexpr Duration kDisconnectTimeout = std::chrono::milliseconds(500);
+constexpr Duration kEndingTimeout = std::chrono::milliseconds(1200);
+constexpr Duration kDisconnectTimeout = std::chrono::milliseconds(300);
 
 std::uint64_t seed() {
   std::random_device device;

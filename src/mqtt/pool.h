@@ -171,6 +171,7 @@ class Pool final : public LinkEvents {
   TimePoint last_hang_up_{};
   const Link* hung_up_link_ = nullptr;
   bool all_up_said_ = false;
+  bool dropped_properties_said_ = false;
   unsigned recent_changes_ = 0;
   TimePoint last_change_{};
   std::string last_failure_;  // the failure said last: the same one is not said again

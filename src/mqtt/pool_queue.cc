@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 #include <functional>
+#include <utility>
 
 #include "mqtt/packet_size.h"
 #include "mqtt/pool.h"
@@ -156,6 +157,11 @@ void Pool::hand_over(Link& link, Message& message) noexcept {
     ++device.unacked;
   }
   inflight_bytes_ += message.bytes();
+  if (message.request->properties() != nullptr && connector_.protocol() == config::Protocol::V311 &&
+      !std::exchange(dropped_properties_said_, true)) {
+    log::warn("broker {}: MQTT 3.1.1 knows no properties; those of messages are dropped",
+              broker_.name);
+  }
   link.hand_over(message);
 }
 
