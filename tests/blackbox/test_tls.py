@@ -32,7 +32,7 @@ def by_name(broker, **tls):
 
 def assert_not_trusted(sluice):
     """No connection, a word on the certificate, no harm."""
-    sluice.wait_for_log("certificate")
+    sluice.wait_for_log(r"broker \S+: .*certificate")
     assert sluice.http("/readyz")[0] == 503
     assert_failure(sluice.client().ask(request(timeout_ms=300)), "broker_unavailable")
 
