@@ -97,7 +97,7 @@ struct ClientOptions {
   /// Messages submitted whose results were not collected yet.
   std::size_t window = 256;
   /// Bytes that the socket has not taken yet; one message always goes.
-  std::size_t window_bytes = 8 * 1024 * 1024;
+  std::size_t window_bytes = std::size_t{8} * 1024 * 1024;
   /// false: messages without an id go without one. Then only one can be in flight.
   bool own_ids = true;
 };

@@ -11,7 +11,6 @@
 #include "mqtt/transport.h"
 
 struct mosquitto;
-struct mqtt5__property;
 
 namespace sluice::mqtt {
 

@@ -21,7 +21,7 @@ constexpr Duration kQuiet = std::chrono::seconds(10);
 }  // namespace
 
 Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker broker,
-           const std::vector<std::string>& client_ids, PoolTransportFactory factory)
+           const std::vector<std::string>& client_ids, const PoolTransportFactory& factory)
     : loop_(loop),
       events_(events),
       random_(random),

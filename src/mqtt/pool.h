@@ -61,7 +61,7 @@ class Pool final : public LinkEvents {
  public:
   /// `client_ids`: one per slot, all different at the broker's url.
   Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker broker,
-       const std::vector<std::string>& client_ids, PoolTransportFactory factory);
+       const std::vector<std::string>& client_ids, const PoolTransportFactory& factory);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;

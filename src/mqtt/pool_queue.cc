@@ -39,12 +39,13 @@ void Pool::accept(Message& message) noexcept {
   message.device = &device;
   const bool others_first = device.link == nullptr && !queue_.empty();
   Link* link = device.in_queue > 0 || others_first ? nullptr : choose_link(message);
-  if (link == nullptr) {
-    enqueue(message);
-  } else if (link->line().empty() && link->has_room_for(message) && has_budget_for(message)) {
+  const bool has_room = link != nullptr && link->line().empty() && link->has_room_for(message);
+  if (has_room && has_budget_for(message)) {
     hand_over(*link, message);
-  } else {
+  } else if (link != nullptr && (device.link != nullptr || message.request->qos == 0)) {
     put_in_line(*link, message);
+  } else {
+    enqueue(message);
   }
 }
 
@@ -175,6 +176,7 @@ void Pool::enqueue(Message& message) noexcept {
 void Pool::put_in_line(Link& link, Message& message) noexcept {
   message.place = Place::Line;
   message.link = &link;
+  message.device->link = &link;  // what comes later of this device stays behind it
   link.line().push_back(message);
   ++message.device->in_line;
   waiting_.add(message.bytes());
