@@ -235,6 +235,7 @@ void Dispatcher::recycle(Ticket& ticket) noexcept {
     copy.hang_ups = 0;
     copy.hang_up_code = 0;
     copy.handed_over = false;
+    copy.sent_again = false;
     copy.answered = false;
     copy.held = false;
     copy.result = {};

@@ -273,7 +273,9 @@ bool Link::can_resend() noexcept {
 void Link::hand_over(Message& message) noexcept {
   if (message.place == Place::Resend) resend_.remove(message);
   message.place = Place::Nowhere;
+  message.sent_again = message.handed_over;
   if (std::optional<Outcome> refusal = announced_refusal(connack_, *message.request)) {
+    refusal->may_be_published = message.sent_again;
     events_.on_message_done(message, *refusal);
     return;
   }
@@ -282,6 +284,7 @@ void Link::hand_over(Message& message) noexcept {
   if (status == PublishStatus::Refused) {
     events_.on_message_done(message, {.kind = Outcome::Kind::Rejected,
                                       .reason_code = reason::kTopicNameInvalid,
+                                      .may_be_published = message.sent_again,
                                       .detail = "the message cannot be put into an MQTT packet"});
     return;
   }
@@ -312,7 +315,11 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   leave_flight(*message);
   Outcome outcome;
   outcome.reason_code = reason_code;
-  if (reason_code >= reason::kFirstError) outcome.kind = Outcome::Kind::Rejected;
+  if (reason_code >= reason::kFirstError) {
+    outcome.kind = Outcome::Kind::Rejected;
+    // This copy is refused; what became of an earlier one, no connection can tell any more.
+    outcome.may_be_published = message->sent_again;
+  }
   events_.on_message_done(*message, outcome);
   events_.on_link_progress(*this);
 }

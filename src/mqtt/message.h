@@ -30,6 +30,7 @@ struct Message : ListNode<> {
   std::uint8_t hang_ups = 0;  ///< how often the broker hung up amid it: see Link's kPoisonous
   int hang_up_code = 0;       ///< the last one's reason code
   bool handed_over = false;   ///< at least once: it may have been published
+  bool sent_again = false;    ///< an earlier connection was given it, too
   bool answered = false;      ///< settled towards the client: never to be handed over again
 
   std::size_t bytes() const noexcept { return request->bytes(); }
@@ -44,7 +45,7 @@ struct Outcome {
   };
   Kind kind = Kind::Acknowledged;
   int reason_code = 0;
-  bool may_be_published = false;  ///< Rejected after two hang-ups: nobody knows
+  bool may_be_published = false;  ///< Rejected, but an earlier connection was given it: who knows
   std::string detail = {};
 };
 
