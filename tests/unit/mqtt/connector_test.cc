@@ -1,0 +1,181 @@
+// When a pool knocks at its broker, how often, and with which protocol.
+#include <chrono>
+
+#include "mqtt/reason_codes.h"
+#include "pool_lab.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+
+TEST_CASE("one link tries until the broker takes connections, then four at once", "[connector]") {
+  PoolLab lab(10);
+  lab.pool->start();
+  lab.turn();
+  CHECK(lab.broker.pending() == 1);
+  lab.broker.accept_pending();
+  lab.turn();
+  CHECK(lab.broker.pending() == 4);
+  lab.broker.attempts.back()->accept();
+  lab.turn();
+  CHECK(lab.broker.pending() == 4);
+  lab.accept_until(10);
+  CHECK(lab.broker.attempts.size() == 10);
+}
+
+TEST_CASE("after a failure one link tries at a time", "[connector]") {
+  PoolLab lab(10);
+  lab.pool->start();
+  lab.turn();
+  lab.broker.accept_pending();
+  lab.turn();
+  REQUIRE(lab.broker.pending() == 4);
+  for (std::size_t i = 0; i < 4; ++i)
+    lab.broker.attempts[1 + i]->fail();
+  lab.run_until([&] { return lab.broker.attempts.size() > 5; });
+  lab.turn(20);
+  CHECK(lab.broker.pending() == 1);
+  CHECK(lab.broker.attempts.size() == 6);
+}
+
+TEST_CASE("an attempt that fails at once is made again later", "[connector]") {
+  PoolLab lab(3);
+  lab.broker.unreachable = true;
+  lab.pool->start();
+  lab.run_until([&] { return lab.broker.attempts.size() >= 9; });
+  CHECK(lab.pool->ready_links() == 0);
+  lab.broker.unreachable = false;
+  lab.accept_until(3);
+}
+
+TEST_CASE("refused credentials are tried again by one link, once per reconnect_max",
+          "[connector]") {
+  PoolLab lab(5, [](config::Broker& broker) { broker.reconnect_max = std::chrono::hours(1); });
+  lab.pool->start();
+  lab.turn();
+  REQUIRE(lab.broker.pending() == 1);
+  lab.connection(0).refuse(0x87);
+  lab.turn(50);
+  CHECK(lab.broker.attempts.size() == 1);
+}
+
+TEST_CASE("once the credentials are right all links connect", "[connector]") {
+  PoolLab lab(5, [](config::Broker& broker) { broker.reconnect_max = Duration(10); });
+  lab.pool->start();
+  lab.turn();
+  lab.connection(0).refuse(0x86);
+  lab.run_until([&] { return lab.broker.attempts.size() > 1; });
+  lab.turn();
+  CHECK(lab.broker.pending() == 1);
+  lab.broker.attempts.back()->refuse(0x86);
+  lab.accept_until(5);
+}
+
+TEST_CASE("a broker that is busy is asked again soon", "[connector]") {
+  PoolLab lab(5);
+  lab.pool->start();
+  lab.turn();
+  lab.connection(0).refuse(reason::kServerBusy);
+  lab.run_until([&] { return lab.broker.attempts.size() > 1; });
+  lab.accept_until(5);
+}
+
+TEST_CASE("a broker that does not know MQTT 5 is spoken to in 3.1.1 from then on", "[connector]") {
+  PoolLab lab(3, [](config::Broker& broker) { broker.max_inflight.reset(); });
+  lab.pool->start();
+  lab.turn();
+  lab.connection(0).refuse(reason::kUnsupportedProtocolVersion);
+  lab.accept_until(3);
+  for (std::size_t i = 1; i < lab.broker.attempts.size(); ++i)
+    CHECK(lab.broker.attempts[i]->options.protocol == config::Protocol::V311);
+  CHECK(lab.pool->link(0).window() == 64);
+  lab.connection(1).lose();
+  lab.accept_until(3);
+  CHECK(lab.broker.attempts.back()->options.protocol == config::Protocol::V311);
+}
+
+TEST_CASE("a success ends the others' waiting early", "[connector]") {
+  PoolLab lab(2, [](config::Broker& broker) {
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.pool->start();
+  lab.turn();
+  lab.connection(0).fail();
+  lab.turn();
+  REQUIRE(lab.broker.attempts.size() == 2);
+  lab.connection(1).accept();
+  lab.turn();
+  CHECK(lab.broker.attempts.size() == 3);
+  CHECK(lab.broker.attempts.back()->options.client_id == "c0");
+}
+
+TEST_CASE("a connection that is lost soon does not come back at once for ever", "[connector]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.reconnect_min = Duration(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.bring_up();
+  // Each short life doubles the delay: soon the next attempt is too far away to be seen here.
+  for (int lives = 0; lives < 8; ++lives) {
+    lab.connection().lose();
+    lab.accept_until(1);
+  }
+  lab.connection().lose();
+  const std::size_t attempts = lab.broker.attempts.size();
+  lab.turn();
+  CHECK(lab.broker.attempts.size() == attempts);
+  CHECK(lab.pool->link(0).state() == LinkState::Backoff);
+}
+
+TEST_CASE("another client under the same identifier is left alone for reconnect_max",
+          "[connector]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.reconnect_max = std::chrono::hours(1); });
+  lab.bring_up();
+  lab.connection().lose(Loss::Kind::HungUp, reason::kSessionTakenOver);
+  lab.turn(50);
+  CHECK(lab.broker.attempts.size() == 1);
+}
+
+TEST_CASE("a stop says goodbye where nothing is in flight and resets what is busy", "[connector]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& note = lab.send(1);
+  const unsigned busy = lab.slot_of(note);
+  lab.pool->stop();
+  CHECK_FALSE(lab.connection(busy).said_goodbye);
+  CHECK(lab.connection(busy).was_reset);
+  CHECK(lab.connection(1 - busy).said_goodbye);
+  CHECK_FALSE(lab.connection(1 - busy).was_reset);
+  CHECK(lab.pool->is_stopped());
+  lab.turn(20);
+  CHECK(lab.broker.attempts.size() == 2);
+  CHECK(lab.ask(1) == Admission::Dead);
+}
+
+TEST_CASE("a broker that does not close after DISCONNECT is not waited for", "[connector]") {
+  PoolLab lab(1);
+  lab.bring_up();
+  lab.connection().hangs_on_goodbye = true;
+  lab.pool->stop();
+  CHECK(lab.connection().said_goodbye);
+  CHECK_FALSE(lab.pool->is_stopped());
+  CHECK(lab.pool->link(0).state() == LinkState::Draining);
+  lab.pool->abandon();
+  CHECK(lab.pool->is_stopped());
+  CHECK_FALSE(lab.connection().is_open());
+}
+
+TEST_CASE("a stop ends attempts and delays, too", "[connector]") {
+  PoolLab lab(2, [](config::Broker& broker) {
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.pool->start();
+  lab.turn();
+  lab.connection(0).fail();
+  lab.turn();
+  REQUIRE(lab.connection(1).is_pending());
+  lab.pool->stop();
+  CHECK(lab.pool->is_stopped());
+  CHECK_FALSE(lab.connection(1).is_open());
+}

@@ -1,0 +1,163 @@
+// Connections without a network: each attempt of a pool becomes a Connection in the hands of the
+// test, which plays the broker's part.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mqtt/pool.h"
+#include "mqtt/transport.h"
+
+namespace sluice::mqtt {
+
+/// One PUBLISH as the broker would see it.
+struct Sent {
+  std::uint16_t packet_id = 0;
+  const protocol::Request* request = nullptr;  ///< do not follow it once the message is done
+  std::string payload;
+};
+
+/// One attempt at a connection, and the connection. Outlives the transport it stands for.
+struct Connection {
+  ConnectOptions options;
+  TransportEvents* events = nullptr;  ///< null once the link has dropped it
+  std::vector<Sent> sent;             ///< ever, in order
+  std::vector<Sent> unacked;          ///< of these
+  bool accepted = false;
+  bool congested = false;
+  bool said_goodbye = false;  ///< DISCONNECT was sent
+  bool was_reset = false;
+  bool hangs_on_goodbye = false;  ///< does not close after DISCONNECT
+  unsigned flushes = 0;
+
+  bool is_open() const { return events != nullptr; }
+  bool is_pending() const { return is_open() && !accepted; }
+
+  void accept(const Connack& connack = {}) {
+    accepted = true;
+    events->on_connected(connack);
+  }
+  void refuse(int code) { events->on_lost({Loss::Kind::Refused, code, "refused"}); }
+  void fail() { events->on_lost({Loss::Kind::Unreachable, 0, "unreachable"}); }
+  void lose(Loss::Kind kind = Loss::Kind::Silent, int code = 0) {
+    events->on_lost({kind, code, "lost"});
+  }
+
+  /// Acknowledges one of `unacked`.
+  void ack(std::size_t place = 0, int code = 0) {
+    const std::uint16_t packet_id = unacked.at(place).packet_id;
+    unacked.erase(unacked.begin() + static_cast<std::ptrdiff_t>(place));
+    events->on_acknowledged(packet_id, code);
+  }
+  void ack_all() {
+    while (!unacked.empty())
+      ack();
+  }
+  void set_congested(bool full) {
+    const bool was_full = std::exchange(congested, full);
+    if (was_full && !full) events->on_writable();
+  }
+
+  /// What was sent, by payload.
+  std::vector<std::string> payloads() const {
+    std::vector<std::string> all;
+    for (const Sent& one : sent)
+      all.push_back(one.payload);
+    return all;
+  }
+};
+
+/// All attempts of one pool.
+class FakeBroker {
+ public:
+  std::vector<std::shared_ptr<Connection>> attempts;
+  bool unreachable = false;  ///< connect() fails at once
+  PublishStatus status = PublishStatus::Queued;
+  std::uint16_t first_packet_id = 1;
+  std::function<void(Connection&, const protocol::Request&)> on_publish;
+
+  PoolTransportFactory factory();
+
+  std::size_t pending() const {
+    std::size_t count = 0;
+    for (const auto& attempt : attempts) {
+      if (attempt->is_pending()) ++count;
+    }
+    return count;
+  }
+  void accept_pending(const Connack& connack = {}) {
+    for (std::size_t i = 0; i < attempts.size(); ++i) {
+      if (attempts[i]->is_pending()) attempts[i]->accept(connack);
+    }
+  }
+  /// The latest attempt of a client identifier; there must be one.
+  Connection& latest(const std::string& client_id) const {
+    for (std::size_t i = attempts.size(); i > 0; --i) {
+      if (attempts[i - 1]->options.client_id == client_id) return *attempts[i - 1];
+    }
+    throw std::runtime_error("no attempt of " + client_id);
+  }
+};
+
+class FakeTransport final : public Transport {
+ public:
+  FakeTransport(FakeBroker& broker, TransportEvents& events)
+      : broker_(broker), connection_(std::make_shared<Connection>()) {
+    connection_->events = &events;
+  }
+  ~FakeTransport() override { connection_->events = nullptr; }
+
+  Result<void> connect(const ConnectOptions& options) noexcept override {
+    connection_->options = options;
+    broker_.attempts.push_back(connection_);
+    if (broker_.unreachable) return Error{"no route"};
+    return {};
+  }
+  PublishStatus publish(const protocol::Request& request,
+                        std::uint16_t& packet_id) noexcept override {
+    if (broker_.status != PublishStatus::Queued) return broker_.status;
+    if (broker_.on_publish) broker_.on_publish(*connection_, request);
+    packet_id = next_id();
+    connection_->sent.push_back({packet_id, &request, std::string(request.payload())});
+    connection_->unacked.push_back(connection_->sent.back());
+    return PublishStatus::Queued;
+  }
+  void flush() noexcept override { ++connection_->flushes; }
+  bool is_congested() const noexcept override { return connection_->congested; }
+  void tick() noexcept override {}
+  void disconnect() noexcept override {
+    connection_->said_goodbye = true;
+    if (connection_->hangs_on_goodbye) return;
+    connection_->events->on_lost({Loss::Kind::Closed, 0, "closed"});
+  }
+  void drop(bool reset) noexcept override {
+    connection_->was_reset = reset;
+    connection_->events = nullptr;
+  }
+
+ private:
+  std::uint16_t next_id() noexcept {
+    if (packet_id_ == 0) packet_id_ = broker_.first_packet_id;
+    const std::uint16_t id = packet_id_;
+    packet_id_ = static_cast<std::uint16_t>(id == 65535 ? 1 : id + 1);
+    return id;
+  }
+
+  FakeBroker& broker_;
+  std::shared_ptr<Connection> connection_;
+  std::uint16_t packet_id_ = 0;
+};
+
+inline PoolTransportFactory FakeBroker::factory() {
+  return [this](event::Loop&, TransportEvents& events, const config::Broker&) {
+    return std::make_unique<FakeTransport>(*this, events);
+  };
+}
+
+}  // namespace sluice::mqtt

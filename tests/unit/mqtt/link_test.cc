@@ -1,0 +1,435 @@
+// One link: its window, what it does with answers, and what a loss leaves behind.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "mqtt/reason_codes.h"
+#include "pool_lab.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+constexpr auto kAnyDevice = std::int64_t{1};
+
+/// Loses the only link's connection and has it connected again.
+void reconnect(PoolLab& lab, Loss::Kind kind = Loss::Kind::Silent, const Connack& connack = {}) {
+  lab.connection().lose(kind);
+  lab.accept_until(1, connack);
+}
+
+}  // namespace
+
+TEST_CASE("a message handed over and acknowledged is done once", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& note = lab.send(kAnyDevice);
+  CHECK(note.handed_over);
+  CHECK(note.times_done == 0);
+  CHECK(lab.pool->in_flight() == 1);
+  lab.connection().ack();
+  CHECK(note.is_acknowledged());
+  CHECK(lab.pool->in_flight() == 0);
+}
+
+TEST_CASE("a link identifies itself and its broker in its attempt", "[link]") {
+  PoolLab lab(2, [](config::Broker& broker) { broker.port = 1884; });
+  lab.bring_up();
+  CHECK(lab.connection(0).options.client_id == "c0");
+  CHECK(lab.connection(1).options.client_id == "c1");
+  CHECK(lab.connection(0).options.address == "127.0.0.1");
+  CHECK(lab.connection(0).options.port == 1884);
+  CHECK(lab.connection(0).options.protocol == config::Protocol::V5);
+}
+
+TEST_CASE("no more than max_inflight messages are unacknowledged", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 3; });
+  lab.bring_up();
+  for (int i = 0; i < 5; ++i)
+    lab.send(i);
+  CHECK(lab.connection().payloads() == Texts{"1", "2", "3"});
+  CHECK(lab.pool->queued() == 2);
+  lab.connection().ack(1);
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1", "2", "3", "4"});
+  CHECK(lab.pool->in_flight() == 3);
+}
+
+TEST_CASE("the broker's Receive Maximum narrows the window and never widens it", "[link]") {
+  const auto window_with = [](std::optional<unsigned> own, std::uint16_t receive_maximum) {
+    PoolLab lab(1, [&](config::Broker& broker) { broker.max_inflight = own; });
+    Connack connack;
+    connack.receive_maximum = receive_maximum;
+    lab.bring_up(connack);
+    for (int i = 0; i < 10; ++i)
+      lab.send(i);
+    CHECK(lab.pool->in_flight() == std::min<std::size_t>(10, lab.pool->link(0).window()));
+    return lab.pool->link(0).window();
+  };
+  CHECK(window_with(3, 2) == 2);
+  CHECK(window_with(3, 100) == 3);
+  CHECK(window_with(std::nullopt, 20) == 20);
+  CHECK(window_with(std::nullopt, 65535) == 128);
+}
+
+TEST_CASE("an automatic window is smaller for a 3.1.1 broker, which announces nothing", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.max_inflight.reset();
+    broker.protocol = config::Protocol::V311;
+  });
+  lab.bring_up();
+  CHECK(lab.connection().options.protocol == config::Protocol::V311);
+  CHECK(lab.pool->link(0).window() == 64);
+}
+
+TEST_CASE("messages of one turn leave in one flush", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  for (int i = 0; i < 5; ++i) {
+    Note& note = lab.make(i);
+    note.gone = false;
+    lab.pool->accept(note);
+  }
+  CHECK(lab.connection().flushes == 0);
+  lab.turn();
+  CHECK(lab.connection().sent.size() == 5);
+  CHECK(lab.connection().flushes == 1);
+}
+
+TEST_CASE("a full socket takes nothing until it is writable, and is counted", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& first = lab.make(1);
+  first.gone = false;
+  lab.pool->accept(first);
+  lab.connection().congested = true;  // found out by the flush
+  lab.turn();
+  CHECK(lab.pool->counters().socket_full == 1);
+  lab.send(2);
+  CHECK(lab.connection().payloads() == Texts{"1"});
+  lab.connection().set_congested(false);
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1", "2"});
+}
+
+TEST_CASE("a refusing acknowledgement carries the broker's reason", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& refused = lab.send(1);
+  Note& unheard = lab.send(2);
+  lab.connection().ack(0, 0x87);
+  lab.connection().ack(0, reason::kNoMatchingSubscribers);
+  CHECK(refused.is(Outcome::Kind::Rejected));
+  CHECK(refused.outcome.reason_code == 0x87);
+  CHECK_FALSE(refused.outcome.may_be_published);
+  CHECK(unheard.is_acknowledged());
+  CHECK(unheard.outcome.reason_code == reason::kNoMatchingSubscribers);
+}
+
+TEST_CASE("an acknowledgement of something unknown does nothing", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& note = lab.send(1);
+  lab.connection().events->on_acknowledged(4711, 0);
+  lab.connection().events->on_acknowledged(0, 0);
+  CHECK(note.times_done == 0);
+  const std::uint16_t id = lab.connection().unacked[0].packet_id;
+  lab.connection().ack();
+  lab.connection().events->on_acknowledged(id, 0);
+  CHECK(note.times_done == 1);
+}
+
+TEST_CASE("packet identifiers may wrap while the window is full", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  lab.broker.first_packet_id = 65533;
+  lab.bring_up();
+  for (int i = 0; i < 12; ++i)
+    lab.send(i);
+  for (int i = 0; i < 12; ++i) {
+    lab.connection().ack(lab.connection().unacked.size() / 2);
+    lab.turn();
+  }
+  for (const Note& note : lab.notes)
+    CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("what the library finds impossible is rejected alone", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  lab.broker.status = PublishStatus::Refused;
+  Note& impossible = lab.send(1);
+  CHECK(impossible.is(Outcome::Kind::Rejected));
+  CHECK(impossible.outcome.reason_code == reason::kTopicNameInvalid);
+  CHECK_FALSE(impossible.handed_over);
+  lab.broker.status = PublishStatus::Queued;
+  Note& next = lab.send(1);
+  lab.connection().ack();
+  CHECK(next.is_acknowledged());
+  CHECK(lab.pool->in_flight() == 0);
+}
+
+TEST_CASE("a message that met a useless handle is sent again on the next one", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  lab.broker.status = PublishStatus::Poisoned;
+  Note& note = lab.send(1);
+  CHECK(note.handed_over);  // it may have left
+  CHECK(note.times_done == 0);
+  lab.broker.status = PublishStatus::Queued;
+  reconnect(lab);
+  CHECK(lab.connection().payloads() == Texts{"1"});
+  lab.connection().ack();
+  CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("after a loss the unacknowledged are sent again first, oldest first", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  lab.bring_up();
+  for (int i = 0; i < 6; ++i)
+    lab.send(i % 2);
+  lab.connection().ack(1);  // of 2: 5 follows
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1", "2", "3", "4", "5"});
+  reconnect(lab);
+  CHECK(lab.connection().payloads() == Texts{"1", "3", "4", "5"});
+  lab.connection().ack_all();
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1", "3", "4", "5", "6"});
+  CHECK(lab.pool->counters().redelivered == 4);
+  CHECK(lab.pool->counters().reconnects == 1);
+}
+
+TEST_CASE("a second loss amid sending again keeps the order", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  lab.bring_up();
+  for (int i = 0; i < 4; ++i)
+    lab.send(1);
+  Connack narrow;
+  narrow.receive_maximum = 2;
+  reconnect(lab, Loss::Kind::Silent, narrow);
+  CHECK(lab.connection().payloads() == Texts{"1", "2"});
+  lab.connection().ack(1);
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1", "2", "3"});
+  reconnect(lab);
+  CHECK(lab.connection().payloads() == Texts{"1", "3", "4"});
+}
+
+TEST_CASE("a connection lost with something in flight is reset, an empty one is not", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Connection& empty = lab.connection();
+  reconnect(lab);
+  CHECK_FALSE(empty.was_reset);
+  lab.send(1);
+  Connection& busy = lab.connection();
+  reconnect(lab);
+  CHECK(busy.was_reset);
+}
+
+TEST_CASE("an answered message in flight keeps its window slot until acknowledged", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 1; });
+  lab.bring_up();
+  Note& late = lab.send(1);
+  Note& next = lab.send(2);
+  lab.give_up(late);
+  lab.turn();
+  CHECK_FALSE(late.gone);
+  CHECK_FALSE(next.handed_over);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(late.times_done == 1);
+  CHECK(next.handed_over);
+}
+
+TEST_CASE("an answered message is dropped with its connection, never sent again", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& answered = lab.send(1);
+  Note& open = lab.send(1);
+  lab.give_up(answered);
+  lab.connection().lose();
+  CHECK(answered.is(Outcome::Kind::Dropped));
+  lab.accept_until(1);
+  CHECK(lab.connection().payloads() == Texts{"2"});
+  lab.connection().ack();
+  CHECK(open.is_acknowledged());
+}
+
+TEST_CASE("a message given up while it waits to be sent again is gone at once", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& answered = lab.send(1);
+  lab.send(1);
+  lab.connection().lose();
+  CHECK(lab.pool->in_flight() == 0);
+  lab.give_up(answered);
+  CHECK(answered.gone);
+  lab.accept_until(1);
+  CHECK(lab.connection().payloads() == Texts{"2"});
+}
+
+TEST_CASE("a message given up in the queue or in a line is never handed over", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 1; });
+  lab.bring_up();
+  lab.send(1);
+  Note& in_line = lab.send(1);
+  Note& queued = lab.send(2);
+  CHECK(in_line.place == Place::Line);
+  CHECK((queued.place == Place::Queue || queued.place == Place::Line));
+  lab.give_up(in_line);
+  lab.give_up(queued);
+  CHECK(in_line.gone);
+  CHECK(queued.gone);
+  CHECK(lab.pool->queued() == 0);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1"});
+}
+
+TEST_CASE("QoS 0 counts in the window until the socket has taken it", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 1; });
+  lab.bring_up();
+  Note& first = lab.send(1, {.qos = 0});
+  Note& second = lab.send(2, {.qos = 0});
+  CHECK(first.times_done == 0);
+  CHECK_FALSE(second.handed_over);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(first.is_acknowledged());
+  CHECK(second.handed_over);
+}
+
+TEST_CASE("what the CONNACK announces is refused before it is sent", "[link]") {
+  PoolLab lab;
+  Connack connack;
+  connack.maximum_qos = 1;
+  lab.bring_up(connack);
+  CHECK(lab.pool->announced_refusal(lab.make(1, {.qos = 2}).own));
+  CHECK_FALSE(lab.pool->announced_refusal(lab.make(1).own));
+  Note& refused = lab.send(1, {.qos = 2});
+  CHECK(refused.is(Outcome::Kind::Rejected));
+  CHECK_FALSE(refused.outcome.may_be_published);
+  CHECK(lab.connection().sent.empty());
+  CHECK(lab.pool->in_flight() == 0);
+}
+
+TEST_CASE("a message refused when it is sent again may have been published before", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& announced = lab.send(1, {.qos = 2});
+  Note& acknowledged = lab.send(2);
+  Connack connack;
+  connack.maximum_qos = 1;
+  reconnect(lab, Loss::Kind::Silent, connack);
+  CHECK(announced.is(Outcome::Kind::Rejected));
+  CHECK(announced.outcome.reason_code == reason::kQosNotSupported);
+  CHECK(announced.outcome.may_be_published);
+  lab.connection().ack(0, 0x97);
+  CHECK(acknowledged.is(Outcome::Kind::Rejected));
+  CHECK(acknowledged.outcome.may_be_published);
+}
+
+// --- poison
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("a message on which the broker hangs up twice is rejected, published unknown",
+          "[link][poison]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& poison = lab.send(1);
+  reconnect(lab, Loss::Kind::HungUp);
+  CHECK(poison.times_done == 0);
+  CHECK(lab.connection().payloads() == Texts{"1"});
+  reconnect(lab, Loss::Kind::HungUp);
+  CHECK(poison.is(Outcome::Kind::Rejected));
+  CHECK(poison.outcome.may_be_published);
+  CHECK(lab.connection().sent.empty());
+}
+
+TEST_CASE("after a hang-up the suspects go one by one, and only the guilty is rejected",
+          "[link][poison]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& before = lab.send(1);
+  Note& poison = lab.send(2);
+  Note& after = lab.send(3);
+  reconnect(lab, Loss::Kind::HungUp);
+  CHECK(lab.connection().payloads() == Texts{"1"});
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1", "2"});
+  reconnect(lab, Loss::Kind::HungUp);
+  CHECK(poison.is(Outcome::Kind::Rejected));
+  CHECK(lab.connection().payloads() == Texts{"3"});
+  lab.connection().ack();
+  CHECK(before.is_acknowledged());
+  CHECK(after.is_acknowledged());
+}
+
+TEST_CASE("a newer message that travelled with a suspect is not blamed for it", "[link][poison]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& poison = lab.send(1);
+  reconnect(lab, Loss::Kind::HungUp);
+  Note& innocent = lab.send(2);
+  for (int i = 0; i < 3 && poison.times_done == 0; ++i)
+    reconnect(lab, Loss::Kind::HungUp);
+  CHECK(poison.is(Outcome::Kind::Rejected));
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"2"});
+  lab.connection().ack();
+  CHECK(innocent.is_acknowledged());
+}
+
+TEST_CASE("hang-ups around a broker that was down are forgiven", "[link][poison]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& note = lab.send(1);
+  for (int i = 0; i < 4; ++i) {
+    lab.connection().lose(Loss::Kind::HungUp);
+    lab.run_until([&] { return lab.broker.pending() == 1; });
+    lab.connection().fail();
+    lab.accept_until(1);
+    CHECK(lab.connection().payloads() == Texts{"1"});
+  }
+  CHECK(note.times_done == 0);
+  lab.connection().ack();
+  CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("a connection that fell silent blames nobody", "[link][poison]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& note = lab.send(1);
+  for (int i = 0; i < 4; ++i)
+    reconnect(lab, Loss::Kind::Silent);
+  CHECK(note.times_done == 0);
+}
+
+// --- time-outs
+// ------------------------------------------------------------------------------------
+
+TEST_CASE("a connection that acknowledges nothing for ack_timeout is replaced", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.ack_timeout = Duration(1); });
+  lab.bring_up();
+  Note& note = lab.send(1);
+  Connection& mute = lab.connection();
+  lab.run_until([&] { return !mute.is_open(); });
+  CHECK(mute.was_reset);
+  lab.accept_until(1);
+  CHECK(lab.connection().payloads() == Texts{"1"});
+  lab.connection().ack();
+  CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("an attempt without CONNACK ends after connect_timeout and is made again", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.connect_timeout = Duration(1); });
+  lab.pool->start();
+  lab.run_until([&] { return lab.broker.attempts.size() >= 3; });
+  CHECK_FALSE(lab.broker.attempts[0]->is_open());
+  CHECK_FALSE(lab.broker.attempts[1]->is_open());
+  CHECK(lab.pool->ready_links() == 0);
+}

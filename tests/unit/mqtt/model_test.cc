@@ -1,0 +1,278 @@
+// A pool under a long random life, checked after each step against what it promises.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pool_lab.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+
+namespace {
+
+constexpr unsigned kLinks = 4;
+constexpr std::int64_t kDevices = 20;
+constexpr unsigned kWindow = 6;
+constexpr std::size_t kInflightBytes = 6000;
+constexpr int kSteps = 20000;
+
+/// Plays clients, broker and network at random. Violations are collected, because they are found
+/// inside callbacks from which nothing may be thrown.
+class Model {
+ public:
+  explicit Model(unsigned seed)
+      : dice_(seed), lab_(kLinks, [](config::Broker& broker) {
+          broker.max_inflight = kWindow;
+          broker.inflight_bytes = kInflightBytes;
+          broker.queue_messages = 40;
+          broker.queue_bytes = 20000;
+        }) {
+    lab_.broker.on_publish = [this](Connection& connection, const protocol::Request& request) {
+      on_publish(connection, request);
+    };
+    lab_.on_done = [this](Note& note) { on_done(note); };
+    lab_.pool->start();
+  }
+
+  void step() {
+    const unsigned action = roll(100);
+    if (action < 45) {
+      accept();
+    } else if (action < 75) {
+      acknowledge();
+    } else if (action < 79) {
+      lose();
+    } else if (action < 88) {
+      settle_attempt();
+    } else if (action < 94) {
+      toggle_congestion();
+    } else {
+      give_up();
+    }
+    if (roll(3) > 0) lab_.turn(1 + static_cast<int>(roll(3)));
+    check();
+  }
+
+  /// The network is well from now on: everything must come to its end.
+  void finish() {
+    for (int round = 0; round < 10000 && !open_.empty(); ++round) {
+      for (auto& attempt : lab_.broker.attempts) {
+        if (!attempt->is_pending()) continue;
+        windows_[attempt.get()] = kWindow;
+        attempt->accept();
+      }
+      for (Connection* connection : open_connections()) {
+        connection->set_congested(false);
+        connection->ack_all();
+      }
+      lab_.turn(2);
+      check();
+    }
+    if (!open_.empty()) complain("not everything came to its end");
+    if (lab_.pool->in_flight() + lab_.pool->queued() + lab_.pool->queued_bytes() != 0) {
+      complain("counters are not back at 0");
+    }
+  }
+
+  const std::vector<std::string>& complaints() const { return complaints_; }
+  PoolLab& lab() { return lab_; }
+  std::map<std::string, int> seen;  // how often each kind of thing happened
+
+ private:
+  unsigned roll(unsigned sides) { return static_cast<unsigned>(dice_() % sides); }
+  void complain(const std::string& what) { complaints_.push_back(what); }
+
+  /// What keeps an order: a device's QoS 0, and the rest of a device.
+  static std::int64_t order_of(const protocol::Request& request) {
+    return request.device_id + (request.qos == 0 ? kDevices : 0);
+  }
+  Note& note_of(const protocol::Request& request) {
+    return lab_.notes[std::stoul(std::string(request.payload())) - 1];
+  }
+
+  std::vector<Connection*> open_connections() {
+    std::vector<Connection*> all;
+    for (auto& attempt : lab_.broker.attempts) {
+      if (attempt->is_open() && attempt->accepted) all.push_back(attempt.get());
+    }
+    return all;
+  }
+  Connection* any_open() {
+    const auto all = open_connections();
+    return all.empty() ? nullptr : all[roll(static_cast<unsigned>(all.size()))];
+  }
+
+  void accept() {
+    const std::int64_t device = roll(kDevices);
+    const NoteOptions options{.qos = static_cast<std::uint8_t>(roll(3)),
+                              .retain = false,
+                              .bytes = roll(40) == 0 ? 8000u : 100 + roll(500)};
+    Note& note = lab_.make(device, options);
+    if (lab_.pool->admission(note.own) != Admission::Welcome) {
+      ++seen["no room"];
+      note.times_done = 1;
+      return;
+    }
+    ++seen["accepted"];
+    note.gone = false;
+    open_.insert(note.number);
+    by_device_[order_of(note.own)].insert(note.number);
+    lab_.pool->accept(note);
+  }
+
+  void acknowledge() {
+    Connection* connection = any_open();
+    if (connection == nullptr || connection->unacked.empty()) return;
+    ++seen["acknowledged"];
+    connection->ack(roll(static_cast<unsigned>(connection->unacked.size())));
+  }
+
+  void lose() {
+    Connection* connection = any_open();
+    if (connection == nullptr || roll(4) != 0) return;
+    const bool hangs_up = roll(2) == 0;
+    if (hangs_up) {
+      for (const Sent& sent : connection->unacked)
+        ++hang_ups_[std::stoi(sent.payload)];
+    }
+    ++seen[hangs_up ? "hung up" : "silent"];
+    connection->lose(hangs_up ? Loss::Kind::HungUp : Loss::Kind::Silent);
+  }
+
+  void settle_attempt() {
+    std::vector<Connection*> pending;
+    for (auto& attempt : lab_.broker.attempts) {
+      if (attempt->is_pending()) pending.push_back(attempt.get());
+    }
+    if (pending.size() > 4) complain("more than four attempts at once");
+    if (pending.empty()) return;
+    Connection& one = *pending[roll(static_cast<unsigned>(pending.size()))];
+    if (roll(10) == 0) {
+      ++seen["attempt failed"];
+      one.fail();
+      return;
+    }
+    Connack connack;
+    if (roll(3) == 0) connack.receive_maximum = static_cast<std::uint16_t>(1 + roll(8));
+    windows_[&one] = std::min<std::size_t>(kWindow, connack.receive_maximum.value_or(65535));
+    one.accept(connack);
+  }
+
+  void toggle_congestion() {
+    if (Connection* connection = any_open()) connection->set_congested(!connection->congested);
+  }
+
+  void give_up() {
+    if (open_.empty()) return;
+    auto chosen =
+        open_.lower_bound(static_cast<int>(roll(static_cast<unsigned>(lab_.notes.size()))));
+    if (chosen == open_.end()) --chosen;
+    Note& note = lab_.notes[static_cast<std::size_t>(*chosen) - 1];
+    if (note.given_up) return;
+    ++seen[note.place == Place::InFlight ? "given up in flight"
+           : note.place == Place::Resend ? "given up before sent again"
+           : note.place == Place::Line   ? "given up in a line"
+                                         : "given up in the queue"];
+    lab_.give_up(note);
+    if (note.gone) close(note);
+  }
+
+  void close(const Note& note) {
+    open_.erase(note.number);
+    by_device_[order_of(note.own)].erase(note.number);
+  }
+
+  void on_done(Note& note) {
+    if (note.times_done != 1) complain("done twice");
+    if (note.outcome.kind == Outcome::Kind::Dropped && !note.given_up) complain("dropped");
+    if (note.outcome.kind == Outcome::Kind::Rejected) {
+      ++seen["rejected"];
+      if (hang_ups_[note.number] < 2) complain("rejected without two hang-ups");
+      if (!note.outcome.may_be_published) complain("rejected as surely not published");
+    }
+    close(note);
+  }
+
+  void on_publish(Connection& connection, const protocol::Request& request) {
+    Note& note = note_of(request);
+    if (note.given_up) complain("handed over after it was answered");
+    if (open_.count(note.number) == 0) complain("handed over after it was done");
+    if (connection.congested) complain("handed to a full socket");
+    if (!connection.accepted || !connection.is_open()) complain("handed to no connection");
+    if (connection.unacked.size() >= windows_[&connection]) complain("beyond the window");
+    // Nothing older of the device may be anywhere but on this very connection.
+    for (const int older : by_device_[order_of(request)]) {
+      if (older >= note.number) break;
+      const bool here =
+          std::any_of(connection.unacked.begin(), connection.unacked.end(),
+                      [older](const Sent& sent) { return std::stoi(sent.payload) == older; });
+      if (!here) complain(std::to_string(note.number) + " overtook " + std::to_string(older));
+    }
+    // First hand-overs of a device happen in order.
+    int& newest = newest_of_[order_of(request)];
+    if (!note.handed_over && note.number < newest) complain("handed over late");
+    if (note.handed_over) ++seen["sent again"];
+    newest = std::max(newest, note.number);
+  }
+
+  void check() {
+    std::size_t in_flight = 0;
+    std::size_t in_flight_bytes = 0;
+    for (const Connection* connection : open_connections()) {
+      in_flight += connection->unacked.size();
+      for (const Sent& sent : connection->unacked)
+        in_flight_bytes += sent.request->bytes();
+    }
+    std::size_t queued = 0;
+    std::size_t queued_bytes = 0;
+    for (const int number : open_) {
+      const Note& note = lab_.notes[static_cast<std::size_t>(number) - 1];
+      if (note.place == Place::Nowhere) complain("an open message is nowhere");
+      if (note.place != Place::Queue && note.place != Place::Line) continue;
+      if (note.handed_over) complain("back in the queue after it was handed over");
+      ++queued;
+      queued_bytes += note.bytes();
+    }
+    if (lab_.pool->in_flight() != in_flight) complain("in_flight() is wrong");
+    if (lab_.pool->queued() != queued) complain("queued() is wrong");
+    if (lab_.pool->queued_bytes() != queued_bytes) complain("queued_bytes() is wrong");
+    if (in_flight_bytes > kInflightBytes && in_flight > 1) complain("beyond inflight_bytes");
+  }
+
+  std::mt19937 dice_;
+  std::vector<std::string> complaints_;
+  std::set<int> open_;                               // accepted, and known to the pool
+  std::map<std::int64_t, std::set<int>> by_device_;  // the same
+  std::map<std::int64_t, int> newest_of_;
+  std::map<int, int> hang_ups_;
+  std::map<const Connection*, std::size_t> windows_;
+  PoolLab lab_;  // goes first, as it still tells of its end
+};
+
+}  // namespace
+
+TEST_CASE("whatever happens, order holds and every message is done exactly once", "[pool][model]") {
+  const unsigned seed = GENERATE(1u, 2u, 3u);
+  CAPTURE(seed);
+  Model model(seed);
+  for (int step = 0; step < kSteps; ++step) {
+    model.step();
+    CAPTURE(step);
+    REQUIRE(model.complaints() == std::vector<std::string>{});
+  }
+  model.finish();
+  CHECK(model.complaints() == std::vector<std::string>{});
+  for (const Note& note : model.lab().notes)
+    CHECK((note.gone && (note.times_done == 1 || note.given_up)));
+  // The life was rich enough to mean something.
+  for (const char* kind :
+       {"accepted", "acknowledged", "hung up", "silent", "attempt failed", "sent again", "no room",
+        "given up in flight", "given up before sent again", "given up in a line",
+        "given up in the queue"}) {
+    CAPTURE(kind);
+    CHECK(model.seen[kind] > 0);
+  }
+}

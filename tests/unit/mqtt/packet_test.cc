@@ -1,0 +1,181 @@
+// What needs no connection: the table of packet identifiers, packet sizes, announced refusals.
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "catch.h"
+#include "mqtt/message.h"
+#include "mqtt/packet_ids.h"
+#include "mqtt/packet_size.h"
+#include "mqtt/reason_codes.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+
+TEST_CASE("an acknowledgement finds its message once", "[packet_ids]") {
+  PacketIds ids(4);
+  Message a;
+  Message b;
+  ids.insert(1, a);
+  ids.insert(65535, b);
+  CHECK(ids.contains(1));
+  CHECK_FALSE(ids.contains(2));
+  CHECK(ids.take(65535) == &b);
+  CHECK(ids.take(1) == &a);
+  CHECK(ids.take(1) == nullptr);
+  CHECK_FALSE(ids.contains(1));
+}
+
+TEST_CASE("identifiers that fall on one place are told apart, taken in any order", "[packet_ids]") {
+  // A window of 4 makes 16 places: these all want the last one and probe round the end.
+  const std::uint16_t crowd[] = {15, 31, 47, 63};
+  for (std::size_t first = 0; first < 4; ++first) {
+    PacketIds ids(4);
+    Message messages[4];
+    for (std::size_t i = 0; i < 4; ++i)
+      ids.insert(crowd[i], messages[i]);
+    for (std::size_t step = 0; step < 4; ++step) {
+      const std::size_t i = (first + step) % 4;
+      CHECK(ids.take(crowd[i]) == &messages[i]);
+      for (std::size_t left = step + 1; left < 4; ++left)
+        CHECK(ids.contains(crowd[(first + left) % 4]));
+    }
+  }
+}
+
+TEST_CASE("the table agrees with a map through wraps and random acknowledgements", "[packet_ids]") {
+  constexpr std::size_t kWindow = 8;
+  PacketIds ids(kWindow);
+  std::map<std::uint16_t, Message*> expected;
+  std::deque<Message> messages(kWindow);
+  std::vector<Message*> idle;
+  for (Message& message : messages)
+    idle.push_back(&message);
+  std::mt19937 random(5);
+  std::uint16_t next = 65000;
+  for (int step = 0; step < 20000; ++step) {
+    if (!idle.empty() && random() % 2 == 0) {
+      while (expected.count(next) != 0 || next == 0)
+        ++next;
+      ids.insert(next, *idle.back());
+      expected[next] = idle.back();
+      idle.pop_back();
+      // Strides of the table's size now and then, so that places collide.
+      next = static_cast<std::uint16_t>(next + (random() % 3 == 0 ? 32 : 1));
+    } else if (!expected.empty()) {
+      auto taken = expected.begin();
+      std::advance(taken, static_cast<long>(random() % expected.size()));
+      REQUIRE(ids.take(taken->first) == taken->second);
+      idle.push_back(taken->second);
+      expected.erase(taken);
+    }
+    for (const auto& [id, message] : expected)
+      REQUIRE(ids.contains(id));
+  }
+}
+
+namespace {
+
+protocol::Request request(std::uint8_t qos, std::string_view topic, std::string_view payload,
+                          std::unique_ptr<protocol::Properties> properties = nullptr) {
+  protocol::Request made =
+      protocol::Request::make(topic, payload, "\"id\"", "token", std::move(properties));
+  made.qos = qos;
+  return made;
+}
+
+/// A literal with its NULs.
+template <std::size_t Size>
+std::size_t size_of(const char (&)[Size]) {
+  return Size - 1;
+}
+
+}  // namespace
+
+TEST_CASE("a PUBLISH packet is as long as one written by hand", "[packet_size]") {
+  CHECK(publish_packet_size(request(0, "t", "")) == size_of("\x30\x04\x00\x01t\x00"));
+  CHECK(publish_packet_size(request(1, "t", "hello")) ==
+        size_of("\x32\x0b\x00\x01t\x00\x01\x00hello"));
+  CHECK(publish_packet_size(request(2, "dev/1001/cmd", "open")) ==
+        size_of("\x34\x15\x00\x0c"
+                "dev/1001/cmd\x00\x01\x00open"));
+}
+
+TEST_CASE("every property counts with its identifier and its lengths", "[packet_size]") {
+  auto properties = std::make_unique<protocol::Properties>();
+  properties->content_type = "text";
+  properties->response_topic = "answers";
+  properties->correlation_data = std::string("\x00\x01", 2);
+  properties->message_expiry_s = 60;
+  properties->user = {{"a", "1"}, {"a", ""}};
+  const char packet[] =
+      "\x32\x2e\x00\x01t\x00\x01\x28"
+      "\x03\x00\x04text"
+      "\x08\x00\x07"
+      "answers"
+      "\x09\x00\x02\x00\x01"
+      "\x02\x00\x00\x00\x3c"
+      "\x26\x00\x01"
+      "a\x00\x01"
+      "1"
+      "\x26\x00\x01"
+      "a\x00\x00";
+  const protocol::Request with = request(1, "t", "", std::move(properties));
+  CHECK(publish_packet_size(with) == size_of(packet));
+}
+
+TEST_CASE("the length fields grow at their borders", "[packet_size]") {
+  // QoS 0 and topic "t" leave the payload and 4 bytes more as the remaining length.
+  const std::pair<std::size_t, std::size_t> borders[] = {{127, 1},   {128, 2},     {16383, 2},
+                                                         {16384, 3}, {2097151, 3}, {2097152, 4}};
+  for (const auto& [remaining, length_bytes] : borders) {
+    const std::string payload(remaining - 4, 'x');
+    CHECK(publish_packet_size(request(0, "t", payload)) == 1 + length_bytes + remaining);
+  }
+  for (const auto& [length, length_bytes] :
+       {std::pair<std::size_t, std::size_t>{127, 1}, {128, 2}}) {
+    auto properties = std::make_unique<protocol::Properties>();
+    properties->content_type = std::string(length - 3, 'x');
+    const std::size_t remaining = 3 + length_bytes + length;
+    CHECK(publish_packet_size(request(0, "t", "", std::move(properties))) ==
+          1 + (remaining < 128 ? 1 : 2) + remaining);
+  }
+}
+
+TEST_CASE("a packet of exactly the broker's maximum goes, one byte more is refused",
+          "[packet_size]") {
+  Connack connack;
+  connack.maximum_packet_size = 13;
+  CHECK_FALSE(announced_refusal(connack, request(1, "t", "hello")));
+  const auto refusal = announced_refusal(connack, request(1, "t", "hello!"));
+  REQUIRE(refusal);
+  CHECK(refusal->kind == Outcome::Kind::Rejected);
+  CHECK(refusal->reason_code == reason::kPacketTooLarge);
+  CHECK_FALSE(refusal->may_be_published);
+  CHECK(refusal->detail.find("14") != std::string::npos);
+  CHECK(refusal->detail.find("13") != std::string::npos);
+}
+
+TEST_CASE("a QoS above the broker's maximum is refused, up to it not", "[packet_size]") {
+  Connack connack;
+  connack.maximum_qos = 1;
+  CHECK_FALSE(announced_refusal(connack, request(0, "t", "")));
+  CHECK_FALSE(announced_refusal(connack, request(1, "t", "")));
+  const auto refusal = announced_refusal(connack, request(2, "t", ""));
+  REQUIRE(refusal);
+  CHECK(refusal->reason_code == reason::kQosNotSupported);
+}
+
+TEST_CASE("a retained message is refused where the broker keeps none", "[packet_size]") {
+  Connack connack;
+  protocol::Request retained = request(1, "t", "");
+  retained.retain = true;
+  CHECK_FALSE(announced_refusal(connack, retained));
+  connack.retain_available = false;
+  const auto refusal = announced_refusal(connack, retained);
+  REQUIRE(refusal);
+  CHECK(refusal->reason_code == reason::kRetainNotSupported);
+  CHECK_FALSE(announced_refusal(connack, request(1, "t", "")));
+}

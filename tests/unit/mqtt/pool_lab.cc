@@ -1,0 +1,141 @@
+#include "pool_lab.h"
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+
+namespace sluice::mqtt {
+
+PoolLab::PoolLab(unsigned links, const std::function<void(config::Broker&)>& change) {
+  log::Settings quiet;
+  quiet.level = log::Level::Error;
+  CHECK(log::configure(quiet));
+  config::Broker settings;
+  settings.name = "b";
+  settings.host = "127.0.0.1";
+  settings.url = "mqtt://127.0.0.1:1883";
+  settings.connections = links;
+  settings.connect_timeout = std::chrono::hours(1);
+  settings.ack_timeout = std::chrono::hours(1);
+  settings.reconnect_min = Duration(1);  // with jitter less than one: at once
+  settings.reconnect_max = Duration(1);
+  settings.dead_after = std::chrono::hours(1);
+  if (change) change(settings);
+  std::vector<std::string> client_ids;
+  for (unsigned slot = 0; slot < links; ++slot)
+    client_ids.push_back("c" + std::to_string(slot));
+  pool = std::make_unique<Pool>(loop, *this, random, settings, client_ids, broker.factory());
+  spin_ = std::make_unique<event::Deferred>(loop, bind<&PoolLab::on_spin>(this));
+  ticker_ = std::make_unique<event::Timer>(loop, bind<&PoolLab::on_tick>(this));
+  ticker_->start_repeating(Duration(1));
+}
+
+PoolLab::~PoolLab() {
+  for (Note& note : notes)
+    give_up(note);
+  pool->stop();
+  pool->abandon();
+  for (const Note& note : notes)
+    CHECK(note.gone);
+  CHECK(pool->in_flight() == 0);
+  CHECK(pool->queued() == 0);
+  CHECK(pool->queued_bytes() == 0);
+  CHECK(pool->is_stopped());
+  pool.reset();
+  spin_.reset();
+  ticker_.reset();
+  CHECK(loop.close() == 0);
+}
+
+void PoolLab::bring_up(const Connack& connack) {
+  pool->start();
+  accept_until(pool->connections(), connack);
+}
+
+void PoolLab::accept_until(std::size_t ready, const Connack& connack) {
+  run_until([&] {
+    if (pool->ready_links() < ready) broker.accept_pending(connack);
+    return pool->ready_links() >= ready;
+  });
+  turn();
+}
+
+Note& PoolLab::make(std::int64_t device, const NoteOptions& options) {
+  Note& note = notes.emplace_back();
+  note.number = static_cast<int>(notes.size());
+  std::string payload = std::to_string(note.number);
+  const std::size_t smallest = protocol::Request::make("t", payload).bytes();
+  if (options.bytes > smallest) payload.append(options.bytes - smallest, '.');
+  note.own = protocol::Request::make("t", payload);
+  note.own.device_id = device;
+  note.own.qos = options.qos;
+  note.own.retain = options.retain;
+  note.request = &note.own;
+  note.gone = true;
+  return note;
+}
+
+Note& PoolLab::send(std::int64_t device, const NoteOptions& options) {
+  Note& note = make(device, options);
+  note.gone = false;
+  pool->accept(note);
+  turn();
+  return note;
+}
+
+void PoolLab::give_up(Note& note) {
+  if (note.gone || note.given_up) return;
+  note.given_up = true;
+  note.gone = pool->give_up(note);
+}
+
+Admission PoolLab::ask(std::int64_t device, const NoteOptions& options) {
+  const Note& note = make(device, options);
+  return pool->admission(note.own);
+}
+
+Connection& PoolLab::connection(unsigned slot) const {
+  return broker.latest("c" + std::to_string(slot));
+}
+
+unsigned PoolLab::slot_of(const Note& note) const {
+  for (unsigned slot = 0; slot < pool->connections(); ++slot) {
+    for (const Sent& one : connection(slot).sent) {
+      if (one.request == &note.own) return slot;
+    }
+  }
+  throw std::runtime_error("handed to no connection");
+}
+
+void PoolLab::turn(int count) {
+  spinning_ = true;
+  spin_->schedule();
+  while (count-- > 0)
+    loop.run_once();
+  spinning_ = false;
+  spin_->cancel();
+}
+
+void PoolLab::run_until(const std::function<bool()>& condition) {
+  // Only so that a test that would hang says where.
+  const auto give_up_at = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up_at) {
+      throw std::runtime_error("what the test waits for has not come");
+    }
+    loop.run_once();
+  }
+}
+
+void PoolLab::on_message_done(Message& message, const Outcome& outcome) noexcept {
+  Note& note = static_cast<Note&>(message);
+  ++note.times_done;
+  note.gone = true;
+  note.outcome = outcome;
+  if (on_done) on_done(note);
+}
+
+}  // namespace sluice::mqtt

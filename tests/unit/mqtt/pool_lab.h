@@ -1,0 +1,90 @@
+// A pool on a real loop between a scripted broker and a test that stands for the ledger.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "catch.h"
+#include "config/config.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "fake_transport.h"
+#include "mqtt/pool.h"
+
+namespace sluice::mqtt {
+
+/// A message with its request, and what became of it.
+struct Note : Message {
+  protocol::Request own;
+  int number = 0;  ///< from 1, in the order of send(); also its payload's beginning
+  bool given_up = false;
+  bool gone = false;  ///< the pool does not know it any more
+  int times_done = 0;
+  Outcome outcome;
+
+  bool is(Outcome::Kind kind) const { return times_done == 1 && outcome.kind == kind; }
+  bool is_acknowledged() const { return is(Outcome::Kind::Acknowledged); }
+};
+
+struct NoteOptions {
+  std::uint8_t qos = 1;
+  bool retain = false;
+  std::size_t bytes = 0;  ///< what it is accounted as; 0: as small as it gets
+};
+
+/// Ends with a closed loop, which proves that nothing was left behind.
+class PoolLab final : public PoolEvents {
+ public:
+  explicit PoolLab(unsigned links = 1, const std::function<void(config::Broker&)>& change = {});
+  ~PoolLab();
+  PoolLab(const PoolLab&) = delete;
+  PoolLab& operator=(const PoolLab&) = delete;
+
+  /// Starts the pool and accepts every attempt until all links are ready.
+  void bring_up(const Connack& connack = {});
+  /// Accepts attempts until so many links are ready.
+  void accept_until(std::size_t ready, const Connack& connack = {});
+
+  Note& make(std::int64_t device, const NoteOptions& options = {});
+  /// make(), accept() and the turn's end.
+  Note& send(std::int64_t device, const NoteOptions& options = {});
+  void give_up(Note& note);
+  /// What admission() says of such a message.
+  Admission ask(std::int64_t device, const NoteOptions& options = {});
+
+  /// The slot's latest connection.
+  Connection& connection(unsigned slot = 0) const;
+  /// The slot whose latest connection was given this message last; it must have been.
+  unsigned slot_of(const Note& note) const;
+
+  /// Some turns of the loop, none of which waits.
+  void turn(int count = 4);
+  /// Turns the loop until the condition holds; fails the test if it never does.
+  void run_until(const std::function<bool()>& condition);
+
+  event::Loop loop;
+  Random random{11};
+  FakeBroker broker;
+  std::deque<Note> notes;
+  std::unique_ptr<Pool> pool;
+  int rooms = 0;  ///< how often on_room() came
+  std::function<void(Note&)> on_done;
+
+ private:
+  void on_message_done(Message& message, const Outcome& outcome) noexcept override;
+  void on_room(Pool&) noexcept override { ++rooms; }
+  void on_spin() noexcept {
+    if (spinning_) spin_->schedule();
+  }
+  void on_tick() noexcept {}
+
+  bool spinning_ = false;
+  std::unique_ptr<event::Deferred> spin_;
+  std::unique_ptr<event::Timer> ticker_;
+};
+
+}  // namespace sluice::mqtt

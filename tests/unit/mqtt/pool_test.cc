@@ -1,0 +1,461 @@
+// Devices and their links, the queue, the links' own lines, and the limits.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "mqtt/reason_codes.h"
+#include "pool_lab.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+std::function<void(config::Broker&)> window_of(unsigned window) {
+  return [window](config::Broker& broker) { broker.max_inflight = window; };
+}
+
+/// The limits of the queue in messages; its bytes do not matter.
+std::function<void(config::Broker&)> queue_of(std::size_t messages) {
+  return [messages](config::Broker& broker) {
+    broker.max_inflight = 1;
+    broker.queue_messages = messages;
+  };
+}
+
+}  // namespace
+
+// --- devices
+// --------------------------------------------------------------------------------------
+
+TEST_CASE("a device with anything outstanding keeps its link", "[pool]") {
+  PoolLab lab(4);
+  lab.bring_up();
+  const unsigned slot = lab.slot_of(lab.send(7));
+  for (int i = 0; i < 8; ++i)
+    CHECK(lab.slot_of(lab.send(7)) == slot);
+  CHECK(lab.connection(slot).payloads() == Texts{"1", "2", "3", "4", "5", "6", "7", "8", "9"});
+}
+
+TEST_CASE("a device keeps its link also for a message that was answered already", "[pool]") {
+  PoolLab lab(4);
+  lab.bring_up();
+  Note& late = lab.send(7);
+  lab.give_up(late);
+  for (int i = 0; i < 4; ++i)
+    CHECK(lab.slot_of(lab.send(7)) == lab.slot_of(late));
+}
+
+TEST_CASE("free devices spread over the links, the least loaded first", "[pool]") {
+  PoolLab lab(3);
+  lab.bring_up();
+  for (int device = 0; device < 6; ++device)
+    lab.send(device);
+  for (unsigned slot = 0; slot < 3; ++slot)
+    CHECK(lab.connection(slot).sent.size() == 2);
+  lab.connection(1).ack_all();
+  CHECK(lab.slot_of(lab.send(100)) == 1);
+  CHECK(lab.slot_of(lab.send(101)) == 1);
+}
+
+TEST_CASE("a device with nothing outstanding may change its link", "[pool]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& first = lab.send(7);
+  const unsigned slot = lab.slot_of(first);
+  lab.connection(slot).ack();
+  lab.connection(slot).congested = true;
+  CHECK(lab.slot_of(lab.send(7)) == 1 - slot);
+  lab.connection(slot).set_congested(false);
+}
+
+TEST_CASE("a device whose link is full waits there and holds up nobody", "[pool]") {
+  PoolLab lab(2, window_of(2));
+  lab.bring_up();
+  const unsigned slot = lab.slot_of(lab.send(7));
+  lab.send(7);
+  Note& waiting = lab.send(7);
+  CHECK(waiting.place == Place::Line);
+  Note& other = lab.send(8);
+  CHECK(lab.slot_of(other) == 1 - slot);
+  lab.connection(1 - slot).ack();
+  CHECK(other.is_acknowledged());
+  CHECK_FALSE(waiting.handed_over);
+  lab.connection(slot).ack();
+  lab.turn();
+  CHECK(lab.slot_of(waiting) == slot);
+}
+
+TEST_CASE("a device whose link is down waits for that link and holds up nobody", "[pool]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& lost = lab.send(7);
+  const unsigned slot = lab.slot_of(lost);
+  lab.connection(slot).lose();
+  Note& waiting = lab.send(7);
+  CHECK(waiting.place == Place::Line);
+  for (int device = 10; device < 20; ++device)
+    CHECK(lab.slot_of(lab.send(device)) == 1 - slot);
+  lab.accept_until(2);
+  CHECK(lab.connection(slot).payloads() == Texts{"1", "2"});
+}
+
+TEST_CASE("queued messages of one device follow it into its link's line", "[pool]") {
+  PoolLab lab(2, window_of(1));
+  lab.bring_up();
+  lab.send(1);
+  lab.send(2);
+  Note& first = lab.send(7);
+  Note& second = lab.send(7);
+  Note& other = lab.send(8);
+  CHECK(first.place == Place::Queue);
+  lab.connection(0).ack();
+  lab.turn();
+  CHECK(lab.slot_of(first) == 0);
+  CHECK(second.place == Place::Line);
+  // The other device is not held up by the line before it.
+  lab.connection(1).ack();
+  lab.turn();
+  CHECK(lab.slot_of(other) == 1);
+  lab.connection(0).ack();
+  lab.turn();
+  CHECK(lab.slot_of(second) == 0);
+}
+
+TEST_CASE("one device's messages keep their order through queue, line and loss", "[pool]") {
+  PoolLab lab(1, window_of(2));
+  lab.pool->start();
+  lab.turn();
+  for (int i = 0; i < 4; ++i)
+    lab.send(7);  // queued before there is a connection
+  lab.accept_until(1);
+  lab.send(7);
+  lab.send(7);
+  CHECK(lab.connection().payloads() == Texts{"1", "2"});
+  lab.connection().ack();
+  lab.turn();
+  lab.connection().lose();
+  lab.send(7);
+  lab.accept_until(1);
+  for (int i = 0; i < 6; ++i) {
+    lab.connection().ack();
+    lab.turn();
+  }
+  CHECK(lab.connection().payloads() == Texts{"2", "3", "4", "5", "6", "7"});
+  for (const Note& note : lab.notes)
+    CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("what was only queued moves to another link, in order", "[pool]") {
+  PoolLab lab(2, [](config::Broker& broker) {
+    broker.max_inflight = 1;
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.bring_up();
+  Note& lost = lab.send(7);
+  const unsigned slot = lab.slot_of(lost);
+  Note& second = lab.send(7);
+  Note& third = lab.send(7);
+  lab.connection(slot).lose();
+  lab.turn();
+  CHECK(second.place == Place::Line);  // behind the first, which may have been published
+  lab.give_up(lost);                   // nothing binds the device any more
+  lab.turn();
+  CHECK(lab.slot_of(second) == 1 - slot);
+  lab.connection(1 - slot).ack();
+  lab.turn();
+  CHECK(lab.slot_of(third) == 1 - slot);
+}
+
+TEST_CASE("a lost link's line goes before what was queued later", "[pool]") {
+  PoolLab lab(1, window_of(1));
+  lab.bring_up();
+  Note& lost = lab.send(7);
+  lab.send(7);
+  lab.connection().lose();
+  lab.turn();
+  Note& newer = lab.send(8);
+  CHECK(newer.place == Place::Queue);
+  lab.give_up(lost);
+  lab.turn();
+  lab.accept_until(1);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"2", "3"});
+}
+
+// --- the limits of the queue
+// ----------------------------------------------------------------------
+
+TEST_CASE("the queue takes messages up to its limit", "[pool]") {
+  PoolLab lab(1, queue_of(8));
+  lab.bring_up();
+  lab.send(0);
+  for (int device = 1; device <= 8; ++device) {
+    CHECK(lab.ask(device) == Admission::Welcome);
+    lab.send(device);
+  }
+  CHECK(lab.pool->queued() == 8);
+  CHECK(lab.ask(9) == Admission::NoRoom);
+}
+
+TEST_CASE("the queue takes bytes up to its limit, and any one message if it is empty", "[pool]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.max_inflight = 1;
+    broker.queue_bytes = 10000;
+  });
+  lab.bring_up();
+  lab.send(0);
+  CHECK(lab.ask(1, {.bytes = 50000}) == Admission::Welcome);
+  lab.send(1, {.bytes = 6000});
+  CHECK(lab.pool->queued_bytes() == 6000);
+  CHECK(lab.ask(2, {.bytes = 4000}) == Admission::Welcome);
+  CHECK(lab.ask(2, {.bytes = 4001}) == Admission::NoRoom);
+}
+
+TEST_CASE("who found no room is told once the queue is below three quarters", "[pool]") {
+  PoolLab lab(1, queue_of(8));
+  lab.bring_up();
+  for (int device = 0; device <= 8; ++device)
+    lab.send(device);
+  REQUIRE(lab.ask(9) == Admission::NoRoom);
+  for (int left = 7; left >= 6; --left) {
+    lab.connection().ack();
+    lab.turn();
+    CHECK(lab.pool->queued() == static_cast<std::size_t>(left));
+    CHECK(lab.rooms == 0);
+  }
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.pool->queued() == 5);
+  CHECK(lab.pool->is_below_low_mark());
+  CHECK(lab.rooms == 1);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.rooms == 1);  // nobody has asked since
+}
+
+TEST_CASE("room made by messages given up is told, too", "[pool]") {
+  PoolLab lab(1, queue_of(4));
+  lab.bring_up();
+  std::vector<Note*> queued;
+  lab.send(0);
+  for (int device = 1; device <= 4; ++device)
+    queued.push_back(&lab.send(device));
+  REQUIRE(lab.ask(9) == Admission::NoRoom);
+  for (Note* note : queued)
+    lab.give_up(*note);
+  lab.turn();
+  CHECK(lab.rooms == 1);
+}
+
+TEST_CASE("one link's line takes no more than half of the queue", "[pool]") {
+  PoolLab lab(2, queue_of(8));
+  lab.bring_up();
+  lab.send(7);
+  for (int i = 0; i < 4; ++i) {
+    CHECK(lab.ask(7) == Admission::Welcome);
+    lab.send(7);
+  }
+  CHECK(lab.ask(7) == Admission::NoRoomInLine);
+  CHECK(lab.ask(8) == Admission::Welcome);
+}
+
+TEST_CASE("who found no room in a line is told when there may be some", "[pool]") {
+  PoolLab lab(2, queue_of(8));
+  lab.bring_up();
+  const unsigned slot = lab.slot_of(lab.send(7));
+  for (int i = 0; i < 4; ++i)
+    lab.send(7);
+  REQUIRE(lab.ask(7) == Admission::NoRoomInLine);
+  lab.connection(slot).ack();
+  lab.turn();
+  CHECK(lab.rooms == 1);
+  CHECK(lab.ask(7) == Admission::Welcome);
+}
+
+TEST_CASE("a broker that was never there holds what fits and is dead for the rest", "[pool]") {
+  PoolLab lab(1, queue_of(2));
+  lab.pool->start();
+  lab.turn();
+  CHECK(lab.pool->is_dead());
+  CHECK(lab.ask(1) == Admission::Welcome);
+  lab.send(1);
+  lab.send(2);
+  CHECK(lab.ask(3) == Admission::Dead);
+  lab.accept_until(1);
+  CHECK_FALSE(lab.pool->is_dead());
+}
+
+TEST_CASE("a broker without connections is slow until dead_after, then dead", "[pool]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.max_inflight = 1;
+    broker.queue_messages = 1;
+    broker.dead_after = Duration(20);
+  });
+  lab.bring_up();
+  lab.send(1);
+  lab.send(2);
+  lab.connection().lose();
+  CHECK_FALSE(lab.pool->is_dead());
+  REQUIRE(lab.ask(3) == Admission::NoRoom);
+  lab.run_until([&] { return lab.rooms == 1; });  // whoever waits is told
+  CHECK(lab.pool->is_dead());
+  CHECK(lab.ask(3) == Admission::Dead);
+}
+
+// --- inflight_bytes
+// -------------------------------------------------------------------------------
+
+TEST_CASE("inflight_bytes bounds what all connections together hold", "[pool][budget]") {
+  PoolLab lab(4, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
+  lab.bring_up();
+  Note& first = lab.send(1, {.bytes = 4000});
+  lab.send(2, {.bytes = 4000});
+  lab.send(3, {.bytes = 4000});
+  CHECK(lab.pool->in_flight() == 2);
+  lab.connection(lab.slot_of(first)).ack();
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 2);
+  CHECK(lab.pool->queued() == 0);
+}
+
+TEST_CASE("a message larger than inflight_bytes goes alone and is not starved", "[pool][budget]") {
+  PoolLab lab(2, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
+  lab.bring_up();
+  Note& first = lab.send(1, {.bytes = 3000});
+  Note& second = lab.send(2, {.bytes = 3000});
+  Note& large = lab.send(3, {.bytes = 50000});
+  Note& small = lab.send(4, {.bytes = 1000});
+  CHECK_FALSE(large.handed_over);
+  CHECK_FALSE(small.handed_over);  // nobody overtakes the one that waits
+  lab.connection(lab.slot_of(first)).ack();
+  lab.turn();
+  CHECK_FALSE(large.handed_over);
+  lab.connection(lab.slot_of(second)).ack();
+  lab.turn();
+  CHECK(large.handed_over);
+  CHECK_FALSE(small.handed_over);
+  lab.connection(lab.slot_of(large)).ack();
+  lab.turn();
+  CHECK(small.handed_over);
+}
+
+TEST_CASE("a large message in a link's line is not starved by other links", "[pool][budget]") {
+  PoolLab lab(3, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
+  lab.bring_up();
+  Note& holder = lab.send(1, {.bytes = 3000});
+  std::vector<Note*> stream{&lab.send(2, {.bytes = 3000})};
+  Note& large = lab.send(1, {.bytes = 9000});
+  CHECK(large.place == Place::Line);
+  // A steady stream of small ones on the other links must not keep the budget for ever.
+  for (int round = 0; round < 20 && !large.handed_over; ++round) {
+    stream.push_back(&lab.send(100 + round, {.bytes = 3000}));
+    for (unsigned slot = 0; slot < 3; ++slot)
+      lab.connection(slot).ack_all();
+    lab.turn();
+  }
+  CHECK(holder.is_acknowledged());
+  CHECK(large.handed_over);
+}
+
+TEST_CASE("what is given up while it waits for the budget lets the others go", "[pool][budget]") {
+  PoolLab lab(2, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
+  lab.bring_up();
+  lab.send(1, {.bytes = 3000});
+  Note& large = lab.send(2, {.bytes = 50000});
+  Note& small = lab.send(3, {.bytes = 3000});
+  CHECK_FALSE(small.handed_over);
+  lab.give_up(large);
+  lab.turn();
+  CHECK(small.handed_over);
+}
+
+TEST_CASE("a loss gives the budget back", "[pool][budget]") {
+  PoolLab lab(2, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
+  lab.bring_up();
+  Note& first = lab.send(1, {.bytes = 9000});
+  Note& second = lab.send(2, {.bytes = 9000});
+  CHECK_FALSE(second.handed_over);
+  const unsigned slot = lab.slot_of(first);
+  lab.connection(slot).lose();
+  lab.turn();
+  CHECK(second.handed_over);
+  lab.accept_until(2);
+  CHECK(lab.connection(slot).sent.empty());  // it waits for the budget in its turn
+  lab.connection(lab.slot_of(second)).ack();
+  lab.turn();
+  CHECK(lab.connection(slot).payloads().size() == 1);
+}
+
+TEST_CASE("a device whose message waits for the budget is not overtaken by its own next one",
+          "[pool][budget]") {
+  // It had been put into a link's line without being bound to that link.
+  for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
+    PoolLab lab(3, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
+    lab.bring_up();
+    lab.send(1, {.bytes = 9000});
+    for (int i = 0; i < 3; ++i)
+      lab.send(7, {.qos = qos, .bytes = 2000});
+    for (int round = 0; round < 4; ++round) {
+      for (unsigned slot = 0; slot < 3; ++slot)
+        lab.connection(slot).ack_all();
+      lab.turn();
+    }
+    const Note* last = nullptr;
+    for (const Note& note : lab.notes) {
+      CHECK(note.is_acknowledged());
+      if (note.own.device_id != 7) continue;
+      if (last != nullptr) CHECK(lab.slot_of(*last) == lab.slot_of(note));
+      last = &note;
+    }
+  }
+}
+
+// --- QoS 0
+// ----------------------------------------------------------------------------------------
+
+TEST_CASE("a device's QoS 0 messages all take one link, as nothing tells when it has them read",
+          "[pool]") {
+  PoolLab lab(4);
+  lab.bring_up();
+  const unsigned home = lab.slot_of(lab.send(7, {.qos = 0}));
+  for (int i = 0; i < 8; ++i) {
+    lab.connection(home).ack_all();
+    CHECK(lab.slot_of(lab.send(7, {.qos = 0})) == home);
+  }
+  lab.connection(home).ack_all();
+}
+
+TEST_CASE("a QoS 0 message whose home link is full waits there, and the next behind it", "[pool]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  const unsigned home = lab.slot_of(lab.send(7, {.qos = 0}));
+  lab.connection(home).ack();
+  lab.connection(home).congested = true;
+  Note& first = lab.send(7, {.qos = 0});
+  Note& second = lab.send(7, {.qos = 0});
+  CHECK(first.place == Place::Line);
+  CHECK(second.place == Place::Line);
+  CHECK_FALSE(lab.send(8, {.qos = 1}).place == Place::Line);
+  lab.connection(home).set_congested(false);
+  lab.turn();
+  CHECK(lab.slot_of(first) == home);
+  CHECK(lab.slot_of(second) == home);
+}
+
+TEST_CASE("QoS 0 of a device whose home link is lost goes by another, in order", "[pool]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  const unsigned home = lab.slot_of(lab.send(7, {.qos = 0}));
+  lab.connection(home).ack();
+  lab.connection(home).congested = true;
+  Note& first = lab.send(7, {.qos = 0});
+  lab.connection(home).lose();
+  Note& second = lab.send(7, {.qos = 0});
+  CHECK(lab.connection(1 - home).payloads() == Texts{"2", "3"});
+  CHECK(first.handed_over);
+  CHECK(second.handed_over);
+}
