@@ -32,6 +32,24 @@ TEST_CASE("a parked client is not read from until it is resumed", "[client]") {
   CHECK(lab.counters().pauses_for(PauseReason::Queue) == 1);
 }
 
+TEST_CASE("what a paused client sends stays with it", "[client]") {
+  Lab lab;
+  lab.sink.mode = FakeSink::Mode::Park;
+  Peer& peer = lab.connect_unix();
+  peer.send(request("first"));
+  lab.wait_for_requests(1);
+  std::string many;
+  for (int i = 0; i < 20000; ++i)
+    many += request("a");
+  peer.send(many);
+  lab.run_turns(100);
+  CHECK_FALSE(peer.all_sent());
+  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.sink.answer(0);
+  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.run_until([&] { return peer.lines() == 20001; });
+}
+
 TEST_CASE("a parked client does not hold up another one", "[client]") {
   Lab lab;
   lab.sink.choose = [](const FakeSink::Submitted& one) {

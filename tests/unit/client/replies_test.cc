@@ -126,6 +126,8 @@ TEST_CASE("a reply to a client that is gone reaches nobody", "[client]") {
   lab.sink.answer(0);
   lab.server->resume(gone);
   lab.server->reply({}, protocol::Reply::success(), {});
+  lab.run_turns(3);
+  CHECK(second.lines() == 0);
   lab.sink.answer(1);
   CHECK(lab.wait_for_line(second, 0) == kSent);
   lab.run_turns(3);

@@ -115,6 +115,11 @@ void Peer::receive() {
       received_.append(buffer.data(), static_cast<std::size_t>(count));
     } else if (count == 0) {
       at_end_ = true;
+      // A reset behind the end does not show in recv(), but where data were lost it would.
+      int error = 0;
+      socklen_t size = sizeof(error);
+      ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+      was_reset_ = error != 0;
     } else if (errno == ECONNRESET) {
       was_reset_ = true;
     } else {
