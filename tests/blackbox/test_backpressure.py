@@ -26,7 +26,7 @@ def fence(sluice):
         assert_success(client.ask(request(device=1500)))
 
 
-@pytest.mark.parametrize("size, count", [(16, 5000), (100, 5000), (65536, 150)])
+@pytest.mark.parametrize("size, count", [(16, 2000), (100, 2000), (65536, 150)])
 def test_a_frozen_broker_s_clients_are_paused_and_lose_nothing(lab, record_property, size, count):
     slow, live = lab.broker(), lab.broker()
     subscriber = lab.subscriber(slow)
