@@ -4,6 +4,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "catch.h"
 #include "mqtt/message.h"
@@ -51,6 +52,7 @@ TEST_CASE("the table agrees with a map through wraps and random acknowledgements
   std::map<std::uint16_t, Message*> expected;
   std::deque<Message> messages(kWindow);
   std::vector<Message*> idle;
+  idle.reserve(kWindow);
   for (Message& message : messages)
     idle.push_back(&message);
   std::mt19937 random(5);

@@ -1,0 +1,132 @@
+#include "bridge_lab.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include "base/log.h"
+
+namespace sluice::bridge {
+
+config::Broker broker_named(std::string name) {
+  config::Broker broker;
+  broker.name = std::move(name);
+  broker.host = "127.0.0.1";
+  broker.url = "mqtt://127.0.0.1:1883";
+  broker.min_dev_no = 0;
+  broker.max_dev_no = 1000;
+  broker.connections = 1;
+  broker.connect_timeout = std::chrono::hours(1);
+  broker.ack_timeout = std::chrono::hours(1);
+  broker.reconnect_min = Duration(1);
+  broker.reconnect_max = Duration(1);
+  broker.dead_after = std::chrono::hours(1);
+  return broker;
+}
+
+BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
+  log::Settings quiet;
+  quiet.level = log::Level::Error;
+  CHECK(log::configure(quiet));
+  config.server.listen = {{config::Address::Kind::Tcp, "127.0.0.1", 0, ""}};
+  config.replies.success = "sent";
+  config.replies.failure = "failed";
+  config.brokers = std::move(settings);
+  dispatcher = std::make_unique<Dispatcher>(loop);
+  std::vector<Route> routes;
+  std::vector<mqtt::Pool*> raw;
+  for (const config::Broker& broker : config.brokers) {
+    std::vector<std::string> client_ids;
+    for (unsigned slot = 0; slot < broker.connections; ++slot)
+      client_ids.push_back(fmt::format("c{}", slot));
+    brokers.emplace_back();
+    pools.push_back(std::make_unique<mqtt::Pool>(loop, *dispatcher, random, broker, client_ids,
+                                                 brokers.back().factory()));
+    raw.push_back(pools.back().get());
+    routes.push_back({broker.min_dev_no, broker.max_dev_no, routes.size()});
+  }
+  server = std::make_unique<client::Server>(loop, config, *dispatcher);
+  dispatcher->connect(*server, raw, Router(routes));
+  if (const Result<void> bound = server->listen(); !bound) {
+    throw std::runtime_error(bound.error().what);
+  }
+  ticker_ = std::make_unique<event::Timer>(loop, bind<&BridgeLab::on_tick>(this));
+  ticker_->start_repeating(Duration(1));
+}
+
+BridgeLab::~BridgeLab() {
+  dispatcher->drain();
+  dispatcher->give_up_all();
+  CHECK(dispatcher->is_idle());
+  for (const auto& pool : pools) {
+    pool->stop();
+    pool->abandon();
+    CHECK(pool->in_flight() + pool->queued() == 0);
+  }
+  peers_.clear();
+  pools.clear();
+  server.reset();
+  dispatcher.reset();
+  ticker_.reset();
+  CHECK(loop.close() == 0);
+}
+
+void BridgeLab::bring_up(const mqtt::Connack& connack) {
+  for (std::size_t i = 0; i < pools.size(); ++i)
+    bring_up(i, connack);
+}
+
+void BridgeLab::bring_up(std::size_t pool, const mqtt::Connack& connack) {
+  // A pool that is up only reconnects.
+  if (brokers[pool].attempts.empty()) pools[pool]->start();
+  run_until([&] {
+    brokers[pool].accept_pending(connack);
+    return pools[pool]->ready_links() == pools[pool]->connections();
+  });
+}
+
+client::Peer& BridgeLab::connect() {
+  peers_.push_back(std::make_unique<client::Peer>(client::Peer::tcp(server->port(0))));
+  return *peers_.back();
+}
+
+void BridgeLab::run_until(const std::function<bool()>& condition) {
+  // Only so that a test that would hang says where.
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > give_up) {
+      throw std::runtime_error("what the test waits for has not come");
+    }
+    loop.run_once();
+    for (const auto& peer : peers_)
+      peer->pump();
+  }
+}
+
+void BridgeLab::settle() {
+  int turns = 20;
+  run_until([&turns] { return turns-- <= 0; });
+}
+
+std::string BridgeLab::wait_for_line(client::Peer& peer, std::size_t number) {
+  run_until([&] { return peer.lines() > number; });
+  return peer.line(number);
+}
+
+void BridgeLab::wait_for_sent(std::size_t count, std::size_t pool) {
+  run_until([&] { return connection(pool).sent.size() >= count; });
+}
+
+void BridgeLab::wait_for_parked(std::size_t count) {
+  run_until([&] { return server->counters().paused >= count; });
+}
+
+std::string request(std::string_view name, std::int64_t device, const RequestOptions& options) {
+  return fmt::format(
+      R"({{"id":"{0}","device_id":{1},"mqtt_topic":"t","message":"{0}","timeout_ms":{2},"qos":{3}}})",
+      name, device, options.timeout_ms, options.qos);
+}
+
+}  // namespace sluice::bridge

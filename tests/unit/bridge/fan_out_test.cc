@@ -1,0 +1,145 @@
+// Requests for several brokers: accepted by all or by none, answered once.
+#include <string>
+#include <vector>
+
+#include "bridge_lab.h"
+#include "mqtt/reason_codes.h"
+
+using namespace sluice;
+using namespace sluice::bridge;
+using client::Peer;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+/// Devices from 1 to 499 go to a and b, from 500 to b alone. b takes one message, and queues one.
+std::vector<config::Broker> two_brokers() {
+  config::Broker a = broker_named("a");
+  a.max_dev_no = 500;
+  config::Broker b = broker_named("b");
+  b.max_inflight = 1;
+  b.queue_messages = 1;
+  return {a, b};
+}
+
+/// Fills b, in flight and in its queue.
+void fill_b(BridgeLab& lab, Peer& peer) {
+  peer.send(request("first", 900) + request("second", 901));
+  lab.run_until([&] { return lab.pools[1]->in_flight() + lab.pools[1]->queued() == 2; });
+}
+
+}  // namespace
+
+TEST_CASE("a request for two brokers is sent when both have acknowledged", "[fan-out]") {
+  BridgeLab lab(two_brokers());
+  lab.bring_up();
+  Peer& peer = lab.connect();
+  peer.send(request("x", 7));
+  lab.wait_for_sent(1, 0);
+  lab.wait_for_sent(1, 1);
+  lab.connection(0).ack();
+  lab.settle();
+  CHECK(peer.lines() == 0);
+  lab.connection(1).ack();
+  CHECK(lab.wait_for_line(peer, 0) == R"({"code":1,"msg":"sent","id":"x"})");
+}
+
+TEST_CASE("one deadline for both: each broker's part is told, late ones change nothing",
+          "[fan-out]") {
+  BridgeLab lab(two_brokers());
+  lab.bring_up();
+  Peer& peer = lab.connect();
+  peer.send(request("x", 7, {.timeout_ms = 50}));
+  lab.wait_for_sent(1, 0);
+  lab.wait_for_sent(1, 1);
+  lab.connection(0).ack();
+  const std::string reply = lab.wait_for_line(peer, 0);
+  CHECK(has(reply, R"("error":"timeout","published":"unknown")"));
+  CHECK(has(reply, R"("brokers":{"a":"ok","b":"timeout"})"));
+  lab.connection(1).ack();
+  lab.settle();
+  CHECK(peer.lines() == 1);
+}
+
+TEST_CASE("where one broker acknowledged and another refused, it is partial", "[fan-out]") {
+  BridgeLab lab(two_brokers());
+  lab.bring_up();
+  Peer& peer = lab.connect();
+  peer.send(request("x", 7));
+  lab.wait_for_sent(1, 0);
+  lab.wait_for_sent(1, 1);
+  lab.connection(1).ack(0, 0x87);
+  lab.connection(0).ack();
+  const std::string reply = lab.wait_for_line(peer, 0);
+  CHECK(has(reply, R"("error":"partial","published":"some")"));
+  CHECK(has(reply, R"("brokers":{"a":"ok","b":"rejected"})"));
+}
+
+TEST_CASE("where one broker has no room, none is sent anything until it has", "[fan-out]") {
+  BridgeLab lab(two_brokers());
+  lab.bring_up();
+  Peer& one = lab.connect();
+  Peer& two = lab.connect();
+  fill_b(lab, one);
+  two.send(request("x", 7));
+  lab.wait_for_parked(1);
+  lab.settle();
+  CHECK(lab.connection(0).sent.empty());
+  lab.connection(1).ack();
+  lab.wait_for_sent(1, 0);
+  lab.wait_for_sent(2, 1);
+  lab.connection(1).ack();
+  lab.wait_for_sent(3, 1);
+  lab.connection(0).ack();
+  lab.connection(1).ack();
+  CHECK(has(lab.wait_for_line(two, 0), R"("code":1)"));
+}
+
+TEST_CASE("where one broker is dead and full, none is sent anything", "[fan-out]") {
+  std::vector<config::Broker> brokers = two_brokers();
+  BridgeLab lab(brokers);
+  lab.bring_up(0, {});  // b never comes
+  Peer& peer = lab.connect();
+  peer.send(request("held", 900));
+  lab.run_until([&] { return lab.pools[1]->queued() == 1; });
+  peer.send(request("x", 7));
+  const std::string reply = lab.wait_for_line(peer, 0);
+  CHECK(has(reply, R"("error":"broker_unavailable","published":"no")"));
+  CHECK(has(reply, "broker b"));
+  lab.settle();
+  CHECK(lab.connection(0).sent.empty());
+}
+
+TEST_CASE("what one broker announces to refuse is sent to none", "[fan-out]") {
+  BridgeLab lab(two_brokers());
+  lab.bring_up(0, {});
+  mqtt::Connack connack;
+  connack.maximum_qos = 1;
+  lab.bring_up(1, connack);
+  Peer& peer = lab.connect();
+  peer.send(request("x", 7, {.qos = 2}));
+  const std::string reply = lab.wait_for_line(peer, 0);
+  CHECK(has(reply, R"("error":"rejected","published":"no")"));
+  CHECK(has(reply, R"("reason_code":155)"));
+  CHECK(lab.connection(0).sent.empty());
+  CHECK(lab.connection(1).sent.empty());
+  CHECK(lab.dispatcher->is_idle());
+}
+
+TEST_CASE("a refusal inside the hand-over leaves the other broker's copy alone", "[fan-out]") {
+  BridgeLab lab(two_brokers());
+  lab.bring_up();
+  lab.brokers[0].status = mqtt::PublishStatus::Refused;
+  Peer& peer = lab.connect();
+  peer.send(request("x", 7));
+  lab.wait_for_sent(1, 1);
+  lab.settle();
+  CHECK(peer.lines() == 0);
+  lab.connection(1).ack();
+  CHECK(has(lab.wait_for_line(peer, 0), R"("brokers":{"a":"rejected","b":"ok"})"));
+  // Refused by both inside the hand-over: answered before it was even accepted.
+  lab.brokers[1].status = mqtt::PublishStatus::Refused;
+  peer.send(request("y", 7));
+  CHECK(has(lab.wait_for_line(peer, 1), R"("error":"rejected","published":"no")"));
+  CHECK(lab.dispatcher->is_idle());
+}
