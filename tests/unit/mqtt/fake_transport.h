@@ -35,6 +35,7 @@ struct Connection {
   bool was_reset = false;
   bool hangs_on_goodbye = false;  ///< does not close after DISCONNECT
   unsigned flushes = 0;
+  unsigned ticks = 0;
 
   bool is_open() const { return events != nullptr; }
   bool is_pending() const { return is_open() && !accepted; }
@@ -130,7 +131,7 @@ class FakeTransport final : public Transport {
   }
   void flush() noexcept override { ++connection_->flushes; }
   bool is_congested() const noexcept override { return connection_->congested; }
-  void tick() noexcept override {}
+  void tick() noexcept override { ++connection_->ticks; }
   void disconnect() noexcept override {
     connection_->said_goodbye = true;
     if (connection_->hangs_on_goodbye) return;

@@ -84,6 +84,21 @@ TEST_CASE("an automatic window is smaller for a 3.1.1 broker, which announces no
   CHECK(lab.pool->link(0).window() == 64);
 }
 
+TEST_CASE("a 3.1.1 broker is given 20 QoS 2 messages at most", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.protocol = config::Protocol::V311; });
+  lab.bring_up();
+  for (int device = 0; device < 22; ++device)
+    lab.send(device, {.qos = 2});
+  CHECK(lab.pool->in_flight() == 20);
+  lab.connection().lose();
+  lab.accept_until(1);
+  CHECK(lab.pool->in_flight() == 20);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 20);
+  CHECK(lab.pool->queued() == 1);
+}
+
 TEST_CASE("messages of one turn leave in one flush", "[link]") {
   PoolLab lab;
   lab.bring_up();
@@ -332,83 +347,6 @@ TEST_CASE("a message refused when it is sent again may have been published befor
   CHECK(acknowledged.outcome.may_be_published);
 }
 
-// --- poison
-// ---------------------------------------------------------------------------------------
-
-TEST_CASE("a message on which the broker hangs up twice is rejected, published unknown",
-          "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& poison = lab.send(1);
-  reconnect(lab, Loss::Kind::HungUp);
-  CHECK(poison.times_done == 0);
-  CHECK(lab.connection().payloads() == Texts{"1"});
-  reconnect(lab, Loss::Kind::HungUp);
-  CHECK(poison.is(Outcome::Kind::Rejected));
-  CHECK(poison.outcome.may_be_published);
-  CHECK(lab.connection().sent.empty());
-}
-
-TEST_CASE("after a hang-up the suspects go one by one, and only the guilty is rejected",
-          "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& before = lab.send(1);
-  Note& poison = lab.send(2);
-  Note& after = lab.send(3);
-  reconnect(lab, Loss::Kind::HungUp);
-  CHECK(lab.connection().payloads() == Texts{"1"});
-  lab.connection().ack();
-  lab.turn();
-  CHECK(lab.connection().payloads() == Texts{"1", "2"});
-  reconnect(lab, Loss::Kind::HungUp);
-  CHECK(poison.is(Outcome::Kind::Rejected));
-  CHECK(lab.connection().payloads() == Texts{"3"});
-  lab.connection().ack();
-  CHECK(before.is_acknowledged());
-  CHECK(after.is_acknowledged());
-}
-
-TEST_CASE("a newer message that travelled with a suspect is not blamed for it", "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& poison = lab.send(1);
-  reconnect(lab, Loss::Kind::HungUp);
-  Note& innocent = lab.send(2);
-  for (int i = 0; i < 3 && poison.times_done == 0; ++i)
-    reconnect(lab, Loss::Kind::HungUp);
-  CHECK(poison.is(Outcome::Kind::Rejected));
-  lab.turn();
-  CHECK(lab.connection().payloads() == Texts{"2"});
-  lab.connection().ack();
-  CHECK(innocent.is_acknowledged());
-}
-
-TEST_CASE("hang-ups around a broker that was down are forgiven", "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& note = lab.send(1);
-  for (int i = 0; i < 4; ++i) {
-    lab.connection().lose(Loss::Kind::HungUp);
-    lab.run_until([&] { return lab.broker.pending() == 1; });
-    lab.connection().fail();
-    lab.accept_until(1);
-    CHECK(lab.connection().payloads() == Texts{"1"});
-  }
-  CHECK(note.times_done == 0);
-  lab.connection().ack();
-  CHECK(note.is_acknowledged());
-}
-
-TEST_CASE("a connection that fell silent blames nobody", "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& note = lab.send(1);
-  for (int i = 0; i < 4; ++i)
-    reconnect(lab, Loss::Kind::Silent);
-  CHECK(note.times_done == 0);
-}
-
 // --- time-outs
 // ------------------------------------------------------------------------------------
 
@@ -423,6 +361,15 @@ TEST_CASE("a connection that acknowledges nothing for ack_timeout is replaced", 
   CHECK(lab.connection().payloads() == Texts{"1"});
   lab.connection().ack();
   CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("ack_timeout runs from the first message, not from the idle time before", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.ack_timeout = std::chrono::seconds(10); });
+  lab.bring_up();
+  lab.send(1);
+  Connection& connection = lab.connection();
+  lab.run_until([&] { return connection.ticks > 0 || !connection.is_open(); });
+  CHECK(connection.is_open());
 }
 
 TEST_CASE("an attempt without CONNACK ends after connect_timeout and is made again", "[link]") {
