@@ -197,22 +197,26 @@ void Pool::unqueue(Message& message) noexcept {
   message.place = Place::Nowhere;
 }
 
-/// Serves the links' own lines and the queue, each once per turn; whoever waits for inflight_bytes
-/// comes first.
+/// Serves the links' own lines and the queue, each once per turn. Whoever waits for inflight_bytes
+/// comes first the next time, until it has got something; then the others have their turn.
 void Pool::pump() noexcept {
   blocked_ = nullptr;
   const std::size_t stations = slots_.size() + 1;
-  std::size_t blocked_at = stations;
+  std::size_t next = (pump_from_ + 1) % stations;
+  bool is_blocked = false;
   for (std::size_t step = 0; step < stations; ++step) {
     const std::size_t at = (pump_from_ + step) % stations;
+    const std::size_t before = inflight_bytes_;
     if (at == slots_.size()) {
       pump_queue();
     } else {
       pump_link(slots_[at]);
     }
-    if (blocked_ != nullptr && blocked_at == stations) blocked_at = at;
+    if (blocked_ == nullptr || is_blocked) continue;
+    is_blocked = true;
+    next = inflight_bytes_ > before ? (at + 1) % stations : at;
   }
-  pump_from_ = blocked_at == stations ? (pump_from_ + 1) % stations : blocked_at;
+  pump_from_ = next;
   if (somebody_waits_ && (waiting_.is_below_low() || is_dead())) {
     somebody_waits_ = false;
     events_.on_room(*this);

@@ -154,6 +154,32 @@ TEST_CASE("clients without room are served in turn, one request each", "[dispatc
   lab.run_until([&] { return one.lines() == 4 && two.lines() == 2; });
 }
 
+TEST_CASE("a client that comes later does not take the room before those who wait",
+          "[dispatcher]") {
+  config::Broker broker = broker_named("a");
+  broker.max_inflight = 1;
+  broker.queue_messages = 4;
+  BridgeLab lab({broker});
+  lab.bring_up();
+  Peer& one = lab.connect();
+  Peer& two = lab.connect();
+  Peer& three = lab.connect();
+  for (int device = 1; device <= 5; ++device)
+    one.send(request("one", device));
+  lab.run_until([&] { return lab.pools[0]->queued() == 4; });
+  two.send(request("two", 11));
+  lab.wait_for_parked(1);
+  lab.connection().ack();
+  lab.run_until([&] { return lab.pools[0]->queued() == 3; });
+  three.send(request("three", 12));  // there is room now, but not yet for those who wait
+  lab.wait_for_parked(2);
+  for (std::size_t i = 2; i <= 7; ++i) {
+    lab.wait_for_sent(i);
+    lab.connection().ack();
+  }
+  CHECK(lab.connection().payloads() == Texts{"one", "one", "one", "one", "one", "two", "three"});
+}
+
 TEST_CASE("a client that waits for room holds up no device that has a link of its own",
           "[dispatcher]") {
   config::Broker broker = broker_named("a");

@@ -59,6 +59,27 @@ TEST_CASE("a large message in a link's line is not starved by other links", "[po
   CHECK(large.handed_over);
 }
 
+TEST_CASE("a large message in a link's line is not starved by a long queue", "[pool][budget]") {
+  PoolLab lab(3, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
+  lab.bring_up();
+  for (int device = 1; device <= 3; ++device)
+    lab.send(device, {.bytes = 3000});
+  Note& large = lab.send(1, {.bytes = 9000});
+  CHECK(large.place == Place::Line);
+  for (int device = 100; device < 140; ++device)
+    lab.send(device, {.bytes = 3000});
+  // The queue comes right before that link in most turns, and has always something small.
+  for (int round = 0; round < 20 && !large.handed_over; ++round) {
+    for (const Note& note : lab.notes) {
+      if (note.place != Place::InFlight) continue;
+      lab.acknowledge(note);
+      break;
+    }
+    lab.turn();
+  }
+  CHECK(large.handed_over);
+}
+
 TEST_CASE("what is given up while it waits for the budget lets the others go", "[pool][budget]") {
   PoolLab lab(2, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
   lab.bring_up();

@@ -110,6 +110,15 @@ unsigned PoolLab::slot_of(const Note& note) const {
   throw std::runtime_error("handed to no connection");
 }
 
+void PoolLab::acknowledge(const Note& note) {
+  Connection& on = connection(slot_of(note));
+  for (std::size_t place = 0; place < on.unacked.size(); ++place) {
+    if (on.unacked[place].request != &note.own) continue;
+    on.ack(place);
+    return;
+  }
+}
+
 void PoolLab::turn(int count) {
   spinning_ = true;
   spin_->schedule();

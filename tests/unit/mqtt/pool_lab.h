@@ -61,6 +61,9 @@ class PoolLab final : public PoolEvents {
   /// The slot whose latest connection was given this message last; it must have been.
   unsigned slot_of(const Note& note) const;
 
+  /// Acknowledges this message, wherever it is in flight.
+  void acknowledge(const Note& note);
+
   /// Some turns of the loop, none of which waits.
   void turn(int count = 4);
   /// Turns the loop until the condition holds; fails the test if it never does.
