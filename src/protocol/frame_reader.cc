@@ -10,6 +10,7 @@
 namespace sluice::protocol {
 namespace {
 
+constexpr std::size_t kFirstBytes = 64;
 constexpr std::size_t kKeptBytes =
     4096;  // a buffer of up to this size is kept for the next request
 
@@ -20,7 +21,8 @@ std::string describe(unsigned char byte) {
 
 }  // namespace
 
-void FrameReader::feed(std::string_view input) {
+void FrameReader::refer_to(std::string_view input) {
+  end_quick();
   tidy();
   assert(input_item_ == input_.size());
   input_ = input;
@@ -28,7 +30,8 @@ void FrameReader::feed(std::string_view input) {
   input_at_ = 0;
 }
 
-Frame FrameReader::next() {
+Frame FrameReader::look_further() {
+  end_quick();
   tidy();
   if (held_at_ < held_.size()) {
     const Frame frame = step_held();
@@ -39,11 +42,11 @@ Frame FrameReader::next() {
 }
 
 Frame FrameReader::step_held() {
-  const auto step = scanner_.step(std::string_view(held_).substr(held_at_));
+  const auto step = scanner_.step(held_from(held_at_));
   if (step.dropped > 0) held_item_ = held_at_ + step.dropped;
   held_at_ += step.used;
   if (step.event == FrameScanner::Event::NeedMore) return {};
-  const auto bytes = std::string_view(held_).substr(held_item_, held_at_ - held_item_);
+  const auto bytes = held_from(held_item_).substr(0, held_at_ - held_item_);
   held_item_ = held_at_;
   return to_frame(step.event, bytes);
 }
@@ -68,13 +71,13 @@ std::string_view FrameReader::join_item() {
   if (held_item_ == held_.size()) return tail;
   hold(tail);
   held_at_ = held_.size();
-  return std::string_view(held_).substr(held_item_);
+  return held_from(held_item_);
 }
 
-void FrameReader::save() {
+void FrameReader::copy_rest() {
   tidy();
   if (held_item_ > 0 && held_item_ >= held_.size() / 2) {
-    held_.erase(0, held_item_);
+    held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(held_item_));
     held_at_ -= held_item_;
     held_item_ = 0;
   }
@@ -83,9 +86,26 @@ void FrameReader::save() {
   input_ = {};
   input_item_ = 0;
   input_at_ = 0;
+  begin_quick();
+}
+
+void FrameReader::begin_quick() {
+  if (held_.empty() || held_item_ > 0 || held_at_ < held_.size()) return;
+  const std::size_t room = std::min(scanner_.plain_room(), held_.capacity() - held_.size());
+  if (room == 0) return;
+  quick_begin_ = held_at_;
+  quick_end_ = held_at_ + room;
+  quick_stops_ = scanner_.stops();
+}
+
+void FrameReader::end_quick() noexcept {
+  if (quick_end_ == 0) return;
+  scanner_.pass_plain(held_at_ - quick_begin_);
+  quick_end_ = 0;
 }
 
 Frame FrameReader::finish() {
+  end_quick();
   tidy();
   if (!scanner_.is_inside()) return {};
   const std::string_view bytes = join_item();
@@ -105,16 +125,16 @@ std::size_t FrameReader::buffered() const noexcept {
 void FrameReader::hold(std::string_view bytes) {
   const std::size_t needed = held_.size() + bytes.size();
   if (needed > held_.capacity()) {
-    held_.reserve(std::max(needed, held_.capacity() + held_.capacity() / 2));
+    held_.reserve(std::max({needed, held_.capacity() + held_.capacity() / 2, kFirstBytes}));
   }
-  held_ += bytes;
+  held_.insert(held_.end(), bytes.begin(), bytes.end());
 }
 
 /// Lets go of what the previous answer referred to.
 void FrameReader::tidy() {
   if (held_item_ < held_.size() || held_.empty()) return;
   if (held_.capacity() > kKeptBytes) {
-    std::string().swap(held_);
+    std::vector<char>().swap(held_);
   } else {
     held_.clear();
   }

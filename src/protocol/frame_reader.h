@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/errors.h"
 #include "protocol/frame_scanner.h"
@@ -28,23 +30,42 @@ struct Frame {
 };
 
 /// One connection's requests. The order of calls is feed, next until NeedMore (or until the caller
-/// pauses), save; then feed again. Every byte is looked at once however it arrives, and copied only
-/// where a request does not lie whole in what was fed.
+/// pauses), save; then feed again. Every byte is looked at once however it arrives (at most twice
+/// in pieces of up to kShortBytes), and copied only where a request does not lie whole in what was
+/// fed.
 class FrameReader {
  public:
   explicit FrameReader(std::size_t max_request_bytes) : scanner_(max_request_bytes) {}
 
   /// Counts at once, also for the request under way.
-  void set_max_request_bytes(std::size_t bytes) noexcept { scanner_.set_max_request_bytes(bytes); }
+  void set_max_request_bytes(std::size_t bytes) noexcept {
+    end_quick();
+    scanner_.set_max_request_bytes(bytes);
+  }
 
-  /// Bytes just read. They are referenced, not copied, until save(). Only after save(), or where
+  /// Bytes just read. They are to stay where they are until save(). Only after save(), or where
   /// nothing of a former feed is left.
-  void feed(std::string_view input);
+  void feed(std::string_view input) {
+    if (is_quick(input)) {
+      for (const char byte : input)
+        held_.push_back(byte);
+    } else {
+      refer_to(input);
+    }
+  }
   /// The next thing found. What it refers to is valid until the next call of any member.
-  Frame next();
+  Frame next() {
+    if (quick_end_ > 0) {
+      held_at_ = held_.size();
+      return {};
+    }
+    return look_further();
+  }
   /// Copies what is not consumed yet, so that the memory behind feed() may be used for other
   /// things.
-  void save();
+  void save() {
+    if (quick_end_ == 0) copy_rest();
+  }
   /// End of input, after next() said NeedMore. NeedMore if it is a clean end, else a Fault.
   Frame finish();
 
@@ -57,6 +78,22 @@ class FrameReader {
   Framing framing() const noexcept { return scanner_.framing(); }
 
  private:
+  /// Whether `input` may take the short way, see quick_end_.
+  bool is_quick(std::string_view input) const noexcept {
+    if (input.size() > kShortBytes || held_.size() + input.size() > quick_end_) return false;
+    for (const char byte : input)
+      if (!is_plain(byte, quick_stops_)) return false;
+    return true;
+  }
+
+  std::string_view held_from(std::size_t at) const noexcept {
+    return {held_.data() + at, held_.size() - at};
+  }
+  void refer_to(std::string_view input);
+  Frame look_further();
+  void copy_rest();
+  void begin_quick();
+  void end_quick() noexcept;
   Frame step_held();
   Frame step_input();
   Frame to_frame(FrameScanner::Event event, std::string_view bytes);
@@ -70,13 +107,22 @@ class FrameReader {
   // Saved bytes: [0, held_item_) consumed, [held_item_, held_at_) the request under way,
   // [held_at_, size) not looked at. The request under way goes on in input_ only where all saved
   // bytes were looked at.
-  std::string held_;
+  std::vector<char> held_;
   std::size_t held_item_ = 0;
   std::size_t held_at_ = 0;
   // The same three parts of what was fed.
   std::string_view input_;
   std::size_t input_item_ = 0;
   std::size_t input_at_ = 0;
+
+  // The short way of tiny pieces, all of it in line: a client may write each byte by itself, and
+  // that must not cost many times what large pieces do. While input_ is empty and held_ is all one
+  // request, pieces of nothing but bytes that the scanner need not see go straight to held_, up to
+  // quick_end_; the scanner is told how many they were when that ends. 0: the short way is closed.
+  static constexpr std::size_t kShortBytes = 32;
+  std::size_t quick_begin_ = 0;
+  std::size_t quick_end_ = 0;
+  std::uint8_t quick_stops_ = 0;
 
   std::string detail_;
 };

@@ -1,5 +1,4 @@
 // The inner loop: braces outside strings, quotes and escapes inside.
-#include <array>
 #include <cstdint>
 
 #include "protocol/frame_scanner.h"
@@ -11,23 +10,8 @@
 namespace sluice::protocol {
 namespace {
 
-constexpr std::uint8_t kOutside = 1;  // ends a run outside strings
-constexpr std::uint8_t kInside = 2;   // ends a run inside a string
-
-constexpr std::array<std::uint8_t, 256> make_stops() {
-  std::array<std::uint8_t, 256> stops{};
-  stops['{'] = kOutside;
-  stops['}'] = kOutside;
-  stops['"'] = kOutside | kInside;
-  stops['\\'] = kInside;
-  stops['\n'] = kInside;
-  return stops;
-}
-
-constexpr auto kStops = make_stops();
-
 const char* skip(const char* at, const char* end, std::uint8_t stop) noexcept {
-  while (at != end && (kStops[static_cast<unsigned char>(*at)] & stop) == 0)
+  while (at != end && is_plain(*at, stop))
     ++at;
   return at;
 }

@@ -1,0 +1,162 @@
+// The frame reader's short way for tiny pieces: it must tell exactly what one large piece tells.
+#include <algorithm>
+#include <cstddef>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catch.h"
+#include "protocol/frame_reader.h"
+
+using sluice::protocol::Frame;
+using sluice::protocol::FrameReader;
+
+namespace {
+
+constexpr std::size_t kLimit = 100;
+
+/// All that a frame says, in one line.
+std::string told(const Frame& frame) {
+  std::string out = std::to_string(static_cast<int>(frame.kind)) + ' ' +
+                    std::to_string(static_cast<int>(frame.error));
+  out += frame.ends_connection ? " ends " : " goes on ";
+  out += frame.detail;
+  out += " | ";
+  out += frame.bytes;
+  return out;
+}
+
+/// What is told of `stream` in pieces of the sizes that `next_size` gives, each fed from memory
+/// that is overwritten afterwards; the end of the input is told as well.
+template <class NextSize>
+std::vector<std::string> read(std::string_view stream, NextSize next_size) {
+  FrameReader reader(kLimit);
+  std::vector<std::string> out;
+  bool is_ended = false;
+  while (!stream.empty()) {
+    std::string piece(stream.substr(0, next_size()));
+    stream.remove_prefix(piece.size());
+    reader.feed(piece);
+    CHECK(reader.has_input() != is_ended);
+    for (Frame frame = reader.next(); frame.kind != Frame::Kind::NeedMore; frame = reader.next()) {
+      is_ended = is_ended || frame.ends_connection;
+      out.push_back(told(frame));
+    }
+    CHECK_FALSE(reader.has_input());
+    reader.save();
+    CHECK(reader.buffered() <= kLimit);
+    std::fill(piece.begin(), piece.end(), '}');
+  }
+  out.push_back(reader.inside_request() ? "inside" : "outside");
+  out.push_back(told(reader.finish()));
+  return out;
+}
+
+std::string framed(std::string_view text) {
+  std::string out(3, '\0');
+  out += static_cast<char>(text.size());
+  out += text;
+  return out;
+}
+
+std::vector<std::string> corpus() {
+  const std::string good =
+      R"({"device_id": 1001, "mqtt_topic": "dev/1001/cmd", "message": "open {\"a\\\\\"} now"})";
+  const std::string nested = R"({"a":{"b":[{},{"c":"}{"}]},"d":"\\"})";
+  const std::string huge = R"({"id":7,"message":")" + std::string(150, 'x') + R"(\"}", "b":{}})";
+  const std::string exact = R"({"a":")" + std::string(kLimit - 8, 'y') + R"("})";
+  return {
+      good,
+      good + good + nested + "{}{}" + good,
+      good + "\r\n \t" + nested + "\n\n" + good + "\n",
+      "garbage {\n" + good + "[1,2]\n" + nested + ",\n{}",
+      good + std::string(150, 'x') + "\n" + good,
+      std::string(20, 'x') + "\n" + good + "\x01\n{}",
+      huge + good + huge + nested,
+      exact + good + exact + "{}" + exact.substr(0, 50) + "z" + exact.substr(50) + good,
+      "{\"id\":1,\"a\":\"b\nc\"}\n" + good + "{\"a\":\"\\\n{}",
+      framed(good) + framed(nested) + framed("{}") + framed("") + framed("\"}{\n\\") + framed(good),
+      framed(good) + framed(std::string(kLimit, '{')) + framed(huge) + framed(good),
+      framed(good) + framed(nested).substr(0, 20),
+      "\xEF\xBB\xBF" + good + nested + "\xEF\xBB\xBF{}\n" + good,
+      "\xEF\xBB" + good + "\n" + nested,
+      "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + good,
+      good + "\nPOST /send HTTP/1.1\r\n" + good,
+      good + "GETAWAY\nhost\n" + nested + "Host: x\n" + good,
+      good + good.substr(0, 60),
+      good + huge.substr(0, 130),
+  };
+}
+
+}  // namespace
+
+TEST_CASE("pieces of every small size tell the same as the whole", "[frame_reader]") {
+  for (const std::string& stream : corpus()) {
+    CAPTURE(stream);
+    const auto whole = read(stream, [&stream] { return stream.size(); });
+    for (std::size_t size = 1; size <= 8; ++size) {
+      CAPTURE(size);
+      CHECK(read(stream, [size] { return size; }) == whole);
+    }
+  }
+}
+
+TEST_CASE("pieces of random sizes tell the same as the whole", "[frame_reader]") {
+  std::mt19937 random(20240301);
+  for (const std::string& stream : corpus()) {
+    CAPTURE(stream);
+    const auto whole = read(stream, [&stream] { return stream.size(); });
+    for (const std::size_t largest : {3U, 12U, 33U, 70U}) {
+      for (int round = 0; round < 20; ++round) {
+        std::uniform_int_distribution<std::size_t> sizes(1, largest);
+        CHECK(read(stream, [&] { return sizes(random); }) == whole);
+      }
+    }
+  }
+}
+
+TEST_CASE("a limit that is lowered between single bytes counts from the next byte on",
+          "[frame_reader]") {
+  FrameReader reader(kLimit);
+  const std::string request = R"({"a":"0123456789"})";
+  for (const char byte : request.substr(0, 12)) {
+    reader.feed({&byte, 1});
+    CHECK(reader.next().kind == Frame::Kind::NeedMore);
+    reader.save();
+  }
+  reader.set_max_request_bytes(8);
+  reader.feed("6");
+  const Frame frame = reader.next();
+  CHECK(frame.kind == Frame::Kind::Fault);
+  CHECK(frame.bytes == request.substr(0, 12));
+}
+
+TEST_CASE("a limit that is lowered before a byte is looked at counts for that byte",
+          "[frame_reader]") {
+  FrameReader reader(kLimit);
+  reader.feed(R"({"a":"01)");
+  CHECK(reader.next().kind == Frame::Kind::NeedMore);
+  reader.save();
+  reader.feed("2345");
+  reader.set_max_request_bytes(10);
+  CHECK(reader.has_input());
+  const Frame frame = reader.next();
+  CHECK(frame.kind == Frame::Kind::Fault);
+  CHECK(frame.bytes == R"({"a":"0123)");
+}
+
+TEST_CASE("single bytes that are saved before they are looked at keep their order",
+          "[frame_reader]") {
+  FrameReader reader(kLimit);
+  reader.feed(R"({"a":")");
+  CHECK(reader.next().kind == Frame::Kind::NeedMore);
+  for (const std::string_view byte : {"x", "y", "\"", "}", "{", "}"}) {
+    reader.save();
+    reader.feed(byte);
+    CHECK(reader.has_input());
+  }
+  CHECK(reader.next().bytes == R"({"a":"xy"})");
+  CHECK(reader.next().bytes == "{}");
+  CHECK(reader.next().kind == Frame::Kind::NeedMore);
+}
