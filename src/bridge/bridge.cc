@@ -118,7 +118,6 @@ void Bridge::enter(Phase next) noexcept {
       progress_timer_.start_repeating(kProgressCheck);
       break;
     case Phase::Ending:
-      server_.end_all();
       phase_timer_.start(kEndingTimeout);
       break;
     case Phase::Disconnecting:
@@ -159,7 +158,7 @@ void Bridge::on_phase_timeout() noexcept {
 
 void Bridge::on_progress() noexcept {
   if (phase_ == Phase::Draining && dispatcher_.is_idle()) {
-    // All is answered; whoever is left is being ended gently.
+    // All is answered; whoever is left is told `shutting_down` or ended gently.
     enter(Phase::Ending);
   }
   if (phase_ == Phase::Ending && server_.empty()) enter(Phase::Disconnecting);

@@ -110,8 +110,6 @@ void announce(const config::Config& config) {
 }  // namespace
 
 int run_serve(const std::string& file) {
-  // libmosquitto and OpenSSL write to sockets whose other side may be gone.
-  ::signal(SIGPIPE, SIG_IGN);
   const config::Loaded loaded = load(file, stderr);
   if (!loaded.config) return kMisused;
   if (Result<void> configured = log::configure(loaded.config->log); !configured) {

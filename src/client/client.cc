@@ -9,7 +9,6 @@ namespace {
 
 constexpr unsigned kRequestsPerTurn = 64;
 constexpr std::size_t kReadBytes = 16384;
-constexpr std::size_t kLargeReadBytes = 65536;
 
 /// Where reading goes on after it was stopped at the limit.
 constexpr std::size_t low_mark(std::size_t limit) noexcept {
@@ -153,8 +152,6 @@ void Client::update_reading() noexcept {
     stream_->stop_reading();
     return;
   }
-  const bool is_large = reader_.inside_request() && reader_.buffered() >= kReadBytes;
-  stream_->set_read_size(is_large ? kLargeReadBytes : kReadBytes);
   stream_->start_reading();
 }
 

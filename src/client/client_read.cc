@@ -37,6 +37,9 @@ void Client::decode_input() noexcept {
     framing_ = reader_.framing();
     if (frame.kind == Frame::Kind::NeedMore) {
       if (ended_input_) finish_input();
+      // One that came whole in a read costs no more than the read; one that does not has to wait.
+      const bool has_begun = reader_.inside_request() && !is_same_request;
+      if (has_begun && shared_.input.is_full()) pause(PauseReason::Input);
       break;
     }
     --budget_;
@@ -54,8 +57,6 @@ void Client::decode_input() noexcept {
 
 bool Client::must_wait() noexcept {
   if (outstanding_ >= shared_.limits.max_pipeline) pause(PauseReason::Pipeline);
-  const bool would_begin = reader_.has_input() && !reader_.inside_request();
-  if (would_begin && shared_.input.is_full()) pause(PauseReason::Input);
   return pauses_ != 0;
 }
 
@@ -114,7 +115,9 @@ void Client::finish_input() noexcept {
 }
 
 void Client::count_partial() noexcept {
-  const bool counts = state_ == State::Open && reader_.inside_request();
+  // What waits for its turn is at most one read, which each client is allowed anyway.
+  const bool counts =
+      state_ == State::Open && reader_.inside_request() && !is_paused_for(PauseReason::Input);
   shared_.input.set_partial(partial_bytes_, counts ? reader_.buffered() : 0);
 }
 

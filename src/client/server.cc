@@ -10,7 +10,7 @@ namespace sluice::client {
 namespace {
 
 /// Who is refused is told so, and has a second to take it; more at a time are just closed.
-constexpr std::size_t kMaxRefusedNow = 64;
+constexpr std::size_t kMaxRefusedNow = 256;
 
 protocol::DecodeSettings decode_settings(const config::Config& config) {
   protocol::DecodeSettings settings;

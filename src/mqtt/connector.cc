@@ -12,12 +12,6 @@ namespace {
 constexpr std::size_t kAtOnce = 4;
 constexpr Duration kAddressesStayFresh = std::chrono::seconds(30);
 
-bool is_about_credentials(const Loss& loss) noexcept {
-  return loss.kind == Loss::Kind::Refused &&
-         loss.reason_code != reason::kUnsupportedProtocolVersion &&
-         loss.reason_code != reason::kServerUnavailable && loss.reason_code != reason::kServerBusy;
-}
-
 }  // namespace
 
 Connector::Connector(event::Loop& loop, const config::Broker& broker)
@@ -51,7 +45,7 @@ void Connector::on_failure(const Loss& loss) {
     log::warn("broker {}: does not speak MQTT 5; going on with 3.1.1 until the next reload",
               broker_.name);
     protocol_ = config::Protocol::V311;
-  } else if (is_about_credentials(loss)) {
+  } else if (is_lasting(loss)) {
     // All links would be refused alike: one of them asks again, once per reconnect_max_ms.
     hold_until_ = loop_.now() + broker_.reconnect_max;
   }

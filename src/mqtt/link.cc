@@ -39,13 +39,6 @@ constexpr std::size_t kQos2WindowV311 = 20;
   return false;
 }
 
-/// A refusal that only an operator can mend: no point in knocking again soon.
-bool needs_an_operator(const Loss& loss) noexcept {
-  return loss.kind == Loss::Kind::Refused && loss.reason_code != reason::kServerUnavailable &&
-         loss.reason_code != reason::kServerBusy &&
-         loss.reason_code != reason::kUnsupportedProtocolVersion;
-}
-
 /// A hang-up without a reason, or with one that can be about what was sent.
 bool may_blame_a_message(const Loss& loss) noexcept {
   if (loss.kind != Loss::Kind::HungUp) return false;
@@ -64,6 +57,20 @@ bool may_blame_a_message(const Loss& loss) noexcept {
 }
 
 }  // namespace
+
+bool is_lasting(const Loss& loss) noexcept {
+  if (loss.kind != Loss::Kind::Refused) return false;
+  switch (loss.reason_code) {
+    case reason::kClientIdentifierNotValid:
+    case reason::kBadUserNameOrPassword:
+    case reason::kNotAuthorized:
+    case reason::kBanned:
+    case reason::kBadAuthenticationMethod:
+      return true;
+    default:
+      return false;
+  }
+}
 
 std::string_view to_string(LinkState state) noexcept {
   switch (state) {
@@ -184,7 +191,7 @@ Duration Link::next_delay(const Loss& loss) noexcept {
   const bool had_settled =
       state_ == LinkState::Ready && loop_.now() - ready_since_ >= kSettledAfter;
   if (had_settled) backoff_.reset();
-  if (needs_an_operator(loss) || loss.reason_code == reason::kSessionTakenOver) {
+  if (is_lasting(loss) || loss.reason_code == reason::kSessionTakenOver) {
     backoff_.raise_to_max();
     // The promise is "every reconnect_max_ms": no jitter below it.
     return backoff_.next(1.0);

@@ -96,7 +96,6 @@ class Link final : public TransportEvents {
   const Connack& connack() const noexcept { return connack_; }
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
   std::size_t window() const noexcept { return window_; }
-  TimePoint ready_since() const noexcept { return ready_since_; }
 
   /// What goes first on the next connection, oldest first. Emptied by hand_over() and give_up().
   List<Message>& resend() noexcept { return resend_; }

@@ -163,8 +163,8 @@ log::Level Pool::calm(log::Level wanted) noexcept {
   last_change_ = loop_.now();
   if (++recent_changes_ == kChangesTold) {
     log::warn(
-        "broker {}: its connections come and go; more of that at level debug until {} s pass "
-        "without",
+        "broker {}: its connections come and go (perhaps another process with the same "
+        "[server] instance); more of that at level debug until {} s pass without",
         broker_.name, std::chrono::duration_cast<std::chrono::seconds>(kQuiet).count());
   }
   return recent_changes_ < kChangesTold ? wanted : log::Level::Debug;

@@ -112,6 +112,7 @@ class Pool final : public LinkEvents {
   struct Slot {
     std::unique_ptr<Link> link;
     Watermark line;  // the link's line: at most half of the queue's limits if there are others
+    Link* qos0_link = nullptr;   // goes by QoS 0 for the devices at home here, until it is lost
     bool line_is_stale = false;  // some of it may be free to go to another link
     bool was_ready = false;
   };
@@ -122,8 +123,8 @@ class Pool final : public LinkEvents {
     return request.qos == 0 ? qos0_devices_ : devices_;
   }
   void tidy(const Message& message) noexcept;
-  Link* choose_link(const Message& message) noexcept;
-  Link* least_loaded(const Message& message) noexcept;
+  Link* link_owed_to(const Message& message) noexcept;
+  Link* least_loaded(const Message& message, bool past_lines) noexcept;
   Link* home_of(std::int64_t device_id) noexcept;
   void hand_over(Link& link, Message& message) noexcept;
   void enqueue(Message& message) noexcept;

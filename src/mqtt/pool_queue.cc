@@ -37,13 +37,18 @@ void Pool::accept(Message& message) noexcept {
   assert(!stopped_ && message.place == Place::Nowhere);
   Device& device = table_for(*message.request).get(message.request->device_id);
   message.device = &device;
-  const bool others_first = device.link == nullptr && !queue_.empty();
-  Link* link = device.in_queue > 0 || others_first ? nullptr : choose_link(message);
-  const bool has_room = link != nullptr && link->line().empty() && link->has_room_for(message);
-  if (has_room && has_budget_for(message)) {
+  const bool others_first = device.in_queue > 0 || (device.link == nullptr && !queue_.empty());
+  if (others_first) {
+    enqueue(message);
+    return;
+  }
+  Link* owed = link_owed_to(message);
+  Link* link = owed != nullptr ? owed : least_loaded(message, /*past_lines=*/false);
+  if (link != nullptr && link->line().empty() && link->has_room_for(message) &&
+      has_budget_for(message)) {
     hand_over(*link, message);
-  } else if (link != nullptr && (device.link != nullptr || message.request->qos == 0)) {
-    put_in_line(*link, message);
+  } else if (owed != nullptr) {
+    put_in_line(*owed, message);
   } else {
     enqueue(message);
   }
@@ -118,30 +123,37 @@ bool Pool::has_budget_for(Message& message) noexcept {
   return false;
 }
 
-/// The link a message is to go by: null where it has to wait until there is one.
-Link* Pool::choose_link(const Message& message) noexcept {
+/// The only link that may take a message without harm to the order of its device, if there is one:
+/// where the device has something outstanding, or its link for QoS 0.
+Link* Pool::link_owed_to(const Message& message) noexcept {
   if (message.device->link != nullptr) return message.device->link;
-  return message.request->qos == 0 ? home_of(message.device->id) : least_loaded(message);
+  return message.request->qos == 0 ? home_of(message.device->id) : nullptr;
 }
 
 /// QoS 0 is not acknowledged, so nobody can tell when the broker has read what a link was given:
-/// a device's messages keep their order only if all of them take the same link.
+/// a device's messages keep their order only if all of them take the same link as long as it lives.
+/// So a substitute for a lost home stays, too.
 Link* Pool::home_of(std::int64_t device_id) noexcept {
   const std::size_t count = slots_.size();
   const std::size_t home = std::hash<std::int64_t>{}(device_id) % count;
-  for (std::size_t step = 0; step < count; ++step) {
+  Link*& used = slots_[home].qos0_link;
+  if (used != nullptr && used->state() == LinkState::Ready) return used;
+  used = nullptr;
+  for (std::size_t step = 0; step < count && used == nullptr; ++step) {
     Link& link = *slots_[(home + step) % count].link;
-    if (link.state() == LinkState::Ready) return &link;
+    if (link.state() == LinkState::Ready) used = &link;
   }
-  return nullptr;
+  return used;
 }
 
-Link* Pool::least_loaded(const Message& message) noexcept {
+/// `past_lines`: it is the queue's turn, and a message that owes nothing to a link need not wait
+/// behind those in its line.
+Link* Pool::least_loaded(const Message& message, bool past_lines) noexcept {
   Link* best = nullptr;
   const std::size_t count = slots_.size();
   for (std::size_t step = 0; step < count; ++step) {
     Link& link = *slots_[(next_link_ + step) % count].link;
-    if (!link.has_room_for(message) || !link.line().empty()) continue;
+    if (!link.has_room_for(message) || !(past_lines || link.line().empty())) continue;
     if (best == nullptr || link.in_flight() < best->in_flight()) best = &link;
     if (best->in_flight() == 0) break;
   }
@@ -245,14 +257,14 @@ void Pool::pump_link(Slot& slot) noexcept {
 void Pool::pump_queue() noexcept {
   while (!queue_.empty()) {
     Message& message = queue_.front();
-    Link* link = choose_link(message);
-    if (link == nullptr) return;
-    if (!link->has_room_for(message) || !link->line().empty()) {
+    Link* owed = link_owed_to(message);
+    if (owed != nullptr && (!owed->has_room_for(message) || !owed->line().empty())) {
       unqueue(message);
-      put_in_line(*link, message);  // behind its own, and out of the others' way
+      put_in_line(*owed, message);  // behind its own, and out of the others' way
       continue;
     }
-    if (!has_budget_for(message)) return;
+    Link* link = owed != nullptr ? owed : least_loaded(message, /*past_lines=*/true);
+    if (link == nullptr || !has_budget_for(message)) return;
     unqueue(message);
     hand_over(*link, message);
   }

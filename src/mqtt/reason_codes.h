@@ -6,9 +6,14 @@ namespace sluice::mqtt::reason {
 constexpr int kNoMatchingSubscribers = 0x10;  ///< PUBACK: accepted, but nobody is subscribed
 constexpr int kFirstError = 0x80;             ///< from here on every code is a refusal
 constexpr int kUnsupportedProtocolVersion = 0x84;
+constexpr int kClientIdentifierNotValid = 0x85;
+constexpr int kBadUserNameOrPassword = 0x86;
+constexpr int kNotAuthorized = 0x87;
 constexpr int kServerUnavailable = 0x88;
 constexpr int kServerBusy = 0x89;
+constexpr int kBanned = 0x8A;
 constexpr int kServerShuttingDown = 0x8B;
+constexpr int kBadAuthenticationMethod = 0x8C;
 constexpr int kKeepAliveTimeout = 0x8D;
 constexpr int kSessionTakenOver = 0x8E;
 constexpr int kTopicNameInvalid = 0x90;

@@ -1,12 +1,13 @@
 #include "mqtt/tls_context.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <utility>
+
+#include "event/resolver.h"
 
 namespace sluice::mqtt {
 namespace {
@@ -16,12 +17,6 @@ std::string last_error() {
   ERR_clear_error();
   const char* reason = ERR_reason_error_string(code);
   return reason != nullptr ? reason : "unknown reason";
-}
-
-bool is_address(const std::string& host) noexcept {
-  unsigned char scratch[sizeof(in6_addr)];
-  return ::inet_pton(AF_INET, host.c_str(), scratch) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), scratch) == 1;
 }
 
 Result<void> set_trust(SSL_CTX* context, const config::BrokerTls& tls) {
@@ -94,7 +89,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::make(const config::Broker& broke
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TlsCallbacks::on_verify);
   }
   X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
-  if (is_address(broker.host)) {
+  if (event::Resolver::is_numeric(broker.host)) {
     X509_VERIFY_PARAM_set1_ip_asc(expected, broker.host.c_str());
   } else {
     X509_VERIFY_PARAM_set1_host(expected, broker.host.c_str(), broker.host.size());

@@ -36,6 +36,9 @@ struct Loss {
   std::string text;     ///< for the log
 };
 
+/// A refusal that only an operator can mend, and that every link of the broker would meet.
+bool is_lasting(const Loss& loss) noexcept;
+
 /// Implemented by Link. Never called from within a call to the Transport, except on_lost() from
 /// connect()'s own turn on a later event.
 class TransportEvents {

@@ -161,6 +161,18 @@ def test_a_device_whose_link_is_full_holds_up_no_other(lab):
     assert [p.payload for p in fake.publishes if p.topic == "stuck"] == [str(i).encode() for i in range(10)]
 
 
+def test_a_device_that_floods_a_broker_does_not_starve_another(lab):
+    broker = lab.broker()
+    sluice = lab.sluice(broker_table(broker, connections=1), limits={"max_pipeline": 1024})
+    hot, other = sluice.client(), sluice.client()
+    hot.send_in_background(encode(request(device=1, topic="hot", message="x")) * 20000)
+    hot.read_replies(200)
+    for device in range(2, 12):
+        assert_success(other.ask(request(device=device, topic="cold", timeout_ms=20000)))
+    for reply in hot.read_replies(19800):
+        assert_success(reply)
+
+
 # --- limits of clients
 def test_above_input_bytes_the_client_that_holds_most_is_closed(lab):
     sluice = lab.sluice(lab.broker(), limits={"max_request_bytes": 262144, "input_bytes": 524288})

@@ -147,6 +147,19 @@ def test_a_drain_that_runs_out_answers_the_rest_counts_it_and_exits_with_0(lab):
     assert len(warnings) == 1, sluice.log()[-3000:]
 
 
+def test_requests_behind_a_full_pipeline_are_told_when_the_drain_runs_out(lab):
+    broker = lab.broker()
+    sluice = lab.sluice(broker, server={"drain_timeout_ms": 500}, limits={"max_pipeline": 10})
+    broker.freeze()
+    client = sluice.client()
+    client.send_raw(encode(request(timeout_ms=60000)) * 50)
+    client.wait_until_read()
+    sluice.terminate()
+    replies = client.read_replies_until_eof()
+    assert [r["error"] for r in replies] == ["timeout"] * 10 + ["shutting_down"] * 40
+    assert sluice.wait() == 0
+
+
 def test_what_a_drain_answered_as_not_published_never_arrives(lab):
     broker = lab.broker(options={"max_inflight_messages": 2})
     subscriber = lab.subscriber(broker, qos=0)

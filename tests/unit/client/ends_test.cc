@@ -143,8 +143,8 @@ TEST_CASE("only so many refused clients linger, the others are closed at once", 
   lab.connect();
   lab.run_until([&] { return lab.counters().connections == 1; });
   std::vector<Peer*> refused;
-  refused.reserve(100);
-  for (int i = 0; i < 100; ++i)
+  refused.reserve(300);
+  for (int i = 0; i < 300; ++i)
     refused.push_back(&lab.connect());
   lab.run_until([&] {
     for (const Peer* peer : refused)
@@ -154,8 +154,8 @@ TEST_CASE("only so many refused clients linger, the others are closed at once", 
   std::size_t told = 0;
   for (const Peer* peer : refused)
     told += peer->lines();
-  CHECK(told == 64);
-  CHECK(lab.counters().refused_total == 100);
+  CHECK(told == 256);
+  CHECK(lab.counters().refused_total == 300);
 }
 
 TEST_CASE("a request that takes longer than request_timeout is a fault", "[client]") {
@@ -304,7 +304,7 @@ TEST_CASE("an address that cannot be bound is named, and none is listened on", "
 }
 
 TEST_CASE("a server may be destroyed with clients in every state", "[client]") {
-  Lab lab([](config::Config& config) { config.limits.input_bytes = 10000; });
+  Lab lab([](config::Config& config) { config.limits.input_bytes = 40000; });
   lab.sink.choose = [](const FakeSink::Submitted& one) {
     return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Hold;
   };
@@ -313,9 +313,9 @@ TEST_CASE("a server may be destroyed with clients in every state", "[client]") {
   lab.connect().send("GET / HTTP/1.1\r\n\r\n");
   Peer& parked = lab.connect();
   lab.run_turns(5);
-  parked.send(request_of(12000, "full"));
+  parked.send(request_of(41000, "full"));
   lab.wait_for_requests(2);
-  lab.connect().send(request("waiting"));
+  lab.connect().send(request_of(20000));
   lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 1; });
   CHECK(lab.counters().connections == 5);
 }

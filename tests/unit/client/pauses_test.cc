@@ -146,7 +146,7 @@ TEST_CASE("a client that does not read its replies is not read from", "[client]"
   CHECK(lab.counters().paused == 0);
 }
 
-TEST_CASE("above input_bytes nobody begins a new request", "[client]") {
+TEST_CASE("above input_bytes nobody begins a request that is longer than a read", "[client]") {
   Lab lab([](config::Config& config) {
     config.limits.input_bytes = 40000;
     config.limits.max_request_bytes = 40000;
@@ -162,11 +162,14 @@ TEST_CASE("above input_bytes nobody begins a new request", "[client]") {
   lab.run_turns(5);
 
   Peer& third = lab.connect();
-  third.send(request("small") + request("more"));
+  third.send(request_of(20000) + request_of(20000));
   lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 1; });
   lab.run_turns(5);
   CHECK(lab.sink.submitted.size() == 1);
   CHECK(lab.counters().paused == 2);
+  Peer& small = lab.connect();
+  small.send(request("small"));  // it came whole: the memory for one read is everybody's
+  lab.wait_for_line(small, 0);
 
   partial.send(large.substr(25000));  // who has begun may finish
   lab.wait_for_line(partial, 0);
@@ -175,16 +178,16 @@ TEST_CASE("above input_bytes nobody begins a new request", "[client]") {
 }
 
 TEST_CASE("a parked request that is settled makes room in input_bytes", "[client]") {
-  Lab lab([](config::Config& config) { config.limits.input_bytes = 10000; });
+  Lab lab([](config::Config& config) { config.limits.input_bytes = 40000; });
   lab.sink.choose = [](const FakeSink::Submitted& one) {
     return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
   };
-  lab.connect().send(request_of(12000, "full"));
+  lab.connect().send(request_of(41000, "full"));
   lab.wait_for_requests(1);
   Peer& first = lab.connect();
   Peer& second = lab.connect();
-  first.send(request("a"));
-  second.send(request("b"));
+  first.send(request_of(20000));
+  second.send(request_of(20000));
   lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 2; });
   lab.sink.answer(0);
   lab.server->resume(lab.sink.submitted[0].reply_to.client);
@@ -194,14 +197,14 @@ TEST_CASE("a parked request that is settled makes room in input_bytes", "[client
 }
 
 TEST_CASE("a client that leaves makes room in input_bytes", "[client]") {
-  Lab lab([](config::Config& config) { config.limits.input_bytes = 10000; });
+  Lab lab([](config::Config& config) { config.limits.input_bytes = 40000; });
   lab.sink.choose = [](const FakeSink::Submitted& one) {
     return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
   };
-  lab.connect().send(request_of(12000, "full"));
+  lab.connect().send(request_of(41000, "full"));
   lab.wait_for_requests(1);
   Peer& waiting = lab.connect();
-  waiting.send(request("a"));
+  waiting.send(request_of(20000));
   lab.run_until([&] { return lab.counters().paused == 2; });
   lab.server->end_all();  // and those that stand in line leave it
   lab.run_until([&] { return lab.counters().paused == 0; });
