@@ -41,6 +41,14 @@ def run(*arguments, env=None, cwd=None, stdin=None):
     return done.returncode, text
 
 
+def run_apart(*arguments, text=None):
+    """As run(), with the two outputs kept apart and `text` on standard input."""
+    done = subprocess.run([binary(), *arguments], env=environment(), timeout=2 * BOUND_S, capture_output=True,
+                          input=text or "", encoding="utf-8", check=False)
+    assert not SANITIZER_REPORT.search(done.stderr), done.stderr
+    return done
+
+
 def toml_value(value):
     if isinstance(value, bool):
         return "true" if value else "false"
