@@ -159,7 +159,9 @@ void Link::on_connected(const Connack& connack) noexcept {
 std::size_t Link::window_of(const Connack& connack, config::Protocol protocol) const noexcept {
   const bool is_v5 = protocol == config::Protocol::V5;
   const std::size_t own = broker_.max_inflight.value_or(is_v5 ? kAutoWindow : kAutoWindowV311);
-  return std::min<std::size_t>(own, connack.receive_maximum.value_or(65535));
+  // A Receive Maximum of 0 is a fault of the broker (MQTT 5, section 3.2.2.3.3); 1 is the least.
+  const std::size_t allowed = std::max<std::size_t>(connack.receive_maximum.value_or(65535), 1);
+  return std::min(own, allowed);
 }
 
 void Link::on_lost(const Loss& loss) noexcept {
