@@ -14,9 +14,11 @@ namespace {
 
 /// While stopping, how often it is looked whether the phase is over.
 constexpr Duration kProgressCheck = std::chrono::milliseconds(10);
+/// How long clients that go on sending are told `shutting_down` before they are ended.
+constexpr Duration kLastReplies = std::chrono::milliseconds(200);
 /// A gentle end takes a second at most; then a little more for what hangs.
-constexpr Duration kEndingTimeout = std::chrono::milliseconds(1200);
-constexpr Duration kDisconnectTimeout = std::chrono::milliseconds(300);
+constexpr Duration kClosing = std::chrono::milliseconds(1100);
+constexpr Duration kDisconnecting = std::chrono::milliseconds(200);
 
 std::uint64_t seed() {
   std::random_device device;
@@ -117,13 +119,17 @@ void Bridge::enter(Phase next) noexcept {
       phase_timer_.start(config_.server.drain_timeout);
       progress_timer_.start_repeating(kProgressCheck);
       break;
-    case Phase::Ending:
-      phase_timer_.start(kEndingTimeout);
+    case Phase::LastReplies:
+      phase_timer_.start(kLastReplies);
+      break;
+    case Phase::Closing:
+      server_.end_all();
+      phase_timer_.start(kClosing);
       break;
     case Phase::Disconnecting:
       for (const auto& pool : pools_)
         pool->stop();
-      phase_timer_.start(kDisconnectTimeout);
+      phase_timer_.start(kDisconnecting);
       break;
     case Phase::Done:
       phase_timer_.stop();
@@ -147,7 +153,10 @@ void Bridge::on_phase_timeout() noexcept {
     case Phase::Draining:
       run_out();
       break;
-    case Phase::Ending:
+    case Phase::LastReplies:
+      enter(Phase::Closing);
+      break;
+    case Phase::Closing:
       enter(Phase::Disconnecting);
       break;
     case Phase::Disconnecting:
@@ -159,9 +168,10 @@ void Bridge::on_phase_timeout() noexcept {
 void Bridge::on_progress() noexcept {
   if (phase_ == Phase::Draining && dispatcher_.is_idle()) {
     // All is answered; whoever is left is told `shutting_down` or ended gently.
-    enter(Phase::Ending);
+    enter(Phase::LastReplies);
   }
-  if (phase_ == Phase::Ending && server_.empty()) enter(Phase::Disconnecting);
+  const bool is_ending = phase_ == Phase::LastReplies || phase_ == Phase::Closing;
+  if (is_ending && server_.empty()) enter(Phase::Disconnecting);
   if (phase_ != Phase::Disconnecting) return;
   const bool all_stopped = std::all_of(pools_.begin(), pools_.end(),
                                        [](const auto& pool) { return pool->is_stopped(); });
@@ -177,7 +187,7 @@ void Bridge::run_out() noexcept {
         "broker_unavailable",
         leftover.timed_out + leftover.unavailable, leftover.timed_out, leftover.unavailable);
   }
-  enter(Phase::Ending);
+  enter(Phase::LastReplies);
 }
 
 }  // namespace sluice::bridge

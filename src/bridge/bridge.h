@@ -53,7 +53,7 @@ class Bridge {
   const client::Server& server() const noexcept { return server_; }
 
  private:
-  enum class Phase { Running, Delay, Draining, Ending, Disconnecting, Done };
+  enum class Phase { Running, Delay, Draining, LastReplies, Closing, Disconnecting, Done };
 
   struct TlsByBroker;
 

@@ -11,6 +11,8 @@ namespace sluice::client {
 namespace {
 
 constexpr Duration kLinger{1000};
+/// Turn ends (the loop has two a turn) after which what lay in the socket was read.
+constexpr unsigned kTurnEndsToRead = 3;
 constexpr PauseReason kAllPauses[] = {PauseReason::Queue, PauseReason::Pipeline,
                                       PauseReason::Output, PauseReason::Input};
 
@@ -54,7 +56,14 @@ void Client::end(CloseReason reason) noexcept {
 /// The stages of a gentle end: replies, shutdown, linger. Runs at the end of a turn.
 void Client::advance_end() noexcept {
   const bool is_idle = outstanding_ == 0 && !reader_.has_input();
-  if (state_ == State::Open && shared_.draining && is_idle) end(CloseReason::Stopping);
+  if (state_ == State::Open && shared_.draining && is_idle) {
+    // What it has sent meanwhile is to be answered, too: read once more before the end.
+    if (++idle_turn_ends_ > kTurnEndsToRead) {
+      end(CloseReason::Stopping);
+    } else {
+      turn_end_.schedule();
+    }
+  }
   if (state_ != State::Ending) return;
   reader_ = protocol::FrameReader(shared_.limits.max_request_bytes);
   if (outstanding_ > 0 && !abandons_replies_) return;
