@@ -39,9 +39,8 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker
     const auto make = [this, factory](TransportEvents& link) {
       return factory(loop_, link, broker_);
     };
-    slots_.push_back(
-        {.link = std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], make),
-         .line = Watermark(share, broker_.queue_bytes / parts)});
+    slots_.emplace_back(std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], make),
+                        Watermark(share, broker_.queue_bytes / parts));
   }
 }
 

@@ -110,6 +110,8 @@ class Pool final : public LinkEvents {
 
   /// A link and what the pool keeps beside it.
   struct Slot {
+    Slot(std::unique_ptr<Link> of, Watermark limits) noexcept : link(std::move(of)), line(limits) {}
+
     std::unique_ptr<Link> link;
     Watermark line;  // the link's line: at most half of the queue's limits if there are others
     Link* qos0_link = nullptr;   // goes by QoS 0 for the devices at home here, until it is lost
