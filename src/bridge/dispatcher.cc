@@ -232,7 +232,8 @@ void Dispatcher::recycle(Ticket& ticket) noexcept {
     copy.device = nullptr;
     copy.link = nullptr;
     copy.packet_id = 0;
-    copy.hang_ups = 0;
+    copy.oldest_deaths = 0;
+    copy.lone_deaths = 0;
     copy.hang_up_code = 0;
     copy.handed_over = false;
     copy.sent_again = false;

@@ -34,26 +34,9 @@ constexpr std::size_t kQos2WindowV311 = 20;
     case LinkState::Backoff:
       return to == LinkState::Connecting || to == LinkState::Backoff || to == LinkState::Idle;
     case LinkState::Draining:
-      return to == LinkState::Idle;
+      return to == LinkState::Backoff || to == LinkState::Idle;
   }
   return false;
-}
-
-/// A hang-up without a reason, or with one that can be about what was sent.
-bool may_blame_a_message(const Loss& loss) noexcept {
-  if (loss.kind != Loss::Kind::HungUp) return false;
-  switch (loss.reason_code) {
-    case reason::kServerBusy:
-    case reason::kServerShuttingDown:
-    case reason::kKeepAliveTimeout:
-    case reason::kSessionTakenOver:
-    case reason::kAdministrativeAction:
-    case reason::kUseAnotherServer:
-    case reason::kServerMoved:
-      return false;
-    default:
-      return true;
-  }
 }
 
 }  // namespace
@@ -98,10 +81,11 @@ Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, 
       factory_(std::move(factory)),
       timer_(loop, bind<&Link::on_timer>(this)),
       flush_(loop, bind<&Link::flush>(this)),
+      judge_(loop, bind<&Link::replace_if_leaking>(this)),
       backoff_(broker.reconnect_min, broker.reconnect_max) {}
 
 Link::~Link() {
-  assert(in_flight_.empty() && resend_.empty() && line_.empty());
+  assert(in_flight_.is_empty() && redelivery_.is_empty() && line_.empty());
 }
 
 void Link::enter(LinkState next) noexcept {
@@ -111,7 +95,10 @@ void Link::enter(LinkState next) noexcept {
   state_ = next;
   if (next != LinkState::Backoff && next != LinkState::Connecting) timer_.stop();
   if (next == LinkState::Connecting) timer_.start(broker_.connect_timeout);
-  if (next == LinkState::Ready) ready_since_ = loop_.now();
+  if (next == LinkState::Ready) {
+    ready_since_ = loop_.now();
+    lived_ = {};
+  }
 }
 
 // --- the connection
@@ -119,6 +106,7 @@ void Link::enter(LinkState next) noexcept {
 
 void Link::connect(const std::string& address, config::Protocol protocol) noexcept {
   protocol_ = protocol;
+  stopping_ = false;
   enter(LinkState::Connecting);
   transport_ = factory_(*this);
   const Result<void> begun = transport_->connect(
@@ -151,7 +139,8 @@ void Link::on_timer() noexcept {
 void Link::on_connected(const Connack& connack) noexcept {
   connack_ = connack;
   window_ = window_of(connack, protocol_);
-  ids_ = PacketIds(window_);
+  in_flight_.open(window_);
+  redelivery_.on_connected(loop_.now());
   enter(LinkState::Ready);
   events_.on_link_ready(*this);
 }
@@ -172,27 +161,28 @@ void Link::lose(const Loss& loss) noexcept {
   const LinkState former = state_;
   attempt_failed_ = loss.kind == Loss::Kind::Unreachable;
   flush_.cancel();
+  judge_.cancel();
   if (transport_ != nullptr) {
     // Bytes the kernel still holds must not arrive behind what is sent again, or after a reply
     // that said they failed.
-    transport_->drop(/*reset=*/!in_flight_.empty());
+    transport_->drop(/*reset=*/!in_flight_.is_empty());
     loop_.retire(std::move(transport_));
   }
-  if (loss.kind == Loss::Kind::Closed || former == LinkState::Draining) {
+  if (stopping_ || loss.kind == Loss::Kind::Closed) {
     enter(LinkState::Idle);
   } else {
-    const Duration delay = next_delay(loss);
+    const bool stood = former == LinkState::Ready || former == LinkState::Draining;
+    if (stood) lived_ = loop_.now() - ready_since_;
+    const Duration delay = next_delay(loss, stood);
     enter(LinkState::Backoff);
     timer_.start(delay);
   }
-  keep_unacknowledged(loss);
+  keep_unacknowledged();
   events_.on_link_lost(*this, former, loss);
 }
 
-Duration Link::next_delay(const Loss& loss) noexcept {
-  const bool had_settled =
-      state_ == LinkState::Ready && loop_.now() - ready_since_ >= kSettledAfter;
-  if (had_settled) backoff_.reset();
+Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
+  if (stood && lived_ >= kSettledAfter) backoff_.reset();
   if (is_lasting(loss) || loss.reason_code == reason::kSessionTakenOver) {
     backoff_.raise_to_max();
     // The promise is "every reconnect_max_ms": no jitter below it.
@@ -201,59 +191,59 @@ Duration Link::next_delay(const Loss& loss) noexcept {
   return backoff_.next(events_.random_unit());
 }
 
-void Link::keep_unacknowledged(const Loss& loss) noexcept {
-  ids_ = PacketIds(1);
-  const bool was_alone = in_flight_.size() == 1;
-  Message* newer = resend_.empty() ? nullptr : &resend_.front();
-  while (!in_flight_.empty()) {
-    Message& message = in_flight_.front();
-    leave_flight(message);
-    if (message.answered) {
-      events_.on_message_done(message, {.kind = Outcome::Kind::Dropped});
+void Link::keep_unacknowledged() noexcept {
+  redelivery_.begin_loss(in_flight_);
+  while (Message* message = in_flight_.take_oldest()) {
+    if (message->answered) {
+      events_.on_message_done(*message, {.kind = Outcome::Kind::Dropped});
       continue;
     }
-    if (may_blame_a_message(loss)) {
-      message.hang_ups = was_alone && message.hang_ups > 0 ? kPoisonous : 1;
-      message.hang_up_code = loss.reason_code;
-    }
-    message.place = Place::Resend;
-    if (newer != nullptr) {
-      resend_.insert_before(message, *newer);
-    } else {
-      resend_.push_back(message);
-    }
-    events_.on_message_kept(message);
+    redelivery_.keep(*message);
+    events_.on_message_kept(*message);
   }
-}
-
-void Link::forgive() noexcept {
-  for (Message* message = resend_.empty() ? nullptr : &resend_.front(); message != nullptr;
-       message = resend_.next(*message)) {
-    message->hang_ups = 0;
-  }
+  redelivery_.on_left(0);
 }
 
 void Link::tick() noexcept {
-  if (state_ == LinkState::Ready && !in_flight_.empty() &&
-      loop_.now() - last_progress_ >= broker_.ack_timeout) {
+  const bool stands = state_ == LinkState::Ready || state_ == LinkState::Draining;
+  if (stands && !in_flight_.is_empty() &&
+      loop_.now() - in_flight_.last_progress() >= broker_.ack_timeout) {
     lose({Loss::Kind::Silent, 0,
           fmt::format("no acknowledgement for {} ms", broker_.ack_timeout.count())});
     return;
   }
+  if (can_resend()) events_.on_link_progress(*this);  // the ramp allows more
   if (transport_ != nullptr) transport_->tick();
 }
 
+/// A lost acknowledgement costs a place in the window for as long as the connection lives. Once
+/// they are too many, the connection is replaced: first what can still be acknowledged there is.
+void Link::replace_if_leaking() noexcept {
+  if (state_ != LinkState::Ready && state_ != LinkState::Draining) return;
+  const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_;
+  const std::size_t answered = in_flight_.answered();
+  if (state_ == LinkState::Ready && answered < places) {
+    if (in_flight_.overtaken() < std::max<std::size_t>(places / 4, 1)) return;
+    enter(LinkState::Draining);
+    events_.on_link_draining(*this);
+  }
+  if (answered < in_flight_.size() || answered == 0) return;
+  lose({Loss::Kind::Silent, 0, fmt::format("{} acknowledgements have not come in time", answered)});
+}
+
 void Link::disconnect() noexcept {
-  if (state_ != LinkState::Ready || !in_flight_.empty()) {
+  if (state_ != LinkState::Ready || !in_flight_.is_empty()) {
     abandon();
     return;
   }
+  stopping_ = true;
   flush_.cancel();
   enter(LinkState::Draining);
   transport_->disconnect();
 }
 
 void Link::abandon() noexcept {
+  stopping_ = true;
   if (state_ == LinkState::Idle) return;
   lose({Loss::Kind::Closed, 0, "closed"});
 }
@@ -264,26 +254,26 @@ void Link::abandon() noexcept {
 bool Link::window_is_open_for(const Message& message) const noexcept {
   if (in_flight_.size() >= window_) return false;
   const bool is_bounded = message.request->qos == 2 && protocol_ == config::Protocol::V311;
-  return !is_bounded || qos2_in_flight_ < kQos2WindowV311;
+  return !is_bounded || in_flight_.qos2() < kQos2WindowV311;
 }
 
 bool Link::has_room_for(const Message& message) const noexcept {
-  return state_ == LinkState::Ready && resend_.empty() && window_is_open_for(message) &&
-         !transport_->is_congested();
+  return state_ == LinkState::Ready && redelivery_.is_empty() && !redelivery_.is_one_at_a_time() &&
+         window_is_open_for(message) && !transport_->is_congested();
 }
 
 bool Link::can_resend() noexcept {
-  if (state_ != LinkState::Ready || resend_.empty() || transport_->is_congested()) return false;
-  // After a hang-up each suspect goes alone, so that a second one tells which it was.
-  if (resend_.front().hang_ups > 0) return in_flight_.empty();
-  return window_is_open_for(resend_.front());
+  return state_ == LinkState::Ready && !redelivery_.is_empty() && !transport_->is_congested() &&
+         redelivery_.may_send(loop_.now(), in_flight_.size()) &&
+         window_is_open_for(redelivery_.front());
 }
 
 void Link::hand_over(Message& message) noexcept {
-  if (message.place == Place::Resend) resend_.remove(message);
+  if (message.place == Place::Resend) redelivery_.take(message);
   message.place = Place::Nowhere;
   message.sent_again = message.handed_over;
   if (std::optional<Outcome> refusal = announced_refusal(connack_, *message.request)) {
+    redelivery_.on_left(in_flight_.size());
     refusal->may_be_published = message.sent_again;
     events_.on_message_done(message, *refusal);
     return;
@@ -291,24 +281,18 @@ void Link::hand_over(Message& message) noexcept {
   std::uint16_t packet_id = 0;
   const PublishStatus status = transport_->publish(*message.request, packet_id);
   if (status == PublishStatus::Refused) {
+    redelivery_.on_left(in_flight_.size());
     events_.on_message_done(message, {.kind = Outcome::Kind::Rejected,
                                       .reason_code = reason::kTopicNameInvalid,
                                       .may_be_published = message.sent_again,
                                       .detail = "the message cannot be put into an MQTT packet"});
     return;
   }
-  if (in_flight_.empty()) last_progress_ = loop_.now();
-  message.place = Place::InFlight;
+  in_flight_.add(message, loop_.now());
   message.link = this;
   message.handed_over = true;
-  in_flight_.push_back(message);
-  if (message.request->qos == 2) ++qos2_in_flight_;
   flush_.schedule();  // a poisoned handle is found out there, too
-  if (status == PublishStatus::Poisoned) return;
-  message.packet_id = packet_id;
-  // An identifier still in flight 65,535 publishes later: its acknowledgement was lost for good.
-  if (Message* stuck = ids_.take(packet_id)) stuck->packet_id = 0;
-  ids_.insert(packet_id, message);
+  if (status == PublishStatus::Queued) in_flight_.identify(message, packet_id);
 }
 
 void Link::flush() noexcept {
@@ -318,10 +302,10 @@ void Link::flush() noexcept {
 }
 
 void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
-  Message* message = ids_.take(packet_id);
+  Message* message = in_flight_.acknowledge(packet_id, loop_.now());
   if (message == nullptr) return;
-  last_progress_ = loop_.now();
-  leave_flight(*message);
+  redelivery_.on_left(in_flight_.size());
+  if (in_flight_.answered() > 0) judge_.schedule();
   Outcome outcome;
   outcome.reason_code = reason_code;
   if (reason_code >= reason::kFirstError) {
@@ -333,22 +317,20 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   events_.on_link_progress(*this);
 }
 
-void Link::leave_flight(Message& message) noexcept {
-  in_flight_.remove(message);
-  message.place = Place::Nowhere;
-  if (message.request->qos == 2) --qos2_in_flight_;
-}
-
 void Link::on_writable() noexcept {
   events_.on_link_progress(*this);
 }
 
 bool Link::give_up(Message& message) noexcept {
-  message.answered = true;
-  if (message.place != Place::Resend) return false;
-  resend_.remove(message);
-  message.place = Place::Nowhere;
-  return true;
+  if (message.place == Place::Resend) {
+    message.answered = true;
+    redelivery_.remove(message);
+    redelivery_.on_left(in_flight_.size());
+    return true;
+  }
+  in_flight_.note_answered(message);
+  judge_.schedule();
+  return false;
 }
 
 }  // namespace sluice::mqtt

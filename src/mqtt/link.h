@@ -11,8 +11,9 @@
 #include "base/list.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "mqtt/in_flight.h"
 #include "mqtt/message.h"
-#include "mqtt/packet_ids.h"
+#include "mqtt/redelivery.h"
 #include "mqtt/transport.h"
 
 namespace sluice::mqtt {
@@ -22,17 +23,16 @@ enum class LinkState {
   Connecting,  ///< an attempt is under way, up to the CONNACK
   Ready,       ///< connected: takes messages while its window is open and its socket has room
   Backoff,     ///< no connection; a new attempt comes after a delay, when the pool permits it
-  Draining,    ///< DISCONNECT is on its way
+  Draining,    ///< takes no messages any more: waits for acknowledgements, or DISCONNECT is sent
 };
 std::string_view to_string(LinkState state) noexcept;
-
-/// Message::hang_ups of a message that the broker hung up on twice, the second time alone.
-constexpr std::uint8_t kPoisonous = 2;
 
 /// Implemented by Pool.
 class LinkEvents {
  public:
   virtual void on_link_ready(class Link& link) noexcept = 0;
+  /// It takes no messages any more and is replaced once nothing can be acknowledged there.
+  virtual void on_link_draining(Link& link) noexcept = 0;
   /// From Connecting, Ready or Draining to Backoff or Idle. Unanswered messages stay with the link.
   virtual void on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept = 0;
   /// The delay is over: permit an attempt by Link::connect().
@@ -73,16 +73,14 @@ class Link final : public TransportEvents {
   bool has_room_for(const Message& message) const noexcept;
   /// As has_room_for(), for the message that is to be sent again next.
   bool can_resend() noexcept;
-  /// Gives a message to the connection. Needs has_room_for() it, or can_resend() for the first in
-  /// resend().
+  /// Gives a message to the connection. Needs has_room_for() it, or can_resend() for the first of
+  /// redelivery().
   void hand_over(Message& message) noexcept;
 
   /// The client has been answered: never hand this message over again. True if the message has
   /// left the link and may be freed; false if it keeps its window slot until acknowledged or lost.
   bool give_up(Message& message) noexcept;
 
-  /// Forgets that a hang-up looked like the fault of what was in flight: it had another reason.
-  void forgive() noexcept;
   /// Keep-alive and the acknowledgement time-out; about twice a second.
   void tick() noexcept;
   /// Ends the connection: DISCONNECT if nothing is in flight, else at once. The link goes Idle.
@@ -97,8 +95,10 @@ class Link final : public TransportEvents {
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
   std::size_t window() const noexcept { return window_; }
 
+  /// How long the latest connection stood; 0 while one stands.
+  Duration lived() const noexcept { return lived_; }
   /// What goes first on the next connection, oldest first. Emptied by hand_over() and give_up().
-  List<Message>& resend() noexcept { return resend_; }
+  Redelivery& redelivery() noexcept { return redelivery_; }
   /// Messages of devices bound to this link that were never handed over; kept by the Pool.
   List<Message>& line() noexcept { return line_; }
 
@@ -111,9 +111,9 @@ class Link final : public TransportEvents {
   void enter(LinkState next) noexcept;
   void lose(const Loss& loss) noexcept;
   bool window_is_open_for(const Message& message) const noexcept;
-  void leave_flight(Message& message) noexcept;
-  void keep_unacknowledged(const Loss& loss) noexcept;
-  Duration next_delay(const Loss& loss) noexcept;
+  void keep_unacknowledged() noexcept;
+  void replace_if_leaking() noexcept;
+  Duration next_delay(const Loss& loss, bool stood) noexcept;
   void on_timer() noexcept;
   void flush() noexcept;
   std::size_t window_of(const Connack& connack, config::Protocol protocol) const noexcept;
@@ -127,20 +127,20 @@ class Link final : public TransportEvents {
   std::unique_ptr<Transport> transport_;
   event::Timer timer_;     // Connecting: the CONNECT time-out; Backoff: the delay
   event::Deferred flush_;  // one write for all that a turn handed over
+  event::Deferred judge_;  // looks for lost acknowledgements after a turn that may have shown some
   Backoff backoff_;
 
   LinkState state_ = LinkState::Idle;
   config::Protocol protocol_ = config::Protocol::V5;
   Connack connack_;
   std::size_t window_ = 0;
-  PacketIds ids_{1};
-  List<Message> in_flight_;  // in the order in which they were handed over
-  std::size_t qos2_in_flight_ = 0;
-  List<Message> resend_;
+  InFlight in_flight_;
+  Redelivery redelivery_;
   List<Message> line_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection
+  bool stopping_ = false;        // no connection is to follow this one
   TimePoint ready_since_{};
-  TimePoint last_progress_{};  // the last acknowledgement, or the first message since all were
+  Duration lived_{};  // the latest connection, once it is lost
 };
 
 }  // namespace sluice::mqtt

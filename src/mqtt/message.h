@@ -27,11 +27,13 @@ struct Message : ListNode<> {
   Link* link = nullptr;
   Place place = Place::Nowhere;
   std::uint16_t packet_id = 0;
-  std::uint8_t hang_ups = 0;  ///< how often the broker hung up amid it: see Link's kPoisonous
-  int hang_up_code = 0;       ///< the last one's reason code
-  bool handed_over = false;   ///< at least once: it may have been published
-  bool sent_again = false;    ///< an earlier connection was given it, too
-  bool answered = false;      ///< settled towards the client: never to be handed over again
+  std::uint64_t sequence = 0;      ///< in the order of handing over, on one connection
+  std::uint8_t oldest_deaths = 0;  ///< connections that died with this one as their oldest
+  std::uint8_t lone_deaths = 0;    ///< connections that died with this one out alone
+  int hang_up_code = 0;            ///< the last such death's reason code
+  bool handed_over = false;        ///< at least once: it may have been published
+  bool sent_again = false;         ///< an earlier connection was given it, too
+  bool answered = false;           ///< settled towards the client: never to be handed over again
 
   std::size_t bytes() const noexcept { return request->bytes(); }
 };

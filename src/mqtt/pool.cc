@@ -14,9 +14,31 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(500);
 /// Links that hang up within so short a time had one cause, and it was not a message.
 constexpr Duration kOneCause = std::chrono::milliseconds(250);
+/// A connection that stood so long was not thrown off by a rival under the same identifier.
+constexpr Duration kShortLife = std::chrono::seconds(10);
+constexpr unsigned kShortLivesToSuspect = 3;
+/// Said once, until so much time has passed without.
+constexpr Duration kTakeOverQuiet = std::chrono::minutes(2);
 /// So many changes of its connections are told of a broker, until it has been quiet for a while.
 constexpr unsigned kChangesTold = 8;
 constexpr Duration kQuiet = std::chrono::seconds(10);
+
+/// A hang-up without a reason, or with one that can be about what was sent.
+bool may_blame_a_message(const Loss& loss) noexcept {
+  if (loss.kind != Loss::Kind::HungUp) return false;
+  switch (loss.reason_code) {
+    case reason::kServerBusy:
+    case reason::kServerShuttingDown:
+    case reason::kKeepAliveTimeout:
+    case reason::kSessionTakenOver:
+    case reason::kAdministrativeAction:
+    case reason::kUseAnotherServer:
+    case reason::kServerMoved:
+      return false;
+    default:
+      return true;
+  }
+}
 
 }  // namespace
 
@@ -107,7 +129,7 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
     // The broker was down, so the hang-up before was not about a message.
     if (loss.kind == Loss::Kind::Unreachable) {
       for (Slot& slot : slots_)
-        slot.link->forgive();
+        slot.link->redelivery().forgive();
     }
   }
   if (former == LinkState::Ready || former == LinkState::Draining) {
@@ -116,20 +138,49 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
       if (!stopped_) death_timer_.start(broker_.dead_after);
     }
   }
-  if (loss.kind == Loss::Kind::HungUp) note_hang_up(link);
+  if (loss.kind == Loss::Kind::HungUp) {
+    note_hang_up(link, loss);
+    note_take_over(link, loss);
+  }
   slot_of(link).line_is_stale = true;
   if (!stopped_) log_lost(link, former, loss);
   pump_.schedule();
 }
 
-void Pool::note_hang_up(const Link& link) noexcept {
+void Pool::on_link_draining(Link& link) noexcept {
+  slot_of(link).line_is_stale = true;  // what owes nothing to this link may go to another one
+  pump_.schedule();
+}
+
+void Pool::note_hang_up(Link& link, const Loss& loss) noexcept {
   const bool others_too =
       hung_up_link_ != nullptr && hung_up_link_ != &link && loop_.now() - last_hang_up_ < kOneCause;
   hung_up_link_ = &link;
   last_hang_up_ = loop_.now();
-  if (!others_too) return;
-  for (Slot& slot : slots_)
-    slot.link->forgive();
+  if (others_too) {
+    for (Slot& slot : slots_)
+      slot.link->redelivery().forgive();
+  } else if (ready_ > 0 && may_blame_a_message(loss)) {
+    link.redelivery().blame(loss.reason_code);
+  }
+}
+
+/// Two clients with one identifier throw each other off the broker, again and again. MQTT 5 brokers
+/// say so (reason 0x8E, section 3.14.2.1); others just close, and so does Mosquitto 2.0.11.
+void Pool::note_take_over(const Link& link, const Loss& loss) noexcept {
+  const bool is_said = loss.reason_code == reason::kSessionTakenOver;
+  unsigned& lives = slot_of(link).short_lives;
+  if (!is_said) {
+    if (loss.reason_code != 0 || ready_ == 0) return;
+    lives = link.lived() < kShortLife ? lives + 1 : 0;
+    if (lives < kShortLivesToSuspect) return;
+  }
+  ++counters_.taken_over;
+  const bool is_news = loop_.now() - std::exchange(last_take_over_, loop_.now()) >= kTakeOverQuiet;
+  log::at(is_news ? log::Level::Warn : log::Level::Debug,
+          "broker {}: another client {}connects with the identifier {}: give each process its own "
+          "[server] instance, or client_id",
+          broker_.name, is_said ? "" : "probably ", link.client_id());
 }
 
 void Pool::on_link_wants_connection(Link& link) noexcept {
@@ -191,11 +242,6 @@ void Pool::log_lost(const Link& link, LinkState former, const Loss& loss) noexce
             loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to", broker_.url,
             loss.text);
     return;
-  }
-  if (loss.reason_code == reason::kSessionTakenOver) {
-    log::at(calm(log::Level::Warn),
-            "broker {}: another client connected with the identifier {}; check [server] instance",
-            broker_.name, link.client_id());
   }
   if (ready_ == 0) {
     log::at(calm(log::Level::Warn), "broker {}: lost its last connection: {}", broker_.name,

@@ -50,6 +50,7 @@ struct PoolCounters {
   std::uint64_t reconnects = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t socket_full = 0;
+  std::uint64_t taken_over = 0;  ///< connections lost to another client with their identifier
 };
 
 /// Makes the transport of one attempt; a test passes its own.
@@ -100,6 +101,7 @@ class Pool final : public LinkEvents {
 
  private:
   void on_link_ready(Link& link) noexcept override;
+  void on_link_draining(Link& link) noexcept override;
   void on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept override;
   void on_link_wants_connection(Link& link) noexcept override;
   void on_link_progress(Link& link) noexcept override;
@@ -117,6 +119,7 @@ class Pool final : public LinkEvents {
     Link* qos0_link = nullptr;   // goes by QoS 0 for the devices at home here, until it is lost
     bool line_is_stale = false;  // some of it may be free to go to another link
     bool was_ready = false;
+    unsigned short_lives = 0;  // connections in a row that the broker ended soon, without a reason
   };
 
   Slot& slot_of(const Link& link) noexcept { return slots_[link.slot()]; }
@@ -134,7 +137,8 @@ class Pool final : public LinkEvents {
   void unqueue(Message& message) noexcept;
   void release(Message& message) noexcept;
   void reject_poison(Link& link) noexcept;
-  void note_hang_up(const Link& link) noexcept;
+  void note_hang_up(Link& link, const Loss& loss) noexcept;
+  void note_take_over(const Link& link, const Loss& loss) noexcept;
   void pump() noexcept;
   void pump_link(Slot& slot) noexcept;
   void pump_queue() noexcept;
@@ -173,6 +177,7 @@ class Pool final : public LinkEvents {
   TimePoint last_connected_{};
   TimePoint last_hang_up_{};
   const Link* hung_up_link_ = nullptr;
+  TimePoint last_take_over_{};
   bool all_up_said_ = false;
   bool dropped_properties_said_ = false;
   unsigned recent_changes_ = 0;

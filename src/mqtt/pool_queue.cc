@@ -104,7 +104,9 @@ void Pool::tidy(const Message& message) noexcept {
 /// The broker hung up on this message twice, and is back: it is the message. Judged only now, so
 /// that whatever speaks for another cause in the meantime is heard.
 void Pool::reject_poison(Link& link) noexcept {
-  Message& message = link.resend().front();
+  Message& message = link.redelivery().front();
+  log::warn("broker {}: it hung up on a message for device {} twice; that one is rejected",
+            broker_.name, message.device->id);
   link.give_up(message);
   release(message);
   events_.on_message_done(message, {.kind = Outcome::Kind::Rejected,
@@ -239,12 +241,13 @@ void Pool::pump_link(Slot& slot) noexcept {
   Link& link = *slot.link;
   if (slot.line_is_stale && link.state() != LinkState::Ready) free_line(slot);
   slot.line_is_stale = false;
-  while (link.state() == LinkState::Ready && !link.resend().empty() &&
-         link.resend().front().hang_ups >= kPoisonous) {
+  Redelivery& again = link.redelivery();
+  while (link.state() == LinkState::Ready && !again.is_empty() &&
+         Redelivery::is_poison(again.front())) {
     reject_poison(link);
   }
-  while (link.can_resend() && has_budget_for(link.resend().front())) {
-    hand_over(link, link.resend().front());
+  while (link.can_resend() && has_budget_for(again.front())) {
+    hand_over(link, again.front());
   }
   while (!link.line().empty() && link.has_room_for(link.line().front()) &&
          has_budget_for(link.line().front())) {

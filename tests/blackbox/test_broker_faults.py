@@ -1,4 +1,7 @@
 """Brokers that are down at the start, killed, restarted, frozen and thawed while requests wait."""
+import re
+import time
+
 from harness import net
 from harness.client import encode, request
 from harness.replies import assert_failure, assert_success
@@ -134,3 +137,34 @@ def test_a_port_without_a_broker_costs_little(lab):
     sluice = lab.sluice(broker_table(f"mqtt://127.0.0.1:{net.free_port()}", connections=20), until="alive")
     assert_failure(sluice.client().ask(request(timeout_ms=1000)), "broker_unavailable")
     assert len(sluice.log().splitlines()) < 2000
+
+
+def test_an_idle_connection_on_which_nothing_answers_is_replaced_within_two_keep_alives(lab):
+    broker = lab.broker()
+    relay = lab.relay(broker)
+    sluice = lab.sluice(broker_table(relay, connections=1, keepalive_s=5, connect_timeout_ms=60000))
+    before = relay.connections
+    relay.stall()
+    stalled = time.monotonic()
+    wait_until(lambda: relay.connections > before, "another connection")
+    assert time.monotonic() - stalled <= 2 * 5 + 1 + 1  # and a second for a busy machine
+    relay.resume()
+    assert_success(sluice.client().ask(request()))
+
+
+def test_two_processes_with_one_identifier_say_so_and_leave_each_other_in_peace(lab):
+    """Mosquitto 2.0.11 just closes the older connection; MQTT 5 brokers that say why are covered by a unit test."""
+    broker = lab.broker()
+    table = broker_table(broker, connections=3, client_id="twin-{slot}", reconnect_min_ms=100, reconnect_max_ms=30000)
+    first = lab.sluice(table)
+    second = lab.sluice({**table, "connections": 2}, until="alive")
+    first.wait_for_log(r"another client probably connects with the identifier twin-[01]: .*instance")
+    wait_until(lambda: losses_of(first) + losses_of(second) >= 12, "a dozen losses")
+    began = time.monotonic()
+    wait_until(lambda: losses_of(first) + losses_of(second) >= 18, "some more", bound_s=60)
+    assert time.monotonic() - began > 1, "they throw each other off at full speed"
+    assert len(re.findall(r"warn.*another client probably", first.log(), re.IGNORECASE)) == 1
+
+
+def losses_of(sluice):
+    return len(re.findall("lost connection|lost its last", sluice.log()))

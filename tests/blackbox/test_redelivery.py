@@ -167,16 +167,51 @@ def test_a_timed_out_message_keeps_its_place_until_its_connection_settles_it(lab
     """It still counts as unacknowledged: the window is not exceeded by what the client gave up."""
     fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
     sluice = lab.sluice(broker_table(fake, connections=1, max_inflight=2))
-    client = sluice.client()
-    client.send_raw(b"".join(encode(request(message=i, timeout_ms=300)) for i in range(2)))
-    for reply in client.read_replies(2):
-        assert_failure(reply, "timeout", "unknown")
+    client, other = sluice.client(), sluice.client()
+    client.send(request(message="late", timeout_ms=300))
+    fake.wait_for_publishes(1)
+    other.send(request(message="waits", timeout_ms=60000))
+    assert_failure(client.read_reply(), "timeout", "unknown")
+    fake.wait_for_publishes(2)
     assert_failure(client.ask(request(message="no room", timeout_ms=300)), "broker_unavailable")
     fake.acknowledge_all()
     fake.on_publish = lambda publish: None
+    assert_success(other.read_reply())
     assert_success(client.ask(request(message="room")))
-    assert fake.payloads() == [b"0", b"1", b"room"]
+    assert fake.payloads() == [b"late", b"waits", b"room"]
     assert len(fake.connects) == 1
+
+
+def test_a_window_full_of_timed_out_messages_is_replaced_at_once(lab):
+    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD if publish.payload.startswith(b"late") else None)
+    sluice = lab.sluice(broker_table(fake, connections=1, max_inflight=2, ack_timeout_ms=120000))
+    client = sluice.client()
+    client.send_raw(b"".join(encode(request(message=f"late {i}", timeout_ms=300)) for i in range(2)))
+    for reply in client.read_replies(2):
+        assert_failure(reply, "timeout", "unknown")
+    assert_success(client.ask(request(message="next")))
+    assert fake.payloads() == [b"late 0", b"late 1", b"next"]
+    assert len(fake.connects) == 2
+
+
+def test_lost_acknowledgements_have_the_connection_replaced_before_they_fill_it(lab):
+    """A broker that forgets one PUBACK in eight would close the window in a while."""
+    def forget_some(publish):
+        return WITHHOLD if int(publish.payload) % 8 == 0 else None
+    fake = lab.fake_broker(on_publish=forget_some)
+    sluice = lab.sluice(broker_table(fake, connections=1, max_inflight=16, ack_timeout_ms=120000))
+    client = sluice.client()
+    for start in range(0, 160, 16):
+        for number in range(start, start + 16):
+            client.send(request(message=number, id=number, timeout_ms=600 if number % 8 == 0 else 20000))
+        for reply in client.read_replies(16):
+            if reply["id"] % 8 == 0:
+                assert_failure(reply, "timeout", "unknown")
+            else:
+                assert_success(reply)
+    assert [int(payload) for payload in fake.payloads()] == list(range(160))
+    assert 3 <= len(fake.connects) <= 8
+    sluice.wait_for_log("acknowledgements have not come in time")
 
 
 def test_what_was_only_queued_moves_to_another_connection(lab):

@@ -46,7 +46,9 @@ TEST_CASE("a request for two brokers is sent when both have acknowledged", "[fan
 
 TEST_CASE("one deadline for both: each broker's part is told, late ones change nothing",
           "[fan-out]") {
-  BridgeLab lab(two_brokers());
+  std::vector<config::Broker> brokers = two_brokers();
+  brokers[1].max_inflight = 2;  // a window full of late ones would be replaced
+  BridgeLab lab(brokers);
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.timeout_ms = 50}));

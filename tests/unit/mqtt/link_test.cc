@@ -245,9 +245,10 @@ TEST_CASE("a connection lost with something in flight is reset, an empty one is 
 }
 
 TEST_CASE("an answered message in flight keeps its window slot until acknowledged", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 1; });
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 2; });
   lab.bring_up();
   Note& late = lab.send(1);
+  lab.send(1);
   Note& next = lab.send(2);
   lab.give_up(late);
   lab.turn();

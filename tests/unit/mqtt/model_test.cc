@@ -134,9 +134,8 @@ class Model {
     Connection* connection = any_open();
     if (connection == nullptr || roll(4) != 0) return;
     const bool hangs_up = roll(2) == 0;
-    if (hangs_up) {
-      for (const Sent& sent : connection->unacked)
-        ++hang_ups_[std::stoi(sent.payload)];
+    if (hangs_up && connection->unacked.size() == 1 && open_connections().size() > 1) {
+      ++lone_deaths_[std::stoi(connection->unacked[0].payload)];
     }
     ++seen[hangs_up ? "hung up" : "silent"];
     connection->lose(hangs_up ? Loss::Kind::HungUp : Loss::Kind::Silent);
@@ -190,7 +189,7 @@ class Model {
     if (note.outcome.kind == Outcome::Kind::Dropped && !note.given_up) complain("dropped");
     if (note.outcome.kind == Outcome::Kind::Rejected) {
       ++seen["rejected"];
-      if (hang_ups_[note.number] < 2) complain("rejected without two hang-ups");
+      if (lone_deaths_[note.number] < 2) complain("rejected without two deaths alone");
       if (!note.outcome.may_be_published) complain("rejected as surely not published");
     }
     close(note);
@@ -247,7 +246,7 @@ class Model {
   std::set<int> open_;                               // accepted, and known to the pool
   std::map<std::int64_t, std::set<int>> by_device_;  // the same
   std::map<std::int64_t, int> newest_of_;
-  std::map<int, int> hang_ups_;
+  std::map<int, int> lone_deaths_;
   std::map<const Connection*, std::size_t> windows_;
   PoolLab lab_;  // goes first, as it still tells of its end
 };

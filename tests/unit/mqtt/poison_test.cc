@@ -11,142 +11,205 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-/// Loses the only link's connection and has it connected again.
-void reconnect(PoolLab& lab, Loss::Kind kind = Loss::Kind::Silent) {
-  lab.connection().lose(kind);
-  lab.accept_until(1);
+/// Loses the connection of this slot, while the other ones live on, and has it connected again.
+void reconnect(PoolLab& lab, unsigned slot, Loss::Kind kind = Loss::Kind::HungUp) {
+  lab.connection(slot).lose(kind);
+  lab.accept_until(lab.pool->connections());
 }
+
+/// Two links, and messages of one device, which all take the same one.
+struct Suspects {
+  explicit Suspects(int count) {
+    lab.bring_up();
+    for (int i = 0; i < count; ++i)
+      notes.push_back(&lab.send(1));
+    slot = lab.slot_of(*notes.front());
+  }
+  Texts sent() const { return lab.connection(slot).payloads(); }
+  void hang_up() { reconnect(lab, slot); }
+  void wait_for(const Texts& payloads) {
+    lab.run_until([&] { return sent() == payloads; });
+  }
+
+  PoolLab lab{2};
+  std::vector<Note*> notes;
+  unsigned slot = 0;
+};
 
 }  // namespace
 
-TEST_CASE("a message on which the broker hangs up twice is rejected, published unknown",
+TEST_CASE("the oldest of two deaths goes alone, and at two more it is rejected, published unknown",
           "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& poison = lab.send(1);
-  reconnect(lab, Loss::Kind::HungUp);
-  CHECK(poison.times_done == 0);
-  CHECK(lab.connection().payloads() == Texts{"1"});
-  reconnect(lab, Loss::Kind::HungUp);
+  Suspects test(1);
+  const Note& poison = *test.notes[0];
+  test.hang_up();
+  CHECK(test.sent() == Texts{"1"});
+  for (int alone = 0; alone < 2; ++alone) {
+    test.hang_up();
+    CHECK(poison.times_done == 0);
+    CHECK(test.sent().empty());  // first the connection has to stand with nothing out
+    test.wait_for({"1"});
+  }
+  test.hang_up();
   CHECK(poison.is(Outcome::Kind::Rejected));
   CHECK(poison.outcome.may_be_published);
-  CHECK(lab.connection().sent.empty());
+  CHECK(test.sent().empty());
 }
 
-TEST_CASE("after a hang-up the suspects go one by one, and only the guilty is rejected",
+TEST_CASE("suspects go one by one, new messages wait, and only the guilty is rejected",
           "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& before = lab.send(1);
-  Note& poison = lab.send(2);
-  Note& after = lab.send(3);
-  reconnect(lab, Loss::Kind::HungUp);
-  CHECK(lab.connection().payloads() == Texts{"1"});
-  lab.connection().ack();
-  lab.turn();
-  CHECK(lab.connection().payloads() == Texts{"1", "2"});
-  reconnect(lab, Loss::Kind::HungUp);
-  CHECK(poison.is(Outcome::Kind::Rejected));
-  CHECK(lab.connection().payloads() == Texts{"3"});
-  lab.connection().ack();
-  CHECK(before.is_acknowledged());
-  CHECK(after.is_acknowledged());
+  Suspects test(3);
+  test.hang_up();
+  CHECK(test.sent() == Texts{"1", "2", "3"});
+  test.hang_up();
+  test.wait_for({"1"});
+  Note& later = test.lab.send(1);
+  test.lab.connection(test.slot).ack();
+  test.lab.turn();
+  CHECK(test.sent() == Texts{"1", "2"});
+  test.hang_up();
+  test.wait_for({"2"});
+  test.hang_up();
+  CHECK(test.notes[1]->is(Outcome::Kind::Rejected));
+  test.wait_for({"3"});
+  test.lab.connection(test.slot).ack();
+  test.lab.turn();
+  CHECK(test.sent() == Texts{"3", "4"});
+  test.lab.connection(test.slot).ack();
+  CHECK(test.notes[0]->is_acknowledged());
+  CHECK(test.notes[2]->is_acknowledged());
+  CHECK(later.is_acknowledged());
 }
 
-TEST_CASE("a newer message that travelled with a suspect is not blamed for it", "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& poison = lab.send(1);
-  reconnect(lab, Loss::Kind::HungUp);
-  Note& innocent = lab.send(2);
-  for (int i = 0; i < 3 && poison.times_done == 0; ++i)
-    reconnect(lab, Loss::Kind::HungUp);
-  CHECK(poison.is(Outcome::Kind::Rejected));
-  lab.turn();
-  CHECK(lab.connection().payloads() == Texts{"2"});
-  lab.connection().ack();
-  CHECK(innocent.is_acknowledged());
+TEST_CASE("a connection that dies with nothing out clears all suspects", "[link][poison]") {
+  Suspects test(1);
+  test.hang_up();
+  for (int round = 0; round < 6; ++round) {
+    test.hang_up();  // to be sent alone from now on
+    REQUIRE(test.sent().empty());
+    test.hang_up();  // before it was sent: so it is not the message
+    CHECK(test.sent() == Texts{"1"});
+    test.hang_up();
+    CHECK(test.sent() == Texts{"1"});
+  }
+  CHECK(test.notes[0]->times_done == 0);
 }
 
-TEST_CASE("hang-ups around a broker that was down are forgiven", "[link][poison]") {
+TEST_CASE("a broker whose last connection dies has no message to blame", "[link][poison]") {
   PoolLab lab;
   lab.bring_up();
   Note& note = lab.send(1);
-  for (int i = 0; i < 4; ++i) {
-    lab.connection().lose(Loss::Kind::HungUp);
-    lab.run_until([&] { return lab.broker.pending() == 1; });
-    lab.connection().fail();
-    lab.accept_until(1);
+  for (int i = 0; i < 6; ++i) {
+    reconnect(lab, 0);
     CHECK(lab.connection().payloads() == Texts{"1"});
   }
   CHECK(note.times_done == 0);
-  lab.connection().ack();
-  CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("deaths with different oldest messages blame none", "[link][poison]") {
+  Suspects test(6);
+  for (int i = 0; i < 5; ++i) {
+    test.hang_up();
+    CHECK(test.sent().size() == static_cast<std::size_t>(6 - i));
+    test.lab.connection(test.slot).ack();
+  }
+  for (const Note* note : test.notes)
+    CHECK_FALSE(note->is(Outcome::Kind::Rejected));
+}
+
+TEST_CASE("a message whose client was answered is not looked for", "[link][poison]") {
+  Suspects test(2);
+  for (int i = 0; i < 2; ++i)
+    test.hang_up();
+  test.wait_for({"1"});
+  test.lab.give_up(*test.notes[0]);
+  test.lab.turn();
+  test.lab.accept_until(2);
+  test.wait_for({"2"});
+  CHECK(test.notes[0]->is(Outcome::Kind::Dropped));
+}
+
+TEST_CASE("hang-ups around a broker that was down are forgiven", "[link][poison]") {
+  Suspects test(1);
+  for (int i = 0; i < 4; ++i) {
+    test.lab.connection(test.slot).lose(Loss::Kind::HungUp);
+    test.lab.run_until([&] { return test.lab.broker.pending() == 1; });
+    test.lab.connection(test.slot).fail();
+    test.lab.accept_until(2);
+    CHECK(test.sent() == Texts{"1"});
+  }
+  CHECK(test.notes[0]->times_done == 0);
 }
 
 TEST_CASE("a connection that fell silent blames nobody", "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& note = lab.send(1);
-  for (int i = 0; i < 4; ++i)
-    reconnect(lab, Loss::Kind::Silent);
-  CHECK(note.times_done == 0);
+  Suspects test(1);
+  for (int i = 0; i < 5; ++i) {
+    reconnect(test.lab, test.slot, Loss::Kind::Silent);
+    CHECK(test.sent() == Texts{"1"});
+  }
+  CHECK(test.notes[0]->times_done == 0);
 }
 
-TEST_CASE("the second hang-up is judged only when the broker is back", "[link][poison]") {
-  PoolLab lab;
-  lab.bring_up();
-  Note& note = lab.send(1);
-  reconnect(lab, Loss::Kind::HungUp);
-  lab.connection().lose(Loss::Kind::HungUp);
-  CHECK(note.times_done == 0);
-  lab.run_until([&] { return lab.broker.pending() == 1; });
-  lab.connection().fail();  // it was down
-  lab.accept_until(1);
-  CHECK(lab.connection().payloads() == Texts{"1"});
-  CHECK(note.times_done == 0);
+TEST_CASE("the last death is judged only when the broker is back", "[link][poison]") {
+  Suspects test(1);
+  test.hang_up();
+  for (int alone = 0; alone < 2; ++alone) {
+    test.hang_up();
+    test.wait_for({"1"});
+  }
+  test.lab.connection(test.slot).lose(Loss::Kind::HungUp);
+  test.lab.run_until([&] { return test.lab.broker.pending() == 1; });
+  test.lab.connection(test.slot).fail();  // it was down
+  test.lab.accept_until(2);
+  CHECK(test.sent() == Texts{"1"});
+  CHECK(test.notes[0]->times_done == 0);
 }
 
 TEST_CASE("a broker that says why it hung up, and it is no message, blames none",
           "[link][poison]") {
   for (const int code : {reason::kServerShuttingDown, reason::kAdministrativeAction,
                          reason::kServerBusy, reason::kKeepAliveTimeout}) {
-    PoolLab lab;
-    lab.bring_up();
-    Note& note = lab.send(1);
-    for (int i = 0; i < 3; ++i) {
-      lab.connection().lose(Loss::Kind::HungUp, code);
-      lab.accept_until(1);
+    Suspects test(1);
+    for (int i = 0; i < 5; ++i) {
+      test.lab.connection(test.slot).lose(Loss::Kind::HungUp, code);
+      test.lab.accept_until(2);
+      CHECK(test.sent() == Texts{"1"});
     }
-    CHECK(note.times_done == 0);
-    CHECK(lab.connection().payloads() == Texts{"1"});
+    CHECK(test.notes[0]->times_done == 0);
   }
 }
 
 TEST_CASE("links on which the broker hangs up together have no message to blame",
           "[link][poison]") {
-  PoolLab lab(2);
+  PoolLab lab(3);
   lab.bring_up();
   Note& one = lab.send(1);
   Note& two = lab.send(2);
-  for (int i = 0; i < 3; ++i) {
-    lab.connection(0).lose(Loss::Kind::HungUp);
-    lab.connection(1).lose(Loss::Kind::HungUp);
-    lab.accept_until(2);
+  const unsigned first = lab.slot_of(one);
+  const unsigned second = lab.slot_of(two);
+  for (int i = 0; i < 6; ++i) {
+    lab.connection(first).lose(Loss::Kind::HungUp);
+    lab.connection(second).lose(Loss::Kind::HungUp);
+    lab.accept_until(3);
+    CHECK(lab.connection(second).payloads() == Texts{"2"});
   }
   CHECK(one.times_done + two.times_done == 0);
-  CHECK(lab.connection(lab.slot_of(one)).unacked.size() == 1);
 }
 
 TEST_CASE("what a rejected message held up goes on", "[link][poison]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 1; });
+  PoolLab lab(2, [](config::Broker& broker) { broker.max_inflight = 1; });
   lab.bring_up();
   Note& poison = lab.send(7);
   Note& behind = lab.send(7);
-  reconnect(lab, Loss::Kind::HungUp);
-  reconnect(lab, Loss::Kind::HungUp);
+  const unsigned slot = lab.slot_of(poison);
+  reconnect(lab, slot);
+  for (int alone = 0; alone < 2; ++alone) {
+    reconnect(lab, slot);
+    lab.run_until([&] { return lab.connection(slot).payloads() == Texts{"1"}; });
+  }
+  reconnect(lab, slot);
   CHECK(poison.is(Outcome::Kind::Rejected));
-  CHECK(lab.connection().payloads() == Texts{"2"});
-  lab.connection().ack();
+  CHECK(lab.connection(lab.slot_of(behind)).payloads() == Texts{"2"});
+  lab.acknowledge(behind);
   CHECK(behind.is_acknowledged());
 }

@@ -1,0 +1,58 @@
+// Another client with the same identifier: told by the broker, or inferred.
+#include "base/log.h"
+#include "mqtt/reason_codes.h"
+#include "pool_lab.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+
+namespace {
+
+void hang_up(PoolLab& lab, unsigned slot, int code = 0) {
+  lab.connection(slot).lose(Loss::Kind::HungUp, code);
+  lab.accept_until(lab.pool->connections());
+}
+
+}  // namespace
+
+TEST_CASE("three short lives of a slot while others live on are taken for a take-over",
+          "[pool][take-over]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  hang_up(lab, 0);
+  hang_up(lab, 0);
+  CHECK(lab.pool->counters().taken_over == 0);
+  hang_up(lab, 0);
+  CHECK(lab.pool->counters().taken_over == 1);
+}
+
+TEST_CASE("short lives of different slots are not one rival's doing", "[pool][take-over]") {
+  PoolLab lab(4);
+  lab.bring_up();
+  for (int round = 0; round < 2; ++round) {
+    for (unsigned slot = 0; slot < 4; ++slot)
+      hang_up(lab, slot);
+  }
+  CHECK(lab.pool->counters().taken_over == 0);
+}
+
+TEST_CASE("a broker that hangs up on all, or says another reason, took nothing over",
+          "[pool][take-over]") {
+  PoolLab all;
+  all.bring_up();
+  PoolLab reasoned(2);
+  reasoned.bring_up();
+  for (int i = 0; i < 5; ++i) {
+    hang_up(all, 0);
+    hang_up(reasoned, 0, reason::kServerBusy);
+  }
+  CHECK(all.pool->counters().taken_over == 0);
+  CHECK(reasoned.pool->counters().taken_over == 0);
+}
+
+TEST_CASE("a take-over that the broker names counts at once", "[pool][take-over]") {
+  PoolLab lab;
+  lab.bring_up();
+  hang_up(lab, 0, reason::kSessionTakenOver);
+  CHECK(lab.pool->counters().taken_over == 1);
+}
