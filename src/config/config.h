@@ -100,7 +100,7 @@ struct Broker {
   Duration reconnect_min{100};
   Duration reconnect_max{30000};
   Duration dead_after{1000};
-  std::optional<unsigned> max_inflight = 64;  ///< nothing: "auto"
+  std::optional<unsigned> max_inflight;  ///< nothing: "auto"
   std::size_t inflight_bytes = 4194304;
   std::size_t queue_messages = 10000;
   std::size_t queue_bytes = 16777216;

@@ -15,10 +15,6 @@ namespace {
 
 /// Backing off starts anew only after a connection that lived so long.
 constexpr Duration kSettledAfter = std::chrono::seconds(10);
-/// Beyond this the library's own bookkeeping per message grows noticeably.
-constexpr std::size_t kAutoWindow = 128;
-/// A 3.1.1 broker does not say what it takes; brokers of that age hold 20 to 100.
-constexpr std::size_t kAutoWindowV311 = 64;
 /// Mosquitto hangs up on a 3.1.1 client with more QoS 2 messages open than its
 /// max_inflight_messages, 20 by default, which 3.1.1 has no means to announce.
 constexpr std::size_t kQos2WindowV311 = 20;
@@ -72,7 +68,7 @@ std::string_view to_string(LinkState state) noexcept {
 }
 
 Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, unsigned slot,
-           std::string client_id, TransportFactory factory)
+           std::string client_id, BaseRoundTrip& base, TransportFactory factory)
     : loop_(loop),
       events_(events),
       broker_(broker),
@@ -82,7 +78,8 @@ Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, 
       timer_(loop, bind<&Link::on_timer>(this)),
       flush_(loop, bind<&Link::flush>(this)),
       judge_(loop, bind<&Link::replace_if_leaking>(this)),
-      backoff_(broker.reconnect_min, broker.reconnect_max) {}
+      backoff_(broker.reconnect_min, broker.reconnect_max),
+      window_(broker.max_inflight, base) {}
 
 Link::~Link() {
   assert(in_flight_.is_empty() && redelivery_.is_empty() && line_.empty());
@@ -138,19 +135,11 @@ void Link::on_timer() noexcept {
 
 void Link::on_connected(const Connack& connack) noexcept {
   connack_ = connack;
-  window_ = window_of(connack, protocol_);
-  in_flight_.open(window_);
+  window_.open(connack.receive_maximum.value_or(65535));
+  in_flight_.open(window_.most());
   redelivery_.on_connected(loop_.now());
   enter(LinkState::Ready);
   events_.on_link_ready(*this);
-}
-
-std::size_t Link::window_of(const Connack& connack, config::Protocol protocol) const noexcept {
-  const bool is_v5 = protocol == config::Protocol::V5;
-  const std::size_t own = broker_.max_inflight.value_or(is_v5 ? kAutoWindow : kAutoWindowV311);
-  // A Receive Maximum of 0 is a fault of the broker (MQTT 5, section 3.2.2.3.3); 1 is the least.
-  const std::size_t allowed = std::max<std::size_t>(connack.receive_maximum.value_or(65535), 1);
-  return std::min(own, allowed);
 }
 
 void Link::on_lost(const Loss& loss) noexcept {
@@ -162,6 +151,7 @@ void Link::lose(const Loss& loss) noexcept {
   attempt_failed_ = loss.kind == Loss::Kind::Unreachable;
   flush_.cancel();
   judge_.cancel();
+  newest_unflushed_ = 0;
   if (transport_ != nullptr) {
     // Bytes the kernel still holds must not arrive behind what is sent again, or after a reply
     // that said they failed.
@@ -212,6 +202,7 @@ void Link::tick() noexcept {
           fmt::format("no acknowledgement for {} ms", broker_.ack_timeout.count())});
     return;
   }
+  window_.tick(loop_.precise_now());
   if (can_resend()) events_.on_link_progress(*this);  // the ramp allows more
   if (transport_ != nullptr) transport_->tick();
 }
@@ -220,7 +211,7 @@ void Link::tick() noexcept {
 /// they are too many, the connection is replaced: first what can still be acknowledged there is.
 void Link::replace_if_leaking() noexcept {
   if (state_ != LinkState::Ready && state_ != LinkState::Draining) return;
-  const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_;
+  const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
   const std::size_t answered = in_flight_.answered();
   if (state_ == LinkState::Ready && answered < places) {
     if (in_flight_.overtaken() < std::max<std::size_t>(places / 4, 1)) return;
@@ -252,7 +243,7 @@ void Link::abandon() noexcept {
 // -------------------------------------------------------------------------------------
 
 bool Link::window_is_open_for(const Message& message) const noexcept {
-  if (in_flight_.size() >= window_) return false;
+  if (in_flight_.size() >= window_.size()) return false;
   const bool is_bounded = message.request->qos == 2 && protocol_ == config::Protocol::V311;
   return !is_bounded || in_flight_.qos2() < kQos2WindowV311;
 }
@@ -293,10 +284,15 @@ void Link::hand_over(Message& message) noexcept {
   message.handed_over = true;
   flush_.schedule();  // a poisoned handle is found out there, too
   if (status == PublishStatus::Queued) in_flight_.identify(message, packet_id);
+  if (message.request->qos > 0) newest_unflushed_ = message.sequence;
 }
 
 void Link::flush() noexcept {
   if (state_ != LinkState::Ready) return;
+  const std::uint64_t newest = std::exchange(newest_unflushed_, 0);
+  if (newest != 0 && window_.wants_probe()) {
+    window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
+  }
   transport_->flush();
   if (state_ == LinkState::Ready && transport_->is_congested()) events_.on_socket_full(*this);
 }
@@ -304,6 +300,9 @@ void Link::flush() noexcept {
 void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   Message* message = in_flight_.acknowledge(packet_id, loop_.now());
   if (message == nullptr) return;
+  if (window_.is_probe(message->sequence)) {
+    window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
+  }
   redelivery_.on_left(in_flight_.size());
   if (in_flight_.answered() > 0) judge_.schedule();
   Outcome outcome;

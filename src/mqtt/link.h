@@ -15,6 +15,7 @@
 #include "mqtt/message.h"
 #include "mqtt/redelivery.h"
 #include "mqtt/transport.h"
+#include "mqtt/window.h"
 
 namespace sluice::mqtt {
 
@@ -56,7 +57,7 @@ class LinkEvents {
 class Link final : public TransportEvents {
  public:
   Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, unsigned slot,
-       std::string client_id, TransportFactory factory);
+       std::string client_id, BaseRoundTrip& base, TransportFactory factory);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -93,7 +94,8 @@ class Link final : public TransportEvents {
   const std::string& client_id() const noexcept { return client_id_; }
   const Connack& connack() const noexcept { return connack_; }
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
-  std::size_t window() const noexcept { return window_; }
+  /// How many messages may be in flight, usually: an automatic window moves.
+  std::size_t window() const noexcept { return window_.usual(); }
 
   /// How long the latest connection stood; 0 while one stands.
   Duration lived() const noexcept { return lived_; }
@@ -116,7 +118,6 @@ class Link final : public TransportEvents {
   Duration next_delay(const Loss& loss, bool stood) noexcept;
   void on_timer() noexcept;
   void flush() noexcept;
-  std::size_t window_of(const Connack& connack, config::Protocol protocol) const noexcept;
 
   event::Loop& loop_;
   LinkEvents& events_;
@@ -133,8 +134,9 @@ class Link final : public TransportEvents {
   LinkState state_ = LinkState::Idle;
   config::Protocol protocol_ = config::Protocol::V5;
   Connack connack_;
-  std::size_t window_ = 0;
+  Window window_;
   InFlight in_flight_;
+  std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
   Redelivery redelivery_;
   List<Message> line_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection

@@ -61,8 +61,9 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker
     const auto make = [this, factory](TransportEvents& link) {
       return factory(loop_, link, broker_);
     };
-    slots_.emplace_back(std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], make),
-                        Watermark(share, broker_.queue_bytes / parts));
+    slots_.emplace_back(
+        std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], base_, make),
+        Watermark(share, broker_.queue_bytes / parts));
   }
 }
 

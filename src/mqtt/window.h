@@ -1,0 +1,83 @@
+// How many messages of one connection may be unacknowledged: a fixed number, or one that finds
+// itself by the time acknowledgements take.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace sluice::mqtt {
+
+using Nanoseconds = std::chrono::nanoseconds;
+
+/// How fast one broker acknowledges when nothing waits there: the shortest time of late, over all
+/// its connections. Time is cut into epochs, so that a path that has become longer is believed
+/// after two of them. `now` is any steady clock.
+class BaseRoundTrip {
+ public:
+  static constexpr Nanoseconds kEpoch = std::chrono::seconds(10);
+
+  void add(Nanoseconds sample, Nanoseconds now) noexcept;
+  /// The longest there is before the first sample.
+  Nanoseconds value() const noexcept;
+  static std::int64_t epoch_of(Nanoseconds now) noexcept { return now / kEpoch; }
+
+ private:
+  std::int64_t epoch_ = 0;
+  Nanoseconds former_ = Nanoseconds::max();
+  Nanoseconds latest_ = Nanoseconds::max();
+};
+
+/// A large window costs processor time (the MQTT library walks through its list of messages in
+/// flight) and, at a busy broker, only makes messages wait there instead of here; a small one
+/// starves a distant broker. An automatic window therefore grows while acknowledgements come about
+/// as fast as they can, and shrinks when they are late by more than a target: 2 ms, or a quarter of
+/// the base round trip. One message at a time is timed. At the beginning of an epoch the windows in
+/// use close down together for about a round trip, so that the base is measured without the queue
+/// they may have made at the broker. Not thread-safe.
+class Window {
+ public:
+  static constexpr std::size_t kLeast = 8;
+  static constexpr std::size_t kMost = 512;
+
+  /// `fixed`: nothing for an automatic one. `base` outlives the window.
+  Window(std::optional<unsigned> fixed, BaseRoundTrip& base) noexcept;
+
+  /// A new connection, of which the broker takes so many messages at most (its Receive Maximum:
+  /// MQTT 5, section 3.2.2.3.3).
+  void open(std::size_t broker_takes) noexcept;
+  /// How many may be unacknowledged now; at least 1.
+  std::size_t size() const noexcept;
+  /// The same, apart from the moments in which the base round trip is measured.
+  std::size_t usual() const noexcept;
+  /// What size() can become on this connection.
+  std::size_t most() const noexcept { return most_; }
+
+  /// No message is being timed, and one should be.
+  bool wants_probe() const noexcept { return is_automatic_ && probe_ == 0; }
+  /// This message was sent just now, when so many, itself included, were in flight.
+  void start_probe(std::uint64_t sequence, std::size_t in_flight, Nanoseconds now) noexcept;
+  bool is_probe(std::uint64_t sequence) const noexcept { return probe_ == sequence; }
+  /// The message being timed was acknowledged; `round_trips`: 1 for a PUBACK, 2 for a PUBCOMP.
+  void end_probe(int round_trips, Nanoseconds now) noexcept;
+  /// About twice a second: lost acknowledgements must not keep the window closed down.
+  void tick(Nanoseconds now) noexcept;
+
+ private:
+  void adapt(Nanoseconds sample) noexcept;
+
+  BaseRoundTrip& base_;
+  const bool is_automatic_;
+  std::size_t size_;
+  std::size_t most_;
+  std::uint64_t probe_ = 0;  // the sequence of the message being timed; 0: none
+  Nanoseconds probe_sent_{};
+  bool probe_was_full_ = false;  // the window was in use when it was sent
+  bool probe_was_drained_ = false;
+  std::int64_t epoch_ = 0;
+  Nanoseconds drain_began_{};
+  bool draining_ = false;  // until a message was timed with few others in flight
+};
+
+}  // namespace sluice::mqtt

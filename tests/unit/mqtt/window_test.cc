@@ -1,0 +1,238 @@
+// The window that finds itself, on simulated links: a broker that takes one message after the
+// other, at the end of a path of some length.
+#include "mqtt/window.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <random>
+#include <vector>
+
+#include "catch.h"
+
+using namespace sluice::mqtt;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Links that always have something to send. Time is simulated; nothing waits.
+class Simulation {
+ public:
+  struct Path {
+    Nanoseconds round_trip = 0ns;
+    Nanoseconds jitter = 0ns;   // an acknowledgement is late by up to this
+    Nanoseconds service = 1us;  // the broker's time for one message
+  };
+
+  Simulation(unsigned links, Path along, std::optional<unsigned> fixed = std::nullopt)
+      : path(along) {
+    for (unsigned i = 0; i < links; ++i) {
+      links_.push_back({std::make_unique<Window>(fixed, base_)});
+      links_.back().window->open(65535);
+      send(i);
+    }
+  }
+
+  /// Lets so much time pass. Returns messages a second meanwhile.
+  double run(Nanoseconds duration) {
+    const Nanoseconds begin = now_;
+    std::size_t count = 0;
+    slowest_ = 0ns;
+    while (!acks_.empty() && acks_.top().at < begin + duration) {
+      const Ack ack = acks_.top();
+      acks_.pop();
+      now_ = ack.at;
+      ++count;
+      slowest_ = std::max(slowest_, ack.at - ack.sent);
+      acknowledge(ack);
+    }
+    now_ = begin + duration;
+    return static_cast<double>(count) / std::chrono::duration<double>(duration).count();
+  }
+
+  std::size_t window(unsigned link = 0) const { return links_[link].window->size(); }
+  /// The longest time to an acknowledgement in the last run().
+  Nanoseconds slowest() const { return slowest_; }
+
+  Path path;
+
+ private:
+  struct Link {
+    std::unique_ptr<Window> window;
+    std::size_t in_flight = 0;
+    std::uint64_t sequence = 0;
+    Nanoseconds last_ack{};  // acknowledgements of one link stay in order
+  };
+  struct Ack {
+    Nanoseconds at;
+    Nanoseconds sent;
+    unsigned link;
+    std::uint64_t sequence;
+    bool operator<(const Ack& other) const { return at > other.at; }
+  };
+
+  void acknowledge(const Ack& ack) {
+    Link& link = links_[ack.link];
+    --link.in_flight;
+    if (link.window->is_probe(ack.sequence)) link.window->end_probe(1, now_);
+    send(ack.link);
+  }
+
+  void send(unsigned index) {
+    Link& link = links_[index];
+    bool sent = false;
+    for (; link.in_flight < link.window->size(); ++link.in_flight) {
+      const Nanoseconds start = std::max(now_ + path.round_trip / 2, free_at_);
+      free_at_ = start + path.service;
+      const auto late =
+          static_cast<Nanoseconds::rep>(std::uniform_real_distribution<double>()(dice_) *
+                                        static_cast<double>(path.jitter.count()));
+      link.last_ack = std::max(link.last_ack, free_at_ + path.round_trip / 2 + Nanoseconds(late));
+      acks_.push({link.last_ack, now_, index, ++link.sequence});
+      sent = true;
+    }
+    if (sent && link.window->wants_probe()) {
+      link.window->start_probe(link.sequence, link.in_flight, now_);
+    }
+  }
+
+  BaseRoundTrip base_;
+  std::vector<Link> links_;
+  std::priority_queue<Ack> acks_;
+  std::mt19937 dice_{7};
+  Nanoseconds now_ = 1h;
+  Nanoseconds free_at_{};
+  Nanoseconds slowest_{};
+};
+
+double best_fixed(unsigned links, Simulation::Path path) {
+  double best = 0;
+  for (const unsigned window : {8u, 16u, 32u, 64u, 128u, 256u, 512u}) {
+    Simulation simulation(links, path, window);
+    simulation.run(1s);
+    best = std::max(best, simulation.run(1s));
+  }
+  return best;
+}
+
+}  // namespace
+
+TEST_CASE("an automatic window reaches most of the best fixed window's throughput", "[window]") {
+  for (const Nanoseconds round_trip : {100us, 10000us, 52000us}) {
+    CAPTURE(round_trip.count());
+    const Simulation::Path path{
+        .round_trip = round_trip, .jitter = round_trip / 50, .service = 8us};
+    const double best = best_fixed(4, path);
+    Simulation simulation(4, path);
+    simulation.run(2s);
+    CHECK(simulation.run(10s) >= 0.9 * best);
+  }
+}
+
+TEST_CASE("a distant broker gets the largest window, a near one no more than is free", "[window]") {
+  Simulation distant(1, {.round_trip = 52ms, .service = 1us});
+  distant.run(3s);
+  CHECK(distant.window() == Window::kMost);
+  Simulation near(1, {.round_trip = 100us, .service = 1us});
+  near.run(500ms);
+  CHECK(near.window() == 128);
+}
+
+TEST_CASE("a broker that is too slow has small windows, and latency does not grow with time",
+          "[window]") {
+  Simulation simulation(10, {.round_trip = 1ms, .service = 500us});
+  simulation.run(20s);
+  for (int round = 0; round < 5; ++round) {
+    CHECK(simulation.run(60s) >= 0.95 * 2000);
+    CHECK(simulation.window() <= 16);
+    CHECK(simulation.slowest() <= 100ms);  // 64 messages on each link would take 320 ms
+  }
+}
+
+TEST_CASE("jitter of a distant path does not starve it", "[window]") {
+  Simulation simulation(1, {.round_trip = 52ms, .jitter = 6ms, .service = 1us});
+  simulation.run(5s);
+  simulation.run(30s);
+  CHECK(simulation.window() >= 400);
+}
+
+TEST_CASE("a path that becomes longer is believed after a while", "[window]") {
+  Simulation simulation(2, {.round_trip = 5ms, .service = 5us});
+  simulation.run(5s);
+  simulation.path.round_trip = 60ms;
+  simulation.run(25s);
+  CHECK(simulation.window() == Window::kMost);
+}
+
+TEST_CASE("a window nobody fills does not grow", "[window]") {
+  BaseRoundTrip base;
+  Window window(std::nullopt, base);
+  window.open(65535);
+  const std::size_t before = window.size();
+  Nanoseconds now = 1s;
+  for (std::uint64_t sequence = 1; sequence < 100; ++sequence) {
+    window.start_probe(sequence, 3, now);
+    now += 52ms;
+    window.end_probe(1, now);
+  }
+  CHECK(window.size() == before);
+}
+
+TEST_CASE("a number fixes the window, and Receive Maximum bounds both kinds", "[window]") {
+  BaseRoundTrip base;
+  Window fixed(40u, base);
+  fixed.open(65535);
+  CHECK(fixed.size() == 40);
+  CHECK_FALSE(fixed.wants_probe());
+  fixed.open(7);
+  CHECK(fixed.size() == 7);
+  Window automatic(std::nullopt, base);
+  automatic.open(1);
+  CHECK(automatic.size() == 1);
+  CHECK(automatic.most() == 1);
+  automatic.open(0);  // a broker's fault; nothing could be sent at all
+  CHECK(automatic.size() == 1);
+}
+
+TEST_CASE("a PUBCOMP counts as two round trips", "[window]") {
+  BaseRoundTrip base;
+  Window window(std::nullopt, base);
+  window.open(65535);
+  window.start_probe(1, 1, 1s);
+  window.end_probe(2, 1s + 10ms);
+  CHECK(base.value() == 5ms);
+}
+
+TEST_CASE("the base round trip is the shortest of this epoch and the one before", "[window]") {
+  BaseRoundTrip base;
+  const Nanoseconds epoch = BaseRoundTrip::kEpoch;
+  base.add(5ms, epoch);
+  base.add(3ms, epoch + 1s);
+  base.add(4ms, epoch + 2s);
+  CHECK(base.value() == 3ms);
+  base.add(8ms, 2 * epoch);
+  CHECK(base.value() == 3ms);
+  base.add(9ms, 3 * epoch);
+  CHECK(base.value() == 8ms);
+  base.add(20ms, 9 * epoch);  // long idle: nothing old counts
+  CHECK(base.value() == 20ms);
+}
+
+TEST_CASE("a window closed down for a measurement opens again even if none comes about",
+          "[window]") {
+  BaseRoundTrip base;
+  Window window(std::nullopt, base);
+  window.open(65535);
+  window.start_probe(1, 64, 1s);
+  window.end_probe(1, 1s + 1ms);
+  const std::size_t before = window.size();
+  window.start_probe(2, before, 11s);
+  CHECK(window.size() == Window::kLeast);
+  CHECK(window.usual() == before);
+  window.tick(12s);
+  CHECK(window.size() == Window::kLeast);
+  window.tick(14s);
+  CHECK(window.size() == before);
+}
