@@ -9,16 +9,17 @@ from .waiting import wait_until
 
 class Broker:
     """options: further lines of mosquitto.conf as a dict; tls: a harness.certs.Server; passwords: dict;
-    acl: text of an ACL file."""
+    acl: text of an ACL file; verbose: log() shows every packet, too much for a long run."""
 
     def __init__(self, folder, host="127.0.0.1", options=None, tls=None, client_certificates=False,
-                 passwords=None, acl=None, port=None):
+                 passwords=None, acl=None, port=None, verbose=True):
         self.host = host
         self.port = port or net.free_port(host)
         self.tls = tls
         self._folder = folder
         self._file = folder / f"mosquitto-{self.port}.conf"
         self._passwords = passwords
+        self._verbose = verbose
         self._process = None
         self._file.write_text(self._text(options or {}, client_certificates, acl), encoding="utf-8")
 
@@ -56,7 +57,7 @@ class Broker:
 
     def start(self):
         assert self._process is None
-        self._process = Process(["mosquitto", "-c", str(self._file), "-v"])
+        self._process = Process(["mosquitto", "-c", str(self._file), *(["-v"] if self._verbose else [])])
         wait_until(lambda: net.accepts(self.port, self.host) or not self._process.is_running(),
                    "Mosquitto listening")
         assert self._process.is_running(), self._process.output()

@@ -36,10 +36,11 @@ class Relay:
     def resume(self):
         self._flowing.set()
 
-    def cut(self):
-        """Resets all connections: what is under way in either direction is lost."""
+    def cut(self, count=None):
+        """Resets all connections, or the oldest `count`: what is under way in either direction is lost."""
         with self._lock:
-            pairs, self._pairs = self._pairs, []
+            count = len(self._pairs) if count is None else count
+            pairs, self._pairs = self._pairs[:count], self._pairs[count:]
         for pair in pairs:
             for end in pair:
                 self._reset(end)
