@@ -3,7 +3,6 @@
 Each kind is a function of a Crowd and its own random numbers; it runs in a thread of its own until the crowd is told
 to stop, and leaves a Stream for each connection it made.
 """
-import json
 import socket
 import struct
 import threading
@@ -87,6 +86,16 @@ def batch(stream, rng, count, framing, **more):
     return b"".join([framing(make(stream, rng, **more)) for _ in range(count)])
 
 
+def finish(client, stream, read):
+    """Ends its own side; then come all replies, the end, and nothing in between."""
+    client.half_close()
+    while stream.outstanding():
+        stream.settle(read())
+    rest = client.read_until_eof()
+    if rest:
+        stream.faults.append(f"more than the replies: {rest[:200]!r}")
+
+
 def converse(crowd, rng, stream, window, address=None, framed=False, pause_s=0.01, **more):
     """A long-lived client: keeps up to `window` requests outstanding, ends its own side, gets all its replies."""
     client = crowd.open(stream, address)
@@ -97,12 +106,7 @@ def converse(crowd, rng, stream, window, address=None, framed=False, pause_s=0.0
             while stream.outstanding() > window // 2:
                 stream.settle(read())
             crowd.pause(pause_s)
-        client.half_close()
-        while stream.outstanding():
-            stream.settle(read())
-        rest = client.read_until_eof()
-        if rest:
-            stream.faults.append(f"more than the replies: {rest[:200]!r}")
+        finish(client, stream, read)
     except (AssertionError, OSError) as fault:
         stream.faults.append(f"after {stream.replied} of {len(stream.requests)} replies: {fault!r}")
     finally:
@@ -179,10 +183,8 @@ def half_closing(crowd, rng):
     client = crowd.open(stream)
     try:
         client.send_raw(batch(stream, rng, rng.randint(1, 40), encode, weights=WEIGHTS if stream.ids else ORDERED))
-        client.half_close()
-        for reply in client.read_replies_until_eof():
-            stream.settle(reply)
-    except (AssertionError, OSError, json.JSONDecodeError) as fault:
+        finish(client, stream, client.read_reply)
+    except (AssertionError, OSError) as fault:
         stream.faults.append(f"after {stream.replied} of {len(stream.requests)} replies: {fault!r}")
     finally:
         client.close()
