@@ -10,7 +10,7 @@ LATE_S = 1.0
 EARLY_S = 0.05
 # Resident memory may differ by so much between the first and the last third after the warm-up.
 GROWTH_SHARE = 0.05
-GROWTH_BYTES = 2 << 20
+GROWTH_BYTES = 1 << 20
 # Fewer calm moments than this after the warm-up say nothing about growth.
 FEWEST_SAMPLES = 6
 

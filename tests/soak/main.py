@@ -46,7 +46,7 @@ class Soak:
         self._order = shuffled(random.Random(seed))
         faults = scene.recover()
         assert not faults, faults
-        self.baseline = scene.descriptors()
+        self.baseline = scene.descriptors_at_rest()
 
     def cycle(self, number):
         disturbance = next(self._order)
@@ -158,9 +158,9 @@ def report(cycles, ending, minutes, seed):
     print_table(cycles)
     requests = sum(cycle.requests() for cycle in cycles)
     seconds = cycles[-1].at_s if cycles else 0.0
-    print(f"\n{requests:,d} requests over {sum(cycle.connections for cycle in cycles):,d} connections in {seconds:.0f} s, "
-          f"{requests / max(seconds, 1):,.0f} a second with the calm moments; "
-          f"{sum(cycle.arrived for cycle in cycles):,d} arrivals")
+    connections = sum(cycle.connections for cycle in cycles)
+    print(f"\n{requests:,d} requests over {connections:,d} connections in {seconds:.0f} s, {requests / max(seconds, 1):,.0f} a second with the "
+          f"calm moments; {sum(cycle.arrived for cycle in cycles):,d} arrivals")
     print("resident MiB at the calm moments: " + " ".join(mib(cycle.resident) for cycle in cycles))
     print(memory_line(samples, sum(cycle.requests() for cycle in judged)))
     print("descriptors at the calm moments: " + " ".join(str(cycle.descriptors) for cycle in cycles))

@@ -16,7 +16,8 @@ from harness.waiting import wait_until
 CONNECTIONS = 4  # to each broker
 BACK_S = 15  # after a disturbance everything has to be back within this
 PROBES = 8
-ESTABLISHED = "01"
+CLOSING_S = 5  # and the last descriptors of its clients closed
+ESTABLISHED, LISTENING = "01", "0A"  # as /proc/net/tcp has it
 
 
 class Tap(Subscriber):
@@ -91,17 +92,20 @@ class Scene:
         wait_until(there, what, BACK_S)
 
     def _connections(self, port):
-        """TCP connections of sluice to this port. Its descriptors say which sockets are its own."""
+        return sum(state == ESTABLISHED and remote == port for _, remote, state in self._sockets())
+
+    def _sockets(self):
+        """(own port, peer's port, state) of sluice's TCP sockets; its descriptors say which are its own."""
         own = set()
         for link in os.scandir(f"/proc/{self.sluice.pid}/fd"):
             try:
                 own.add(os.readlink(link.path))
             except OSError:
                 pass  # closed meanwhile
-        lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-        rows = (line.split() for line in lines)
-        return sum(row[3] == ESTABLISHED and int(row[2].split(":")[1], 16) == port and f"socket:[{row[9]}]" in own
-                   for row in rows)
+        for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+            row = line.split()
+            if f"socket:[{row[9]}]" in own:
+                yield int(row[1].split(":")[1], 16), int(row[2].split(":")[1], 16), row[3]
 
     def _probe(self):
         """Ordinary requests for devices of both brokers are acknowledged by both, and arrive at both."""
@@ -119,14 +123,19 @@ class Scene:
         for name, tap in ((ROUGH, self.rough_tap), (CALM, self.calm_tap)):
             self._wait(f"probes arrive at {name}", lambda t=tap: t.holds(wanted))
 
-    def descriptors(self, wanted=None):
-        """Open descriptors; with `wanted`, as soon as it is that number or the time is up."""
-        end = time.monotonic() + 5
-        while True:
-            count = self.sluice.open_descriptors()
-            if wanted in (None, count) or time.monotonic() > end:
-                return count
+    def descriptors_at_rest(self):
+        """Open descriptors once the last accepted connection is gone: what every later calm moment is held to."""
+        ports = (self.sluice.port, self.sluice.admin_port)
+        self._wait("sluice has closed all accepted connections", lambda: not any(
+            own in ports and state != LISTENING for own, _, state in self._sockets()))
+        return self.sluice.open_descriptors()
+
+    def descriptors(self, wanted):
+        """Open descriptors as soon as they are `wanted`, or when they had time enough to become that."""
+        end = time.monotonic() + CLOSING_S
+        while (count := self.sluice.open_descriptors()) != wanted and time.monotonic() < end:
             time.sleep(0.02)
+        return count
 
     def sanitizer_report(self):
         return re.findall(SANITIZER_REPORT.pattern + ".*", self.sluice.log())

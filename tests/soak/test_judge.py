@@ -226,7 +226,7 @@ def test_one_high_moment_is_no_growth():
 
 
 def test_the_allowance_for_memory_is_what_it_says():
-    for size, most in ((20 * MIB, 3 * MIB), (200 * MIB, 12 * MIB)):
+    for size, most in ((20 * MIB, 2 * MIB), (200 * MIB, 11 * MIB)):
         for grown, violation in ((most, False), (most + 1, True)):
             series = [size] * 10 + [size + grown] * 10
             assert bool(judge.judge_memory(series)) == violation
