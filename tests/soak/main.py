@@ -155,19 +155,19 @@ def report(cycles, ending, minutes, seed):
     ending = ending + judge.judge_memory(samples)
     if minutes >= 1 and not is_sanitized() and judge.growth(samples) is None:
         ending.append(f"only {len(samples)} calm moments after the warm-up: resident memory could not be judged")
+    if not cycles:
+        ending.append("not one cycle was run")
     print_table(cycles)
     requests = sum(cycle.requests() for cycle in cycles)
     seconds = cycles[-1].at_s if cycles else 0.0
     connections = sum(cycle.connections for cycle in cycles)
-    print(f"\n{requests:,d} requests over {connections:,d} connections in {seconds:.0f} s, {requests / max(seconds, 1):,.0f} a second with the "
-          f"calm moments; {sum(cycle.arrived for cycle in cycles):,d} arrivals")
+    print(f"\n{requests:,d} requests over {connections:,d} connections in {seconds:.0f} s, "
+          f"{requests / max(seconds, 1):,.0f} a second with the calm moments; {sum(cycle.arrived for cycle in cycles):,d} arrivals")
     print("resident MiB at the calm moments: " + " ".join(mib(cycle.resident) for cycle in cycles))
     print(memory_line(samples, sum(cycle.requests() for cycle in judged)))
     print("descriptors at the calm moments: " + " ".join(str(cycle.descriptors) for cycle in cycles))
     show(ending)
     count = len(ending) + sum(len(cycle.violations) for cycle in cycles)
-    if not cycles:
-        count, ending = 1, ["no cycle was run"]
     print(f"\n{count} violations (seed {seed})" if count else f"\nno violation in {len(cycles)} cycles (seed {seed})")
     return count
 
