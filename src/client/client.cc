@@ -78,11 +78,13 @@ void Client::put(std::uint64_t slot, const protocol::Reply& reply,
   active_at_ = shared_.loop.now();
   turn_end_.schedule();
   if (slot != 0 && !replies_.is_next(slot)) {
-    std::string text;
+    std::string text = shared_.buffers.take();
     shared_.encoder.append(reply, id_json, framing_, text);
-    replies_.keep(slot, std::move(text));
+    replies_.keep(slot, text);
+    shared_.buffers.give_back(std::move(text));
     return;
   }
+  if (out_.empty()) out_ = shared_.buffers.take();
   shared_.encoder.append(reply, id_json, framing_, out_);
   if (slot != 0) replies_.advance(out_);
 }
@@ -91,7 +93,8 @@ void Client::flush() noexcept {
   if (out_.empty()) return;
   const bool was_idle = stream_->unsent() == 0;
   written_ += out_.size();
-  stream_->write(std::exchange(out_, {}));
+  stream_->write(out_);
+  shared_.buffers.give_back(std::move(out_));
   if (!was_idle) return;
   progress_at_ = shared_.loop.now();
   sent_seen_ = written_ - stream_->unsent();

@@ -1,34 +1,76 @@
 // The order of replies; see the header.
 #include "client/ordered_replies.h"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace sluice::client {
 namespace {
 
-constexpr std::size_t kNodeBytes = 96;  // what a kept text costs besides itself
+constexpr std::size_t kPieceBytes = 16;  // what a kept text costs besides itself
+/// A text shorter than this is not worth compacting, nor giving back.
+constexpr std::size_t kSmallText = 2048;
+constexpr std::size_t kSmallRing = 64;
 
 }  // namespace
 
-void OrderedReplies::keep(std::uint64_t slot, std::string text) {
-  if (slot < next_ || slot > last_) return;
-  const std::size_t bytes = text.size() + kNodeBytes;
-  if (kept_.emplace(slot, std::move(text)).second) kept_bytes_ += bytes;
+void OrderedReplies::keep(std::uint64_t slot, std::string_view text) {
+  if (slot < next_ || slot > last_ || text.empty()) return;
+  if (slot - next_ >= ring_.size()) grow(slot);
+  if (piece(slot).size != 0) return;
+  piece(slot) = {text_.size(), text.size()};
+  text_ += text;
+  ++kept_;
+  kept_bytes_ += text.size() + kPieceBytes;
 }
 
 void OrderedReplies::advance(std::string& out) {
   ++next_;
-  while (!kept_.empty() && kept_.begin()->first == next_) {
-    out += kept_.begin()->second;
-    kept_bytes_ -= kept_.begin()->second.size() + kNodeBytes;
-    kept_.erase(kept_.begin());
+  while (kept_ > 0 && piece(next_).size != 0) {
+    const Piece taken = std::exchange(piece(next_), {});
+    out.append(text_, taken.begin, taken.size);
+    --kept_;
+    kept_bytes_ -= taken.size + kPieceBytes;
     ++next_;
+  }
+  if (kept_ == 0) {
+    if (!text_.empty()) give_back();
+  } else if (text_.size() > kSmallText && text_.size() > 2 * kept_bytes_) {
+    compact();
   }
 }
 
 void OrderedReplies::drop_kept() noexcept {
-  kept_.clear();
+  kept_ = 0;
   kept_bytes_ = 0;
+  std::fill(ring_.begin(), ring_.end(), Piece{});
+  give_back();
+}
+
+void OrderedReplies::give_back() noexcept {
+  text_.clear();
+  if (text_.capacity() > kSmallText) std::string().swap(text_);
+  if (ring_.size() > kSmallRing) std::vector<Piece>().swap(ring_);
+}
+
+void OrderedReplies::grow(std::uint64_t slot) {
+  const auto needed = static_cast<std::size_t>(slot - next_ + 1);
+  std::vector<Piece> former(std::max<std::size_t>(std::bit_ceil(needed), 16));
+  former.swap(ring_);
+  for (std::uint64_t each = next_; each < next_ + former.size(); ++each)
+    piece(each) = former[each & (former.size() - 1)];
+}
+
+/// Drops the texts that are out already.
+void OrderedReplies::compact() {
+  std::string former = std::exchange(text_, {});
+  text_.reserve(kept_bytes_);
+  for (std::uint64_t slot = next_; slot < next_ + ring_.size(); ++slot) {
+    Piece& each = piece(slot);
+    const std::size_t begin = std::exchange(each.begin, text_.size());
+    text_.append(former, begin, each.size);
+  }
 }
 
 }  // namespace sluice::client

@@ -71,18 +71,20 @@ std::size_t Stream::unsent() const noexcept {
   return pending_.size() + uv_stream_get_write_queue_size(handle_.get());
 }
 
-void Stream::write(std::string bytes) noexcept {
+void Stream::write(std::string_view bytes) noexcept {
   if (bytes.empty()) return;
   if (write_ != nullptr) {
     pending_.append(bytes);
     return;
   }
-  const uv_buf_t buffer = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
+  // The pointer is const in all but its type.
+  const uv_buf_t buffer =
+      uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
   const int sent = uv_try_write(handle_.get(), &buffer, 1);
-  if (sent > 0) bytes.erase(0, static_cast<std::size_t>(sent));
+  if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
   if (bytes.empty()) return;
   // Full, or broken: an asynchronous write waits for room, or reports the error from the loop.
-  pending_ = std::move(bytes);
+  pending_ = bytes;
   send_pending();
 }
 

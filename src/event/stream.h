@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "event/handle.h"
 
@@ -49,7 +50,7 @@ class Stream {
 
   /// Sends now what the socket takes and keeps the rest, in order. Never fails by itself: a broken
   /// connection is reported by on_broken().
-  void write(std::string bytes) noexcept;
+  void write(std::string_view bytes) noexcept;
   /// Bytes written but not taken by the socket yet.
   std::size_t unsent() const noexcept;
 

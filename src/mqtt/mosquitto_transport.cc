@@ -311,7 +311,12 @@ void MosquittoTransport::settle() noexcept {
     return;
   }
   arm();
-  if (connected_ && !std::exchange(connected_told_, true)) events_.on_connected(connack_);
+  if (connected_ && !std::exchange(connected_told_, true)) {
+    // While somebody listens the library formats a line for each packet. What it has to say of
+    // failures is wanted only up to here.
+    mosquitto_log_callback_set(handle_, nullptr);
+    events_.on_connected(connack_);
+  }
   deliver_acks();
   if (handle_ == nullptr || lost_) return;
   const bool was_congested =

@@ -21,9 +21,10 @@ class PacketIds {
 
   /// `id` must not be in the table, and at most `window` entries may be.
   void insert(std::uint16_t id, Message& message) noexcept {
-    Slot& slot = slots_[find(id)];
-    assert(slot.message == nullptr);
-    slot = {id, &message};
+    const std::size_t at = find(id);
+    assert(slots_[at].message == nullptr);
+    slots_[at] = {id, &message};
+    if (at != home_of(id)) ++displaced_;
   }
 
   /// Takes the message out; null for an identifier that is not in flight.
@@ -31,10 +32,14 @@ class PacketIds {
     std::size_t hole = find(id);
     Message* taken = slots_[hole].message;
     if (taken == nullptr) return nullptr;
+    if (hole != home_of(id)) --displaced_;
     // Close the gap: whatever probed past it moves up, so that find() may stop at an empty slot.
-    for (std::size_t at = next(hole); slots_[at].message != nullptr; at = next(at)) {
+    // Usually all are at home, since identifiers in a row have places in a row.
+    for (std::size_t at = next(hole); displaced_ > 0 && slots_[at].message != nullptr;
+         at = next(at)) {
       const std::size_t home = home_of(slots_[at].id);
       if (((at - home) & mask()) >= ((at - hole) & mask())) {
+        if (hole == home) --displaced_;
         slots_[hole] = slots_[at];
         hole = at;
       }
@@ -60,6 +65,7 @@ class PacketIds {
   }
 
   std::vector<Slot> slots_;
+  std::size_t displaced_ = 0;  // how many are not at home
 };
 
 }  // namespace sluice::mqtt

@@ -3,6 +3,9 @@
 #include "protocol/json_reader.h"
 
 #include <fmt/format.h>
+#if defined(__SSE2__)
+#define RAPIDJSON_SSE2  // looks at 16 bytes of a string at a time
+#endif
 #if defined(__clang__)
 // The parser adds to a null pointer before its stack's first allocation; harmless, but reported.
 #pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow"))), apply_to = function)
@@ -16,6 +19,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "protocol/utf8.h"
+
 namespace sluice::protocol {
 namespace {
 
@@ -23,8 +28,12 @@ namespace rj = rapidjson;
 
 constexpr std::size_t kKeptBytes = 1 << 20;
 constexpr std::size_t kToldDepth = 3;
-constexpr unsigned kFlags = rj::kParseIterativeFlag | rj::kParseInsituFlag |
-                            rj::kParseValidateEncodingFlag | rj::kParseNumbersAsStringsFlag;
+constexpr unsigned kFlags =
+    rj::kParseIterativeFlag | rj::kParseInsituFlag | rj::kParseNumbersAsStringsFlag;
+/// For a text that is not UTF-8: it is looked at byte by byte, to say where.
+constexpr unsigned kCarefulFlags = kFlags | rj::kParseValidateEncodingFlag;
+/// The parser may look at so many bytes behind the text.
+constexpr std::size_t kPadding = 16;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -216,11 +225,17 @@ struct JsonReader::Impl {
   std::string copy;
   std::string fault;
 
+  void take(std::string_view text) {
+    copy.assign(text);
+    copy.append(kPadding, '\0');
+  }
+
   bool parse(std::string_view text, std::size_t max_depth, JsonEvents& events) {
     events.on_start();
     rj::InsituStringStream stream(copy.data());
     Adapter adapter(text, stream, copy.data(), max_depth, events);
-    const rj::ParseResult result = reader.Parse<kFlags>(stream, adapter);
+    const rj::ParseResult result = is_utf8(text) ? reader.Parse<kFlags>(stream, adapter)
+                                                 : reader.Parse<kCarefulFlags>(stream, adapter);
     if (adapter.is_too_deep()) {
       fault = fmt::format("expected at most {} levels of nesting", max_depth);
       return false;
@@ -248,10 +263,10 @@ JsonReader::JsonReader(JsonReader&&) noexcept = default;
 JsonReader& JsonReader::operator=(JsonReader&&) noexcept = default;
 
 bool JsonReader::read(std::string_view text, std::size_t max_depth, JsonEvents& events) {
-  impl_->copy.assign(text);
+  impl_->take(text);
   if (impl_->parse(text, max_depth, events)) return true;
   if (impl_->reader.GetParseErrorCode() != rj::kParseErrorNumberTooBig) return false;
-  impl_->copy.assign(text);
+  impl_->take(text);
   hide_large_numbers(impl_->copy);
   return impl_->parse(text, max_depth, events);
 }

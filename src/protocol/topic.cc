@@ -18,6 +18,17 @@ bool is_non_character(char32_t code) {
   return (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFE) == 0xFFFE;
 }
 
+/// Almost every topic: ASCII without anything to look at twice.
+bool is_plain_topic(std::string_view topic) noexcept {
+  std::size_t slashes = 0;
+  bool is_plain = true;
+  for (const char c : topic) {
+    is_plain &= c >= 0x20 && c < 0x7F && c != '+' && c != '#';
+    slashes += c == '/' ? 1 : 0;
+  }
+  return is_plain && slashes <= kMaxSlashes;
+}
+
 std::optional<std::string> character_fault(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
@@ -44,6 +55,7 @@ std::optional<std::string> topic_fault(std::string_view topic) {
   if (topic.empty() || topic.size() > kMaxBytes) {
     return fmt::format("expected 1 to {} bytes, got {}", kMaxBytes, topic.size());
   }
+  if (is_plain_topic(topic)) return std::nullopt;
   if (auto fault = character_fault(topic)) return fault;
   if (topic.find_first_of("+#") != std::string_view::npos) {
     return "wildcards (+ and #) are not allowed, got " + quoted_excerpt(topic);

@@ -1,6 +1,9 @@
 // UTF-8 looked at one character at a time.
 #include "protocol/utf8.h"
 
+#include <cstdint>
+#include <cstring>
+
 namespace sluice::protocol {
 namespace {
 
@@ -8,6 +11,16 @@ constexpr std::size_t kExcerptBytes = 40;
 
 bool is_control(char32_t code) {
   return code < 0x20 || (code >= 0x7F && code <= 0x9F);
+}
+
+/// How many bytes at the beginning of `text` are ASCII, rounded down to whole words.
+std::size_t ascii_words(std::string_view text) noexcept {
+  std::size_t at = 0;
+  for (std::uint64_t word = 0; at + sizeof(word) <= text.size(); at += sizeof(word)) {
+    std::memcpy(&word, text.data() + at, sizeof(word));
+    if ((word & 0x8080808080808080U) != 0) break;
+  }
+  return at;
 }
 
 }  // namespace
@@ -45,9 +58,12 @@ Utf8Char first_utf8_char(std::string_view text) noexcept {
 
 bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
-    const Utf8Char next = first_utf8_char(text);
-    if (next.size == 0) return false;
-    text.remove_prefix(next.size);
+    text.remove_prefix(ascii_words(text));
+    for (std::size_t byte = 0; byte < sizeof(std::uint64_t) && !text.empty(); ++byte) {
+      const Utf8Char next = first_utf8_char(text);
+      if (next.size == 0) return false;
+      text.remove_prefix(next.size);
+    }
   }
   return true;
 }

@@ -1,5 +1,11 @@
 // Which reply goes where, and when.
 #include "client/ordered_replies.h"
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
 #include "support.h"
 
 namespace sluice::client {
@@ -29,6 +35,48 @@ TEST_CASE("kept replies come out behind the one they waited for", "[client]") {
   CHECK(replies.is_next(4));
   replies.keep(1, "late");
   CHECK(replies.kept_bytes() == 0);
+}
+
+TEST_CASE("in whatever order replies become ready, they come out in the order of their places",
+          "[client]") {
+  std::mt19937 dice(5);
+  for (int round = 0; round < 50; ++round) {
+    OrderedReplies replies;
+    std::string out;
+    std::string expected;
+    std::uint64_t next = 1;
+    std::vector<std::uint64_t> open;
+    for (int step = 0; step < 600; ++step) {
+      if (open.empty() || (step < 500 && dice() % 2 == 0)) {
+        open.push_back(replies.reserve());
+        continue;
+      }
+      const std::size_t at = dice() % 8 == 0 ? 0 : dice() % open.size();
+      const std::uint64_t slot = open[at];
+      open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+      const std::string text = std::to_string(slot) + std::string(slot % 90, '.') + ';';
+      if (!replies.is_next(slot)) {
+        replies.keep(slot, text);
+        continue;
+      }
+      out += text;
+      replies.advance(out);
+    }
+    std::sort(open.begin(), open.end());
+    for (const std::uint64_t slot : open) {
+      const std::string text = std::to_string(slot) + std::string(slot % 90, '.') + ';';
+      if (!replies.is_next(slot)) {
+        replies.keep(slot, text);
+        continue;
+      }
+      out += text;
+      replies.advance(out);
+    }
+    for (std::uint64_t last = replies.reserve(); next < last; ++next)
+      expected += std::to_string(next) + std::string(next % 90, '.') + ';';
+    CHECK(out == expected);
+    CHECK(replies.kept_bytes() == 0);
+  }
 }
 
 TEST_CASE("replies without an id keep the order of their requests", "[client]") {
