@@ -4,13 +4,26 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
+#include <utility>
 
 namespace sluice::bench {
 namespace {
+
+constexpr std::array<std::pair<const char*, double>, 7> kPercentiles{{{"p50", 0.5},
+                                                                      {"p75", 0.75},
+                                                                      {"p90", 0.9},
+                                                                      {"p95", 0.95},
+                                                                      {"p99", 0.99},
+                                                                      {"p999", 0.999},
+                                                                      {"p9999", 0.9999}}};
 
 double own_cpu_seconds() {
   rusage usage{};
@@ -21,8 +34,23 @@ double own_cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-/// -1 when there is no such process.
-double cpu_seconds_of(pid_t pid) {
+/// What all threads of a process have run, to the nanosecond; -1 where the kernel does not count
+/// it.
+double run_seconds_of(pid_t pid) {
+  double nanoseconds = -1;
+  std::error_code error;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+    double ran = 0;
+    std::ifstream file(task.path() / "schedstat");
+    if (!(file >> ran)) return -1;
+    nanoseconds = std::max(nanoseconds, 0.0) + ran;
+  }
+  return nanoseconds < 0 ? -1 : nanoseconds / 1e9;
+}
+
+/// In ticks of 10 ms; -1 when there is no such process.
+double tick_seconds_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string line;
   if (!std::getline(file, line)) return -1;
@@ -36,6 +64,17 @@ double cpu_seconds_of(pid_t pid) {
   double system = 0;
   fields >> user >> system;
   return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double cpu_seconds_of(pid_t pid) {
+  const double ran = run_seconds_of(pid);
+  return ran >= 0 ? ran : tick_seconds_of(pid);
+}
+
+double own_peak_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 double rate_of(const Report& report) {
@@ -64,9 +103,10 @@ void print_json(const Report& report, const Options& options) {
               options.rate);
   std::printf("\"seconds\":%.4f,\"ok\":%ju,\"messages_per_s\":%.1f,", report.seconds,
               std::uintmax_t{report.ok}, rate_of(report));
-  std::printf("\"latency_us\":{\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f},",
-              us(latency.percentile(0.5)), us(latency.percentile(0.99)),
-              us(latency.percentile(0.999)), us(latency.max()));
+  std::printf("\"latency_us\":{");
+  for (const auto& [name, share] : kPercentiles)
+    std::printf("\"%s\":%.1f,", name, us(latency.percentile(share)));
+  std::printf("\"max\":%.1f},\"own_peak_mib\":%.1f,", us(latency.max()), own_peak_mib());
   std::printf("\"sent\":%ju,\"answered\":%ju,\"unsent\":%ju,\"lost_connections\":%ju,\"errors\":{",
               std::uintmax_t{report.sent}, std::uintmax_t{report.answered},
               std::uintmax_t{report.unsent}, std::uintmax_t{report.lost_connections});

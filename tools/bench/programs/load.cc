@@ -20,7 +20,7 @@ Load::Load(const Options& options, Measurement& measurement)
   if (epoll_fd_ < 0) fail("epoll_create1 failed");
   prepare_requests();
   for (unsigned i = 0; i < options.connections; ++i) {
-    connections_.push_back(std::make_unique<Connection>(options, measurement));
+    connections_.push_back(std::make_unique<Connection>(options, measurement, i));
     next_device_.push_back(i);
   }
   if (options.rate <= 0) return;
@@ -37,13 +37,12 @@ Load::~Load() {
 }
 
 void Load::prepare_requests() {
-  const std::string payload = make_payload(options_);
   for (unsigned i = 0; i < options_.devices; ++i) {
     const unsigned device = options_.first_device + i;
-    requests_.push_back("{\"device_id\":" + std::to_string(device) + ",\"mqtt_topic\":\"" +
-                        topic_of(device) + "\",\"message\":\"" + payload +
-                        "\",\"qos\":" + std::to_string(options_.qos));
+    heads_.push_back("{\"device_id\":" + std::to_string(device) + ",\"mqtt_topic\":\"" +
+                     topic_of(device) + "\",\"message\":\"");
   }
+  tail_ = make_payload(options_) + "\",\"qos\":" + std::to_string(options_.qos);
 }
 
 void Load::run() {
@@ -51,7 +50,7 @@ void Load::run() {
     connection->open(epoll_fd_);
   measurement_.begin();
   for (std::size_t i = 0; options_.rate <= 0 && i < connections_.size(); ++i)
-    fill(i);
+    fill(i, now_ns());
   while (!measurement_.is_over() && any_open())
     turn();
   if (!measurement_.is_over()) measurement_.abandon(now_ns());  // every connection is lost
@@ -73,21 +72,16 @@ void Load::turn() {
       connection->read_replies(now);
     }
     if ((event.events & EPOLLOUT) != 0) connection->flush();
+    if (timer_fd_ < 0) fill(connection->index(), now);
   }
-  if (timer_fd_ >= 0) {
-    send_due(now);
-    return;
-  }
-  for (std::size_t i = 0; i < connections_.size(); ++i)
-    fill(i);
+  if (timer_fd_ >= 0) send_due(now);
 }
 
-void Load::fill(std::size_t index) {
+void Load::fill(std::size_t index, std::int64_t now) {
   Connection& connection = *connections_[index];
   if (!connection.has_room() || !measurement_.may_send()) return;
-  const std::int64_t now = now_ns();
   while (connection.has_room() && measurement_.may_send()) {
-    connection.send(next_request(index), now);
+    send_next(index, now);
   }
   connection.flush();
 }
@@ -103,11 +97,12 @@ void Load::send_due(std::int64_t now) {
       continue;
     }
     without_room = 0;
-    connections_[index]->send(next_request(index), measurement_.next_due());
+    if (!connections_[index]->has_output()) filled_.push_back(index);
+    send_next(index, measurement_.next_due());
   }
-  for (auto& connection : connections_) {
-    if (connection->is_open()) connection->flush();
-  }
+  for (const std::size_t index : filled_)
+    connections_[index]->flush();
+  filled_.clear();
 }
 
 void Load::arm_timer() {
@@ -122,12 +117,11 @@ void Load::arm_timer() {
   timerfd_settime(timer_fd_, TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
-const std::string& Load::next_request(std::size_t index) {
+void Load::send_next(std::size_t index, std::int64_t since) {
   // Each connection walks over devices of its own as long as there are enough for all.
   std::size_t& device = next_device_[index];
-  const std::string& request = requests_[device % requests_.size()];
+  connections_[index]->send(heads_[device % heads_.size()], tail_, since);
   device += connections_.size();
-  return request;
 }
 
 bool Load::any_open() const {

@@ -26,20 +26,22 @@ class Load {
  private:
   void prepare_requests();
   void turn();
-  void fill(std::size_t index);
+  void fill(std::size_t index, std::int64_t now);
   void send_due(std::int64_t now);
   void arm_timer();
-  const std::string& next_request(std::size_t index);
+  void send_next(std::size_t index, std::int64_t since);
   bool any_open() const;
 
   const Options& options_;
   Measurement& measurement_;
   int epoll_fd_;
   int timer_fd_ = -1;
-  std::vector<std::string> requests_;  ///< one per device, without the closing brace
+  std::vector<std::string> heads_;  ///< how a request begins, one per device
+  std::string tail_;                ///< the rest, the same for all, without the closing brace
   std::vector<std::size_t> next_device_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::size_t next_connection_ = 0;
+  std::vector<std::size_t> filled_;  ///< got requests in this turn, to be written together
 };
 
 }  // namespace sluice::bench

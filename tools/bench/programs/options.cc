@@ -54,11 +54,11 @@ std::vector<Flag> flags_of(Options& o) {
   return {
       {"--to", "HOST:PORT", "numeric address (127.0.0.1:9501)",
        [&o](std::string_view text) { return set_address(o, text); }},
-      {"--connections", "N", "TCP connections (20)", number<unsigned>(o.connections, 1, 10000)},
+      {"--connections", "N", "TCP connections (20)", number<unsigned>(o.connections, 1, 60000)},
       {"--window", "W", "unanswered messages of each (1)", number<unsigned>(o.window, 1, 60000)},
       {"--qos", "0|1|2", "(1)", number<int>(o.qos, 0, 2)},
       {"--payload", "BYTES", "size of the message (100)",
-       number<unsigned>(o.payload_bytes, 0, 1000000)},
+       number<unsigned>(o.payload_bytes, 0, 16'000'000)},
       {"--devices", "N", "devices the load is spread over (1000)",
        number<unsigned>(o.devices, 1, 1000000)},
       {"--first-device", "N", "number of the first one (1)",

@@ -15,7 +15,7 @@ namespace sluice::bench {
 
 class Connection {
  public:
-  Connection(const Options& options, Measurement& measurement);
+  Connection(const Options& options, Measurement& measurement, std::size_t index);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -23,11 +23,14 @@ class Connection {
   /// Connects (blocking) and registers with `epoll_fd`; ends the program where that fails.
   void open(int epoll_fd);
 
+  std::size_t index() const { return index_; }
   bool is_open() const { return socket_ >= 0; }
+  bool has_output() const { return !output_.empty(); }
   bool has_room() const { return is_open() && outstanding_ < options_.window; }
 
-  /// Queues one request, given without its closing brace. Its latency counts from `since`.
-  void send(std::string_view request, std::int64_t since);
+  /// Queues one request, given in two parts without its closing brace. Its latency counts from
+  /// `since`.
+  void send(std::string_view head, std::string_view tail, std::int64_t since);
   /// Writes what is queued as far as the socket takes it.
   void flush();
   /// Reads and counts the replies that are there.
@@ -48,6 +51,7 @@ class Connection {
 
   const Options& options_;
   Measurement& measurement_;
+  std::size_t index_;
   int epoll_fd_ = -1;
   int socket_ = -1;
   bool watching_writable_ = false;

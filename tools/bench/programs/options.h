@@ -1,5 +1,5 @@
-// The command line that the three programs of tools/bench share: what load to make, how long, and
-// which processes' CPU time to read meanwhile.
+// The command line that the load-making programs of tools/bench share: what load to make, how long,
+// and which processes' CPU time to read meanwhile.
 #pragma once
 
 #include <sys/types.h>

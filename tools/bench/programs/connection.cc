@@ -26,8 +26,8 @@ std::string string_member(std::string_view line, std::string_view start) {
 
 }  // namespace
 
-Connection::Connection(const Options& options, Measurement& measurement)
-    : options_(options), measurement_(measurement) {
+Connection::Connection(const Options& options, Measurement& measurement, std::size_t index)
+    : options_(options), measurement_(measurement), index_(index) {
   if (!options.ids) return;
   slots_.resize(options.window);
   for (std::size_t i = options.window; i > 0; --i)
@@ -59,8 +59,9 @@ void Connection::open(int epoll_fd) {
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, socket_, &event) != 0) fail("epoll_ctl failed");
 }
 
-void Connection::send(std::string_view request, std::int64_t since) {
-  output_ += request;
+void Connection::send(std::string_view head, std::string_view tail, std::int64_t since) {
+  output_ += head;
+  output_ += tail;
   if (options_.ids) {
     const std::size_t index = free_slots_.back();
     free_slots_.pop_back();

@@ -1,0 +1,309 @@
+// sluice-bench-sink: a broker that only takes. Acknowledges PUBLISH at every QoS, with one write
+// for all that a read brought, counts, and forwards to nobody: so that what stands before the
+// broker is measured and not the broker. MQTT 3.1.1 and 5; announces no Receive Maximum unless
+// asked to.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+constexpr std::size_t kReadBytes = 1 << 18;
+constexpr std::size_t kMaxUnsentAcks = 1 << 20;  // a peer that reads none is not read from beyond
+
+struct Packet {
+  unsigned char first;
+  std::size_t body_at;
+  std::size_t body_bytes;
+};
+
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "sluice-bench-sink: %s: %s\n", what, std::strerror(errno));
+  std::exit(1);
+}
+
+std::size_t number_at(std::string_view bytes, std::size_t at) {
+  return static_cast<std::size_t>(static_cast<unsigned char>(bytes[at])) << 8 |
+         static_cast<unsigned char>(bytes[at + 1]);
+}
+
+/// The packet at the start of `bytes`, if its fixed header is there (MQTT 5, section 2.1).
+std::optional<Packet> packet_at(std::string_view bytes) {
+  std::size_t length = 0;
+  for (std::size_t i = 1; i < bytes.size() && i < 5; ++i) {
+    const auto digit = static_cast<unsigned char>(bytes[i]);
+    length |= static_cast<std::size_t>(digit & 0x7F) << (7 * (i - 1));
+    if (digit < 0x80) return Packet{static_cast<unsigned char>(bytes[0]), i + 1, length};
+  }
+  return std::nullopt;
+}
+
+/// One connection of a publisher.
+class Peer {
+ public:
+  Peer(int socket, unsigned receive_maximum, std::uint64_t& messages)
+      : socket_(socket), receive_maximum_(receive_maximum), messages_(messages) {}
+  ~Peer() { ::close(socket_); }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  int socket() const { return socket_; }
+  bool wants_write() const { return !output_.empty(); }
+  bool may_read() const { return output_.size() < kMaxUnsentAcks; }
+
+  /// Reads once and answers; false when the connection is over.
+  bool read(std::vector<char>& buffer);
+  bool flush();
+
+ private:
+  std::size_t take(std::string_view bytes);
+  /// False when more bytes are needed to know what it is.
+  bool take_publish(const Packet& packet, std::string_view bytes);
+  void take_connect(std::string_view body);
+  void acknowledge();
+  void answer(unsigned char first, std::string_view id) {
+    output_ += {static_cast<char>(first), 2, id[0], id[1]};
+  }
+
+  int socket_;
+  unsigned receive_maximum_;
+  std::uint64_t& messages_;
+  std::string rest_;      ///< the start of a packet whose end has not come
+  std::size_t skip_ = 0;  ///< bytes of a payload still to come
+  unsigned char qos_ = 0;
+  std::array<char, 2> id_{};
+  std::string output_;
+  bool over_ = false;
+};
+
+bool Peer::read(std::vector<char>& buffer) {
+  std::copy(rest_.begin(), rest_.end(), buffer.begin());
+  const ssize_t got =
+      ::recv(socket_, buffer.data() + rest_.size(), buffer.size() - rest_.size(), MSG_DONTWAIT);
+  if (got <= 0) return got < 0 && (errno == EAGAIN || errno == EINTR);
+  const std::string_view bytes(buffer.data(), rest_.size() + static_cast<std::size_t>(got));
+  const std::size_t used = take(bytes);
+  rest_.assign(bytes.substr(used));
+  return !over_ && flush();
+}
+
+std::size_t Peer::take(std::string_view bytes) {
+  std::size_t at = 0;
+  while (at < bytes.size() && !over_) {
+    if (skip_ > 0) {
+      const std::size_t now = std::min(skip_, bytes.size() - at);
+      at += now;
+      skip_ -= now;
+      if (skip_ == 0) acknowledge();
+      continue;
+    }
+    const std::string_view left = bytes.substr(at);
+    const std::optional<Packet> packet = packet_at(left);
+    if (!packet) break;
+    if ((packet->first & 0xF0) == 0x30) {
+      if (!take_publish(*packet, left)) break;
+      const std::size_t size = packet->body_at + packet->body_bytes;
+      at += std::min(size, left.size());
+      if (size > left.size()) {
+        skip_ = size - left.size();
+      } else {
+        acknowledge();
+      }
+      continue;
+    }
+    if (left.size() < packet->body_at + packet->body_bytes) break;
+    const std::string_view body = left.substr(packet->body_at, packet->body_bytes);
+    switch (packet->first & 0xF0) {
+      case 0x10:
+        take_connect(body);
+        break;
+      case 0x60:  // PUBREL
+        if (body.size() >= 2) answer(0x70, body);
+        break;
+      case 0xC0:
+        output_ += {static_cast<char>(0xD0), 0};
+        break;
+      default:
+        over_ = true;  // DISCONNECT, or something a publisher does not send
+    }
+    at += packet->body_at + packet->body_bytes;
+  }
+  return at;
+}
+
+bool Peer::take_publish(const Packet& packet, std::string_view bytes) {
+  if (bytes.size() < packet.body_at + 2) return false;
+  const std::size_t after_topic = packet.body_at + 2 + number_at(bytes, packet.body_at);
+  qos_ = (packet.first >> 1) & 3;
+  if (qos_ == 0) return true;
+  if (bytes.size() < after_topic + 2) return false;
+  id_ = {bytes[after_topic], bytes[after_topic + 1]};
+  return true;
+}
+
+void Peer::acknowledge() {
+  ++messages_;
+  if (qos_ == 0) return;
+  answer(qos_ == 1 ? 0x40 : 0x50, {id_.data(), id_.size()});
+}
+
+void Peer::take_connect(std::string_view body) {
+  const bool is_v5 = body.size() > 6 && body[6] == 5;
+  if (!is_v5) {
+    output_ += {0x20, 2, 0, 0};
+  } else if (receive_maximum_ == 0) {
+    output_ += {0x20, 3, 0, 0, 0};
+  } else {
+    output_ += {0x20,
+                6,
+                0,
+                0,
+                3,
+                0x21,
+                static_cast<char>(receive_maximum_ >> 8),
+                static_cast<char>(receive_maximum_)};
+  }
+}
+
+bool Peer::flush() {
+  if (output_.empty()) return true;
+  const ssize_t done = ::send(socket_, output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (done < 0) return errno == EAGAIN || errno == EINTR;
+  output_.erase(0, static_cast<std::size_t>(done));
+  return true;
+}
+
+/// The listener and its peers in one loop, until SIGTERM or SIGINT.
+class Sink {
+ public:
+  Sink(std::uint16_t port, unsigned receive_maximum);
+
+  void run();
+  std::uint64_t messages() const { return messages_; }
+
+ private:
+  void accept();
+  void serve(Peer* peer, std::uint32_t events);
+  void watch(int operation, int socket, void* data, std::uint32_t events) const;
+
+  int epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int signals_ = -1;
+  unsigned receive_maximum_;
+  std::uint64_t messages_ = 0;
+  std::vector<char> buffer_ = std::vector<char>(kReadBytes);
+};
+
+Sink::Sink(std::uint16_t port, unsigned receive_maximum) : receive_maximum_(receive_maximum) {
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  signals_ = signalfd(-1, &ends, SFD_CLOEXEC);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int on = 1;
+  setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      listen(listener_, 1024) != 0) {
+    fail("cannot listen");
+  }
+  watch(EPOLL_CTL_ADD, listener_, &listener_, EPOLLIN);
+  watch(EPOLL_CTL_ADD, signals_, nullptr, EPOLLIN);
+}
+
+void Sink::watch(int operation, int socket, void* data, std::uint32_t events) const {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = data;
+  if (epoll_ctl(epoll_fd_, operation, socket, &event) != 0) fail("epoll_ctl");
+}
+
+void Sink::run() {
+  std::array<epoll_event, 256> events;
+  while (true) {
+    const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), -1);
+    if (count < 0 && errno != EINTR) fail("epoll_wait");
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      if (event.data.ptr == nullptr) return;
+      if (event.data.ptr == &listener_) {
+        accept();
+      } else {
+        serve(static_cast<Peer*>(event.data.ptr), event.events);
+      }
+    }
+  }
+}
+
+void Sink::accept() {
+  const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  if (socket < 0) return;
+  const int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  watch(EPOLL_CTL_ADD, socket, new Peer(socket, receive_maximum_, messages_), EPOLLIN);
+}
+
+void Sink::serve(Peer* peer, std::uint32_t events) {
+  const bool wanted_write = peer->wants_write();
+  bool alive = (events & EPOLLOUT) == 0 || peer->flush();
+  if (alive && (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) alive = peer->read(buffer_);
+  if (!alive) {
+    delete peer;
+    return;
+  }
+  if (!wanted_write && !peer->wants_write()) return;
+  watch(EPOLL_CTL_MOD, peer->socket(), peer,
+        (peer->may_read() ? std::uint32_t{EPOLLIN} : 0U) |
+            (peer->wants_write() ? std::uint32_t{EPOLLOUT} : 0U));
+}
+
+bool read_number(std::string_view text, unsigned& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value <= 65535;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unsigned port = 0;
+  unsigned receive_maximum = 0;
+  bool is_good = argc % 2 == 1;
+  for (int i = 1; i + 1 < argc && is_good; i += 2) {
+    const std::string_view name = argv[i];
+    is_good = (name == "--port" && read_number(argv[i + 1], port)) ||
+              (name == "--receive-maximum" && read_number(argv[i + 1], receive_maximum));
+  }
+  if (!is_good || port == 0) {
+    std::fprintf(stderr,
+                 "usage: %s --port PORT [--receive-maximum N]\n"
+                 "A broker on 127.0.0.1 that acknowledges and counts; prints the count when it is "
+                 "ended.\n",
+                 argv[0]);
+    return 2;
+  }
+  Sink sink(static_cast<std::uint16_t>(port), receive_maximum);
+  sink.run();
+  std::printf("{\"messages\":%ju}\n", std::uintmax_t{sink.messages()});
+  return 0;
+}
