@@ -1,0 +1,11 @@
+// Node-RED without its editor, said as little as possible: only the flow runs.
+module.exports = {
+  flowFile: 'flows.json',
+  httpAdminRoot: false,
+  httpNodeRoot: false,
+  diagnostics: { enabled: false, ui: false },
+  telemetry: { enabled: false },
+  credentialSecret: false,
+  externalModules: { autoInstall: false, palette: { allowInstall: false }, modules: { allowInstall: false } },
+  logging: { console: { level: 'warn', metrics: false, audit: false } },
+};

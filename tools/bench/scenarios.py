@@ -1,0 +1,129 @@
+"""What is measured: loads, the programs that are put under them, and the targets that their figures are held against."""
+
+import dataclasses
+
+# Who is put under load. "limit" and "blocking" publish by themselves; the others stand between generator and broker.
+SUBJECTS = {
+    "sluice": "this checkout's sluice",
+    "other": "the sluice given with --vs",
+    "limit": "libmosquitto alone on one loop, no TCP side: what cannot be passed",
+    "node": "a plain Node.js bridge: net and the package mqtt, a pool, a reply on acknowledgement",
+    "node-red": "Node-RED: tcp in to mqtt out (one connection), a reply on acknowledgement",
+    "blocking": "the old model: 20 tasks that wait for each acknowledgement, two small writes, Nagle's algorithm on",
+}
+BASELINES = ("limit", "blocking")
+NPM_PEERS = ("node", "node-red")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    name: str
+    meaning: str
+    subjects: tuple
+    broker: str = "sink"  # sink, mosquitto or distant
+    clients: int = 50
+    window: int = 64  # unanswered requests of a client
+    qos: int = 1
+    payload: int = 100
+    links: int = 20  # MQTT connections
+    link_windows: tuple = (64,)  # unacknowledged messages of each; of several the limit takes what serves it best
+    auto: bool = False  # sluice finds its window itself
+    half_of: str = ""  # at half the rate that the same subject reached in that scenario
+    kind: str = "load"  # load, idle (memory of silent clients) or calls (system calls, traced)
+    quick: bool = True  # part of --quick
+
+
+COMMON = ("sluice", "limit", "node")
+
+SCENARIOS = (
+    Scenario("sink", "50 clients x 64 requests, QoS 1, 100 B, into the sink", COMMON),
+    Scenario("sink-half", "half of that rate", COMMON, half_of="sink"),
+    Scenario("mosquitto", "the same through Mosquitto", ("sluice", "limit", "node", "node-red", "blocking"),
+             broker="mosquitto"),
+    Scenario("mosquitto-half", "half of that rate", ("sluice", "limit", "node", "node-red"), broker="mosquitto",
+             half_of="mosquitto"),
+    Scenario("waiting", "20 clients, one request at a time, through Mosquitto", ("sluice", "node"), broker="mosquitto",
+             clients=20, window=1),
+    Scenario("single", "1 client, one request at a time", COMMON, clients=1, window=1, links=1, link_windows=(1,)),
+    Scenario("distant", "20,000 requests outstanding, 52 ms to the broker and back", ("sluice", "limit"),
+             broker="distant", window=400, link_windows=(128, 256, 512, 1000), auto=True),
+    Scenario("many-clients", "5,000 clients x 64 requests", ("sluice",), clients=5000),
+    Scenario("many-waiting", "5,000 clients, one request at a time", ("sluice",), clients=5000, window=1, quick=False),
+    Scenario("idle", "10,000 clients that have sent one request and stay", ("sluice", "node"), clients=10000,
+             kind="idle"),
+    Scenario("qos0", "QoS 0 into the sink", COMMON, qos=0),
+    Scenario("qos2", "QoS 2 into the sink", COMMON, qos=2),
+    Scenario("mosquitto-qos0", "QoS 0 through Mosquitto", ("sluice", "limit"), broker="mosquitto", qos=0, quick=False),
+    Scenario("mosquitto-qos2", "QoS 2 through Mosquitto", ("sluice", "limit"), broker="mosquitto", qos=2, quick=False),
+    Scenario("16B", "messages of 16 B", COMMON, payload=16, quick=False),
+    Scenario("1KiB", "messages of 1 KiB", COMMON, payload=1024, quick=False),
+    Scenario("64KiB", "messages of 64 KiB, 4 requests a client", COMMON, payload=65536, window=4, link_windows=(3,)),
+    Scenario("1MiB", "messages of 1 MiB, 20 clients, one request at a time", COMMON, payload=1048576, clients=20,
+             window=1, links=4, link_windows=(1,)),
+    Scenario("calls", "system calls of 20,000 requests, traced", COMMON, kind="calls", quick=False),
+)
+
+# The order for the plot of throughput over payload size; "sink" is the one of 100 B.
+BY_PAYLOAD = ("16B", "sink", "1KiB", "64KiB", "1MiB")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """`figure` of `above` against the same of `below`, each a (scenario, subject); without `below` it stands alone."""
+
+    meaning: str
+    figure: str
+    above: tuple
+    below: tuple
+    bound: float
+    at_least: bool
+    how: str = "ratio"  # ratio, difference, or value
+    unit: str = ""
+
+
+TARGETS = (
+    Target("CPU per message, sluice / limit, sink", "cpu_us", ("sink", "sluice"), ("sink", "limit"), 1.5, False),
+    Target("throughput, sluice / limit, sink", "messages_per_s", ("sink", "sluice"), ("sink", "limit"), 0.65, True),
+    Target("throughput, sluice / Node.js bridge, Mosquitto", "messages_per_s", ("mosquitto", "sluice"),
+           ("mosquitto", "node"), 3, True),
+    Target("CPU per message, Node.js bridge / sluice, sink", "cpu_us", ("sink", "node"), ("sink", "sluice"), 6, True),
+    Target("throughput, sluice / blocking pool, Mosquitto", "messages_per_s", ("mosquitto", "sluice"),
+           ("mosquitto", "blocking"), 400, True),
+    Target("throughput at 52 ms, sluice with \"auto\" / limit with its best window", "messages_per_s",
+           ("distant", "sluice"), ("distant", "limit"), 0.8, True),
+    Target("p50 of one request at a time, sluice - direct publish", "p50_us", ("single", "sluice"),
+           ("single", "limit"), 60, False, "difference", "us"),
+    Target("throughput, 5,000 clients / 50", "messages_per_s", ("many-clients", "sluice"), ("sink", "sluice"), 0.8,
+           True),
+    Target("resident memory of an idle client at 10,000", "idle_kib", ("idle", "sluice"), (), 2, False, "value", "KiB"),
+)
+
+
+def quick(scenario):
+    """The same with fewer clients, for a run that only shows that the benchmark works."""
+    smaller = {"many-clients": 500, "idle": 1000}.get(scenario.name, scenario.clients)
+    meaning = scenario.meaning.replace("5,000", "500").replace("10,000 clients", "1,000 clients")
+    return dataclasses.replace(scenario, clients=smaller, meaning=meaning, link_windows=scenario.link_windows[:2][-1:])
+
+
+def quick_messages(scenario, subject):
+    """A quick run counts instead of timing: it brings its figures however slow the programs are."""
+    if subject == "blocking" or scenario.window == 1:
+        return 200 if scenario.payload <= 1024 else 40
+    return 2000 if scenario.payload <= 1024 else 200
+
+
+def chosen(wanted, is_quick, has_other, skipped):
+    """The scenarios of a run, each with the subjects that take part; what halves another one brings that one along."""
+    result = []
+    for scenario in SCENARIOS:
+        needed = scenario.name in wanted or any(s.half_of == scenario.name for s in SCENARIOS if s.name in wanted)
+        if (wanted and not needed) or (is_quick and not scenario.quick and not needed):
+            continue
+        subjects = ("sluice", "other") if has_other else scenario.subjects
+        subjects = tuple(subject for subject in subjects if subject not in skipped)
+        if not subjects:
+            continue
+        scenario = dataclasses.replace(scenario, subjects=subjects)
+        result.append(quick(scenario) if is_quick else scenario)
+    return result
