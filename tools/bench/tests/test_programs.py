@@ -1,0 +1,171 @@
+"""The programs that measure, or stand for a broker: BENCH_PROGRAMS says where they are (build/bench/tools/bench/programs)."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from processes import Processes, accepts, start_on_a_port
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
+PROGRAMS = ROOT / os.environ.get("BENCH_PROGRAMS", "build/bench/tools/bench/programs")
+CONNECT_V5 = b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02ab"
+CONNECT_V4 = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02ab"
+
+
+@pytest.fixture
+def processes(tmp_path):
+    started = Processes(tmp_path)
+    yield started
+    started.end_all()
+
+
+def start(processes, program, *options):
+    return start_on_a_port(processes, program, lambda port: [str(PROGRAMS / program), "--port", str(port), *options],
+                           accepts)
+
+
+def connect(port):
+    connection = socket.create_connection(("127.0.0.1", port), 5)
+    connection.settimeout(10)
+    return connection
+
+
+def receive(connection, size):
+    got = b""
+    while len(got) < size:
+        piece = connection.recv(size - len(got))
+        assert piece, f"closed after {got!r}"
+        got += piece
+    return got
+
+
+def publish(qos, number, payload=b"x", version=5):
+    body = b"\x00\x01t" + (number.to_bytes(2, "big") if qos else b"") + (b"\x00" if version == 5 else b"") + payload
+    length, rest = b"", len(body)
+    while True:
+        rest, digit = divmod(rest, 128)
+        length += bytes([digit | (0x80 if rest else 0)])
+        if not rest:
+            return bytes([0x30 | qos << 1]) + length + body
+
+
+@pytest.mark.parametrize("packet, answer", [(CONNECT_V5, b"\x20\x03\x00\x00\x00"), (CONNECT_V4, b"\x20\x02\x00\x00")])
+def test_the_sink_speaks_both_versions(processes, packet, answer):
+    _, port = start(processes, "sluice-bench-sink")
+    with connect(port) as publisher:
+        publisher.sendall(packet)
+        assert receive(publisher, len(answer)) == answer
+
+
+def test_the_sink_announces_a_receive_maximum_when_asked_to(processes):
+    _, port = start(processes, "sluice-bench-sink", "--receive-maximum", "300")
+    with connect(port) as publisher:
+        publisher.sendall(CONNECT_V5)
+        assert receive(publisher, 8) == b"\x20\x06\x00\x00\x03\x21\x01\x2c"
+
+
+def test_the_sink_acknowledges_and_counts_whatever_the_pieces(processes):
+    sink, port = start(processes, "sluice-bench-sink")
+    stream = (CONNECT_V5 + publish(1, 7) + publish(0, 0) + publish(2, 8) + b"\x62\x02\x00\x08" +
+              publish(1, 9, b"y" * 400) + b"\xc0\x00")
+    answers = (b"\x20\x03\x00\x00\x00" + b"\x40\x02\x00\x07" + b"\x50\x02\x00\x08" + b"\x70\x02\x00\x08" +
+               b"\x40\x02\x00\x09" + b"\xd0\x00")
+    for size in (1, 3, len(stream)):
+        with connect(port) as publisher:
+            publisher.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for at in range(0, len(stream), size):
+                publisher.sendall(stream[at:at + size])
+            assert receive(publisher, len(answers)) == answers
+    processes.end(sink)
+    log = (processes.folder / "sluice-bench-sink.log").read_text()
+    assert json.loads(log) == {"messages": 3 * 4}
+
+
+def test_the_sink_acknowledges_a_large_message_only_when_all_of_it_has_come(processes):
+    _, port = start(processes, "sluice-bench-sink")
+    message = publish(1, 5, b"z" * 1_000_000)
+    with connect(port) as publisher:
+        publisher.sendall(CONNECT_V5 + message[:-1])
+        assert receive(publisher, 5) == b"\x20\x03\x00\x00\x00"
+        publisher.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            publisher.recv(1)
+        publisher.settimeout(10)
+        publisher.sendall(message[-1:])
+        assert receive(publisher, 4) == b"\x40\x02\x00\x05"
+
+
+def test_a_distant_broker_answers_after_the_way_there_and_back_and_loses_nothing(processes):
+    _, sink_port = start(processes, "sluice-bench-sink")
+    _, port = start(processes, "sluice-bench-delay", "--to", str(sink_port), "--delay-ms", "40")
+    with connect(port) as publisher:
+        began = time.monotonic()
+        publisher.sendall(CONNECT_V5)
+        receive(publisher, 5)
+        assert time.monotonic() - began >= 0.08
+        publisher.sendall(b"".join(publish(1, number) for number in range(1, 2001)))
+        acks = receive(publisher, 4 * 2000)
+        assert acks == b"".join(b"\x40\x02" + number.to_bytes(2, "big") for number in range(1, 2001))
+
+
+def run_load(port, *options):
+    done = subprocess.run([str(PROGRAMS / "sluice-bench"), "--to", f"127.0.0.1:{port}", "--connections", "1",
+                           "--window", "2", "--grace", "1", "--json", *options], capture_output=True, text=True,
+                          timeout=60, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def serve(answer):
+    """A server for one client: `answer(n)` is what the n-th request gets, None ends the connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def work():
+        with listener, listener.accept()[0] as client:
+            for number, _ in enumerate(client.makefile("rb")):
+                reply = answer(number)
+                if reply is None:
+                    return
+                client.sendall(reply)
+
+    threading.Thread(target=work, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+OK = b'{"code":1,"msg":"ok"}\n'
+
+
+def test_a_load_that_was_answered_is_clean():
+    status, report = run_load(serve(lambda _: OK), "--messages", "20")
+    assert (status, report["sent"], report["ok"], report["errors"]) == (0, 20, 20, {})
+
+
+def test_a_load_counts_failures_by_their_name():
+    bad = b'{"code":2,"msg":"no","error":"timeout","published":"unknown"}\n'
+    status, report = run_load(serve(lambda number: bad if number == 5 else OK), "--messages", "20")
+    assert (status, report["ok"], report["errors"]) == (1, 19, {"timeout": 1})
+
+
+def test_a_request_that_is_never_answered_is_seen():
+    status, report = run_load(serve(lambda number: b"" if number == 19 else OK), "--messages", "20")
+    assert (status, report["sent"] - report["answered"]) == (1, 1)
+
+
+def test_a_lost_connection_is_seen():
+    status, report = run_load(serve(lambda number: None if number == 5 else OK), "--messages", "20")
+    assert (status, report["lost_connections"]) == (1, 1)
+
+
+def test_a_pause_of_the_server_shows_in_the_messages_that_it_held_up():
+    def answer(number):
+        if number == 50:
+            time.sleep(0.5)
+        return OK
+
+    # 200 a second: 100 messages fall due in the pause. A closed loop would have noticed two.
+    _, report = run_load(serve(answer), "--rate", "200", "--seconds", "1.5", "--warm-up", "0")
+    assert report["latency_us"]["p90"] > 100_000
