@@ -20,19 +20,20 @@ class Verdict:
     word: str  # "met", "missed", "not measured" or "quick run"
 
 
-def figures_of(raw, subject_pid_name="bridge"):
+def figures_of(raw, bridge="bridge"):
     """The figures of one run of a load generator, from its JSON. The publisher itself is the bridge where none stands
     between."""
     latency = raw.get("latency_us", {}) if raw.get("ok") else {}
     cpu = raw.get("cpu_us_per_message", {}) if raw.get("ok") else {}
     failed = sum(raw.get("errors", {}).values()) + raw["sent"] - raw["answered"] + raw["lost_connections"]
     figures = {"messages_per_s": raw.get("messages_per_s") if raw.get("ok") else None,
-               "cpu_us": cpu.get(subject_pid_name),
+               "cpu_us": cpu.get(bridge),
                "broker_us": cpu.get("broker"),
                "peak_mib": raw.get("peak_mib"),
                "rate": raw.get("rate") or None,
                "late": raw.get("unsent", 0),
-               "failed": failed}
+               "failed": failed,
+               "errors": raw.get("errors", {})}
     for name in ("p50", "p75", "p90", "p95", "p99", "p999", "p9999", "max"):
         figures[f"{name}_us"] = latency.get(name)
     return figures

@@ -100,8 +100,8 @@ class Measuring:
         warm_up = max(1.0 if subject in NPM_PEERS else 0, self.seconds / 3)
         length = ["--seconds", str(self.seconds), "--warm-up", f"{warm_up:.2f}"]
         if self.is_quick:
-            length = ["--messages", str(quick_messages(scenario, subject)), "--grace", "60"]
-        command = [str(self.programs / program), "--to", f"127.0.0.1:{port}", *length, "--json", "--qos",
+            length = ["--messages", str(quick_messages(scenario, subject))]
+        command = [str(self.programs / program), "--to", f"127.0.0.1:{port}", *length, "--grace", "60", "--json", "--qos",
                    str(scenario.qos), "--payload", str(scenario.payload), "--watch", f"broker={broker.pid}", *options]
         _, out, err = run_bounded(command, self.seconds + warm_up + 90)
         if not out.startswith("{"):
