@@ -1,5 +1,5 @@
-"""Turns what was measured into figures, figures into medians and ratios, and those into verdicts. Knows no process and no
-file. What could not be measured is None all the way; it never becomes 0."""
+"""Turns what was measured into figures, figures into medians and ratios, and those into verdicts. Knows no process and
+no file. What could not be measured is None all the way; it never becomes 0."""
 
 import dataclasses
 import statistics
@@ -66,7 +66,7 @@ def difference(above, below):
 
 
 def judge(target, measured, is_quick=False):
-    """`measured` maps (scenario, subject) to the figures of its rounds. A quick run measures too little for a verdict."""
+    """`measured` maps (scenario, subject) to the figures of its rounds. A quick run is too short for a verdict."""
     above = values(measured.get(target.above), target.figure)
     if target.how == "value":
         reached = summarize(above)

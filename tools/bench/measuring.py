@@ -101,8 +101,9 @@ class Measuring:
         length = ["--seconds", str(self.seconds), "--warm-up", f"{warm_up:.2f}"]
         if self.is_quick:
             length = ["--messages", str(quick_messages(scenario, subject))]
-        command = [str(self.programs / program), "--to", f"127.0.0.1:{port}", *length, "--grace", "60", "--json", "--qos",
-                   str(scenario.qos), "--payload", str(scenario.payload), "--watch", f"broker={broker.pid}", *options]
+        command = [str(self.programs / program), "--to", f"127.0.0.1:{port}", *length, "--grace", "60", "--json",
+                   "--qos", str(scenario.qos), "--payload", str(scenario.payload), "--watch",
+                   f"broker={broker.pid}", *options]
         _, out, err = run_bounded(command, self.seconds + warm_up + 90)
         if not out.startswith("{"):
             raise Failure(f"{' '.join(command)}\n  {err.strip() or 'ended without a result'}")

@@ -1,4 +1,4 @@
-"""The peers from npm: installed on demand below build/bench/peers, from lock files, and left out where that cannot be."""
+"""The peers from npm: installed on demand from lock files below build/bench/peers, left out where that cannot be."""
 
 import filecmp
 import os

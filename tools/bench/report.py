@@ -153,9 +153,9 @@ def as_markdown(result):
     legend = "\n".join(f"- `{subject}`: {meaning}" for subject, meaning in SUBJECTS.items()
                        if any(subject in scenario.subjects for scenario in result["scenarios"]))
     loads = "\n".join(f"- `{scenario.name}`: {scenario.meaning}" for scenario in result["scenarios"])
-    return ("# Benchmark\n\n" + "  \n".join(heading(result)) + "\n\nMedians of the rounds, in parentheses the lowest and "
-            "the highest. docs/benchmarks.md says what the figures mean.\n\n" + "\n\n".join(parts) + "\n\n## Names\n\n" +
-            legend + "\n\n" + loads + "\n")
+    return ("# Benchmark\n\n" + "  \n".join(heading(result)) + "\n\nMedians of the rounds, in parentheses the lowest "
+            "and the highest. docs/benchmarks.md says what the figures mean.\n\n" + "\n\n".join(parts)
+            + "\n\n## Names\n\n" + legend + "\n\n" + loads + "\n")
 
 
 def as_json(result):

@@ -1,4 +1,4 @@
-"""What is measured: loads, the programs that are put under them, and the targets that their figures are held against."""
+"""What is measured: loads, the programs that are put under them, and the targets for their figures."""
 
 import dataclasses
 

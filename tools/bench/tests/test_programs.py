@@ -1,4 +1,4 @@
-"""The programs that measure, or stand for a broker: BENCH_PROGRAMS says where they are (build/bench/tools/bench/programs)."""
+"""The programs that measure, or stand for a broker. BENCH_PROGRAMS says where they are; else where run builds them."""
 
 import json
 import os
