@@ -6,18 +6,19 @@
 #include <memory_resource>
 #include <unordered_map>
 
-namespace sluice::mqtt {
+#include "base/list.h"
+#include "mqtt/message.h"
 
-class Link;
+namespace sluice::mqtt {
 
 /// One device with messages in a pool. Order holds because all of them go through one link, and
 /// those in the queue are older than any that would be put in the link's line.
 struct Device {
   std::int64_t id = 0;
-  Link* link = nullptr;        ///< while it has anything unacknowledged or in line there
-  std::uint32_t unacked = 0;   ///< in flight or to be sent again, answered ones included
-  std::uint32_t in_line = 0;   ///< waiting in the link's line
-  std::uint32_t in_queue = 0;  ///< waiting in the pool's queue
+  Link* link = nullptr;            ///< while it has anything unacknowledged or in line there
+  std::uint32_t unacked = 0;       ///< in flight or to be sent again, answered ones included
+  std::uint32_t in_queue = 0;      ///< waiting in the pool's queue
+  List<Message, DeviceLine> line;  ///< waiting in the link's line
 };
 
 /// Devices with something outstanding, and no others. Nodes come from a pool of their own, so that
@@ -38,7 +39,7 @@ class DeviceTable {
 
   /// Unbinds a device that no longer needs its link and forgets one that needs nothing.
   void tidy(Device& device) noexcept {
-    if (device.unacked != 0 || device.in_line != 0) return;
+    if (device.unacked != 0 || !device.line.empty()) return;
     device.link = nullptr;
     if (device.in_queue == 0) devices_.erase(device.id);
   }

@@ -21,7 +21,10 @@ enum class Place {
   Resend,    ///< was in flight when the connection was lost; goes first on the slot's next one
 };
 
-struct Message : ListNode<> {
+/// The messages of one device in its link's line.
+struct DeviceLine {};
+
+struct Message : ListNode<>, ListNode<DeviceLine> {
   const protocol::Request* request = nullptr;  ///< outlives the message's stay in the pool
   Device* device = nullptr;
   Link* link = nullptr;

@@ -143,6 +143,8 @@ class Pool final : public LinkEvents {
   void pump_link(Slot& slot) noexcept;
   void pump_queue() noexcept;
   void free_line(Slot& slot) noexcept;
+  void leave_line(Device& device) noexcept;
+  void move_to_queue(Slot& slot, Message& message, Message* position) noexcept;
   void on_tick() noexcept;
   void on_death() noexcept;
   /// `wanted`, or Debug while connections come and go too often to tell of each.

@@ -8,6 +8,12 @@
 #include "mqtt/pool.h"
 
 namespace sluice::mqtt {
+namespace {
+
+/// A device with more than this in line stays there, so that the work per message is bounded.
+constexpr std::size_t kFewInLine = 16;
+
+}  // namespace
 
 std::optional<Outcome> Pool::announced_refusal(const protocol::Request& request) const {
   for (const Slot& slot : slots_) {
@@ -89,12 +95,45 @@ void Pool::release(Message& message) noexcept {
   if (blocked_ == &message) blocked_ = nullptr;
   Device& device = *message.device;
   --device.unacked;
-  if (device.unacked == 0 && device.in_line > 0 && device.link->state() != LinkState::Ready) {
-    slot_of(*device.link).line_is_stale = true;  // what waits there may go to another link
-    pump_.schedule();
-  }
+  if (device.unacked == 0 && !device.line.empty()) leave_line(device);
   tidy(message);
   message.device = nullptr;
+}
+
+/// Nothing of the device is unacknowledged, so that any link may take what it has in line here. It
+/// goes to the front of the queue, being older than what is in there; otherwise the devices of a
+/// link that has got too many of them would wait while others are idle.
+void Pool::leave_line(Device& device) noexcept {
+  Slot& slot = slot_of(*device.link);
+  List<Message>& line = slot.link->line();
+  if (slot.link->state() != LinkState::Ready) {
+    slot.line_is_stale = true;
+    pump_.schedule();
+    return;
+  }
+  const bool stays = device.line.front().request->qos == 0 || device.line.size() > kFewInLine;
+  if (stays || &line.front() == &device.line.front()) return;
+  Message* former_front = queue_.empty() ? nullptr : &queue_.front();
+  while (!device.line.empty())
+    move_to_queue(slot, device.line.front(), former_front);
+  pump_.schedule();
+}
+
+/// From a line to the queue, before `position`, or to its end if that is null.
+void Pool::move_to_queue(Slot& slot, Message& message, Message* position) noexcept {
+  Device& device = *message.device;
+  slot.link->line().remove(message);
+  device.line.remove(message);
+  slot.line.remove(message.bytes());
+  message.place = Place::Queue;
+  message.link = nullptr;
+  if (position != nullptr) {
+    queue_.insert_before(message, *position);
+  } else {
+    queue_.push_back(message);
+  }
+  ++device.in_queue;
+  if (device.line.empty()) device.link = nullptr;
 }
 
 void Pool::tidy(const Message& message) noexcept {
@@ -192,7 +231,7 @@ void Pool::put_in_line(Link& link, Message& message) noexcept {
   message.link = &link;
   message.device->link = &link;  // what comes later of this device stays behind it
   link.line().push_back(message);
-  ++message.device->in_line;
+  message.device->line.push_back(message);
   waiting_.add(message.bytes());
   slot_of(link).line.add(message.bytes());
 }
@@ -205,7 +244,7 @@ void Pool::unqueue(Message& message) noexcept {
     --message.device->in_queue;
   } else {
     message.link->line().remove(message);
-    --message.device->in_line;
+    message.device->line.remove(message);
     slot_of(*message.link).line.remove(message.bytes());
   }
   message.place = Place::Nowhere;
@@ -282,19 +321,7 @@ void Pool::free_line(Slot& slot) noexcept {
   while (next != nullptr) {
     Message& message = *next;
     next = link.line().next(message);
-    Device& device = *message.device;
-    if (device.unacked > 0) continue;
-    link.line().remove(message);
-    slot.line.remove(message.bytes());
-    message.place = Place::Queue;
-    message.link = nullptr;
-    if (former_front != nullptr) {
-      queue_.insert_before(message, *former_front);
-    } else {
-      queue_.push_back(message);
-    }
-    ++device.in_queue;
-    if (--device.in_line == 0) device.link = nullptr;
+    if (message.device->unacked == 0) move_to_queue(slot, message, former_front);
   }
 }
 

@@ -351,3 +351,24 @@ TEST_CASE("QoS 0 of a device whose home link is lost goes by another, in order",
   CHECK(first.handed_over);
   CHECK(second.handed_over);
 }
+
+TEST_CASE("what a device has in line may go to another link once nothing of it is unacknowledged",
+          "[pool]") {
+  PoolLab lab(2, window_of(2));
+  lab.bring_up();
+  const unsigned busy = lab.slot_of(lab.send(1));
+  Note& elsewhere = lab.send(2);
+  lab.send(2);
+  Note& last = lab.send(3);
+  CHECK(lab.slot_of(last) == busy);
+  Note& front = lab.send(1);
+  Note& behind = lab.send(3);
+  CHECK(behind.place == Place::Line);
+  lab.connection(lab.slot_of(elsewhere)).ack_all();
+  lab.turn();
+  CHECK(behind.place == Place::Line);
+  lab.acknowledge(last);
+  lab.turn();
+  CHECK(lab.slot_of(front) == busy);
+  CHECK(lab.slot_of(behind) == 1 - busy);
+}
