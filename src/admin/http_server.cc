@@ -1,9 +1,11 @@
 #include "admin/http_server.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -14,6 +16,15 @@ namespace {
 
 constexpr unsigned kMaxConnections = 64;
 constexpr unsigned kConnectionTimeoutSeconds = 10;
+/// How soon it is tried again where no descriptor was free.
+constexpr Duration kRest{100};
+
+bool is_descriptor_free(int any) noexcept {
+  const int copy = ::fcntl(any, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return false;
+  ::close(copy);
+  return true;
+}
 
 struct Page {
   unsigned status = MHD_HTTP_OK;
@@ -97,7 +108,15 @@ Result<void> HttpServer::listen(const config::Address& address) {
 }
 
 void HttpServer::turn() noexcept {
+  watcher_->watch({.readable = true});
   MHD_run(daemon_);
+  const int any = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  if (!is_descriptor_free(any)) {
+    // libmicrohttpd would try to accept whoever waits in every turn, for ever.
+    watcher_->watch({});
+    timer_.start(kRest);
+    return;
+  }
   MHD_UNSIGNED_LONG_LONG milliseconds = 0;
   if (MHD_get_timeout(daemon_, &milliseconds) == MHD_YES) {
     timer_.start(Duration(static_cast<Duration::rep>(milliseconds)));

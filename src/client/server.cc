@@ -9,9 +9,6 @@
 namespace sluice::client {
 namespace {
 
-/// Who is refused is told so, and has a second to take it; more at a time are just closed.
-constexpr std::size_t kMaxRefusedNow = 256;
-
 protocol::DecodeSettings decode_settings(const config::Config& config) {
   protocol::DecodeSettings settings;
   settings.max_depth = config.limits.max_json_depth;
@@ -95,7 +92,8 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   if (!std::exchange(full_said_, true)) {
     log::warn("max_connections ({}) reached: new clients are refused", settings_.max_connections);
   }
-  if (refused_now_ >= kMaxRefusedNow) return;
+  // Who is refused is told so, and has a second to take it; more at a time are just closed.
+  if (refused_now_ >= settings_.max_refused) return;
   ++refused_now_;
   add(std::move(stream)).refuse();
 }

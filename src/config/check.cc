@@ -12,6 +12,12 @@
 namespace sluice::config {
 namespace {
 
+constexpr std::uint64_t kDescriptorsPerLink = 3;
+/// Listeners, the admin interface, the log, the loop's own, names being resolved, and:
+constexpr std::uint64_t kOwnDescriptors = 32;
+/// Of those, for clients beyond max_connections that are told so.
+constexpr std::uint64_t kRefusedAtLeast = 8;
+
 std::string lower(std::string text) {
   for (char& c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -138,12 +144,31 @@ void check_across(const Config& config, Tables& tables) {
   check_identifiers(config, tables);
 }
 
-std::vector<std::string> warnings_of(const Config& config, std::uint64_t descriptors) {
-  std::vector<std::string> warnings;
+std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t descriptors) {
   std::uint64_t links = 0;
+  for (const Broker& broker : config.brokers)
+    links += broker.connections;
+  Server& server = config.server;
+  const unsigned wanted = server.max_connections;
+  const std::uint64_t reserved = kDescriptorsPerLink * links + kOwnDescriptors;
+  const std::uint64_t left = descriptors > reserved ? descriptors - reserved : 0;
+  server.max_connections = static_cast<unsigned>(std::clamp<std::uint64_t>(left, 1, wanted));
+  const std::uint64_t spare = left - std::min<std::uint64_t>(left, server.max_connections);
+  server.max_refused =
+      static_cast<unsigned>(std::clamp<std::uint64_t>(spare, kRefusedAtLeast, server.max_refused));
+  if (left >= wanted) return std::nullopt;
+  return fmt::format(
+      "up to {} files can be open at once (server.max_connections {} + {} for each of {} "
+      "connections to brokers + {}), but the hard limit is {}: {} clients are accepted, so that "
+      "connections to brokers always find theirs",
+      wanted + reserved, wanted, kDescriptorsPerLink, links, kOwnDescriptors, descriptors,
+      server.max_connections);
+}
+
+std::vector<std::string> warnings_of(const Config& config) {
+  std::vector<std::string> warnings;
   bool has_pid = true;
   for (const Broker& broker : config.brokers) {
-    links += broker.connections;
     has_pid = has_pid && broker.client_id.find("{pid}") != std::string::npos;
     if (broker.tls.insecure)
       warnings.push_back(
@@ -151,13 +176,6 @@ std::vector<std::string> warnings_of(const Config& config, std::uint64_t descrip
                       "anybody on the way can read and answer",
                       broker.name));
   }
-  const std::uint64_t needed = config.server.max_connections + 3 * links + 32;
-  if (needed > descriptors)
-    warnings.push_back(
-        fmt::format("up to {} files can be open at once (server.max_connections {} + "
-                    "3 for each of {} connections to brokers + 32), but the hard "
-                    "limit is {}",
-                    needed, config.server.max_connections, links, descriptors));
   if (config.server.reuse_port && config.server.instance.empty() && !has_pid)
     warnings.emplace_back(
         "server.reuse_port: processes that share a port need a server.instance each, or their "

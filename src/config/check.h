@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,11 @@ namespace sluice::config {
 /// fault.
 void check_across(const Config& config, Tables& tables);
 
-/// What is allowed and still likely a mistake, for a configuration without faults. `descriptors`
-/// is the hard limit of open files.
-std::vector<std::string> warnings_of(const Config& config, std::uint64_t descriptors);
+/// What is allowed and still likely a mistake, for a configuration without faults.
+std::vector<std::string> warnings_of(const Config& config);
+
+/// Lowers max_connections to what the hard limit of open files leaves beside the connections to
+/// brokers, of which clients must never take a descriptor. Says what changed, if anything did.
+std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t descriptors);
 
 }  // namespace sluice::config

@@ -31,6 +31,9 @@ struct Server {
   std::vector<Address> listen{{Address::Kind::Tcp, "127.0.0.1", 9501, ""}};
   std::string instance;  ///< empty: see instance_name()
   unsigned max_connections = 1024;
+  /// Not a key: how many beyond that are told so at one time; the next ones are just closed. Fewer
+  /// where descriptors are short.
+  unsigned max_refused = 256;
   bool tcp_fastopen = false;
   bool reuse_port = false;
   Duration idle_timeout{0};  ///< 0: never

@@ -67,7 +67,9 @@ Loaded parse(std::string_view text, const std::string& path, const Environment& 
   report_unknown(reading, known_keys());
   result.faults = sorted_faults(path, std::move(reading.findings));
   if (!result.faults.empty()) return result;
-  result.warnings = warnings_of(config, descriptor_limit);
+  result.warnings = warnings_of(config);
+  if (auto warning = fit_to_descriptors(config, descriptor_limit))
+    result.warnings.push_back(std::move(*warning));
   result.config = std::move(config);
   return result;
 }

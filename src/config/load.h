@@ -32,7 +32,8 @@ struct Loaded {
 };
 
 /// Reads, parses and checks the file, and what it names: password and certificate files.
-/// `descriptor_limit` is the hard limit of open files, for the warning that it may not do.
+/// `descriptor_limit` is the hard limit of open files: where it does not do, max_connections is
+/// lowered to what it allows, and a warning says so.
 Loaded load(const std::string& path, const Environment& environment,
             std::uint64_t descriptor_limit);
 

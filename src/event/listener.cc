@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/log.h"
 #include "event/loop.h"
@@ -22,22 +24,10 @@ namespace {
 constexpr int kBacklog = 1024;
 constexpr int kFastOpenQueue = 256;
 constexpr unsigned kKeepAliveSeconds = 60;
-
-/// A descriptor that closes itself unless it is released.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const noexcept { return fd_; }
-  int release() noexcept { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
+/// The rest has its turn after everybody else's.
+constexpr unsigned kAcceptsPerTurn = 256;
+/// How soon it is tried again where no descriptor was free.
+constexpr Duration kRest{100};
 
 Error failure(const std::string& name, int error) {
   return Error{fmt::format("cannot listen on {}: {}", name, std::strerror(error))};
@@ -116,14 +106,8 @@ Result<std::unique_ptr<Listener>> Listener::tcp(Loop& loop, const std::string& h
   }
   if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0) return failure(name, errno);
 
-  auto* handle = new uv_tcp_t;
-  uv_tcp_init(loop.raw(), handle);
-  std::unique_ptr<Listener> listener(new Listener(loop, accepted));
-  listener->handle_ = as_stream(handle);
-  const int opened = uv_tcp_open(handle, fd.get());
-  if (opened != 0) return failure(name, -opened);
-  fd.release();  // the handle closes it from here on
-  if (Result<void> listening = listener->listen(name); !listening) return listening.error();
+  std::unique_ptr<Listener> listener(new Listener(loop, name, std::move(fd), accepted));
+  if (Result<void> listening = listener->listen(); !listening) return listening.error();
   return listener;
 }
 
@@ -141,25 +125,25 @@ Result<std::unique_ptr<Listener>> Listener::unix_socket(Loop& loop, const std::s
   ::umask(former);
   if (bound != 0) return failure(name, error);
 
-  std::unique_ptr<Listener> listener(new Listener(loop, accepted));
+  std::unique_ptr<Listener> listener(new Listener(loop, name, std::move(fd), accepted));
   struct stat made {};
-  if (::stat(path.c_str(), &made) == 0) listener->file_ = {path, made.st_dev, made.st_ino};
-  auto* handle = new uv_pipe_t;
-  uv_pipe_init(loop.raw(), handle, 0);
-  listener->handle_ = as_stream(handle);
-  const int opened = uv_pipe_open(handle, fd.get());
-  if (opened != 0) return failure(name, -opened);
-  fd.release();  // the handle closes it from here on
-  if (Result<void> listening = listener->listen(name); !listening) return listening.error();
+  if (::stat(path.c_str(), &made) != 0) return failure(name, errno);
+  listener->file_ = {path, made.st_dev, made.st_ino};
+  if (Result<void> listening = listener->listen(); !listening) return listening.error();
   return listener;
 }
 
-Result<void> Listener::listen(const std::string& name) {
-  handle_->data = this;
-  const int status = uv_listen(handle_.get(), kBacklog, [](uv_stream_t* server, int accepted) {
-    if (auto* self = static_cast<Listener*>(server->data)) self->on_connection(accepted);
-  });
-  if (status != 0) return failure(name, -status);
+Listener::Listener(Loop& loop, std::string name, Descriptor fd, Accepted accepted)
+    : loop_(loop),
+      name_(std::move(name)),
+      accepted_(accepted),
+      fd_(std::move(fd)),
+      watcher_(loop, fd_.get(), bind<&Listener::on_ready>(this)),
+      retry_(loop, bind<&Listener::on_retry>(this)) {}
+
+Result<void> Listener::listen() {
+  if (::listen(fd_.get(), kBacklog) != 0) return failure(name_, errno);
+  watcher_.watch({.readable = true});
   return {};
 }
 
@@ -173,36 +157,53 @@ Listener::~Listener() {
 }
 
 std::uint16_t Listener::port() const noexcept {
-  if (handle_->type != UV_TCP) return 0;
+  if (is_unix()) return 0;
   sockaddr_storage address{};
-  int length = sizeof(address);
-  uv_tcp_getsockname(reinterpret_cast<const uv_tcp_t*>(handle_.get()),
-                     reinterpret_cast<sockaddr*>(&address), &length);
+  socklen_t length = sizeof(address);
+  ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length);
   const auto* in = reinterpret_cast<const sockaddr_in*>(&address);  // same place in sockaddr_in6
   return ntohs(in->sin_port);
 }
 
-void Listener::on_connection(int status) noexcept {
-  if (status != 0) {
-    // Usually no descriptor is free: libuv tries again by itself.
-    if (!std::exchange(accept_failed_, true)) {
-      log::warn("cannot accept a connection: {}", uv_strerror(status));
+void Listener::on_ready(FdEvents) noexcept {
+  for (unsigned left = kAcceptsPerTurn; left > 0; --left) {
+    Descriptor fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd.get() >= 0) {
+      hand_on(std::move(fd));
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      rest(errno);
+      return;
     }
+  }
+}
+
+/// Nobody is left, or there is nothing to take the next one with: then it waits in the kernel.
+void Listener::rest(int error) noexcept {
+  const bool is_done = error == EAGAIN || error == EWOULDBLOCK || !somebody_waits();
+  if (is_done) {
+    if (std::exchange(rested_, false)) log::info("{}: accepting again", name_);
     return;
   }
-  accept_failed_ = false;
-  Handle<uv_stream_s> stream;
-  if (handle_->type == UV_TCP) {
-    auto* tcp = std::make_unique<uv_tcp_t>().release();
-    uv_tcp_init(loop_.raw(), tcp);
-    stream = as_stream(tcp);
-  } else {
-    auto* pipe = std::make_unique<uv_pipe_t>().release();
-    uv_pipe_init(loop_.raw(), pipe, 0);
-    stream = as_stream(pipe);
+  watcher_.watch({});
+  retry_.start(kRest);
+  if (!std::exchange(rested_, true)) {
+    log::warn("{}: cannot accept a connection: {}; new ones wait", name_, std::strerror(error));
   }
-  // A connection that is not accepted here would silence the listener for good.
-  if (uv_accept(handle_.get(), stream.get()) != 0) return;
+}
+
+/// Without a free descriptor accept() says so before it looks whether anybody is there.
+bool Listener::somebody_waits() const noexcept {
+  pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&ready, 1, 0) > 0;
+}
+
+void Listener::on_retry() noexcept {
+  watcher_.watch({.readable = true});
+}
+
+void Listener::hand_on(Descriptor fd) noexcept {
+  Handle<uv_stream_s> stream = open_stream(std::move(fd));
+  if (stream == nullptr) return;
   std::string peer = "unix";
   if (stream->type == UV_TCP) {
     auto* tcp = reinterpret_cast<uv_tcp_t*>(stream.get());
@@ -211,6 +212,25 @@ void Listener::on_connection(int status) noexcept {
     peer = peer_name(tcp);
   }
   accepted_(std::make_unique<Stream>(loop_, std::move(stream), std::move(peer)));
+}
+
+Handle<uv_stream_s> Listener::open_stream(Descriptor fd) noexcept {
+  Handle<uv_stream_s> stream;
+  int opened = 0;
+  if (is_unix()) {
+    auto* pipe = std::make_unique<uv_pipe_t>().release();
+    uv_pipe_init(loop_.raw(), pipe, 0);
+    stream = as_stream(pipe);
+    opened = uv_pipe_open(pipe, fd.get());
+  } else {
+    auto* tcp = std::make_unique<uv_tcp_t>().release();
+    uv_tcp_init(loop_.raw(), tcp);
+    stream = as_stream(tcp);
+    opened = uv_tcp_open(tcp, fd.get());
+  }
+  if (opened != 0) return {};
+  fd.release();  // the stream closes it from here on
+  return stream;
 }
 
 }  // namespace sluice::event

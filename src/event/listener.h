@@ -7,8 +7,11 @@
 
 #include "base/delegate.h"
 #include "base/error.h"
+#include "event/descriptor.h"
+#include "event/fd_watcher.h"
 #include "event/handle.h"
 #include "event/stream.h"
+#include "event/timer.h"
 
 namespace sluice::event {
 
@@ -20,7 +23,9 @@ struct TcpOptions {
 };
 
 /// Owns one bound, listening socket; destroying it closes the socket and removes a Unix socket's
-/// file if the file is still its own.
+/// file if the file is still its own. Not libuv's listening: where no descriptor is free, that one
+/// closes whoever connects without a word, or, where it cannot get its spare descriptor back (a
+/// thread that resolves names may have it), tries for ever within one turn. Here they wait.
 class Listener {
  public:
   using Accepted = Delegate<void(std::unique_ptr<Stream>)>;
@@ -49,15 +54,24 @@ class Listener {
     std::uint64_t inode = 0;
   };
 
-  Listener(Loop& loop, Accepted accepted) noexcept : loop_(loop), accepted_(accepted) {}
-  Result<void> listen(const std::string& name);
-  void on_connection(int status) noexcept;
+  Listener(Loop& loop, std::string name, Descriptor fd, Accepted accepted);
+  Result<void> listen();
+  bool is_unix() const noexcept { return !file_.path.empty(); }
+  bool somebody_waits() const noexcept;
+  void on_ready(FdEvents events) noexcept;
+  void on_retry() noexcept;
+  void rest(int error) noexcept;
+  void hand_on(Descriptor fd) noexcept;
+  Handle<uv_stream_s> open_stream(Descriptor fd) noexcept;
 
   Loop& loop_;
+  const std::string name_;
   Accepted accepted_;
-  Handle<uv_stream_s> handle_;
   SocketFile file_;
-  bool accept_failed_ = false;  // said once until an accept succeeds
+  Descriptor fd_;
+  FdWatcher watcher_;  // gone before its descriptor
+  Timer retry_;
+  bool rested_ = false;  // said once, until nobody waits any more
 };
 
 }  // namespace sluice::event

@@ -1,11 +1,10 @@
-"""Every row of the table of replies that needs no token, and the exact shape of a reply."""
+"""Every row of the table of replies that needs no token, and the exact shape of a reply. `overloaded`: test_limits.py."""
 import json
 
 import pytest
 
 from harness.client import encode, request
 from harness.replies import assert_failure, assert_success
-from harness.waiting import wait_until
 
 
 # --- success
@@ -68,46 +67,6 @@ def test_a_device_in_no_range_is_answered_no_route(shared_rig):
         assert_failure(client.ask(request(device=device)), "no_route")
     for device in (1, 999999):
         assert_success(client.ask(request(device=device)))
-
-
-# --- overloaded
-def served(client):
-    """The client, if it is served; None if it was one too many."""
-    try:
-        return client if client.ask(request())["code"] == 1 else None
-    except ConnectionError:
-        return None
-
-
-def test_a_connection_too_many_is_told_so_and_closed(lab):
-    sluice = lab.sluice(lab.broker(), server={"max_connections": 2})
-    first, second = sluice.client(), sluice.client()
-    assert_success(first.ask(request()))
-    assert_success(second.ask(request()))
-    third = sluice.client()
-    replies = third.read_replies_until_eof()
-    assert len(replies) == 1
-    assert_failure(replies[0], "overloaded")
-    assert_success(first.ask(request()))
-
-
-def test_a_connection_too_many_is_told_so_even_while_it_is_sending(lab):
-    sluice = lab.sluice(lab.broker(), server={"max_connections": 1})
-    first = sluice.client()
-    assert_success(first.ask(request()))
-    second = sluice.client()
-    second.send_in_background(encode(request(topic="too many")) * 500)
-    replies = second.read_replies_until_eof()
-    assert [r["error"] for r in replies] == ["overloaded"]
-
-
-def test_a_connection_that_ends_makes_room_for_another(lab):
-    sluice = lab.sluice(lab.broker(), server={"max_connections": 1})
-    for _ in range(5):
-        client = wait_until(lambda: served(sluice.client()), "room for another connection")
-        client.half_close()
-        assert client.read_until_eof() == b""
-        client.close()
 
 
 # --- broker_unavailable

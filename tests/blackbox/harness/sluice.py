@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -109,11 +110,12 @@ class Sluice:
     def pid(self):
         return self._process.pid
 
-    def start(self, until="ready", env=None):
+    def start(self, until="ready", env=None, descriptors=None):
         """until: "ready" (every broker has a connection), "alive" (it serves, whatever its brokers do) or
-        None (no waiting)."""
+        None (no waiting). descriptors: its hard limit of open files."""
         self._exit = None
-        self._process = Process([binary(), "serve", "-c", str(self.file)], env=environment(**(env or {})))
+        limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
+        self._process = Process([*limited, binary(), "serve", "-c", str(self.file)], env=environment(**(env or {})))
         if until == "ready":
             self.wait_for_status("/readyz", 200)
         elif until == "alive":
@@ -130,12 +132,32 @@ class Sluice:
     def is_running(self):
         return self._process is not None and self._exit is None and self._process.is_running()
 
-    def resident_bytes(self):
+    def _memory(self, key):
         text = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return int(re.search(r"VmRSS:\s+(\d+) kB", text)[1]) * 1024
+        return int(re.search(key + r":\s+(\d+) kB", text)[1]) * 1024
+
+    def resident_bytes(self):
+        return self._memory("VmRSS")
+
+    def peak_resident_bytes(self):
+        return self._memory("VmHWM")
 
     def open_descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def limit_descriptors(self, count):
+        """Lowers the limit of the running process; returns the former one."""
+        soft, _ = former = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (min(count, soft), former[1]))
+        return former
+
+    def restore_descriptors(self, former):
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, former)
+
+    def processor_seconds(self):
+        """Of all its threads, in user and in system mode."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     # --- the admin interface
     def http(self, path, method="GET"):

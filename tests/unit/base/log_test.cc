@@ -1,7 +1,12 @@
-// Log lines: what is written, where, and that a rotation loses none.
+// Log lines: what is written, where, that a rotation loses none, and what a full disk costs.
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -43,6 +48,42 @@ std::string read(const std::string& path) {
   text << file.rdbuf();
   return text.str();
 }
+
+/// While it lives no file grows beyond `bytes`, and standard error is a pipe.
+class FullDisk {
+ public:
+  explicit FullDisk(std::size_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &former_);
+    const rlimit small{bytes, former_.rlim_max};
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_NONBLOCK) != 0) throw std::runtime_error("cannot make a pipe");
+    said_ = ends[0];
+    stderr_ = ::dup(STDERR_FILENO);
+    ::dup2(ends[1], STDERR_FILENO);
+    ::close(ends[1]);
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &former_);
+    ::dup2(stderr_, STDERR_FILENO);
+    ::close(stderr_);
+    ::close(said_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  std::string said() const {
+    std::string text(4096, '\0');
+    const ssize_t count = ::read(said_, text.data(), text.size());
+    text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+    return text;
+  }
+
+ private:
+  rlimit former_{};
+  int said_ = -1;
+  int stderr_ = -1;
+};
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -100,6 +141,31 @@ TEST_CASE("a log file that cannot be opened is named, and the former one stays",
   REQUIRE(reopen());
   info("and here");
   CHECK(has(read(folder.file()), "and here"));
+}
+
+TEST_CASE("a full disk costs lines, and the file says how many once it can be written", "[log]") {
+  const Folder folder;
+  REQUIRE(configure({Level::Info, folder.file(), Format::Text}));
+  info("before");
+  {
+    const FullDisk full(read(folder.file()).size() + 10);
+    for (int number = 0; number < 5; ++number)
+      info("lost {}", number);
+    const std::string said = full.said();
+    CHECK(has(said, "log file " + folder.file() + ": File too large; lines are lost"));
+    CHECK(std::count(said.begin(), said.end(), '\n') == 1);
+  }
+  info("after");
+  const std::string text = read(folder.file());
+  CHECK(has(text, "before\n"));
+  CHECK_FALSE(has(text, "lost 1"));
+  CHECK(has(text, "5 lines are lost"));
+  CHECK(has(text, "after\n"));
+  CHECK(std::count(text.begin(), text.end(), '\n') == 4);  // one is the torn one's
+
+  const FullDisk again(text.size());
+  info("lost");
+  CHECK(has(again.said(), "lines are lost"));
 }
 
 TEST_CASE("without a file there is nothing to reopen", "[log]") {

@@ -73,14 +73,24 @@ TEST_CASE("a byte order mark before the first table is no part of it") {
   CHECK(faults_of("\xef\xbb\xbf" + broker_with("")).empty());
 }
 
-TEST_CASE("too many connections for the limit of open files are a warning, not a fault") {
+TEST_CASE("where descriptors are short, clients leave the connections to brokers theirs") {
   const std::string text = broker_with("connections = 2\n");
-  CHECK(parse_text(text, {}, 1024 + 3 * 2 + 32).warnings.empty());
-  const Loaded loaded = parse_text(text, {}, 1024 + 3 * 2 + 31);
-  CHECK(loaded.config);
-  REQUIRE(loaded.warnings.size() == 1);
-  CHECK(loaded.warnings[0].find("up to 1062 files") == 0);
-  CHECK(loaded.warnings[0].find("limit is 1061") != std::string::npos);
+  const Loaded enough = parse_text(text, {}, 1024 + 3 * 2 + 32);
+  CHECK(enough.warnings.empty());
+  CHECK(enough.config.value().server.max_connections == 1024);
+  CHECK(enough.config.value().server.max_refused == 8);
+  CHECK(parse_text(text, {}, 1024 + 3 * 2 + 32 + 100).config.value().server.max_refused == 100);
+  CHECK(parse_text(text).config.value().server.max_refused == 256);
+
+  const Loaded fewer = parse_text(text, {}, 1024 + 3 * 2 + 31);
+  REQUIRE(fewer.config);
+  CHECK(fewer.config->server.max_connections == 1023);
+  CHECK(fewer.config->server.max_refused == 8);
+  REQUIRE(fewer.warnings.size() == 1);
+  CHECK(fewer.warnings[0].find("up to 1062 files") == 0);
+  CHECK(fewer.warnings[0].find("limit is 1061: 1023 clients") != std::string::npos);
+
+  CHECK(parse_text(text, {}, 10).config.value().server.max_connections == 1);
 }
 
 TEST_CASE("processes that share a port without an instance each are warned") {

@@ -1,9 +1,15 @@
 // Listening: free and taken ports, socket files old, live and foreign.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <vector>
 
+#include "base/log.h"
 #include "support.h"
 
 namespace sluice::event {
@@ -18,7 +24,69 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+/// While it lives this process cannot open anything.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &former_);
+    const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const rlimit low{static_cast<rlim_t>(lowest), former_.rlim_max};
+    ::close(lowest);
+    ::setrlimit(RLIMIT_NOFILE, &low);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &former_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit former_{};
+};
+
+struct Ticks {
+  void on_tick() noexcept { ++count; }
+  int count = 0;
+};
+
+void connect_to(const Socket& socket, std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const auto* raw = reinterpret_cast<const sockaddr*>(&address);
+  REQUIRE(::connect(socket.fd(), raw, sizeof(address)) == 0);
+}
+
 }  // namespace
+
+TEST_CASE("without a free descriptor connections wait, the loop rests, then all are accepted",
+          "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE(listener);
+  std::vector<Socket> sockets;
+  for (int count = 0; count < 3; ++count)
+    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  for (const Socket& socket : sockets)
+    connect_to(socket, listener.value()->port());
+  log::warn("UBSan looks at the types of {} first, which takes {}", "a line", "descriptors");
+  int turns = 0;
+  {
+    const NoDescriptors none;
+    // A loop that rests has a turn for its timers only.
+    Ticks ticks;
+    Timer timer(loop, bind<&Ticks::on_tick>(&ticks));
+    timer.start_repeating(Duration(10));
+    loop.run_until([&] { return ++turns > 0 && ticks.count == 25; });
+  }
+  CHECK(turns < 2000);
+  CHECK(acceptor.streams.empty());
+  loop.run_until([&] { return acceptor.streams.size() == 3; });
+  for (Socket& socket : sockets) {
+    socket.receive();
+    CHECK_FALSE(socket.at_end());
+  }
+}
 
 TEST_CASE("a connection is accepted and its peer is named", "[listener]") {
   TestLoop loop;

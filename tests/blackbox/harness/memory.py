@@ -1,0 +1,23 @@
+"""The bound of resident memory that the documentation promises, and its check."""
+from .sluice import is_sanitized
+
+KIB, MIB = 1 << 10, 1 << 20
+# The defaults of the keys the bound is made of.
+DEFAULTS = {"input_bytes": 64 * MIB, "output_bytes": 256 * KIB, "queue_bytes": 16 * MIB, "inflight_bytes": 4 * MIB}
+
+
+def bound_of(sluice, clients, unread=0):
+    """For so many clients, `unread` of which leave their replies unread."""
+    def value(table, key):
+        return table.get(key, DEFAULTS[key])
+    limits = sluice.config.get("limits", {})
+    return (32 * MIB + value(limits, "input_bytes") + clients * 20 * KIB + unread * value(limits, "output_bytes")
+            + sum(value(b, "queue_bytes") + 3 * value(b, "inflight_bytes") for b in sluice.config["broker"]))
+
+
+def assert_bounded(sluice, what, clients, unread=0):
+    """The most memory that was ever resident keeps the promise. Sanitizers need several times as much: under
+    them nothing is judged, which is why tools/test runs these tests without them, too."""
+    peak, bound = sluice.peak_resident_bytes(), bound_of(sluice, clients, unread)
+    print(f"{what}: {peak / MIB:.1f} MiB resident at most, bound {bound / MIB:.1f} MiB")
+    assert is_sanitized() or peak <= bound
