@@ -27,6 +27,7 @@ Client::Client(Shared& shared, ClientId id, std::unique_ptr<event::Stream> strea
       stream_(std::move(stream)),
       reader_(shared.limits.max_request_bytes),
       turn_end_(shared.loop, bind<&Client::on_turn_end>(this)),
+      replies_(shared.buffers),
       active_at_(shared.loop.now()),
       budget_(kRequestsPerTurn) {
   stream_->set_handler(this);

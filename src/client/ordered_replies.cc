@@ -9,7 +9,7 @@ namespace sluice::client {
 namespace {
 
 constexpr std::size_t kPieceBytes = 16;  // what a kept text costs besides itself
-/// A text shorter than this is not worth compacting, nor giving back.
+/// A text shorter than this is not worth compacting.
 constexpr std::size_t kSmallText = 2048;
 constexpr std::size_t kSmallRing = 64;
 
@@ -19,6 +19,7 @@ void OrderedReplies::keep(std::uint64_t slot, std::string_view text) {
   if (slot < next_ || slot > last_ || text.empty()) return;
   if (slot - next_ >= ring_.size()) grow(slot);
   if (piece(slot).size != 0) return;
+  if (text_.empty()) text_ = buffers_.take();
   piece(slot) = {text_.size(), text.size()};
   text_ += text;
   ++kept_;
@@ -49,8 +50,7 @@ void OrderedReplies::drop_kept() noexcept {
 }
 
 void OrderedReplies::give_back() noexcept {
-  text_.clear();
-  if (text_.capacity() > kSmallText) std::string().swap(text_);
+  buffers_.give_back(std::move(text_));
   if (ring_.size() > kSmallRing) std::vector<Piece>().swap(ring_);
 }
 

@@ -8,12 +8,16 @@
 #include <string_view>
 #include <vector>
 
+#include "client/buffers.h"
+
 namespace sluice::client {
 
 /// What waits lies in one text, in the order in which it became ready; a ring of as many places as
 /// there are replies due tells where. Both are used again, and given back when nothing waits.
 class OrderedReplies {
  public:
+  explicit OrderedReplies(Buffers& buffers) noexcept : buffers_(buffers) {}
+
   /// The place of one more reply: 1, 2, 3 and so on.
   std::uint64_t reserve() noexcept { return ++last_; }
 
@@ -38,6 +42,7 @@ class OrderedReplies {
   void compact();
   void give_back() noexcept;
 
+  Buffers& buffers_;
   std::uint64_t next_ = 1;
   std::uint64_t last_ = 0;
   std::vector<Piece> ring_;  // a power of two; holds next_ to next_ + its size - 1

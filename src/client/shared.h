@@ -1,15 +1,12 @@
 // What all clients of one server have in common. The Server owns it; Clients refer to it.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/delegate.h"
+#include "client/buffers.h"
 #include "client/counters.h"
 #include "client/deadlines.h"
 #include "client/input_budget.h"
@@ -58,33 +55,6 @@ constexpr std::string_view to_string(CloseReason reason) noexcept {
   }
   return "";
 }
-
-/// Strings for replies under way, used again and again: a client holds one only while it has
-/// something to say.
-class Buffers {
- public:
-  /// Empty, perhaps with some capacity.
-  std::string take() noexcept {
-    if (free_.empty()) return {};
-    std::string buffer = std::move(free_.back());
-    free_.pop_back();
-    return buffer;
-  }
-  void give_back(std::string&& buffer) {
-    if (free_.size() >= kMostKept || buffer.capacity() > kLargestKept) {
-      std::string().swap(buffer);
-      return;
-    }
-    buffer.clear();
-    free_.push_back(std::move(buffer));
-    buffer = {};
-  }
-
- private:
-  static constexpr std::size_t kMostKept = 64;
-  static constexpr std::size_t kLargestKept = 65536;
-  std::vector<std::string> free_;
-};
 
 struct Shared {
   event::Loop& loop;

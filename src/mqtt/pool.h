@@ -129,7 +129,8 @@ class Pool final : public LinkEvents {
   }
   void tidy(const Message& message) noexcept;
   Link* link_owed_to(const Message& message) noexcept;
-  Link* least_loaded(const Message& message, bool past_lines) noexcept;
+  Link* least_loaded(const Message& message) noexcept;
+  Link* next_with_room(const Message& message) noexcept;
   Link* home_of(std::int64_t device_id) noexcept;
   void hand_over(Link& link, Message& message) noexcept;
   void enqueue(Message& message) noexcept;
@@ -174,7 +175,7 @@ class Pool final : public LinkEvents {
   bool somebody_waits_ = false;  // admission() said no since the last on_room()
 
   std::size_t ready_ = 0;
-  std::size_t next_link_ = 0;  // where the search for the least loaded starts
+  std::size_t next_link_ = 0;  // where the search for a link starts
   bool was_connected_ = false;
   bool stopped_ = false;
   TimePoint last_connected_{};

@@ -49,7 +49,7 @@ void Pool::accept(Message& message) noexcept {
     return;
   }
   Link* owed = link_owed_to(message);
-  Link* link = owed != nullptr ? owed : least_loaded(message, /*past_lines=*/false);
+  Link* link = owed != nullptr ? owed : least_loaded(message);
   if (link != nullptr && link->line().empty() && link->has_room_for(message) &&
       has_budget_for(message)) {
     hand_over(*link, message);
@@ -187,19 +187,30 @@ Link* Pool::home_of(std::int64_t device_id) noexcept {
   return used;
 }
 
-/// `past_lines`: it is the queue's turn, and a message that owes nothing to a link need not wait
-/// behind those in its line.
-Link* Pool::least_loaded(const Message& message, bool past_lines) noexcept {
+Link* Pool::least_loaded(const Message& message) noexcept {
   Link* best = nullptr;
   const std::size_t count = slots_.size();
   for (std::size_t step = 0; step < count; ++step) {
     Link& link = *slots_[(next_link_ + step) % count].link;
-    if (!link.has_room_for(message) || !(past_lines || link.line().empty())) continue;
+    if (!link.line().empty() || !link.has_room_for(message)) continue;
     if (best == nullptr || link.in_flight() < best->in_flight()) best = &link;
     if (best->in_flight() == 0) break;
   }
   if (best != nullptr) next_link_ = (best->slot() + 1) % count;
   return best;
+}
+
+/// For the queue, whose turn it is: a message that owes nothing to a link need not wait behind
+/// those in its line. While there is a queue links are nearly full, and one after the other is
+/// filled up: looking for the least loaded would mean to look at all of them for each message.
+Link* Pool::next_with_room(const Message& message) noexcept {
+  const std::size_t count = slots_.size();
+  for (std::size_t step = 0; step < count; ++step) {
+    Link& link = *slots_[next_link_].link;
+    if (link.has_room_for(message)) return &link;
+    next_link_ = (next_link_ + 1) % count;
+  }
+  return nullptr;
 }
 
 void Pool::hand_over(Link& link, Message& message) noexcept {
@@ -305,7 +316,7 @@ void Pool::pump_queue() noexcept {
       put_in_line(*owed, message);  // behind its own, and out of the others' way
       continue;
     }
-    Link* link = owed != nullptr ? owed : least_loaded(message, /*past_lines=*/true);
+    Link* link = owed != nullptr ? owed : next_with_room(message);
     if (link == nullptr || !has_budget_for(message)) return;
     unqueue(message);
     hand_over(*link, message);

@@ -20,7 +20,8 @@ std::string sent(std::string_view id) {
 }  // namespace
 
 TEST_CASE("kept replies come out behind the one they waited for", "[client]") {
-  OrderedReplies replies;
+  Buffers buffers;
+  OrderedReplies replies(buffers);
   for (std::uint64_t slot = 1; slot <= 4; ++slot)
     CHECK(replies.reserve() == slot);
   CHECK(replies.is_next(1));
@@ -41,7 +42,8 @@ TEST_CASE("in whatever order replies become ready, they come out in the order of
           "[client]") {
   std::mt19937 dice(5);
   for (int round = 0; round < 50; ++round) {
-    OrderedReplies replies;
+    Buffers buffers;
+    OrderedReplies replies(buffers);
     std::string out;
     std::string expected;
     std::uint64_t next = 1;
