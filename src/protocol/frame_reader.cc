@@ -74,9 +74,14 @@ std::string_view FrameReader::join_item() {
   return held_from(held_item_);
 }
 
+/// What was consumed makes room for what follows, in linear time. Where it is half of what is held,
+/// each byte moved is paid for by one that goes. Where all is looked at, what moves is the request
+/// under way, once: it then lies in front, and no byte of it is consumed before it ends. From then
+/// on no more is held than that request, however it grows.
 void FrameReader::copy_rest() {
   tidy();
-  if (held_item_ > 0 && held_item_ >= held_.size() / 2) {
+  const bool is_looked_at = held_at_ == held_.size();
+  if (held_item_ > 0 && (is_looked_at || held_item_ >= held_.size() / 2)) {
     held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(held_item_));
     held_at_ -= held_item_;
     held_item_ = 0;

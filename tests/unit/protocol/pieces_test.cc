@@ -160,3 +160,40 @@ TEST_CASE("single bytes that are saved before they are looked at keep their orde
   CHECK(reader.next().bytes == "{}");
   CHECK(reader.next().kind == Frame::Kind::NeedMore);
 }
+
+TEST_CASE("what was consumed does not stay in front of a request that grows", "[frame_reader]") {
+  FrameReader reader(kLimit);
+  const std::string first = R"({"a":")" + std::string(40, 'x') + "\"}";
+  const std::string second = R"({"b":")" + std::string(45, 'y');
+  const std::string both = first + second;
+  reader.feed(both);
+  reader.save();
+  CHECK(reader.next().bytes == first);
+  CHECK(reader.next().kind == Frame::Kind::NeedMore);
+  for (std::size_t size = second.size(); size < kLimit; ++size) {
+    reader.save();
+    CHECK(reader.buffered() == size);
+    reader.feed("z");
+    CHECK(reader.next().kind == Frame::Kind::NeedMore);
+  }
+}
+
+// Found by fuzz-frame-reader: what is looked at only after save() left its consumed bytes behind.
+TEST_CASE("no more than the limit is held where pieces are saved before they are looked at",
+          "[frame_reader]") {
+  constexpr std::size_t kSmallLimit = 48;
+  const std::string stream =
+      "\xD5\xD5\xD5\xD5\xD5?}oh\n\r{" + std::string(52, '@') + std::string("\0\0\0\xAAt", 5);
+  FrameReader reader(kSmallLimit);
+  std::string_view rest = stream;
+  for (std::size_t turn = 1; !rest.empty(); ++turn) {
+    const std::string piece(rest.substr(0, 1 + (turn - 1) % 7));
+    rest.remove_prefix(piece.size());
+    reader.feed(piece);
+    if (turn % 5 == 0) reader.save();
+    while (reader.next().kind != Frame::Kind::NeedMore) {
+    }
+    reader.save();
+    CHECK(reader.buffered() <= kSmallLimit);
+  }
+}
