@@ -3,13 +3,29 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "config/text.h"
 
 namespace sluice::config {
 namespace {
 
 Place place_of(const toml::source_region& region) {
   return {static_cast<unsigned>(region.begin.line), static_cast<unsigned>(region.begin.column)};
+}
+
+/// toml++ counts the end of a text as a column of its last line, even behind that line's newline:
+/// a place beyond a line's end becomes the one right behind its last character.
+Place within(std::string_view text, Place place) {
+  for (unsigned line = 1; line < place.line && text.find('\n') != text.npos; ++line)
+    text.remove_prefix(text.find('\n') + 1);
+  const std::string_view line = text.substr(0, text.find('\n'));
+  const auto characters = std::count_if(line.begin(), line.end(), [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;  // no UTF-8 continuation byte
+  });
+  place.column = std::min(place.column, static_cast<unsigned>(characters) + 1);
+  return place;
 }
 
 Node convert(const toml::node& source);
@@ -64,7 +80,7 @@ std::variant<Node, SyntaxError> read_document(std::string_view text) {
   try {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {
-    return SyntaxError{place_of(error.source()), std::string(error.description())};
+    return SyntaxError{within(text, place_of(error.source())), on_one_line(error.description())};
   }
 }
 

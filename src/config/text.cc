@@ -39,6 +39,18 @@ bool is_control(std::string_view text) noexcept {
   return first == 0xC2 && text.size() > 1 && byte_at(text, 1) < 0xA0;
 }
 
+/// Moves the character at the front to `result`; \xNN stands for what cannot be shown.
+void append_character(std::string& result, std::string_view& text) {
+  const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
+  if (utf8_length(text) == 0 || is_control(text)) {
+    for (std::size_t at = 0; at < length; ++at)
+      result += fmt::format("\\x{:02x}", byte_at(text, at));
+  } else {
+    result += text.substr(0, length);
+  }
+  text.remove_prefix(length);
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) noexcept {
@@ -68,19 +80,17 @@ std::string quoted(std::string_view text) {
   std::string result = "\"";
   while (!text.empty()) {
     if (result.size() > kShownBytes) return result + "…\"";
-    const std::size_t length = utf8_length(text);
-    if (length == 0 || is_control(text)) {
-      const std::size_t escaped = length == 0 ? 1 : length;
-      for (std::size_t at = 0; at < escaped; ++at)
-        result += fmt::format("\\x{:02x}", byte_at(text, at));
-      text.remove_prefix(escaped);
-      continue;
-    }
     if (text.front() == '"' || text.front() == '\\') result += '\\';
-    result += text.substr(0, length);
-    text.remove_prefix(length);
+    append_character(result, text);
   }
   return result + '"';
+}
+
+std::string on_one_line(std::string_view text) {
+  std::string result;
+  while (!text.empty())
+    append_character(result, text);
+  return result;
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

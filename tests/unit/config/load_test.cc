@@ -48,6 +48,19 @@ TEST_CASE("a syntax error is the only fault, at its place") {
   CHECK(faults_of(std::string(100000, '[')).find("f:1:") == 0);
 }
 
+// Found by fuzz-config: toml++ repeats what it saw as it is.
+TEST_CASE("a syntax error is one line, whatever the text holds there") {
+  CHECK(faults_of("a = in\n").find("saw 'in\\x0a'") != std::string::npos);
+  CHECK(faults_of("a = i\t1\n").find("saw 'i\\x09'") != std::string::npos);
+}
+
+// Found by fuzz-config: toml++ counts the end of a text as one more column of its last line.
+TEST_CASE("a text that ends too early is at fault right behind its last character") {
+  CHECK(faults_of("[log]\nfile = \"\"\"\u00e4\u00f6\n").find("f:2:13: not TOML") == 0);
+  CHECK(faults_of("[log]\nfile = \"\"\"\u00e4\u00f6").find("f:2:13: not TOML") == 0);
+  CHECK(faults_of("[log").find("f:1:5: not TOML") == 0);
+}
+
 TEST_CASE("all faults come at once, in the order of their places") {
   CHECK(faults_of("[log]\nlevel = 3\n[defaults]\nqos = 3\nqoz = 1\n"
                   "[[broker]]\nname = \"a\"\nmin_dev_no = \"x\"\n") ==
