@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <utility>
 
 namespace sluice::protocol {
@@ -33,7 +34,7 @@ void FrameReader::refer_to(std::string_view input) {
 Frame FrameReader::look_further() {
   end_quick();
   tidy();
-  if (held_at_ < held_.size()) {
+  if (held_at_ < held_size_) {
     const Frame frame = step_held();
     if (frame.kind != Frame::Kind::NeedMore) return frame;
   }
@@ -68,9 +69,9 @@ Frame FrameReader::step_input() {
 /// The request that ended at input_at_, in one piece.
 std::string_view FrameReader::join_item() {
   const std::string_view tail = input_.substr(input_item_, input_at_ - input_item_);
-  if (held_item_ == held_.size()) return tail;
+  if (held_item_ == held_size_) return tail;
   hold(tail);
-  held_at_ = held_.size();
+  held_at_ = held_size_;
   return held_from(held_item_);
 }
 
@@ -80,9 +81,10 @@ std::string_view FrameReader::join_item() {
 /// on no more is held than that request, however it grows.
 void FrameReader::copy_rest() {
   tidy();
-  const bool is_looked_at = held_at_ == held_.size();
-  if (held_item_ > 0 && (is_looked_at || held_item_ >= held_.size() / 2)) {
-    held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(held_item_));
+  const bool is_looked_at = held_at_ == held_size_;
+  if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {
+    held_size_ -= held_item_;
+    std::memmove(held_.get(), held_.get() + held_item_, held_size_);
     held_at_ -= held_item_;
     held_item_ = 0;
   }
@@ -95,8 +97,8 @@ void FrameReader::copy_rest() {
 }
 
 void FrameReader::begin_quick() {
-  if (held_.empty() || held_item_ > 0 || held_at_ < held_.size()) return;
-  const std::size_t room = std::min(scanner_.plain_room(), held_.capacity() - held_.size());
+  if (held_size_ == 0 || held_item_ > 0 || held_at_ < held_size_) return;
+  const std::size_t room = std::min(scanner_.plain_room(), held_capacity_ - held_size_);
   if (room == 0) return;
   quick_begin_ = held_at_;
   quick_end_ = held_at_ + room;
@@ -118,31 +120,37 @@ Frame FrameReader::finish() {
 }
 
 bool FrameReader::has_input() const noexcept {
-  return !scanner_.is_ended() && (held_at_ < held_.size() || input_at_ < input_.size());
+  return !scanner_.is_ended() && (held_at_ < held_size_ || input_at_ < input_.size());
 }
 
 std::size_t FrameReader::buffered() const noexcept {
   // What is reserved beyond the bytes filled has not been touched, so it costs no memory yet.
-  return held_item_ < held_.size() ? held_.size() : 0;
+  return held_item_ < held_size_ ? held_size_ : 0;
 }
 
 /// Grows by half at least, so that a request in small pieces is copied a few times, not each time.
 void FrameReader::hold(std::string_view bytes) {
-  const std::size_t needed = held_.size() + bytes.size();
-  if (needed > held_.capacity()) {
-    held_.reserve(std::max({needed, held_.capacity() + held_.capacity() / 2, kFirstBytes}));
+  const std::size_t needed = held_size_ + bytes.size();
+  if (needed > held_capacity_) {
+    const std::size_t capacity =
+        std::max({needed, held_capacity_ + held_capacity_ / 2, kFirstBytes});
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+    std::copy_n(held_.get(), held_size_, larger.get());
+    held_ = std::move(larger);
+    held_capacity_ = capacity;
   }
-  held_.insert(held_.end(), bytes.begin(), bytes.end());
+  std::copy(bytes.begin(), bytes.end(), held_.get() + held_size_);
+  held_size_ = needed;
 }
 
 /// Lets go of what the previous answer referred to.
 void FrameReader::tidy() {
-  if (held_item_ < held_.size() || held_.empty()) return;
-  if (held_.capacity() > kKeptBytes) {
-    std::vector<char>().swap(held_);
-  } else {
-    held_.clear();
+  if (held_item_ < held_size_ || held_size_ == 0) return;
+  if (held_capacity_ > kKeptBytes) {
+    held_.reset();
+    held_capacity_ = 0;
   }
+  held_size_ = 0;
   held_item_ = 0;
   held_at_ = 0;
 }

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "protocol/errors.h"
 #include "protocol/frame_scanner.h"
@@ -36,6 +36,9 @@ struct Frame {
 class FrameReader {
  public:
   explicit FrameReader(std::size_t max_request_bytes) : scanner_(max_request_bytes) {}
+  /// A moved-from one may only be assigned to or destroyed.
+  FrameReader(FrameReader&&) noexcept = default;
+  FrameReader& operator=(FrameReader&&) noexcept = default;
 
   /// Counts at once, also for the request under way.
   void set_max_request_bytes(std::size_t bytes) noexcept {
@@ -46,9 +49,12 @@ class FrameReader {
   /// Bytes just read. They are to stay where they are until save(). Only after save(), or where
   /// nothing of a former feed is left.
   void feed(std::string_view input) {
-    if (is_quick(input)) {
+    // Single bytes are what has to be cheapest.
+    if (input.size() == 1 && held_size_ < quick_end_ && is_plain(input.front(), quick_stops_)) {
+      held_[held_size_++] = input.front();
+    } else if (is_quick(input)) {
       for (const char byte : input)
-        held_.push_back(byte);
+        held_[held_size_++] = byte;
     } else {
       refer_to(input);
     }
@@ -56,7 +62,7 @@ class FrameReader {
   /// The next thing found. What it refers to is valid until the next call of any member.
   Frame next() {
     if (quick_end_ > 0) {
-      held_at_ = held_.size();
+      held_at_ = held_size_;
       return {};
     }
     return look_further();
@@ -80,14 +86,14 @@ class FrameReader {
  private:
   /// Whether `input` may take the short way, see quick_end_.
   bool is_quick(std::string_view input) const noexcept {
-    if (input.size() > kShortBytes || held_.size() + input.size() > quick_end_) return false;
+    if (input.size() > kShortBytes || held_size_ + input.size() > quick_end_) return false;
     for (const char byte : input)
       if (!is_plain(byte, quick_stops_)) return false;
     return true;
   }
 
   std::string_view held_from(std::size_t at) const noexcept {
-    return {held_.data() + at, held_.size() - at};
+    return {held_.get() + at, held_size_ - at};
   }
   void refer_to(std::string_view input);
   Frame look_further();
@@ -107,7 +113,9 @@ class FrameReader {
   // Saved bytes: [0, held_item_) consumed, [held_item_, held_at_) the request under way,
   // [held_at_, size) not looked at. The request under way goes on in input_ only where all saved
   // bytes were looked at.
-  std::vector<char> held_;
+  std::unique_ptr<char[]> held_;
+  std::size_t held_capacity_ = 0;
+  std::size_t held_size_ = 0;
   std::size_t held_item_ = 0;
   std::size_t held_at_ = 0;
   // The same three parts of what was fed.
