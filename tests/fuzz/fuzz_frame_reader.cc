@@ -1,23 +1,46 @@
-// libFuzzer: any bytes in any pieces tell the same as the whole at once, and nothing is held that
-// need not be.
+// libFuzzer: however a client's bytes are split, saved and looked at, the same frames come out as
+// from the whole at once, and no more is held than the request under way.
+// The input's first line says how, readable in a seed: the first byte is the longest request, each
+// other one a step (see step_of), again from the first where they end. The rest is the stream.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "protocol/frame_reader.h"
+#include "require.h"
 
+using sluice::fuzz::require;
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
+using sluice::protocol::Framing;
 
 namespace {
 
-constexpr std::size_t kLimit = 48;
+constexpr std::size_t kMaxStream = 640;  // a few of the longest requests: more is only slower
 
-void require(bool holds) {
-  if (!holds) std::abort();
+enum class Look {
+  All,      // as the server does: everything, then saved
+  AllLate,  // saved first: the memory of the read is gone when it is looked at
+  One,      // one frame: the client was paused by it
+  None,     // the client is paused
+};
+
+struct Step {
+  std::size_t bytes = 1;  // of the stream
+  Look look = Look::All;
+};
+
+/// 'A' to 'Z' are 1 to 26 bytes, 'a' to 'z' the same looked at late; '0' to '9' one frame after
+/// 1 to 10 bytes, ' ' to '/' none after 0 to 15; other bytes are large pieces.
+Step step_of(unsigned char byte) {
+  if (byte >= 'A' && byte <= 'Z') return {byte - 'A' + 1U, Look::All};
+  if (byte >= 'a' && byte <= 'z') return {byte - 'a' + 1U, Look::AllLate};
+  if (byte >= '0' && byte <= '9') return {byte - '0' + 1U, Look::One};
+  if (byte >= ' ' && byte <= '/') return {byte - 0x20U, Look::None};
+  return {byte, Look::All};
 }
 
 std::string told(const Frame& frame) {
@@ -30,31 +53,79 @@ std::string told(const Frame& frame) {
   return out;
 }
 
-/// Reads `input` in pieces of 1 to `largest` bytes, at times saved before they are looked at.
-/// 0: all at once.
-std::vector<std::string> read(std::string_view input, std::size_t largest) {
-  FrameReader reader(kLimit);
-  std::vector<std::string> out;
-  std::size_t turn = 0;
-  while (!input.empty()) {
-    std::string piece(input.substr(0, largest == 0 ? input.size() : 1 + turn++ % largest));
-    input.remove_prefix(piece.size());
-    reader.feed(piece);
-    if (largest > 1 && turn % 5 == 0) {
-      reader.save();
-      piece.assign(piece.size(), '#');
-    }
-    for (Frame frame = reader.next(); frame.kind != Frame::Kind::NeedMore; frame = reader.next()) {
-      require(frame.bytes.size() <= kLimit);
-      out.push_back(told(frame));
-    }
-    require(!reader.has_input());
-    reader.save();
-    // Bytes already used stay in front of a growing request until they are half of what is held.
-    require(reader.buffered() <= 2 * kLimit);
+class Reading {
+ public:
+  explicit Reading(std::size_t limit) : limit_(limit), reader_(limit) {}
+
+  void take(std::string_view bytes, Look look) {
+    // Memory of exactly this size: a byte read beyond it is seen.
+    std::vector<char> piece(bytes.begin(), bytes.end());
+    reader_.feed({piece.data(), piece.size()});
+    unseen_ += piece.size();
+    if (look == Look::AllLate) save();
+    if (look == Look::All || look == Look::AllLate) look_at_all();
+    if (look == Look::One) look_at_one();
+    save();
+    std::fill(piece.begin(), piece.end(), '#');
   }
-  out.push_back(told(reader.finish()));
-  return out;
+
+  std::vector<std::string> finish() {
+    look_at_all();
+    const bool inside = reader_.inside_request();
+    const Frame last = reader_.finish();
+    require(inside == (last.kind == Frame::Kind::Fault));
+    out_.push_back(told(last));
+    return out_;
+  }
+
+ private:
+  bool look_at_one() {
+    const Frame frame = reader_.next();
+    if (frame.kind == Frame::Kind::NeedMore) {
+      require(!reader_.has_input());
+      unseen_ = 0;
+      return false;
+    }
+    require(frame.bytes.size() <= limit_);
+    if (frame.kind == Frame::Kind::Request && reader_.framing() == Framing::Stream)
+      require(frame.bytes.front() == '{' && frame.bytes.back() == '}');
+    out_.push_back(told(frame));
+    return true;
+  }
+
+  void look_at_all() {
+    while (look_at_one()) {
+    }
+  }
+
+  void save() {
+    reader_.save();
+    if (unseen_ == 0) {
+      require(reader_.buffered() <= limit_);
+    } else {
+      // What was consumed goes once it is half of what is held.
+      require(reader_.buffered() <= 2 * (limit_ + unseen_));
+    }
+  }
+
+  const std::size_t limit_;
+  FrameReader reader_;
+  std::size_t unseen_ = 0;  // bytes fed since next() last said NeedMore, at most
+  std::vector<std::string> out_;
+};
+
+std::vector<std::string> read(std::string_view stream, std::size_t limit, std::string_view steps) {
+  Reading reading(limit);
+  std::size_t turn = 0;
+  while (!stream.empty()) {
+    Step step = step_of(static_cast<unsigned char>(steps[turn % steps.size()]));
+    // A round of steps takes one byte at least.
+    if (++turn % steps.size() == 0) step.bytes = std::max<std::size_t>(step.bytes, 1);
+    step.bytes = std::min(step.bytes, stream.size());
+    reading.take(stream.substr(0, step.bytes), step.look);
+    stream.remove_prefix(step.bytes);
+  }
+  return reading.finish();
 }
 
 }  // namespace
@@ -63,8 +134,16 @@ std::vector<std::string> read(std::string_view input, std::size_t largest) {
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const auto whole = read(input, 0);
-  require(read(input, 1) == whole);
-  require(read(input, 7) == whole);
+  const std::size_t newline = input.find('\n');
+  if (newline == std::string_view::npos || newline < 2) return 0;
+  const auto limit = std::max<std::size_t>(data[0], 1);
+  const std::string_view steps = input.substr(1, newline - 1);
+  const std::string_view stream = input.substr(newline + 1).substr(0, kMaxStream);
+
+  Reading at_once(limit);
+  at_once.take(stream, Look::All);
+  const std::vector<std::string> whole = at_once.finish();
+  require(read(stream, limit, steps) == whole);
+  require(read(stream, limit, "A") == whole);
   return 0;
 }
