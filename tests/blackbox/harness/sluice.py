@@ -14,7 +14,8 @@ from .client import Client
 from .process import Process
 from .waiting import BOUND_S, wait_until
 
-SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|LeakSanitizer:|runtime error:")
+SANITIZER_REPORT = re.compile(
+    r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|LeakSanitizer:|runtime error:|WARNING: ThreadSanitizer")
 
 
 def binary():
@@ -29,6 +30,7 @@ def is_sanitized():
 
 def environment(**more):
     return {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1",
+            "TSAN_OPTIONS": "halt_on_error=1",
             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **more}
 
 
