@@ -128,3 +128,15 @@ def test_replies_to_200_clients_never_mix(rig):
         return [client.ask(request(device=1 + number, id=f"{number}/{i}"))["id"] for i in range(5)]
 
     assert in_threads(work, list(range(200))) == [[f"{n}/{i}" for i in range(5)] for n in range(200)]
+
+
+def test_qos_1_beside_qos_2_over_3_1_1_loses_nothing(lab):
+    """With 20 QoS 2 messages of one client open Mosquitto acknowledges QoS 1 messages that it throws away."""
+    broker = lab.broker()
+    subscriber = lab.subscriber(broker)
+    client = lab.sluice(broker_table(broker, protocol="3.1.1", connections=1)).client()
+    client.send_in_background(b"".join(encode(request(message=i, qos=1 + i % 2)) for i in range(2000)))
+    for reply in client.read_replies(2000):
+        assert_success(reply)
+    subscriber.wait_for(2000)
+    assert len(set(subscriber.payloads())) == 2000
