@@ -2,11 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -14,8 +15,17 @@
 namespace sluice::admin {
 namespace {
 
-constexpr unsigned kMaxConnections = 64;
-constexpr unsigned kConnectionTimeoutSeconds = 10;
+// Together with what the process needs for itself they fit the 32 descriptors that the
+// documentation sets aside. Whoever comes later waits in the kernel's queue.
+constexpr unsigned kMaxConnections = 16;
+constexpr unsigned kIdleSeconds = 5;
+/// One that sends or reads a byte now and then is ended, too.
+constexpr Duration kLongestLife = std::chrono::seconds(5);
+/// Of the kernel's memory, for an answer that nobody reads.
+constexpr int kSendBufferBytes = 65536;
+/// For the request's line and headers; longer ones are answered 431 or 414.
+constexpr std::size_t kMemoryBytes = 16384;
+
 /// How soon it is tried again where no descriptor was free.
 constexpr Duration kRest{100};
 
@@ -26,26 +36,15 @@ bool is_descriptor_free(int any) noexcept {
   return true;
 }
 
-struct Page {
-  unsigned status = MHD_HTTP_OK;
-  std::string text;
-};
-
-Page readiness(const bridge::Bridge& bridge) {
-  if (bridge.is_stopping()) return {MHD_HTTP_SERVICE_UNAVAILABLE, "not ready: stopping\n"};
-  const std::vector<std::string> missing = bridge.unconnected_brokers();
-  if (missing.empty()) return {MHD_HTTP_OK, "ready\n"};
-  return {MHD_HTTP_SERVICE_UNAVAILABLE,
-          fmt::format("not ready: no connection to broker {}\n", fmt::join(missing, ", "))};
+Page page_for(Pages& pages, std::string_view method, std::string_view path) {
+  if (method == "GET" || method == "HEAD") return pages.get(path);
+  return {.status = MHD_HTTP_METHOD_NOT_ALLOWED, .text = "only GET and HEAD are answered here\n"};
 }
 
-Page page_for(const bridge::Bridge& bridge, std::string_view method, std::string_view path) {
-  if (method != "GET" && method != "HEAD") {
-    return {MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n"};
-  }
-  if (path == "/healthz") return {MHD_HTTP_OK, "ok\n"};
-  if (path == "/readyz") return readiness(bridge);
-  return {MHD_HTTP_NOT_FOUND, "there are /healthz and /readyz\n"};
+int descriptor_of(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info == nullptr ? -1 : info->connect_fd;
 }
 
 }  // namespace
@@ -64,13 +63,22 @@ struct HttpCallbacks {
       *upload_size = 0;
       return MHD_YES;
     }
-    const int queued = static_cast<HttpServer*>(self)->answer(connection, method, url);
-    return queued == MHD_YES ? MHD_YES : MHD_NO;
+    return static_cast<HttpServer*>(self)->answer(connection, method, url) ? MHD_YES : MHD_NO;
+  }
+
+  static void on_connection(void* self, MHD_Connection* connection, void**,
+                            MHD_ConnectionNotificationCode what) noexcept {
+    auto* server = static_cast<HttpServer*>(self);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+      server->on_connected(connection);
+    } else {
+      server->on_closed(connection);
+    }
   }
 };
 
 HttpServer::HttpServer(event::Loop& loop, const bridge::Bridge& bridge)
-    : bridge_(bridge), loop_(loop), timer_(loop, bind<&HttpServer::turn>(this)) {
+    : loop_(loop), pages_(loop, bridge), timer_(loop, bind<&HttpServer::turn>(this)) {
   timer_.unref();
 }
 
@@ -93,12 +101,14 @@ Result<void> HttpServer::listen(const config::Address& address) {
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
   unsigned flags = MHD_USE_EPOLL;
   if (found->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
+  guests_.reserve(kMaxConnections);
   errno = 0;
-  daemon_ = MHD_start_daemon(flags, address.port, nullptr, nullptr, &HttpCallbacks::on_request,
-                             this, MHD_OPTION_SOCK_ADDR, found->ai_addr,  //
-                             MHD_OPTION_CONNECTION_LIMIT, kMaxConnections,
-                             MHD_OPTION_CONNECTION_TIMEOUT, kConnectionTimeoutSeconds,
-                             MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+  daemon_ = MHD_start_daemon(
+      flags, address.port, nullptr, nullptr, &HttpCallbacks::on_request, this, MHD_OPTION_SOCK_ADDR,
+      found->ai_addr,  //
+      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMemoryBytes, MHD_OPTION_NOTIFY_CONNECTION,
+      &HttpCallbacks::on_connection, this, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
   if (daemon_ == nullptr) return failure(std::strerror(errno));
   const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
   watcher_ =
@@ -107,7 +117,29 @@ Result<void> HttpServer::listen(const config::Address& address) {
   return {};
 }
 
+void HttpServer::on_connected(MHD_Connection* connection) noexcept {
+  const int fd = descriptor_of(connection);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+  guests_.push_back({connection, loop_.now() + kLongestLife});
+}
+
+void HttpServer::on_closed(MHD_Connection* connection) noexcept {
+  place_freed_ = true;
+  std::erase_if(guests_, [&](const Guest& guest) { return guest.connection == connection; });
+}
+
+/// libmicrohttpd knows only idle connections; those that drip are shut here, and it sees their end.
+void HttpServer::end_overdue() noexcept {
+  for (Guest& guest : guests_) {
+    if (guest.must_be_gone > loop_.now()) continue;
+    guest.must_be_gone = TimePoint::max();
+    ::shutdown(descriptor_of(guest.connection), SHUT_RDWR);
+  }
+}
+
 void HttpServer::turn() noexcept {
+  end_overdue();
+  place_freed_ = false;
   watcher_->watch({.readable = true});
   MHD_run(daemon_);
   const int any = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -117,25 +149,40 @@ void HttpServer::turn() noexcept {
     timer_.start(kRest);
     return;
   }
+  // Without a free place it does not watch its listening socket, and takes that up again only at
+  // the beginning of a run.
+  Duration wait = place_freed_ ? Duration(0) : Duration::max();
   MHD_UNSIGNED_LONG_LONG milliseconds = 0;
   if (MHD_get_timeout(daemon_, &milliseconds) == MHD_YES) {
-    timer_.start(Duration(static_cast<Duration::rep>(milliseconds)));
-  } else {
+    wait = std::min(wait, Duration(static_cast<Duration::rep>(milliseconds)));
+  }
+  for (const Guest& guest : guests_) {
+    if (guest.must_be_gone == TimePoint::max()) continue;
+    wait = std::min(wait, std::max(Duration(0), guest.must_be_gone - loop_.now()));
+  }
+  if (wait == Duration::max()) {
     timer_.stop();
+  } else {
+    timer_.start(wait);
   }
 }
 
-int HttpServer::answer(MHD_Connection* connection, std::string_view method,
-                       std::string_view path) noexcept {
-  Page page = page_for(bridge_, method, path);
+bool HttpServer::answer(MHD_Connection* connection, std::string_view method,
+                        std::string_view path) noexcept {
+  Page page = page_for(pages_, method, path);
   MHD_Response* response =
       MHD_create_response_from_buffer(page.text.size(), page.text.data(), MHD_RESPMEM_MUST_COPY);
-  if (response == nullptr) return MHD_NO;
-  MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8");
+  if (response == nullptr) return false;
+  MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page.content_type);
   MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+  // Nobody keeps one of the few connections for the next scrape.
+  MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  if (page.status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+  }
   const MHD_Result queued = MHD_queue_response(connection, page.status, response);
   MHD_destroy_response(response);
-  return queued;
+  return queued == MHD_YES;
 }
 
 }  // namespace sluice::admin

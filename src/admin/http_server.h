@@ -1,10 +1,11 @@
 // The HTTP interface for operators and orchestrators, on the same loop as everything else.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
+#include "admin/pages.h"
 #include "base/error.h"
 #include "bridge/bridge.h"
 #include "config/config.h"
@@ -17,10 +18,9 @@ struct MHD_Connection;
 
 namespace sluice::admin {
 
-/// Answers `/healthz` (200 while the loop turns) and `/readyz` (200 when every broker has a
-/// connection, else 503 with the names of those that have none; 503 while stopping). Not
-/// thread-safe. libmicrohttpd keeps its sockets in an epoll descriptor of its own, which the loop
-/// watches: no thread starts.
+/// Answers GET and HEAD with what Pages has. Not thread-safe. libmicrohttpd keeps its sockets in an
+/// epoll descriptor of its own, which the loop watches: no thread starts. A connection carries one
+/// request, and lives for seconds whatever its peer does; more than a few wait to be accepted.
 class HttpServer {
  public:
   HttpServer(event::Loop& loop, const bridge::Bridge& bridge);
@@ -33,13 +33,25 @@ class HttpServer {
 
  private:
   friend struct HttpCallbacks;
-  int answer(MHD_Connection* connection, std::string_view method, std::string_view path) noexcept;
+
+  /// An accepted connection, until libmicrohttpd has closed it.
+  struct Guest {
+    MHD_Connection* connection;
+    TimePoint must_be_gone;
+  };
+
+  void on_connected(MHD_Connection* connection) noexcept;
+  void on_closed(MHD_Connection* connection) noexcept;
+  bool answer(MHD_Connection* connection, std::string_view method, std::string_view path) noexcept;
   void turn() noexcept;
+  void end_overdue() noexcept;
   void on_ready(event::FdEvents) noexcept { turn(); }
 
-  const bridge::Bridge& bridge_;
   event::Loop& loop_;
-  event::Timer timer_;  // libmicrohttpd's own time-outs
+  Pages pages_;
+  event::Timer timer_;  // libmicrohttpd's own time-outs, and the end of overdue guests
+  std::vector<Guest> guests_;
+  bool place_freed_ = false;  // since the latest run began
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
 };

@@ -93,6 +93,13 @@ std::vector<std::string> Bridge::unconnected_brokers() const {
   return names;
 }
 
+std::vector<BrokerView> Bridge::brokers() const {
+  std::vector<BrokerView> views;
+  for (const Lane& lane : dispatcher_.lanes())
+    views.push_back({*lane.pool, lane.counters, lane.parked.size()});
+  return views;
+}
+
 // --- stopping
 // -------------------------------------------------------------------------------------
 

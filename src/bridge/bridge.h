@@ -24,6 +24,13 @@ struct Identity {
   int pid = 0;
 };
 
+/// One broker, for the operator. Valid until the loop's next turn.
+struct BrokerView {
+  const mqtt::Pool& pool;
+  const BrokerCounters& counters;
+  std::size_t parked = 0;  ///< clients that wait for room here
+};
+
 /// Owns listeners, clients, ledger and pools. Not thread-safe.
 class Bridge {
  public:
@@ -52,6 +59,13 @@ class Bridge {
   void close_listeners() noexcept { server_.close_listeners(); }
   const client::Server& server() const noexcept { return server_; }
 
+  // For the operator, read at a scrape.
+  /// The brokers of the configuration in force, each name once.
+  std::vector<BrokerView> brokers() const;
+  const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
+  const config::Config& config() const noexcept { return config_; }
+  const ReloadCounters& reloads() const noexcept { return reloads_; }
+
  private:
   enum class Phase { Running, Delay, Draining, LastReplies, Closing, Disconnecting, Done };
 
@@ -76,6 +90,7 @@ class Bridge {
   event::Timer progress_timer_;  // runs only while stopping
   Phase phase_ = Phase::Running;
   bool drain_ran_out_ = false;
+  ReloadCounters reloads_;
 };
 
 }  // namespace sluice::bridge

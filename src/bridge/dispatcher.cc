@@ -40,15 +40,13 @@ Dispatcher::Taken Dispatcher::submit(client::ReplyTo reply_to, protocol::Request
   ticket.received = loop_.precise_now();
   deadlines_.insert(ticket, loop_.now() + Duration(ticket.request.timeout_ms));
   if (draining_) {
-    answer(ticket, Reply::failure(ErrorKind::ShuttingDown, Published::No,
-                                  "sluice is stopping; send it to the next one"));
+    answer_unrouted(ticket, ErrorKind::ShuttingDown, "sluice is stopping; send it to the next one");
     return Taken::Accepted;
   }
   prepare(ticket, router_.route(ticket.request.device_id));
   if (ticket.brokers == 0) {
-    answer(ticket, Reply::failure(
-                       ErrorKind::NoRoute, Published::No,
-                       fmt::format("no broker's range holds device {}", ticket.request.device_id)));
+    answer_unrouted(ticket, ErrorKind::NoRoute,
+                    fmt::format("no broker's range holds device {}", ticket.request.device_id));
     return Taken::Accepted;
   }
   Lane* full = nullptr;
@@ -93,6 +91,7 @@ Dispatcher::Verdict Dispatcher::admit(Ticket& ticket, bool in_turn, Lane*& full)
     Lane& lane = *copy.lane;
     mqtt::Admission admission = lane.pool->admission(ticket.request);
     if (admission == mqtt::Admission::Dead) {
+      count(copy, false, ErrorKind::BrokerUnavailable);
       answer(ticket, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
                                     fmt::format("broker {} is down and its queue is full",
                                                 lane.pool->name())));
@@ -116,7 +115,8 @@ Dispatcher::Verdict Dispatcher::admit(Ticket& ticket, bool in_turn, Lane*& full)
 bool Dispatcher::refuse_beforehand(Ticket& ticket) noexcept {
   for (Copy& copy : ticket.used()) {
     if (const auto refusal = copy.lane->pool->announced_refusal(ticket.request)) {
-      const CopyResult result = result_of(copy, *refusal);
+      settle(copy, result_of(copy, *refusal));
+      const CopyResult& result = copy.result;
       Reply reply = Reply::failure(result.error, result.published, result.detail);
       reply.reason_code = result.reason_code;
       answer(ticket, reply);
@@ -177,6 +177,13 @@ void Dispatcher::forget(client::ClientId client) noexcept {
   recycle(*ticket);
 }
 
+const mqtt::Pool* Dispatcher::awaited_by(client::ClientId client) const noexcept {
+  if (client.index >= parked_by_client_.size()) return nullptr;
+  const Ticket* ticket = parked_by_client_[client.index];
+  if (ticket == nullptr || !(ticket->reply_to.client == client)) return nullptr;
+  return ticket->parked_at->pool;
+}
+
 // --- out: from the brokers to the client
 // ----------------------------------------------------------
 
@@ -188,8 +195,25 @@ void Dispatcher::on_message_done(mqtt::Message& message, const mqtt::Outcome& ou
     if (!ticket.is_held()) recycle(ticket);
     return;
   }
-  if (!copy.result.settled) copy.result = result_of(copy, outcome);
+  if (!copy.result.settled) settle(copy, result_of(copy, outcome));
   settle_when_complete(ticket);
+}
+
+/// Counts where the broker stands, once per copy: the only place that does. What one broker says
+/// beforehand counts for that one alone; the others were not asked.
+void Dispatcher::count(const Copy& copy, bool ok, ErrorKind error) noexcept {
+  BrokerCounters& counters = copy.lane->counters;
+  if (ok) {
+    counters.results.count_ok();
+  } else {
+    counters.results.count(error);
+  }
+  counters.latency.observe(loop_.precise_now() - copy.ticket->received);
+}
+
+void Dispatcher::settle(Copy& copy, CopyResult result) noexcept {
+  count(copy, result.ok, result.error);
+  copy.result = std::move(result);
 }
 
 void Dispatcher::settle_when_complete(Ticket& ticket) noexcept {
@@ -205,14 +229,14 @@ void Dispatcher::expire(Ticket& ticket) noexcept {
     const client::ClientId client = ticket.reply_to.client;
     unpark(ticket);
     for (Copy& copy : ticket.used())
-      copy.result = result_at_deadline(copy);
+      settle(copy, result_at_deadline(copy));
     answer(ticket, reply_of(ticket));
     server_->resume(client);
     return;
   }
   for (Copy& copy : ticket.used()) {
     if (copy.result.settled) continue;
-    copy.result = result_at_deadline(copy);
+    settle(copy, result_at_deadline(copy));
     copy.held = !copy.lane->pool->give_up(copy);
   }
   answer(ticket, reply_of(ticket));
@@ -225,6 +249,11 @@ void Dispatcher::answer(Ticket& ticket, const Reply& reply) noexcept {
   log_answer(ticket, reply);
   server_->reply(ticket.reply_to, reply, ticket.request.id());
   if (!ticket.is_held()) recycle(ticket);
+}
+
+void Dispatcher::answer_unrouted(Ticket& ticket, ErrorKind error, std::string detail) noexcept {
+  unrouted_.count(error);
+  answer(ticket, Reply::failure(error, Published::No, std::move(detail)));
 }
 
 void Dispatcher::recycle(Ticket& ticket) noexcept {

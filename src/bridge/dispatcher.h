@@ -8,6 +8,7 @@
 
 #include "base/deadline_queue.h"
 #include "base/list.h"
+#include "bridge/counters.h"
 #include "bridge/router.h"
 #include "bridge/ticket.h"
 #include "client/request_sink.h"
@@ -26,6 +27,7 @@ namespace sluice::bridge {
 struct Lane {
   mqtt::Pool* pool = nullptr;
   List<Ticket> parked;  ///< requests whose clients wait for room here, in the order they came
+  BrokerCounters counters;
 };
 
 /// What was still unanswered when the drain ran out.
@@ -55,6 +57,13 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   void drain() noexcept { draining_ = true; }
   /// Nothing is unanswered.
   bool is_idle() const noexcept { return deadlines_.empty(); }
+  /// For the operator, in the order of the configuration.
+  const std::vector<Lane>& lanes() const noexcept { return lanes_; }
+  /// Requests answered here that went to no broker.
+  const ResultCounters& unrouted() const noexcept { return unrouted_; }
+  /// The broker for whose room this client waits; nullptr: none.
+  const mqtt::Pool* awaited_by(client::ClientId client) const noexcept;
+
   /// Answers everything that is left as if its deadline had come.
   Leftover give_up_all() noexcept;
 
@@ -68,6 +77,9 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   void park(Ticket& ticket, Lane& lane, bool in_front) noexcept;
   void unpark(Ticket& ticket) noexcept;
   void expire(Ticket& ticket) noexcept;
+  void answer_unrouted(Ticket& ticket, protocol::ErrorKind error, std::string detail) noexcept;
+  void count(const Copy& copy, bool ok, protocol::ErrorKind error) noexcept;
+  void settle(Copy& copy, CopyResult result) noexcept;
   void settle_when_complete(Ticket& ticket) noexcept;
   void answer(Ticket& ticket, const protocol::Reply& reply) noexcept;
   void recycle(Ticket& ticket) noexcept;
@@ -79,6 +91,7 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   client::Server* server_ = nullptr;
   std::vector<Lane> lanes_;
   Router router_;
+  ResultCounters unrouted_;
   DeadlineQueue<Ticket> deadlines_;  // every unanswered request: the one clock for all of them
   event::Timer timer_;
   TimePoint armed_for_ = TimePoint::max();

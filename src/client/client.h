@@ -11,6 +11,7 @@
 
 #include "base/deadline_queue.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "client/ordered_replies.h"
 #include "client/shared.h"
 #include "event/loop.h"
@@ -54,6 +55,10 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   std::string_view peer() const noexcept { return stream_->peer(); }
   std::size_t partial_bytes() const noexcept { return partial_bytes_; }
   bool is_refused() const noexcept { return refused_; }
+  bool is_paused() const noexcept { return pauses_ != 0; }
+  bool is_paused_for(PauseReason reason) const noexcept;
+  /// Only where is_paused().
+  TimePoint paused_since() const noexcept { return paused_at_; }
 
  private:
   enum class State {
@@ -71,6 +76,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
 
   void decode_input() noexcept;
   bool must_wait() noexcept;
+  log::Level note_level() noexcept;
   void take(const protocol::Frame& frame) noexcept;
   void take_request(std::string_view text) noexcept;
   void submit(protocol::Request request) noexcept;
@@ -84,7 +90,6 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void flush() noexcept;
   std::size_t unread_bytes() const noexcept;
 
-  bool is_paused_for(PauseReason reason) const noexcept;
   void pause(PauseReason reason) noexcept;
   void unpause(PauseReason reason) noexcept;
   void update_pauses() noexcept;

@@ -13,8 +13,6 @@ namespace {
 constexpr Duration kLinger{1000};
 /// Turn ends (the loop has two a turn) after which what lay in the socket was read.
 constexpr unsigned kTurnEndsToRead = 3;
-constexpr PauseReason kAllPauses[] = {PauseReason::Queue, PauseReason::Pipeline,
-                                      PauseReason::Output, PauseReason::Input};
 
 }  // namespace
 
@@ -47,7 +45,7 @@ void Client::end(CloseReason reason) noexcept {
   state_ = State::Ending;
   end_reason_ = reason;
   if (is_linked()) shared_.input.leave(*this);
-  for (const PauseReason pause : kAllPauses)
+  for (const PauseReason pause : kAllPauseReasons)
     unpause(pause);
   count_partial();
   turn_end_.schedule();

@@ -18,6 +18,8 @@ enum class PauseReason : std::uint8_t {
   Input,     ///< all clients together hold input_bytes
 };
 inline constexpr std::size_t kPauseReasons = 4;
+inline constexpr std::array<PauseReason, kPauseReasons> kAllPauseReasons = {
+    PauseReason::Queue, PauseReason::Pipeline, PauseReason::Output, PauseReason::Input};
 
 constexpr std::string_view to_string(PauseReason reason) noexcept {
   switch (reason) {
@@ -44,6 +46,7 @@ struct ServerCounters {
   std::uint64_t closed_total = 0;   ///< of the accepted ones
   std::array<std::uint64_t, kPauseReasons> pauses{};
   std::array<std::uint64_t, kErrorKinds> faults{};  ///< answered here, by their error
+  std::uint64_t authenticated = 0;                  ///< answered here with ok: only a token
 
   std::uint64_t& pauses_for(PauseReason reason) noexcept {
     return pauses[static_cast<std::size_t>(reason)];

@@ -147,6 +147,35 @@ std::string_view Server::peer(ClientId id) const noexcept {
   return client == nullptr ? std::string_view() : client->peer();
 }
 
+PauseReport Server::paused_clients(std::size_t most) const {
+  PauseReport report;
+  std::vector<const Client*> paused;
+  for (const Place& place : clients_) {
+    if (place.client == nullptr || !place.client->is_paused()) continue;
+    paused.push_back(place.client.get());
+    for (const PauseReason reason : kAllPauseReasons) {
+      if (place.client->is_paused_for(reason)) {
+        ++report.by_reason[static_cast<std::size_t>(reason)];
+      }
+    }
+  }
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(most, paused.size()));
+  std::partial_sort(
+      paused.begin(), paused.begin() + shown, paused.end(),
+      [](const Client* a, const Client* b) { return a->paused_since() < b->paused_since(); });
+  for (auto client = paused.begin(); client != paused.begin() + shown; ++client) {
+    PausedClient entry{.id = (*client)->id(),
+                       .peer = std::string((*client)->peer()),
+                       .reasons = {},
+                       .paused_for = shared_.loop.now() - (*client)->paused_since()};
+    for (const PauseReason reason : kAllPauseReasons) {
+      if ((*client)->is_paused_for(reason)) entry.reasons.push_back(reason);
+    }
+    report.longest.push_back(std::move(entry));
+  }
+  return report;
+}
+
 void Server::close_listeners() noexcept {
   listeners_.clear();
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "client/client.h"
 #include "client/counters.h"
+#include "client/pause_report.h"
 #include "client/request_sink.h"
 #include "client/shared.h"
 #include "config/config.h"
@@ -51,6 +52,8 @@ class Server {
   /// The other side's name for log lines; empty if the client is gone.
   std::string_view peer(ClientId client) const noexcept;
   const ServerCounters& counters() const noexcept { return shared_.counters; }
+  /// Looks at all clients: for people, not for every message. `most`: at most so many by name.
+  PauseReport paused_clients(std::size_t most) const;
   /// The TCP port of a listener, in the order of the configuration; 0 for a Unix socket.
   std::uint16_t port(std::size_t listener) const { return listeners_.at(listener)->port(); }
 

@@ -70,6 +70,7 @@ struct Shared {
   ServerCounters counters = {};
   Buffers buffers = {};
   bool draining = false;
+  TimePoint calm_until{};  ///< until then HTTP on this port is told at debug
 };
 
 }  // namespace sluice::client

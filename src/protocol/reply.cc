@@ -6,48 +6,16 @@
 #include <cstddef>
 #include <iterator>
 
-#include "protocol/utf8.h"
+#include "protocol/json_text.h"
 
 namespace sluice::protocol {
 namespace {
 
 constexpr std::size_t kLengthBytes = 4;
 
-/// Whether a byte stands in a JSON string as it is, without a closer look.
-bool is_plain(unsigned char byte) {
-  return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-/// Appends `text` as a JSON string. What is not UTF-8 becomes U+FFFD, so that the reply stays JSON.
-void append_string(std::string_view text, std::string& out) {
-  out += '"';
-  std::size_t at = 0;
-  while (at < text.size()) {
-    std::size_t plain = at;
-    while (plain < text.size() && is_plain(static_cast<unsigned char>(text[plain])))
-      ++plain;
-    out += text.substr(at, plain - at);
-    at = plain;
-    if (at == text.size()) break;
-    const Utf8Char next = first_utf8_char(text.substr(at));
-    if (next.size == 0) {
-      out += "\xEF\xBF\xBD";
-    } else if (next.code == '"' || next.code == '\\') {
-      out += '\\';
-      out += text[at];
-    } else if (next.code < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(next.code));
-    } else {
-      out += text.substr(at, next.size);
-    }
-    at += next.size == 0 ? 1 : next.size;
-  }
-  out += '"';
-}
-
 std::string opening(int code, std::string_view msg) {
   std::string out = fmt::format(R"({{"code":{},"msg":)", code);
-  append_string(msg, out);
+  append_json_string(msg, out);
   return out;
 }
 
@@ -57,9 +25,9 @@ void append_brokers(const Reply& reply, std::string& out) {
   for (const auto& [name, result] : reply.brokers) {
     if (!first) out += ',';
     first = false;
-    append_string(name, out);
+    append_json_string(name, out);
     out += ':';
-    append_string(result, out);
+    append_json_string(result, out);
   }
   out += '}';
 }
@@ -135,7 +103,7 @@ void ReplyEncoder::append_failure(const Reply& reply, std::string& out) const {
   out += R"(","published":")";
   out += to_string(reply.published);
   out += R"(","detail":)";
-  append_string(reply.detail, out);
+  append_json_string(reply.detail, out);
 }
 
 }  // namespace sluice::protocol

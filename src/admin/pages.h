@@ -1,0 +1,46 @@
+// What there is to see over HTTP, without a word about HTTP's connections.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "admin/process_stats.h"
+#include "admin/render_budget.h"
+#include "base/clock.h"
+#include "bridge/bridge.h"
+#include "event/loop.h"
+
+namespace sluice::admin {
+
+struct Page {
+  unsigned status = 200;
+  const char* content_type = "text/plain; charset=utf-8";
+  std::string text = {};
+};
+
+/// `/healthz`, `/readyz`, `/metrics`, `/status`. Not thread-safe.
+class Pages {
+ public:
+  Pages(const event::Loop& loop, const bridge::Bridge& bridge)
+      : loop_(loop), bridge_(bridge), started_(loop.now()) {}
+
+  Page get(std::string_view path);
+
+ private:
+  Page readiness() const;
+
+  /// A page that costs more than a look: not made anew for whoever asks very often.
+  struct Costly {
+    RenderBudget budget;
+    std::string last;
+  };
+
+  const event::Loop& loop_;
+  const bridge::Bridge& bridge_;
+  const TimePoint started_;
+  ProcessStats process_;
+  Costly metrics_;
+  Costly status_;
+};
+
+}  // namespace sluice::admin

@@ -1,0 +1,29 @@
+// Who is not read from now, and why: for people who look.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "client/counters.h"
+#include "client/request_sink.h"
+
+namespace sluice::client {
+
+struct PausedClient {
+  ClientId id;
+  std::string peer;
+  std::vector<PauseReason> reasons;
+  Duration paused_for{};
+};
+
+struct PauseReport {
+  /// Clients by reason; one with two reasons is in both.
+  std::array<std::size_t, kPauseReasons> by_reason{};
+  /// Those paused longest, longest first.
+  std::vector<PausedClient> longest;
+};
+
+}  // namespace sluice::client
