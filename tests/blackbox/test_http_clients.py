@@ -118,6 +118,7 @@ def test_who_never_reads_a_large_answer_holds_up_nobody_and_is_ended(lab, socket
                          reconnect_min_ms=60000, reconnect_max_ms=60000) for i in range(200)]
     sluice = lab.sluice(broker_table(broker), *many, until="alive")
     assert len(sluice.http("/metrics")[1]) > 500000
+    wait_until(lambda: scrape(sluice).sum("sluice_broker_connections", state="up") == 4, "all are up that can be")
     wait_until(lambda: scrape(sluice).sum("sluice_broker_connections", state="connecting") == 0, "none is tried now")
     before = sluice.open_descriptors()
     for _ in range(12):
