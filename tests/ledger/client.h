@@ -1,0 +1,67 @@
+// One client of sluice: sends numbered messages for devices of its own, keeps a window of requests
+// unanswered, and enters each reply into the ledger.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ledger.h"
+#include "poller.h"
+#include "random.h"
+
+namespace sluice::ledger {
+
+struct ClientPlan {
+  bool uses_ids = true;  ///< without ids, replies must come in the order of the requests
+  unsigned window = 16;
+  Nanoseconds timeout = 0;  ///< of every request: their deadlines keep their order
+  std::vector<std::uint32_t> qos1_devices;
+  std::vector<std::uint32_t> qos2_devices;
+};
+
+class Client final : public Pollable {
+ public:
+  Client(Poller& poller, Ledger& ledger, ClientPlan plan, std::uint64_t seed);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// False where nobody listens.
+  bool connect(std::uint16_t port);
+  bool has_room() const { return fd_ >= 0 && outstanding_ < plan_.window; }
+  /// Queues one request; flush() writes.
+  void send_one();
+  void flush();
+  void on_events(std::uint32_t events) override;
+  /// From now on the end of the connection is what was asked for.
+  void expect_end() { end_is_expected_ = true; }
+
+ private:
+  void read();
+  void take_reply(std::string_view line);
+  void lose();
+  void watch_writable(bool on);
+
+  Poller& poller_;
+  Ledger& ledger_;
+  const ClientPlan plan_;
+  Random random_;
+  int fd_ = -1;
+  bool watches_writable_ = false;
+  bool end_is_expected_ = false;
+  unsigned outstanding_ = 0;
+  std::string input_;
+  std::string output_;
+  std::size_t written_ = 0;
+  std::deque<std::pair<std::uint32_t, std::uint64_t>> in_order_;  ///< without ids: oldest first
+};
+
+/// What a reply says; pure.
+Answer parse_answer(std::string_view line);
+
+}  // namespace sluice::ledger

@@ -1,0 +1,218 @@
+// How each fault begins and how it ends.
+#include "fault_player.h"
+
+#include <algorithm>
+#include <array>
+
+namespace sluice::ledger {
+namespace {
+
+constexpr Nanoseconds kShortest = 100 * kMillisecond;  // an instant, and what follows from it
+constexpr Nanoseconds kRepeatAfter = kSecond;
+/// A silent connection that the end of the fault leaves over is sluice's to find out: for so long
+/// at most it counts as a fault that lasts.
+constexpr Nanoseconds kHauntedAtMost = 2500 * kMillisecond;
+constexpr Nanoseconds kPoisonAtMost = 8 * kSecond;
+constexpr std::size_t kSlowBytesPerSecond = 1'000'000;
+constexpr Nanoseconds kSlowRoundTrip = 52 * kMillisecond;
+constexpr std::size_t kMostAcksLost = 24;
+
+constexpr std::array<std::uint8_t, 3> kRefusals = {0x87, 0x97, 0x99};
+// Server unavailable, server busy, quota exceeded, not authorized, connection rate exceeded.
+constexpr std::array<std::uint8_t, 5> kConnackCodes = {0x88, 0x89, 0x97, 0x87, 0x9F};
+// What 3.1.1 knows: server unavailable, not authorized.
+constexpr std::array<std::uint8_t, 2> kOldConnackCodes = {3, 5};
+// Server busy, session taken over, packet too large, quota exceeded.
+constexpr std::array<std::uint8_t, 4> kDisconnects = {0x89, 0x8E, 0x95, 0x97};
+
+template <std::size_t N>
+std::uint8_t pick(const std::array<std::uint8_t, N>& codes, std::uint64_t draw) {
+  return codes[static_cast<std::size_t>(draw % N)];
+}
+
+}  // namespace
+
+FaultPlayer::FaultPlayer(FaultyBroker& broker, Ledger& ledger, std::vector<Planned> schedule,
+                         Nanoseconds start)
+    : broker_(broker), ledger_(ledger), schedule_(std::move(schedule)), start_(start) {}
+
+void FaultPlayer::tick(Nanoseconds now) {
+  for (std::size_t i = 0; i < running_.size();) {
+    if (!is_due_to_end(running_[i], now)) {
+      ++i;
+      continue;
+    }
+    end(running_[i], now);
+    running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  while (next_ < schedule_.size() && now - start_ >= schedule_[next_].begin) {
+    ledger_.on_trouble(now);
+    running_.push_back(schedule_[next_]);
+    ++made_;
+    begin(schedule_[next_++]);
+  }
+  const bool is_haunted = now < haunted_until_ && broker_.silent_sessions() > 0;
+  if (running_.empty() && !is_haunted) ledger_.on_calm(now);
+}
+
+bool FaultPlayer::is_due_to_end(const Planned& planned, Nanoseconds now) const {
+  const Nanoseconds lasted = now - start_ - planned.begin;
+  if (lasted < std::max(planned.length, kShortest)) return false;
+  return planned.fault != Fault::Poison || !broker_.waits_for_poison() || lasted > kPoisonAtMost;
+}
+
+void FaultPlayer::repeat(Nanoseconds now) {
+  next_ = 0;
+  start_ = now + kRepeatAfter;
+}
+
+void FaultPlayer::end_all(Nanoseconds now) {
+  for (const Planned& planned : running_)
+    end(planned, now);
+  running_.clear();
+  next_ = schedule_.size();
+}
+
+std::vector<Session*> FaultPlayer::victims(const Planned& planned) const {
+  std::vector<Session*> sessions = broker_.live();
+  if (planned.on_all || sessions.empty()) return sessions;
+  return {sessions[static_cast<std::size_t>(planned.draw % sessions.size())]};
+}
+
+void FaultPlayer::reset(const std::vector<Session*>& sessions) {
+  for (Session* session : sessions)
+    session->reset();
+}
+
+void FaultPlayer::begin(const Planned& planned) {
+  Mode& mode = broker_.mode;
+  switch (planned.fault) {
+    case Fault::ResetAll:
+      reset(broker_.all_open());
+      return;
+    case Fault::ResetOne: {
+      Planned one = planned;
+      one.on_all = false;
+      reset(victims(one));
+      return;
+    }
+    case Fault::ListenerGone:
+      broker_.stop_listening();
+      reset(broker_.all_open());
+      return;
+    case Fault::Freeze:
+      mode.is_frozen = planned.on_all;
+      for (Session* session : planned.on_all ? broker_.all_open() : victims(planned))
+        session->freeze();
+      return;
+    case Fault::Swallow:
+      mode.swallows = planned.on_all;
+      for (Session* session : victims(planned))
+        session->ills.swallows = true;
+      return;
+    case Fault::HalfOpen:
+      mode.is_silent = planned.on_all;
+      for (Session* session : planned.on_all ? broker_.all_open() : victims(planned))
+        session->ills.is_silent = true;
+      return;
+    case Fault::LostPuback: {
+      Planned one = planned;
+      one.on_all = false;
+      for (Session* session : victims(one))
+        session->ills.acks_to_lose = 1 + static_cast<unsigned>(planned.draw / 16 % kMostAcksLost);
+      return;
+    }
+    case Fault::Refuse:
+      mode.refusal_code = pick(kRefusals, planned.draw);
+      return;
+    case Fault::SlowBandwidth:
+      mode.bytes_per_second = kSlowBytesPerSecond;
+      return;
+    case Fault::SlowDelay:
+      mode.delay = kSlowRoundTrip;
+      return;
+    case Fault::ConnackRefused:
+      mode.connack_code = pick(kConnackCodes, planned.draw);
+      mode.old_connack_code = pick(kOldConnackCodes, planned.draw);
+      reset(victims(planned));
+      return;
+    case Fault::DisconnectReason:
+      for (Session* session : victims(planned))
+        broker_.disconnect(*session, pick(kDisconnects, planned.draw));
+      return;
+    case Fault::ReceiveMaximum1:
+      mode.receive_maximum = 1;
+      reset(broker_.all_open());
+      return;
+    case Fault::Poison:
+      begin_poison(planned);
+      return;
+  }
+}
+
+void FaultPlayer::begin_poison(const Planned& planned) {
+  static constexpr std::array kWays = {HangUp::Gently, HangUp::Reset, HangUp::WithReason};
+  const unsigned messages = planned.draw % 4 == 0 ? 2 : 1;
+  broker_.choose_poison(messages, kWays[static_cast<std::size_t>(planned.draw / 4 % kWays.size())]);
+}
+
+void FaultPlayer::end(const Planned& planned, Nanoseconds now) {
+  Mode& mode = broker_.mode;
+  switch (planned.fault) {
+    case Fault::ResetAll:
+    case Fault::ResetOne:
+    case Fault::DisconnectReason:
+    case Fault::Poison:
+      return;
+    case Fault::ListenerGone:
+      broker_.listen();
+      return;
+    case Fault::Freeze:
+      mode.is_frozen = false;
+      broker_.thaw_all();
+      return;
+    case Fault::Swallow:
+      mode.swallows = false;
+      for (Session* session : broker_.all_open())
+        if (session->ills.swallows) session->reset();
+      return;
+    case Fault::HalfOpen:
+      mode.is_silent = false;
+      haunted_until_ = now + kHauntedAtMost;
+      if (planned.draw % 2 == 0) return;  // they stay silent until sluice gives them up
+      for (Session* session : broker_.all_open())
+        if (session->ills.is_silent) session->reset();
+      return;
+    case Fault::LostPuback:
+      for (Session* session : broker_.all_open())
+        session->ills.acks_to_lose = 0;
+      return;
+    case Fault::Refuse:
+      mode.refusal_code = 0;
+      return;
+    case Fault::SlowBandwidth:
+      mode.bytes_per_second = 0;
+      return;
+    case Fault::SlowDelay:
+      mode.delay = 0;
+      return;
+    case Fault::ConnackRefused:
+      mode.connack_code = 0;
+      return;
+    case Fault::ReceiveMaximum1:
+      mode.receive_maximum = 0;
+      reset(broker_.all_open());
+      return;
+  }
+}
+
+std::string FaultPlayer::running() const {
+  std::string names;
+  for (const Planned& planned : running_) {
+    if (!names.empty()) names += ", ";
+    names += to_string(planned.fault);
+  }
+  return names;
+}
+
+}  // namespace sluice::ledger

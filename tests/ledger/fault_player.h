@@ -1,0 +1,49 @@
+// Carries out a schedule of faults on the stand-in, and tells the ledger when nothing is wrong.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "faults.h"
+#include "faulty_broker.h"
+#include "ledger.h"
+
+namespace sluice::ledger {
+
+class FaultPlayer {
+ public:
+  FaultPlayer(FaultyBroker& broker, Ledger& ledger, std::vector<Planned> schedule,
+              Nanoseconds start);
+
+  void tick(Nanoseconds now);
+  bool is_over() const { return next_ == schedule_.size() && running_.empty(); }
+  /// The same faults once more, a while after `now`.
+  void repeat(Nanoseconds now);
+  /// Ends what runs.
+  void end_all(Nanoseconds now);
+
+  std::uint64_t made() const { return made_; }
+  /// The names of what runs now.
+  std::string running() const;
+
+ private:
+  bool is_due_to_end(const Planned& planned, Nanoseconds now) const;
+  void begin(const Planned& planned);
+  void begin_poison(const Planned& planned);
+  void end(const Planned& planned, Nanoseconds now);
+  std::vector<Session*> victims(const Planned& planned) const;
+  void reset(const std::vector<Session*>& sessions);
+
+  FaultyBroker& broker_;
+  Ledger& ledger_;
+  std::vector<Planned> schedule_;
+  Nanoseconds start_;
+  std::size_t next_ = 0;
+  std::vector<Planned> running_;
+  std::uint64_t made_ = 0;
+  Nanoseconds haunted_until_ = 0;  // silent connections are left, and count as a fault
+};
+
+}  // namespace sluice::ledger

@@ -1,0 +1,102 @@
+// The stand-in for a broker: takes what sluice publishes, enters it into the ledger before it
+// acknowledges, and misbehaves as it is told. Sessions are never kept: every connection starts
+// clean, and a CONNECT ends the identifier's connection from before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ledger.h"
+#include "poller.h"
+#include "random.h"
+#include "session.h"
+
+namespace sluice::ledger {
+
+/// What is wrong with the broker as a whole. Set by faults, back to this by their end.
+struct Mode {
+  bool is_frozen = false;             ///< accepts and reads nothing
+  bool is_silent = false;             ///< who connects now gets no answer, ever
+  bool swallows = false;              ///< who connects now gets no acknowledgement
+  std::uint8_t connack_code = 0;      ///< refuses who connects now
+  std::uint8_t old_connack_code = 0;  ///< the same in the words of 3.1.1
+  std::uint8_t refusal_code = 0;      ///< refuses every third message
+  std::uint16_t receive_maximum = 0;  ///< 0: says nothing
+  Nanoseconds delay = 0;              ///< of every answer
+  std::size_t bytes_per_second = 0;   ///< reads no faster; 0: at any speed
+};
+
+/// How the broker ends a connection because of one message.
+enum class HangUp : std::uint8_t { Gently, Reset, WithReason };
+
+class FaultyBroker final : public Pollable {
+ public:
+  FaultyBroker(Poller& poller, Ledger& ledger, std::uint64_t seed);
+  ~FaultyBroker();
+  FaultyBroker(const FaultyBroker&) = delete;
+  FaultyBroker& operator=(const FaultyBroker&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  void on_events(std::uint32_t events) override;
+  /// Every turn: what is late goes out, what is over is cleared away.
+  void tick(Nanoseconds now);
+
+  // --- for faults
+  Mode mode;
+  void stop_listening();
+  void listen();
+  /// Live connections in the order of their identifiers.
+  std::vector<Session*> live() const;
+  /// Every connection that is open, also one without a CONNECT.
+  std::vector<Session*> all_open() const;
+  void thaw_all();
+  void disconnect(Session& session, std::uint8_t code);
+  /// From now on the broker hangs up whenever it reads a certain message: the next one that comes.
+  void choose_poison(unsigned messages, HangUp way);
+  /// A poisonous message is wanted or has no reply yet.
+  bool waits_for_poison() const;
+  std::size_t silent_sessions() const;
+
+  // --- for Session
+  std::size_t bytes_allowed() const;
+  void spend(std::size_t bytes);
+  void on_packet(Session& session, const wire::Packet& packet);
+  void on_malformed(Session& session);
+  void on_closed(Session& session);
+
+ private:
+  void on_connect(Session& session, const wire::Packet& packet);
+  void take_over(Session& old);
+  void on_publish(Session& session, const wire::Packet& packet);
+  Fate fate_of(Session& session, std::uint32_t device, std::uint64_t number);
+  void on_pubrel(Session& session, const wire::Packet& packet);
+  void acknowledge(Session& session, wire::Type type, std::uint16_t packet_id, std::uint8_t code);
+  void hang_up(Session& session);
+  void complain(Breach kind, const Session& session, const std::string& what);
+
+  Poller& poller_;
+  Ledger& ledger_;
+  Random random_;
+  std::uint16_t port_ = 0;
+  int listener_ = -1;
+  bool listener_is_frozen_ = false;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::map<std::string, Session*> by_client_id_;
+  std::uint32_t connects_ = 0;
+
+  std::set<std::pair<std::uint32_t, std::uint64_t>> poison_;
+  unsigned poison_wanted_ = 0;
+  HangUp way_to_hang_up_ = HangUp::Gently;
+
+  double budget_ = 0;  // bytes that may be read at once, where the bandwidth is bounded
+  Nanoseconds last_tick_ = 0;
+};
+
+}  // namespace sluice::ledger

@@ -1,0 +1,137 @@
+// The book of one run: what was sent for each device, what was answered, what the broker got; and
+// the promises held against it. Knows neither sockets nor clocks: the callers pass the times in.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "clock.h"
+#include "violations.h"
+
+namespace sluice::ledger {
+
+/// What a reply says. `Other` is an error that this load cannot cause.
+enum class Outcome : std::uint8_t { None, Ok, Rejected, Unavailable, Overloaded, Timeout, Other };
+enum class Published : std::uint8_t { None, No, Unknown, Other };
+
+struct Answer {
+  Outcome outcome = Outcome::None;
+  Published published = Published::None;
+};
+
+/// What the stand-in did with a PUBLISH.
+enum class Fate : std::uint8_t {
+  Recorded,  ///< taken; the acknowledgement goes out, or is swallowed
+  Refused,   ///< answered with a failure code
+  HungUp,    ///< the connection was ended because of it
+  Ignored,   ///< read by a broker that is dead but for its sockets
+};
+
+/// The connection that a PUBLISH came in on.
+struct Source {
+  std::uint32_t serial = 0;      ///< 1, 2, 3, ... in the order of their CONNECTs
+  Nanoseconds connected_at = 0;  ///< when the CONNECT was read: nothing was handed over before
+};
+
+struct Limits {
+  Nanoseconds clock_slack = 2 * kMillisecond;      ///< a reply may seem so much too early
+  Nanoseconds settle_within = 250 * kMillisecond;  ///< and come so late after its deadline
+  /// A stretch without any fault that is long enough to connect again and to send.
+  Nanoseconds honest_stretch = 1500 * kMillisecond;
+  double needless_share = 0.001;  ///< refusals with such a stretch, of all messages: below this
+};
+
+struct Figures {
+  std::uint64_t messages = 0;
+  std::uint64_t ok = 0;
+  std::uint64_t refused_as_ordered = 0;  ///< `rejected`, because the stand-in said so
+  std::uint64_t poison_rejected = 0;
+  std::uint64_t poison_hang_ups = 0;
+  std::uint64_t unavailable = 0;
+  std::uint64_t needless = 0;  ///< of those, where an honest retry would have had time
+  std::uint64_t timeouts = 0;
+  std::uint64_t duplicates = 0;  ///< arrivals beyond a message's first
+  std::uint64_t stale_ends = 0;  ///< devices left with an old message: the newer ones timed out
+  Nanoseconds worst_late = INT64_MIN;  ///< answered minus deadline, the driver's own part taken off
+  Nanoseconds worst_settled = 0;       ///< sent to answered
+};
+
+class Ledger {
+ public:
+  explicit Ledger(const Limits& limits, Nanoseconds start) : limits_(limits), start_(start) {}
+
+  /// Device numbers count from 1, in the order of these calls; returned.
+  std::uint32_t add_device(int qos, Nanoseconds timeout);
+
+  /// Enters a request that is about to be written; returns its number, 0, 1, 2, ... per device.
+  std::uint32_t on_sent(std::uint32_t device, Nanoseconds now);
+  /// `own_part`: how long the reply may have lain in the driver's socket.
+  void on_answered(std::uint32_t device, std::uint64_t number, Answer answer, Nanoseconds now,
+                   Nanoseconds own_part);
+  /// Before the acknowledgement is written.
+  void on_arrived(std::uint32_t device, std::uint64_t number, const Source& source, Fate fate,
+                  Nanoseconds now);
+  /// The stand-in kept this message's acknowledgement back and acknowledges newer ones.
+  void on_acknowledgement_lost(std::uint32_t device, std::uint64_t number);
+
+  /// Faults begin (the broker cannot be expected to serve) and are over.
+  void on_trouble(Nanoseconds now);
+  void on_calm(Nanoseconds now);
+
+  /// After the last reply: what is missing, and what a device was left with.
+  void finish(Nanoseconds now);
+
+  bool knows(std::uint32_t device, std::uint64_t number) const;
+  bool is_answered(std::uint32_t device, std::uint64_t number) const;
+  std::uint64_t unanswered() const { return unanswered_; }
+  const Figures& figures() const { return figures_; }
+  Violations& violations() { return violations_; }
+  const Violations& violations() const { return violations_; }
+
+ private:
+  struct Entry {
+    Nanoseconds sent_at = 0;
+    Nanoseconds answered_at = 0;
+    Nanoseconds arrived_at = 0;
+    std::uint32_t last_source = 0;
+    std::uint16_t arrivals = 0;
+    Answer answer;
+    bool is_recorded = false;
+    bool is_refused = false;
+    bool is_poison = false;
+    bool acknowledgement_lost = false;
+  };
+  struct Device {
+    int qos = 1;
+    Nanoseconds timeout = 0;
+    std::vector<Entry> entries;
+    std::int64_t newest_arrived = -1;
+    std::int64_t newest_ok = -1;
+    std::int64_t last_arrived = -1;
+  };
+
+  Device* device_of(std::uint32_t device);
+  void check_answer(std::uint32_t device, std::uint64_t number, const Entry& entry);
+  void check_times(std::uint32_t device, std::uint64_t number, Nanoseconds own_part);
+  void check_last(std::uint32_t number, const Device& device);
+  bool had_time(Nanoseconds from, Nanoseconds to) const;
+  void breach(Breach kind, std::uint32_t device, std::uint64_t number, std::string_view what);
+  std::string tell(std::uint32_t device, std::uint64_t number, std::string_view what) const;
+
+  const Limits limits_;
+  const Nanoseconds start_;
+  std::vector<Device> devices_;
+  std::uint64_t unanswered_ = 0;
+  std::vector<std::pair<Nanoseconds, Nanoseconds>> calm_;  ///< stretches that are over
+  Nanoseconds calm_since_ = 0;                             ///< 0: not calm now
+  Figures figures_;
+  Violations violations_;
+};
+
+const char* to_string(Outcome outcome);
+const char* to_string(Published published);
+
+}  // namespace sluice::ledger

@@ -1,0 +1,17 @@
+// What is printed: a line per seed, the totals, the legend, and what was violated.
+#pragma once
+
+#include <vector>
+
+#include "options.h"
+#include "run.h"
+
+namespace sluice::ledger {
+
+void print_head(const Options& options);
+void print_line(const RunResult& result);
+/// The violations of one seed and what repeats it.
+void print_violations(const RunResult& result, const Options& options);
+void print_totals(const std::vector<RunResult>& results);
+
+}  // namespace sluice::ledger

@@ -1,0 +1,66 @@
+// One seed from its start to its end: the stand-in, sluice, the clients, the faults, the verdict.
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client.h"
+#include "fault_player.h"
+#include "faulty_broker.h"
+#include "ledger.h"
+#include "options.h"
+#include "poller.h"
+#include "subject.h"
+
+namespace sluice::ledger {
+
+/// Set by SIGINT and SIGTERM.
+extern volatile std::sig_atomic_t interrupted;
+
+struct RunResult {
+  std::uint64_t seed = 0;
+  Figures figures;
+  Violations violations;
+  std::uint64_t faults_made = 0;
+  Nanoseconds took = 0;
+  Nanoseconds worst_stall = 0;
+  std::string folder;  ///< kept; empty where it is gone
+};
+
+class Run {
+ public:
+  Run(const Options& options, std::uint64_t seed);
+
+  /// Throws std::runtime_error where the run could not take place.
+  RunResult execute();
+
+ private:
+  void turn();
+  void wait_for_sluice();
+  void open_clients();
+  void load();
+  void send_what_is_due(Nanoseconds now);
+  void settle();
+  void stop();
+  void show_progress(Nanoseconds now);
+
+  const Options& options_;
+  const std::uint64_t seed_;
+  const Nanoseconds start_;
+  Poller poller_;
+  Ledger ledger_;
+  FaultyBroker broker_;
+  Subject subject_;
+  std::optional<FaultPlayer> player_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::size_t next_client_ = 0;
+  double allowance_ = 0;  // requests that the rate permits now
+  Nanoseconds last_turn_;
+  Nanoseconds last_shown_ = 0;
+};
+
+}  // namespace sluice::ledger

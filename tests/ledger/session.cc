@@ -1,0 +1,188 @@
+// Reads, cuts packets, writes, and ends in one of the two ways in which a connection can end.
+#include "session.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "faulty_broker.h"
+#include "net.h"
+
+namespace sluice::ledger {
+namespace {
+
+constexpr Nanoseconds kLinger = 300 * kMillisecond;
+
+}  // namespace
+
+Session::Session(FaultyBroker& broker, Poller& poller, int fd)
+    : broker_(broker), poller_(poller), fd_(fd) {
+  watch_what_is_needed();
+}
+
+Session::~Session() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void Session::on_events(std::uint32_t events) {
+  if (fd_ < 0 || is_frozen_) return;
+  if ((events & EPOLLOUT) != 0) flush();
+  if (fd_ >= 0 && (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read();
+}
+
+void Session::read() {
+  std::array<char, 65536> buffer;
+  const std::size_t allowed =
+      state_ == State::Ended ? buffer.size() : std::min(buffer.size(), broker_.bytes_allowed());
+  if (allowed == 0) {
+    is_throttled_ = true;
+    watch_what_is_needed();
+    return;
+  }
+  const ssize_t got = ::recv(fd_, buffer.data(), allowed, 0);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    close();
+    return;
+  }
+  if (got < 0 || state_ == State::Ended) return;
+  broker_.spend(static_cast<std::size_t>(got));
+  input_.append(buffer.data(), static_cast<std::size_t>(got));
+  take_packets();
+  if (fd_ >= 0) flush();
+}
+
+void Session::take_packets() {
+  std::size_t begin = 0;
+  wire::Packet packet;
+  std::size_t used = 0;
+  while (is_open()) {
+    const wire::Cut cut = wire::cut_packet(std::string_view(input_).substr(begin), packet, used);
+    if (cut == wire::Cut::Partial) break;
+    if (cut == wire::Cut::Malformed) {
+      broker_.on_malformed(*this);
+      break;
+    }
+    broker_.on_packet(*this, packet);
+    begin += used;
+  }
+  input_.erase(0, begin);
+}
+
+void Session::send(std::string&& bytes, Nanoseconds delay, Nanoseconds now) {
+  if (delay > 0 || !later_.empty()) {
+    later_.emplace_back(now + delay, std::move(bytes));
+  } else {
+    output_ += bytes;  // written when all that was read is dealt with
+  }
+}
+
+void Session::send_due(Nanoseconds now) {
+  if (fd_ < 0 || state_ == State::Ended || is_frozen_) return;
+  while (!later_.empty() && later_.front().first <= now) {
+    output_ += later_.front().second;
+    later_.pop_front();
+  }
+  if (!output_.empty()) flush();
+}
+
+void Session::flush() {
+  while (written_ < output_.size()) {
+    const ssize_t done =
+        ::send(fd_, output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);
+    if (done >= 0) {
+      written_ += static_cast<std::size_t>(done);
+    } else if (errno == EAGAIN) {
+      watch_what_is_needed();
+      return;
+    } else if (errno != EINTR) {
+      close();
+      return;
+    }
+  }
+  output_.clear();
+  written_ = 0;
+  watch_what_is_needed();
+}
+
+void Session::watch_what_is_needed() {
+  if (fd_ < 0) return;
+  std::uint32_t needed = is_throttled_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+  if (!output_.empty()) needed |= EPOLLOUT;
+  // Without EPOLLIN it is not watched at all: an error would be told again and again.
+  const bool watch = !is_frozen_ && needed != 0;
+  if (!watch) {
+    if (is_watched_) poller_.forget(fd_);
+  } else if (!is_watched_) {
+    poller_.watch(fd_, *this, needed);
+  } else if (needed != watched_) {
+    poller_.change(fd_, *this, needed);
+  }
+  is_watched_ = watch;
+  watched_ = needed;
+}
+
+void Session::freeze() {
+  is_frozen_ = true;
+  watch_what_is_needed();
+}
+
+void Session::thaw() {
+  is_frozen_ = false;
+  watch_what_is_needed();
+}
+
+void Session::read_on() {
+  if (!is_throttled_) return;
+  is_throttled_ = false;
+  watch_what_is_needed();
+}
+
+void Session::close() {
+  if (fd_ < 0) return;
+  ::close(fd_);  // leaves the loop, too
+  fd_ = -1;
+  state_ = State::Closed;
+  broker_.on_closed(*this);
+}
+
+void Session::reset() {
+  if (fd_ < 0) return;
+  close_with_reset(fd_);
+  fd_ = -1;
+  state_ = State::Closed;
+  broker_.on_closed(*this);
+}
+
+void Session::end_gently(Nanoseconds now) {
+  if (!is_open()) return;
+  state_ = State::Ended;
+  ended_at_ = now;
+  is_frozen_ = false;
+  is_throttled_ = false;
+  later_.clear();
+  flush();
+  if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
+}
+
+void Session::close_if_overdue(Nanoseconds now) {
+  if (state_ == State::Ended && now - ended_at_ > kLinger) close();
+}
+
+bool Session::peer_holds_it() const {
+  return fd_ >= 0 && is_open() && !is_frozen_ && is_established(fd_);
+}
+
+void Session::become_live(bool is_v5, std::string client_id, const Source& source,
+                          std::size_t receive_maximum) {
+  state_ = State::Live;
+  is_v5_ = is_v5;
+  client_id_ = std::move(client_id);
+  source_ = source;
+  receive_maximum_ = receive_maximum;
+}
+
+}  // namespace sluice::ledger

@@ -1,0 +1,106 @@
+// One connection that the stand-in has accepted: its bytes in and out, and what is wrong with it.
+// What its packets mean, FaultyBroker knows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "../support/mqtt_wire.h"
+#include "ledger.h"
+#include "poller.h"
+
+namespace sluice::ledger {
+
+class FaultyBroker;
+
+class Session final : public Pollable {
+ public:
+  enum class State : std::uint8_t {
+    Fresh,   ///< no CONNECT yet
+    Live,    ///< connected
+    Ended,   ///< told goodbye; what still comes in is dropped
+    Closed,  ///< may be destroyed
+  };
+  /// What faults have made of it.
+  struct Ills {
+    bool is_silent = false;     ///< reads, and answers nothing ever again
+    bool swallows = false;      ///< records, and acknowledges nothing
+    unsigned acks_to_lose = 0;  ///< so many acknowledgements more get lost on the way
+  };
+  /// A message between its PUBLISH and the end of its handshake.
+  struct Open {
+    std::uint32_t device = 0;
+    std::uint64_t number = 0;
+  };
+
+  Session(FaultyBroker& broker, Poller& poller, int fd);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void on_events(std::uint32_t events) override;
+
+  /// Puts the bytes on their way, `delay` from now.
+  void send(std::string&& bytes, Nanoseconds delay, Nanoseconds now);
+  /// Sends what has become due.
+  void send_due(Nanoseconds now);
+  void freeze();
+  void thaw();
+  /// Reads on after the broker's bandwidth was used up.
+  void read_on();
+
+  void reset();
+  /// What is in the output goes first; then the end of the stream.
+  void end_gently(Nanoseconds now);
+  /// An ended one whose peer does not close.
+  void close_if_overdue(Nanoseconds now);
+
+  State state() const { return state_; }
+  bool is_live() const { return state_ == State::Live; }
+  bool is_open() const { return state_ == State::Fresh || state_ == State::Live; }
+  bool is_frozen() const { return is_frozen_; }
+  /// The peer, too, takes it for a connection; certain only while nothing is frozen.
+  bool peer_holds_it() const;
+
+  void become_live(bool is_v5, std::string client_id, const Source& source,
+                   std::size_t receive_maximum);
+  bool is_v5() const { return is_v5_; }
+  const std::string& client_id() const { return client_id_; }
+  const Source& source() const { return source_; }
+  std::size_t receive_maximum() const { return receive_maximum_; }
+
+  Ills ills;
+  std::unordered_map<std::uint16_t, Open> open;  ///< by packet identifier
+
+ private:
+  void read();
+  void take_packets();
+  void flush();
+  void watch_what_is_needed();
+  void close();
+
+  FaultyBroker& broker_;
+  Poller& poller_;
+  int fd_;
+  State state_ = State::Fresh;
+  std::uint32_t watched_ = 0;
+  bool is_watched_ = false;
+  bool is_frozen_ = false;
+  bool is_throttled_ = false;
+  std::string input_;
+  std::string output_;
+  std::size_t written_ = 0;
+  std::deque<std::pair<Nanoseconds, std::string>> later_;
+  Nanoseconds ended_at_ = 0;
+
+  bool is_v5_ = false;
+  std::string client_id_;
+  Source source_;
+  std::size_t receive_maximum_ = 65535;
+};
+
+}  // namespace sluice::ledger

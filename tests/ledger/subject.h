@@ -1,0 +1,49 @@
+// The sluice that is under test: a process of its own with a configuration in a folder of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+namespace sluice::ledger {
+
+struct SubjectPlan {
+  std::string binary;
+  std::uint16_t broker_port = 0;
+  bool is_v5 = true;
+  bool debug = false;
+};
+
+class Subject {
+ public:
+  explicit Subject(const SubjectPlan& plan);
+  /// Ends the process if it still runs, and removes the folder unless keep() was called.
+  ~Subject();
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  const std::string& folder() const { return folder_; }
+  /// True once it has ended; then `exit_text()` says how.
+  bool has_ended();
+  void terminate() const;
+  void kill();
+  bool ended_well() const { return status_ == 0; }
+  std::string exit_text() const;
+  /// A sanitizer's first words in its output; empty if there are none.
+  std::string sanitizer_report() const;
+  std::string last_lines() const;
+  void keep() { keeps_folder_ = true; }
+
+ private:
+  void write_configuration(const SubjectPlan& plan) const;
+
+  std::string folder_;
+  std::uint16_t port_;
+  pid_t pid_ = -1;
+  int status_ = -1;
+  bool keeps_folder_ = false;
+};
+
+}  // namespace sluice::ledger

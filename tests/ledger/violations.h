@@ -1,0 +1,62 @@
+// What was found to be broken: a count per kind, and the first few cases of each in words.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sluice::ledger {
+
+enum class Breach : std::uint8_t {
+  NoReply,            ///< a request without a reply
+  TwoReplies,         ///< a request with more than one, or a reply to nothing
+  BadReply,           ///< an error this load cannot cause, or `published` against the table
+  OkNotRecorded,      ///< code 1, and the broker never recorded it
+  NoButSent,          ///< `published: no`, and the broker got it
+  Condemned,          ///< `rejected`, though the broker never refused it
+  FirstOutOfOrder,    ///< the first of a message behind a newer one of its device
+  OldAfterNew,        ///< a repeat behind a newer one that was acknowledged
+  LastNotNewest,      ///< a device is left with an old message, though a newer one was acknowledged
+  EarlyReply,         ///< `timeout` or `broker_unavailable` before the deadline
+  LateReply,          ///< settled too long after the deadline
+  SentAfterReply,     ///< handed to a connection made after the reply
+  TwiceOnConnection,  ///< handed to one connection twice
+  NeedlessRefusals,   ///< too many refusals where there was time to send
+  TwoConnections,     ///< two live connections of one client identifier
+  ReceiveMaximum,     ///< more unacknowledged messages than the broker allows
+  Protocol,           ///< a packet that MQTT does not allow there
+  ConnectionLost,     ///< sluice ended a client's connection
+  BadEnd,             ///< exit status, or a sanitizer's report
+};
+constexpr std::size_t kBreaches = static_cast<std::size_t>(Breach::BadEnd) + 1;
+
+const char* to_string(Breach kind);
+
+class Violations {
+ public:
+  static constexpr std::size_t kTold = 10;
+
+  /// Counts one; `describe()` gives its words, asked only of the first of a kind.
+  template <typename Describe>
+  void add(Breach kind, Describe&& describe) {
+    auto& [count, lines] = kinds_[static_cast<std::size_t>(kind)];
+    if (++count <= kTold) lines.push_back(describe());
+  }
+
+  std::uint64_t count(Breach kind) const { return kinds_[static_cast<std::size_t>(kind)].count; }
+  const std::vector<std::string>& lines(Breach kind) const {
+    return kinds_[static_cast<std::size_t>(kind)].lines;
+  }
+  std::uint64_t total() const;
+
+ private:
+  struct Kind {
+    std::uint64_t count = 0;
+    std::vector<std::string> lines;
+  };
+  std::array<Kind, kBreaches> kinds_;
+};
+
+}  // namespace sluice::ledger

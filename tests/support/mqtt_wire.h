@@ -1,0 +1,69 @@
+// MQTT on the wire, the broker's side of it: what a stand-in for a broker has to read and to write,
+// in versions 5 and 3.1.1. Pure functions over bytes; properties are skipped, not understood.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::wire {
+
+enum class Type : std::uint8_t {
+  Connect = 1,
+  Connack = 2,
+  Publish = 3,
+  Puback = 4,
+  Pubrec = 5,
+  Pubrel = 6,
+  Pubcomp = 7,
+  Pingreq = 12,
+  Pingresp = 13,
+  Disconnect = 14,
+};
+
+/// One packet as it was received. The body lies in the caller's buffer.
+struct Packet {
+  Type type = Type::Connect;
+  std::uint8_t flags = 0;
+  std::string_view body;
+};
+
+struct Connect {
+  bool is_v5 = false;
+  bool clean_start = false;
+  std::uint16_t keep_alive_s = 0;
+  std::string_view client_id;
+};
+
+struct Publish {
+  int qos = 0;
+  bool is_duplicate = false;
+  bool is_retained = false;
+  std::uint16_t packet_id = 0;
+  std::string_view topic;
+  std::string_view payload;
+};
+
+enum class Cut { Whole, Partial, Malformed };
+
+/// Looks for one packet at the front of `input`. Whole: `packet` is set, and it took `used` bytes.
+Cut cut_packet(std::string_view input, Packet& packet, std::size_t& used);
+
+std::optional<Connect> parse_connect(std::string_view body);
+std::optional<Publish> parse_publish(const Packet& packet, bool is_v5);
+/// What PUBACK, PUBREC, PUBREL and PUBCOMP begin with.
+std::optional<std::uint16_t> parse_packet_id(std::string_view body);
+
+/// `receive_maximum` goes only to a version 5 client.
+void append_connack(std::string& out, bool is_v5, std::uint8_t code,
+                    std::optional<std::uint16_t> receive_maximum = std::nullopt);
+/// PUBACK, PUBREC or PUBCOMP; a code goes only to a version 5 client.
+void append_ack(std::string& out, Type type, bool is_v5, std::uint16_t packet_id,
+                std::uint8_t code = 0);
+void append_pingresp(std::string& out);
+/// Version 5 only: an older client knows no such thing.
+void append_disconnect(std::string& out, std::uint8_t code);
+
+}  // namespace sluice::wire
