@@ -13,6 +13,8 @@ constexpr Nanoseconds kRepeatAfter = kSecond;
 /// at most it counts as a fault that lasts.
 constexpr Nanoseconds kHauntedAtMost = 2500 * kMillisecond;
 constexpr Nanoseconds kPoisonAtMost = 8 * kSecond;
+constexpr std::array kResetEvery = {7 * kMillisecond, 40 * kMillisecond, 120 * kMillisecond,
+                                    350 * kMillisecond};
 constexpr std::size_t kSlowBytesPerSecond = 1'000'000;
 constexpr Nanoseconds kSlowRoundTrip = 52 * kMillisecond;
 constexpr std::size_t kMostAcksLost = 24;
@@ -45,6 +47,7 @@ void FaultPlayer::tick(Nanoseconds now) {
     end(running_[i], now);
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  reset_again(now);
   while (next_ < schedule_.size() && now - start_ >= schedule_[next_].begin) {
     ledger_.on_trouble(now);
     running_.push_back(schedule_[next_]);
@@ -53,6 +56,15 @@ void FaultPlayer::tick(Nanoseconds now) {
   }
   const bool is_haunted = now < haunted_until_ && broker_.silent_sessions() > 0;
   if (running_.empty() && !is_haunted) ledger_.on_calm(now);
+}
+
+/// What is being sent again is lost once more, in the middle of it.
+void FaultPlayer::reset_again(Nanoseconds now) {
+  for (const Planned& planned : running_) {
+    if (planned.fault != Fault::ResetAll || now < next_reset_) continue;
+    next_reset_ = now + kResetEvery[static_cast<std::size_t>(planned.draw % kResetEvery.size())];
+    reset(broker_.all_open());
+  }
 }
 
 bool FaultPlayer::is_due_to_end(const Planned& planned, Nanoseconds now) const {
@@ -88,7 +100,7 @@ void FaultPlayer::begin(const Planned& planned) {
   Mode& mode = broker_.mode;
   switch (planned.fault) {
     case Fault::ResetAll:
-      reset(broker_.all_open());
+      next_reset_ = 0;  // in reset_again()
       return;
     case Fault::ResetOne: {
       Planned one = planned;

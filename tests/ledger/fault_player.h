@@ -31,6 +31,7 @@ class FaultPlayer {
  private:
   bool is_due_to_end(const Planned& planned, Nanoseconds now) const;
   void begin(const Planned& planned);
+  void reset_again(Nanoseconds now);
   void begin_poison(const Planned& planned);
   void end(const Planned& planned, Nanoseconds now);
   std::vector<Session*> victims(const Planned& planned) const;
@@ -43,6 +44,7 @@ class FaultPlayer {
   std::size_t next_ = 0;
   std::vector<Planned> running_;
   std::uint64_t made_ = 0;
+  Nanoseconds next_reset_ = 0;
   Nanoseconds haunted_until_ = 0;  // silent connections are left, and count as a fault
 };
 

@@ -16,10 +16,11 @@ struct Range {
 /// How long a fault lasts. 0: an instant.
 Range length_of(Fault fault) {
   switch (fault) {
-    case Fault::ResetAll:
     case Fault::ResetOne:
     case Fault::DisconnectReason:
       return {0, 0};
+    case Fault::ResetAll:
+      return {0, 1200};  // again and again
     case Fault::ListenerGone:
       return {100, 2500};
     case Fault::Freeze:
@@ -60,7 +61,8 @@ Nanoseconds draw_time(Random& random, Range range, bool quick) {
 
 const std::vector<FaultInfo>& all_faults() {
   static const std::vector<FaultInfo> list = {
-      {Fault::ResetAll, "reset-all", "every connection is reset", false},
+      {Fault::ResetAll, "reset-all", "every connection is reset, mostly several times in a row",
+       false},
       {Fault::ResetOne, "reset-one", "one connection is reset", false},
       {Fault::ListenerGone, "listener-gone", "all are reset, and nobody listens for a while",
        false},
