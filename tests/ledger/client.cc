@@ -149,8 +149,9 @@ void Client::take_reply(std::string_view line) {
   }
   if (outstanding_ > 0) --outstanding_;
   const Nanoseconds now = now_ns();
-  ledger_.on_answered(static_cast<std::uint32_t>(device), number, parse_answer(line), now,
-                      poller_.own_part(now));
+  const auto of = static_cast<std::uint32_t>(device);
+  const Nanoseconds own_part = poller_.own_part(ledger_.deadline_of(of, number), now);
+  ledger_.on_answered(of, number, parse_answer(line), now, own_part);
 }
 
 void Client::lose() {

@@ -232,6 +232,21 @@ TEST_CASE("a seed gives the same schedule each time, with every fault in it") {
   CHECK(differs);
 }
 
+TEST_CASE("the loop knows for how much of a time it was late itself") {
+  Poller poller;
+  const Nanoseconds begin = now_ns();
+  poller.turn(0);
+  while (now_ns() < begin + 20 * kMillisecond) {
+  }
+  poller.turn(0);
+  poller.turn(0);  // nobody is late here, but the time before counts
+  const Nanoseconds now = now_ns();
+  CHECK(poller.own_part(begin, now) > 15 * kMillisecond);
+  CHECK(poller.own_part(begin, now) <= now - begin);
+  CHECK(poller.own_part(begin + 19 * kMillisecond, now) <= now - begin - 19 * kMillisecond);
+  CHECK(poller.worst_stall() > 15 * kMillisecond);
+}
+
 TEST_CASE("a bad end of sluice is told apart from a good one") {
   const auto ended = [](const char* binary) {
     auto subject = std::make_unique<Subject>(SubjectPlan{binary, 1, true, false});

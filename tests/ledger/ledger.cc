@@ -44,6 +44,12 @@ bool Ledger::knows(std::uint32_t device, std::uint64_t number) const {
   return device > 0 && device <= devices_.size() && number < devices_[device - 1].entries.size();
 }
 
+Nanoseconds Ledger::deadline_of(std::uint32_t device, std::uint64_t number) const {
+  if (!knows(device, number)) return INT64_MAX;
+  const Device& of = devices_[device - 1];
+  return of.entries[number].sent_at + of.timeout;
+}
+
 bool Ledger::is_answered(std::uint32_t device, std::uint64_t number) const {
   return knows(device, number) &&
          devices_[device - 1].entries[number].answer.outcome != Outcome::None;

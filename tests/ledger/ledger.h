@@ -68,7 +68,7 @@ class Ledger {
 
   /// Enters a request that is about to be written; returns its number, 0, 1, 2, ... per device.
   std::uint32_t on_sent(std::uint32_t device, Nanoseconds now);
-  /// `own_part`: how long the reply may have lain in the driver's socket.
+  /// `own_part`: how long after the deadline the driver was late itself.
   void on_answered(std::uint32_t device, std::uint64_t number, Answer answer, Nanoseconds now,
                    Nanoseconds own_part);
   /// Before the acknowledgement is written.
@@ -85,6 +85,8 @@ class Ledger {
   void finish(Nanoseconds now);
 
   bool knows(std::uint32_t device, std::uint64_t number) const;
+  /// INT64_MAX for what was never sent.
+  Nanoseconds deadline_of(std::uint32_t device, std::uint64_t number) const;
   bool is_answered(std::uint32_t device, std::uint64_t number) const;
   std::uint64_t unanswered() const { return unanswered_; }
   const Figures& figures() const { return figures_; }

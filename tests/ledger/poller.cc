@@ -19,6 +19,9 @@ void control(int epoll_fd, int what, int fd, Pollable* by, std::uint32_t events)
   if (epoll_ctl(epoll_fd, what, fd, &event) != 0) throw std::runtime_error("epoll_ctl failed");
 }
 
+constexpr Nanoseconds kNoticed = 3 * kMillisecond;
+constexpr Nanoseconds kRemembered = 15 * kSecond;
+
 }  // namespace
 
 Poller::Poller() : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)), woke_at_(now_ns()) {
@@ -49,14 +52,33 @@ void Poller::turn(int timeout_ms) {
       epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), timeout_ms);
   const Nanoseconds after = now_ns();
   if (count < 0 && errno != EINTR) throw std::runtime_error("epoll_wait failed");
-  const Nanoseconds overslept = after - before - timeout_ms * kMillisecond;
-  missed_ = (before - woke_at_) + std::max<Nanoseconds>(overslept, 0);
-  worst_stall_ = std::max(worst_stall_, missed_);
+  missed_ = 0;
+  note_delay(woke_at_, before);
+  note_delay(before + timeout_ms * kMillisecond, after);
+  while (!stalls_.empty() && stalls_.front().second < after - kRemembered)
+    stalls_.pop_front();
   woke_at_ = after;
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     static_cast<Pollable*>(event.data.ptr)->on_events(event.events);
   }
+}
+
+void Poller::note_delay(Nanoseconds begin, Nanoseconds end) {
+  if (end <= begin) return;
+  worst_stall_ = std::max(worst_stall_, end - begin);
+  if (end - begin < kNoticed) {
+    missed_ += end - begin;
+  } else {
+    stalls_.emplace_back(begin, end);
+  }
+}
+
+Nanoseconds Poller::own_part(Nanoseconds since, Nanoseconds now) const {
+  Nanoseconds sum = missed_ + (now - woke_at_);
+  for (auto stall = stalls_.rbegin(); stall != stalls_.rend() && stall->second > since; ++stall)
+    sum += stall->second - std::max(stall->first, since);
+  return sum;
 }
 
 }  // namespace sluice::ledger

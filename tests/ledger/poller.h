@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <utility>
 
 #include "clock.h"
 
@@ -30,16 +32,20 @@ class Poller {
   /// One turn: waits so long at most, then calls whoever has something to do.
   void turn(int timeout_ms);
 
-  /// How long what is read now may have waited for this program: the rest of the last turn, what
-  /// the system let it wait for a processor, and this turn up to `now`.
-  Nanoseconds own_part(Nanoseconds now) const { return missed_ + (now - woke_at_); }
+  /// How much of the time from `since` to `now` this program was late itself: busy with its turn,
+  /// or waiting for a processor. What is read now may have lain there so long; and where the whole
+  /// machine stood still, nobody else could do better.
+  Nanoseconds own_part(Nanoseconds since, Nanoseconds now) const;
   Nanoseconds worst_stall() const { return worst_stall_; }
   void forget_worst_stall() { worst_stall_ = 0; }
 
  private:
+  void note_delay(Nanoseconds begin, Nanoseconds end);
+
   int epoll_fd_;
   Nanoseconds woke_at_;
-  Nanoseconds missed_ = 0;
+  Nanoseconds missed_ = 0;  // short delays of the last turn, too short for stalls_
+  std::deque<std::pair<Nanoseconds, Nanoseconds>> stalls_;  // of the last seconds, oldest first
   Nanoseconds worst_stall_ = 0;
 };
 
