@@ -55,8 +55,13 @@ Answer parse_answer(std::string_view line) {
   return answer;
 }
 
-Client::Client(Poller& poller, Ledger& ledger, ClientPlan plan, std::uint64_t seed)
-    : poller_(poller), ledger_(ledger), plan_(std::move(plan)), random_(seed) {}
+Client::Client(Poller& poller, Ledger& ledger, ClientPlan plan, std::uint64_t seed,
+               NotSluices not_sluices)
+    : poller_(poller),
+      ledger_(ledger),
+      plan_(std::move(plan)),
+      random_(seed),
+      not_sluices_(std::move(not_sluices)) {}
 
 Client::~Client() {
   if (fd_ >= 0) ::close(fd_);
@@ -150,8 +155,8 @@ void Client::take_reply(std::string_view line) {
   if (outstanding_ > 0) --outstanding_;
   const Nanoseconds now = now_ns();
   const auto of = static_cast<std::uint32_t>(device);
-  const Nanoseconds own_part = poller_.own_part(ledger_.deadline_of(of, number), now);
-  ledger_.on_answered(of, number, parse_answer(line), now, own_part);
+  const Nanoseconds not_sluices = not_sluices_(ledger_.deadline_of(of, number), now);
+  ledger_.on_answered(of, number, parse_answer(line), now, not_sluices);
 }
 
 void Client::lose() {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,9 +25,13 @@ struct ClientPlan {
   std::vector<std::uint32_t> qos2_devices;
 };
 
+/// How much of the time from a deadline to now is not sluice's: see Run.
+using NotSluices = std::function<Nanoseconds(Nanoseconds deadline, Nanoseconds now)>;
+
 class Client final : public Pollable {
  public:
-  Client(Poller& poller, Ledger& ledger, ClientPlan plan, std::uint64_t seed);
+  Client(Poller& poller, Ledger& ledger, ClientPlan plan, std::uint64_t seed,
+         NotSluices not_sluices);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -51,6 +56,7 @@ class Client final : public Pollable {
   Ledger& ledger_;
   const ClientPlan plan_;
   Random random_;
+  const NotSluices not_sluices_;
   int fd_ = -1;
   bool watches_writable_ = false;
   bool end_is_expected_ = false;

@@ -13,8 +13,13 @@ constexpr Nanoseconds kRepeatAfter = kSecond;
 /// at most it counts as a fault that lasts.
 constexpr Nanoseconds kHauntedAtMost = 2500 * kMillisecond;
 constexpr Nanoseconds kPoisonAtMost = 8 * kSecond;
-constexpr std::array kResetEvery = {7 * kMillisecond, 40 * kMillisecond, 120 * kMillisecond,
-                                    350 * kMillisecond};
+constexpr std::array kShockEvery = {4 * kMillisecond, 15 * kMillisecond, 60 * kMillisecond,
+                                    200 * kMillisecond};
+constexpr Nanoseconds kFillFor = 150 * kMillisecond;
+constexpr unsigned kMostResets = 6;
+constexpr unsigned kMostAftershocks = 3;
+/// Slow enough that one message at a time is not enough for the load.
+constexpr Nanoseconds kSlowWithOne = 5 * kMillisecond;
 constexpr std::size_t kSlowBytesPerSecond = 1'000'000;
 constexpr Nanoseconds kSlowRoundTrip = 52 * kMillisecond;
 constexpr std::size_t kMostAcksLost = 24;
@@ -47,24 +52,29 @@ void FaultPlayer::tick(Nanoseconds now) {
     end(running_[i], now);
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  reset_again(now);
+  shake_again(now);
   while (next_ < schedule_.size() && now - start_ >= schedule_[next_].begin) {
     ledger_.on_trouble(now);
     running_.push_back(schedule_[next_]);
     ++made_;
-    begin(schedule_[next_++]);
+    begin(schedule_[next_++], now);
   }
   const bool is_haunted = now < haunted_until_ && broker_.silent_sessions() > 0;
-  if (running_.empty() && !is_haunted) ledger_.on_calm(now);
+  if (running_.empty() && aftershocks_ == 0 && !is_haunted) ledger_.on_calm(now);
 }
 
 /// What is being sent again is lost once more, in the middle of it.
-void FaultPlayer::reset_again(Nanoseconds now) {
-  for (const Planned& planned : running_) {
-    if (planned.fault != Fault::ResetAll || now < next_reset_) continue;
-    next_reset_ = now + kResetEvery[static_cast<std::size_t>(planned.draw % kResetEvery.size())];
-    reset(broker_.all_open());
-  }
+void FaultPlayer::shake_again(Nanoseconds now) {
+  if (aftershocks_ == 0 || now < next_shock_) return;
+  --aftershocks_;
+  next_shock_ = now + shock_every_;
+  reset(broker_.all_open());
+}
+
+void FaultPlayer::expect_aftershocks(const Planned& planned, unsigned most, Nanoseconds now) {
+  aftershocks_ = static_cast<unsigned>(planned.draw / 64 % (most + 1));
+  shock_every_ = kShockEvery[static_cast<std::size_t>(planned.draw / 1024 % kShockEvery.size())];
+  next_shock_ = now + shock_every_;
 }
 
 bool FaultPlayer::is_due_to_end(const Planned& planned, Nanoseconds now) const {
@@ -82,6 +92,7 @@ void FaultPlayer::end_all(Nanoseconds now) {
   for (const Planned& planned : running_)
     end(planned, now);
   running_.clear();
+  aftershocks_ = 0;
   next_ = schedule_.size();
 }
 
@@ -96,11 +107,12 @@ void FaultPlayer::reset(const std::vector<Session*>& sessions) {
     session->reset();
 }
 
-void FaultPlayer::begin(const Planned& planned) {
+void FaultPlayer::begin(const Planned& planned, Nanoseconds now) {
   Mode& mode = broker_.mode;
   switch (planned.fault) {
     case Fault::ResetAll:
-      next_reset_ = 0;  // in reset_again()
+      reset(broker_.all_open());
+      expect_aftershocks(planned, kMostResets, now);
       return;
     case Fault::ResetOne: {
       Planned one = planned;
@@ -154,7 +166,13 @@ void FaultPlayer::begin(const Planned& planned) {
       return;
     case Fault::ReceiveMaximum1:
       mode.receive_maximum = 1;
-      reset(broker_.all_open());
+      if (planned.on_all) mode.delay = std::max(mode.delay, kSlowWithOne);
+      // First let the windows fill, so that there is a lot to be sent again, one by one.
+      for (Session* session : broker_.live())
+        session->ills.swallows = true;
+      expect_aftershocks(planned, kMostAftershocks, now);
+      ++aftershocks_;
+      next_shock_ = now + kFillFor;
       return;
     case Fault::Poison:
       begin_poison(planned);
@@ -187,6 +205,7 @@ void FaultPlayer::end(const Planned& planned, Nanoseconds now) {
       mode.swallows = false;
       for (Session* session : broker_.all_open())
         if (session->ills.swallows) session->reset();
+      if (planned.on_all) expect_aftershocks(planned, kMostAftershocks, now);
       return;
     case Fault::HalfOpen:
       mode.is_silent = false;
@@ -213,6 +232,7 @@ void FaultPlayer::end(const Planned& planned, Nanoseconds now) {
       return;
     case Fault::ReceiveMaximum1:
       mode.receive_maximum = 0;
+      if (mode.delay == kSlowWithOne) mode.delay = 0;
       reset(broker_.all_open());
       return;
   }

@@ -18,7 +18,9 @@ class FaultPlayer {
               Nanoseconds start);
 
   void tick(Nanoseconds now);
-  bool is_over() const { return next_ == schedule_.size() && running_.empty(); }
+  bool is_over() const {
+    return next_ == schedule_.size() && running_.empty() && aftershocks_ == 0;
+  }
   /// The same faults once more, a while after `now`.
   void repeat(Nanoseconds now);
   /// Ends what runs.
@@ -30,8 +32,9 @@ class FaultPlayer {
 
  private:
   bool is_due_to_end(const Planned& planned, Nanoseconds now) const;
-  void begin(const Planned& planned);
-  void reset_again(Nanoseconds now);
+  void begin(const Planned& planned, Nanoseconds now);
+  void expect_aftershocks(const Planned& planned, unsigned most, Nanoseconds now);
+  void shake_again(Nanoseconds now);
   void begin_poison(const Planned& planned);
   void end(const Planned& planned, Nanoseconds now);
   std::vector<Session*> victims(const Planned& planned) const;
@@ -44,7 +47,9 @@ class FaultPlayer {
   std::size_t next_ = 0;
   std::vector<Planned> running_;
   std::uint64_t made_ = 0;
-  Nanoseconds next_reset_ = 0;
+  unsigned aftershocks_ = 0;  // resets of all that are still to come
+  Nanoseconds next_shock_ = 0;
+  Nanoseconds shock_every_ = 0;
   Nanoseconds haunted_until_ = 0;  // silent connections are left, and count as a fault
 };
 

@@ -16,11 +16,10 @@ struct Range {
 /// How long a fault lasts. 0: an instant.
 Range length_of(Fault fault) {
   switch (fault) {
+    case Fault::ResetAll:
     case Fault::ResetOne:
     case Fault::DisconnectReason:
       return {0, 0};
-    case Fault::ResetAll:
-      return {0, 1200};  // again and again
     case Fault::ListenerGone:
       return {100, 2500};
     case Fault::Freeze:

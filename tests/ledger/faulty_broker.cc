@@ -208,9 +208,9 @@ void FaultyBroker::on_publish(Session& session, const wire::Packet& packet) {
   if (!session.open.try_emplace(publish->packet_id, Session::Open{device, number}).second) {
     complain(Breach::Protocol, session, "a packet identifier that is in use");
   }
-  if (session.open.size() > session.receive_maximum()) {
+  if (++session.in_flight > session.receive_maximum()) {
     complain(Breach::ReceiveMaximum, session,
-             std::to_string(session.open.size()) + " messages in flight, and " +
+             std::to_string(session.in_flight) + " messages in flight, and " +
                  std::to_string(session.receive_maximum()) + " are allowed");
   }
   acknowledge(session, publish->qos == 1 ? wire::Type::Puback : wire::Type::Pubrec,
@@ -251,13 +251,17 @@ void FaultyBroker::acknowledge(Session& session, wire::Type type, std::uint16_t 
     --session.ills.acks_to_lose;
     ledger_.on_acknowledgement_lost(message.device, message.number);
     session.open.erase(open);  // the broker takes it for acknowledged
+    --session.in_flight;
     return;
   }
-  // PUBREC without a fault goes on to PUBREL.
-  if (type != wire::Type::Pubrec || code != 0) session.open.erase(open);
   std::string answer;
   wire::append_ack(answer, type, session.is_v5(), packet_id, code);
-  session.send(std::move(answer), mode.delay, now_ns());
+  if (type == wire::Type::Pubrec && code == 0) {
+    session.send(std::move(answer), mode.delay, now_ns());  // PUBREL comes next
+    return;
+  }
+  session.open.erase(open);
+  session.send_last(std::move(answer), mode.delay, now_ns());
 }
 
 // --- ends

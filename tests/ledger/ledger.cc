@@ -162,6 +162,10 @@ void Ledger::on_arrived(std::uint32_t device, std::uint64_t number, const Source
     breach(Breach::FirstOutOfOrder, device, number,
            "first seen behind " + std::to_string(of.newest_arrived));
   }
+  if (of.last_source == source.serial && at < of.last_arrived) {
+    breach(Breach::OutOfOrder, device, number, "behind " + std::to_string(of.last_arrived));
+  }
+  of.last_source = source.serial;
   if (at < of.newest_ok && !entry.acknowledgement_lost) {
     breach(Breach::OldAfterNew, device, number,
            "arrived when " + std::to_string(of.newest_ok) + " had been answered with code 1");

@@ -113,6 +113,7 @@ class Ledger {
     std::int64_t newest_arrived = -1;
     std::int64_t newest_ok = -1;
     std::int64_t last_arrived = -1;
+    std::uint32_t last_source = 0;
   };
 
   Device* device_of(std::uint32_t device);

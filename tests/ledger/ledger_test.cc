@@ -175,6 +175,17 @@ TEST_CASE("the first arrival of an old message behind a newer one is found") {
   CHECK(book.found_only(Breach::FirstOutOfOrder));
 }
 
+TEST_CASE("a repeat behind a newer message on the same connection is found") {
+  Book book;
+  book.send();
+  book.send();
+  book.arrive(0, 1);
+  book.arrive(1, 1);
+  book.arrive(1, 2);
+  book.arrive(0, 2);
+  CHECK(book.found_only(Breach::OutOfOrder));
+}
+
 TEST_CASE("a repeat behind a newer message that was acknowledged is found, and what it leaves") {
   Book book;
   book.send();

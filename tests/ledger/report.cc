@@ -14,8 +14,8 @@ constexpr const char* kLegend =
 hangs up on that were found out / times it hung up. refused: broker_unavailable; "needless": of those, where
 1.5 s without any fault lay between sending and deadline (below 0.1 % of all messages). again: arrivals beyond
 a message's first. stale: devices that ended on a repeat because the newer messages had reached their deadline.
-late: worst reply, counted from its deadline, what the driver itself was late taken off (at most 250 ms).
-stall: the longest the driver was late. settled: the longest time from sending to reply.
+late: worst reply, counted from its deadline (at most 250 ms), less what the driver was late or sluice waited for
+a processor in that time, whichever is longer. stall: the longest the driver was late; wait: the longest such wait. settled: the longest time from sending to reply.
 )";
 
 void clear_progress() {
@@ -23,19 +23,17 @@ void clear_progress() {
 }
 
 void print_row(const char* name, const Figures& f, std::uint64_t faults, Nanoseconds stall,
-               Nanoseconds took, std::uint64_t violations) {
+               Nanoseconds wait, Nanoseconds took, std::uint64_t violations) {
   char poison[32];
-  char refused[32];
   std::snprintf(poison, sizeof poison, "%ju/%ju", std::uintmax_t{f.poison_rejected},
                 std::uintmax_t{f.poison_hang_ups});
-  std::snprintf(refused, sizeof refused, "%ju", std::uintmax_t{f.unavailable});
-  std::printf("%-6s %8ju %8ju %7ju %6s %7s %8ju %8ju %7ju %5ju %6ju %7.0f %8.0f %6.0f %5.0f  ",
-              name, std::uintmax_t{f.messages}, std::uintmax_t{f.ok},
-              std::uintmax_t{f.refused_as_ordered}, poison, refused, std::uintmax_t{f.needless},
-              std::uintmax_t{f.timeouts}, std::uintmax_t{f.duplicates},
-              std::uintmax_t{f.stale_ends}, std::uintmax_t{faults},
-              f.messages == 0 ? 0.0 : as_milliseconds(f.worst_late),
-              as_milliseconds(f.worst_settled), as_milliseconds(stall), as_seconds(took));
+  std::printf(
+      "%-6s %8ju %8ju %7ju %6s %7ju %8ju %8ju %7ju %5ju %6ju %7.0f %8.0f %6.0f %6.0f %5.0f  ", name,
+      std::uintmax_t{f.messages}, std::uintmax_t{f.ok}, std::uintmax_t{f.refused_as_ordered},
+      poison, std::uintmax_t{f.unavailable}, std::uintmax_t{f.needless}, std::uintmax_t{f.timeouts},
+      std::uintmax_t{f.duplicates}, std::uintmax_t{f.stale_ends}, std::uintmax_t{faults},
+      f.messages == 0 ? 0.0 : as_milliseconds(f.worst_late), as_milliseconds(f.worst_settled),
+      as_milliseconds(stall), as_milliseconds(wait), as_seconds(took));
   if (violations == 0) {
     std::printf("kept\n");
   } else {
@@ -65,16 +63,16 @@ void print_head(const Options& options) {
   std::printf("%u clients x %u unanswered, %s, faults: %s\n%s\n", options.connections,
               options.window, options.is_v5 ? "MQTT 5" : "MQTT 3.1.1", options.faults_text.c_str(),
               kLegend);
-  std::printf("%-6s %8s %8s %7s %6s %7s %8s %8s %7s %5s %6s %7s %8s %6s %5s  verdict\n", "seed",
+  std::printf("%-6s %8s %8s %7s %6s %7s %8s %8s %7s %5s %6s %7s %8s %6s %6s %5s  verdict\n", "seed",
               "sent", "ok", "ordered", "poison", "refused", "needless", "timeout", "again", "stale",
-              "faults", "late ms", "settled", "stall", "s");
+              "faults", "late ms", "settled", "stall", "wait", "s");
   std::fflush(stdout);
 }
 
 void print_line(const RunResult& result) {
   clear_progress();
   print_row(std::to_string(result.seed).c_str(), result.figures, result.faults_made,
-            result.worst_stall, result.took, result.violations.total());
+            result.worst_stall, result.longest_wait, result.took, result.violations.total());
 }
 
 void print_violations(const RunResult& result, const Options& options) {
@@ -98,15 +96,17 @@ void print_totals(const std::vector<RunResult>& results) {
   std::uint64_t faults = 0;
   std::uint64_t violations = 0;
   Nanoseconds stall = 0;
+  Nanoseconds wait = 0;
   Nanoseconds took = 0;
   for (const RunResult& result : results) {
     add(sum, result.figures);
     faults += result.faults_made;
     violations += result.violations.total();
     stall = std::max(stall, result.worst_stall);
+    wait = std::max(wait, result.longest_wait);
     took += result.took;
   }
-  print_row("total", sum, faults, stall, took, violations);
+  print_row("total", sum, faults, stall, wait, took, violations);
 }
 
 }  // namespace sluice::ledger

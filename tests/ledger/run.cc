@@ -23,10 +23,13 @@ constexpr Nanoseconds kCalmAtTheEnd = 300 * kMillisecond;
 constexpr Nanoseconds kReplyGrace = 2 * kSecond;
 constexpr Nanoseconds kStopWithin = 15 * kSecond;
 constexpr double kLongestBurst = 0.02;  // seconds of the rate that may be saved up
+constexpr Nanoseconds kNoteEvery = 10 * kMillisecond;
+constexpr Nanoseconds kWorthALook = 100 * kMillisecond;
 constexpr Nanoseconds kShowEvery = 200 * kMillisecond;
 
-constexpr std::array kTimeouts = {2500 * kMillisecond, 4000 * kMillisecond, 4000 * kMillisecond,
-                                  6000 * kMillisecond};
+/// The shortest is over before most faults are.
+constexpr std::array kTimeouts = {800 * kMillisecond, 2500 * kMillisecond, 4000 * kMillisecond,
+                                  4000 * kMillisecond, 6000 * kMillisecond};
 constexpr Nanoseconds kLongestTimeout = 6000 * kMillisecond;
 constexpr unsigned kQos1Devices = 6;  // of each client
 constexpr unsigned kQos2Devices = 3;
@@ -51,6 +54,7 @@ RunResult Run::execute() {
   settle();
   RunResult result;
   result.worst_stall = poller_.worst_stall();
+  result.longest_wait = longest_wait_;
   stop();
   ledger_.finish(now_ns());
   result.seed = seed_;
@@ -68,6 +72,10 @@ RunResult Run::execute() {
 void Run::turn() {
   poller_.turn(kTurnMs);
   const Nanoseconds now = now_ns();
+  if (now - last_noted_ >= kNoteEvery) {
+    subject_.note_waiting(now);
+    last_noted_ = now;
+  }
   if (player_) player_->tick(now);
   broker_.tick(now);
   if (interrupted != 0) throw std::runtime_error("interrupted");
@@ -88,8 +96,21 @@ void Run::wait_for_sluice() {
   }
 }
 
+/// Of a reply's delay behind its deadline: where this program was late itself, or where sluice
+/// waited for a processor. Mostly both at the same time, so the longer of the two.
+Nanoseconds Run::not_its_fault(Nanoseconds deadline, Nanoseconds now) {
+  const Nanoseconds own = poller_.own_part(deadline, now);
+  if (now - deadline - own < kWorthALook) return own;
+  const Nanoseconds waited = subject_.waited(deadline, now);
+  longest_wait_ = std::max(longest_wait_, waited);
+  return std::max(own, waited);
+}
+
 void Run::open_clients() {
   Random random(seed_ ^ 0xC11E47U);
+  const auto not_sluices = [this](Nanoseconds deadline, Nanoseconds now) {
+    return not_its_fault(deadline, now);
+  };
   for (unsigned i = 0; i < options_.connections; ++i) {
     ClientPlan plan;
     plan.window = options_.window;
@@ -99,7 +120,8 @@ void Run::open_clients() {
       plan.qos1_devices.push_back(ledger_.add_device(1, plan.timeout));
     for (unsigned d = 0; d < kQos2Devices; ++d)
       plan.qos2_devices.push_back(ledger_.add_device(2, plan.timeout));
-    clients_.push_back(std::make_unique<Client>(poller_, ledger_, std::move(plan), random.next()));
+    clients_.push_back(
+        std::make_unique<Client>(poller_, ledger_, std::move(plan), random.next(), not_sluices));
     if (!clients_.back()->connect(subject_.port())) {
       throw std::runtime_error("sluice does not listen:" + subject_.last_lines());
     }

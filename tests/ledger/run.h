@@ -28,7 +28,8 @@ struct RunResult {
   std::uint64_t faults_made = 0;
   Nanoseconds took = 0;
   Nanoseconds worst_stall = 0;
-  std::string folder;  ///< kept; empty where it is gone
+  Nanoseconds longest_wait = 0;  ///< of sluice for a processor, behind a deadline
+  std::string folder;            ///< kept; empty where it is gone
 };
 
 class Run {
@@ -42,6 +43,7 @@ class Run {
   void turn();
   void wait_for_sluice();
   void open_clients();
+  Nanoseconds not_its_fault(Nanoseconds deadline, Nanoseconds now);
   void load();
   void send_what_is_due(Nanoseconds now);
   void settle();
@@ -61,6 +63,8 @@ class Run {
   double allowance_ = 0;  // requests that the rate permits now
   Nanoseconds last_turn_;
   Nanoseconds last_shown_ = 0;
+  Nanoseconds last_noted_ = 0;
+  Nanoseconds longest_wait_ = 0;
 };
 
 }  // namespace sluice::ledger

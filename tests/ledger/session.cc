@@ -73,23 +73,35 @@ void Session::take_packets() {
 }
 
 void Session::send(std::string&& bytes, Nanoseconds delay, Nanoseconds now) {
+  put(std::move(bytes), 0, delay, now);
+}
+
+void Session::send_last(std::string&& bytes, Nanoseconds delay, Nanoseconds now) {
+  put(std::move(bytes), 1, delay, now);
+}
+
+void Session::put(std::string&& bytes, std::size_t ends, Nanoseconds delay, Nanoseconds now) {
   if (delay > 0 || !later_.empty()) {
-    later_.emplace_back(now + delay, std::move(bytes));
+    later_.push_back({now + delay, std::move(bytes), ends});
   } else {
     output_ += bytes;  // written when all that was read is dealt with
+    ends_in_output_ += ends;
   }
 }
 
 void Session::send_due(Nanoseconds now) {
   if (fd_ < 0 || state_ == State::Ended || is_frozen_) return;
-  while (!later_.empty() && later_.front().first <= now) {
-    output_ += later_.front().second;
+  while (!later_.empty() && later_.front().due <= now) {
+    output_ += later_.front().bytes;
+    ends_in_output_ += later_.front().ends;
     later_.pop_front();
   }
   if (!output_.empty()) flush();
 }
 
 void Session::flush() {
+  in_flight -= std::min(in_flight, ends_in_output_);
+  ends_in_output_ = 0;
   while (written_ < output_.size()) {
     const ssize_t done =
         ::send(fd_, output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);

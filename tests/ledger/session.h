@@ -46,6 +46,8 @@ class Session final : public Pollable {
 
   /// Puts the bytes on their way, `delay` from now.
   void send(std::string&& bytes, Nanoseconds delay, Nanoseconds now);
+  /// The same for the last acknowledgement of a message.
+  void send_last(std::string&& bytes, Nanoseconds delay, Nanoseconds now);
   /// Sends what has become due.
   void send_due(Nanoseconds now);
   void freeze();
@@ -75,6 +77,8 @@ class Session final : public Pollable {
 
   Ills ills;
   std::unordered_map<std::uint16_t, Open> open;  ///< by packet identifier
+  /// Messages whose last acknowledgement has not been written: the peer cannot know of it.
+  std::size_t in_flight = 0;
 
  private:
   void read();
@@ -94,7 +98,15 @@ class Session final : public Pollable {
   std::string input_;
   std::string output_;
   std::size_t written_ = 0;
-  std::deque<std::pair<Nanoseconds, std::string>> later_;
+  struct Later {
+    Nanoseconds due = 0;
+    std::string bytes;
+    std::size_t ends = 0;  // messages that these bytes acknowledge for good
+  };
+  void put(std::string&& bytes, std::size_t ends, Nanoseconds delay, Nanoseconds now);
+
+  std::size_t ends_in_output_ = 0;
+  std::deque<Later> later_;
   Nanoseconds ended_at_ = 0;
 
   bool is_v5_ = false;

@@ -20,6 +20,7 @@ namespace sluice::ledger {
 namespace {
 
 constexpr std::size_t kLastLines = 15;
+constexpr Nanoseconds kRemembered = 15 * kSecond;
 
 /// Times that let a fault and the way back from it fit into a few seconds. FaultPlayer and
 /// Ledger's Limits count on reconnect_max_ms and on ack_timeout_ms.
@@ -82,6 +83,25 @@ void Subject::write_configuration(const SubjectPlan& plan) const {
        << "\"\n"
        << kBroker;
   if (!file.flush()) throw std::runtime_error("cannot write " + folder_ + "/sluice.toml");
+}
+
+void Subject::note_waiting(Nanoseconds now) {
+  if (pid_ < 0) return;
+  // "time on the processor, time waiting for it, slices" (proc(5)), of the thread with the loop.
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/schedstat");
+  Nanoseconds ran = 0;
+  Nanoseconds waited = 0;
+  if (!(file >> ran >> waited)) return;
+  waiting_.emplace_back(now, waited);
+  while (waiting_.front().first < now - kRemembered)
+    waiting_.pop_front();
+}
+
+Nanoseconds Subject::waited(Nanoseconds since, Nanoseconds now) {
+  note_waiting(now);
+  for (const auto& [when, waited] : waiting_)
+    if (when >= since) return waiting_.back().second - waited;
+  return 0;
 }
 
 bool Subject::has_ended() {

@@ -4,7 +4,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <deque>
 #include <string>
+#include <utility>
+
+#include "clock.h"
 
 namespace sluice::ledger {
 
@@ -25,6 +29,10 @@ class Subject {
 
   std::uint16_t port() const { return port_; }
   const std::string& folder() const { return folder_; }
+  /// Reads how long it has waited for a processor so far; a few times a second is enough.
+  void note_waiting(Nanoseconds now);
+  /// How long it waited for a processor in that time, to its disadvantage in doubt.
+  Nanoseconds waited(Nanoseconds since, Nanoseconds now);
   /// True once it has ended; then `exit_text()` says how.
   bool has_ended();
   void terminate() const;
@@ -44,6 +52,7 @@ class Subject {
   pid_t pid_ = -1;
   int status_ = -1;
   bool keeps_folder_ = false;
+  std::deque<std::pair<Nanoseconds, Nanoseconds>> waiting_;  // when, and how long in all by then
 };
 
 }  // namespace sluice::ledger

@@ -19,6 +19,8 @@ const char* to_string(Breach kind) {
       return "rejected, though the broker did not refuse it";
     case Breach::FirstOutOfOrder:
       return "first arrivals out of order";
+    case Breach::OutOfOrder:
+      return "out of order on one connection";
     case Breach::OldAfterNew:
       return "repeated behind a newer one that was acknowledged";
     case Breach::LastNotNewest:

@@ -17,6 +17,7 @@ enum class Breach : std::uint8_t {
   NoButSent,          ///< `published: no`, and the broker got it
   Condemned,          ///< `rejected`, though the broker never refused it
   FirstOutOfOrder,    ///< the first of a message behind a newer one of its device
+  OutOfOrder,         ///< behind a newer one of its device on the same connection
   OldAfterNew,        ///< a repeat behind a newer one that was acknowledged
   LastNotNewest,      ///< a device is left with an old message, though a newer one was acknowledged
   EarlyReply,         ///< `timeout` or `broker_unavailable` before the deadline
