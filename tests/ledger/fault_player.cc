@@ -129,6 +129,14 @@ void FaultPlayer::begin(const Planned& planned, Nanoseconds now) {
       for (Session* session : planned.on_all ? broker_.all_open() : victims(planned))
         session->freeze();
       return;
+    case Fault::StuckSession: {
+      Planned one = planned;
+      one.on_all = false;
+      mode.take_over_waits = true;
+      for (Session* session : victims(one))
+        session->freeze();
+      return;
+    }
     case Fault::Swallow:
       mode.swallows = planned.on_all;
       for (Session* session : victims(planned))
@@ -196,6 +204,10 @@ void FaultPlayer::end(const Planned& planned, Nanoseconds now) {
       return;
     case Fault::ListenerGone:
       broker_.listen();
+      return;
+    case Fault::StuckSession:
+      mode.take_over_waits = false;
+      broker_.thaw_all();
       return;
     case Fault::Freeze:
       mode.is_frozen = false;

@@ -41,6 +41,8 @@ Range length_of(Fault fault) {
       return {300, 1500};
     case Fault::Poison:
       return {300, 1000};  // and until the poisonous ones are answered
+    case Fault::StuckSession:
+      return {2500, 3500};  // so that sluice has replaced the connection by then
   }
   return {0, 0};
 }
@@ -80,6 +82,9 @@ const std::vector<FaultInfo>& all_faults() {
       {Fault::ReceiveMaximum1, "receive-maximum-1", "new connections have a Receive Maximum of 1",
        true},
       {Fault::Poison, "poison", "the broker hangs up whenever it reads one certain message", false},
+      {Fault::StuckSession, "stuck-session",
+       "one connection is not read, and its identifier gets no other; then what lies there is read",
+       false, true},
   };
   return list;
 }

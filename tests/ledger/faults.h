@@ -26,14 +26,16 @@ enum class Fault : std::uint8_t {
   DisconnectReason,
   ReceiveMaximum1,
   Poison,
+  StuckSession,
 };
-constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::Poison) + 1;
+constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::StuckSession) + 1;
 
 struct FaultInfo {
   Fault fault;
   const char* name;
   const char* what;
-  bool needs_v5;
+  bool needs_v5 = false;
+  bool only_by_name = false;  ///< not among `all`
 };
 const std::vector<FaultInfo>& all_faults();
 const char* to_string(Fault fault);

@@ -159,6 +159,10 @@ void FaultyBroker::on_connect(Session& session, const wire::Packet& packet) {
   }
   const std::string client_id(connect->client_id);
   if (const auto old = by_client_id_.find(client_id); old != by_client_id_.end()) {
+    if (mode.take_over_waits && old->second->is_frozen()) {
+      session.ills.is_silent = true;
+      return;
+    }
     take_over(*old->second);
   }
   const bool bounded = connect->is_v5 && mode.receive_maximum != 0;

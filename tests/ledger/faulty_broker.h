@@ -22,10 +22,11 @@ namespace sluice::ledger {
 
 /// What is wrong with the broker as a whole. Set by faults, back to this by their end.
 struct Mode {
-  bool is_frozen = false;             ///< accepts and reads nothing
-  bool is_silent = false;             ///< who connects now gets no answer, ever
-  bool swallows = false;              ///< who connects now gets no acknowledgement
-  std::uint8_t connack_code = 0;      ///< refuses who connects now
+  bool is_frozen = false;         ///< accepts and reads nothing
+  bool take_over_waits = false;   ///< who connects with a frozen one's identifier gets no answer
+  bool is_silent = false;         ///< who connects now gets no answer, ever
+  bool swallows = false;          ///< who connects now gets no acknowledgement
+  std::uint8_t connack_code = 0;  ///< refuses who connects now
   std::uint8_t old_connack_code = 0;  ///< the same in the words of 3.1.1
   std::uint8_t refusal_code = 0;      ///< refuses every third message
   std::uint16_t receive_maximum = 0;  ///< 0: says nothing

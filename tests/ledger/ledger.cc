@@ -147,32 +147,18 @@ void Ledger::on_arrived(std::uint32_t device, std::uint64_t number, const Source
     violations_.add(Breach::Protocol, [] { return std::string("a message that nobody sent"); });
     return;
   }
-  Device& of = devices_[device - 1];
-  Entry& entry = of.entries[number];
-  const auto at = static_cast<std::int64_t>(number);
-  const bool is_first = entry.arrivals == 0;
-  if (!is_first) ++figures_.duplicates;
+  Entry& entry = devices_[device - 1].entries[number];
+  if (entry.arrivals > 0) ++figures_.duplicates;
   if (entry.last_source == source.serial) {
     breach(Breach::TwiceOnConnection, device, number, "on one connection");
   }
   entry.last_source = source.serial;
   entry.arrived_at = now;
   if (entry.arrivals < kManyArrivals) ++entry.arrivals;
-  if (is_first && at < of.newest_arrived) {
-    breach(Breach::FirstOutOfOrder, device, number,
-           "first seen behind " + std::to_string(of.newest_arrived));
-  }
-  if (of.last_source == source.serial && at < of.last_arrived) {
-    breach(Breach::OutOfOrder, device, number, "behind " + std::to_string(of.last_arrived));
-  }
-  of.last_source = source.serial;
-  if (at < of.newest_ok && !entry.acknowledgement_lost) {
-    breach(Breach::OldAfterNew, device, number,
-           "arrived when " + std::to_string(of.newest_ok) + " had been answered with code 1");
-  }
-  of.newest_arrived = std::max(of.newest_arrived, at);
-  of.last_arrived = at;
 
+  entry.is_recorded = entry.is_recorded || fate == Fate::Recorded;
+  // What a dead broker reads reaches no subscriber, in whatever order.
+  if (fate != Fate::Ignored) check_order(device, number, source);
   const Answer& answer = entry.answer;
   if (answer.outcome != Outcome::None && source.connected_at > entry.answered_at) {
     breach(Breach::SentAfterReply, device, number,
@@ -185,7 +171,6 @@ void Ledger::on_arrived(std::uint32_t device, std::uint64_t number, const Source
   if (never_handed_over) breach(Breach::NoButSent, device, number, "it arrived after its reply");
   switch (fate) {
     case Fate::Recorded:
-      entry.is_recorded = true;
       if (answer.outcome == Outcome::Rejected && answer.published == Published::No) {
         breach(Breach::NoButSent, device, number, "recorded after its reply");
       }
@@ -200,6 +185,27 @@ void Ledger::on_arrived(std::uint32_t device, std::uint64_t number, const Source
     case Fate::Ignored:
       return;
   }
+}
+
+void Ledger::check_order(std::uint32_t device, std::uint64_t number, const Source& source) {
+  Device& of = devices_[device - 1];
+  Entry& entry = of.entries[number];
+  const auto at = static_cast<std::int64_t>(number);
+  if (!entry.is_processed && at < of.newest_arrived) {
+    breach(Breach::FirstOutOfOrder, device, number,
+           "first seen behind " + std::to_string(of.newest_arrived));
+  }
+  if (of.last_source == source.serial && at < of.last_arrived) {
+    breach(Breach::OutOfOrder, device, number, "behind " + std::to_string(of.last_arrived));
+  }
+  if (at < of.newest_ok && !entry.acknowledgement_lost) {
+    breach(Breach::OldAfterNew, device, number,
+           "arrived when " + std::to_string(of.newest_ok) + " had been answered with code 1");
+  }
+  entry.is_processed = true;
+  of.last_source = source.serial;
+  of.newest_arrived = std::max(of.newest_arrived, at);
+  of.last_arrived = at;
 }
 
 void Ledger::on_acknowledgement_lost(std::uint32_t device, std::uint64_t number) {

@@ -101,6 +101,7 @@ class Ledger {
     std::uint32_t last_source = 0;
     std::uint16_t arrivals = 0;
     Answer answer;
+    bool is_processed = false;  ///< has arrived at a broker that was not dead
     bool is_recorded = false;
     bool is_refused = false;
     bool is_poison = false;
@@ -119,6 +120,7 @@ class Ledger {
   Device* device_of(std::uint32_t device);
   void check_answer(std::uint32_t device, std::uint64_t number, const Entry& entry);
   void check_times(std::uint32_t device, std::uint64_t number, Nanoseconds own_part);
+  void check_order(std::uint32_t device, std::uint64_t number, const Source& source);
   void check_last(std::uint32_t number, const Device& device);
   bool had_time(Nanoseconds from, Nanoseconds to) const;
   void breach(Breach kind, std::uint32_t device, std::uint64_t number, std::string_view what);

@@ -175,6 +175,18 @@ TEST_CASE("the first arrival of an old message behind a newer one is found") {
   CHECK(book.found_only(Breach::FirstOutOfOrder));
 }
 
+TEST_CASE("what a dead broker reads has no order") {
+  Book book;
+  book.send();
+  book.send();
+  book.arrive(1, 2);
+  book.answer(1, kOk, 5);
+  book.arrive(0, 1, Fate::Ignored);
+  CHECK(book.is_clean());
+  book.arrive(0, 3);
+  CHECK(book.found(Breach::FirstOutOfOrder) == 1);
+}
+
 TEST_CASE("a repeat behind a newer message on the same connection is found") {
   Book book;
   book.send();

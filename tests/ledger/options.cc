@@ -58,7 +58,8 @@ void set_seeds(Options& options, std::string_view text) {
 
 [[noreturn]] void list_faults() {
   for (const FaultInfo& info : all_faults())
-    std::printf("  %-18s %s%s\n", info.name, info.what, info.needs_v5 ? " (MQTT 5)" : "");
+    std::printf("  %-18s %s%s%s\n", info.name, info.what, info.needs_v5 ? " (MQTT 5)" : "",
+                info.only_by_name ? " (not among all)" : "");
   std::exit(0);
 }
 
@@ -67,7 +68,8 @@ void set_faults(Options& options) {
   if (rest == "list") list_faults();
   if (rest == "all") {
     for (const FaultInfo& info : all_faults())
-      if (options.is_v5 || !info.needs_v5) options.faults.push_back(info.fault);
+      if (!info.only_by_name && (options.is_v5 || !info.needs_v5))
+        options.faults.push_back(info.fault);
     return;
   }
   while (!rest.empty()) {
