@@ -38,7 +38,9 @@ Dispatcher::Taken Dispatcher::submit(client::ReplyTo reply_to, protocol::Request
   ticket.request = std::move(request);
   ticket.reply_to = reply_to;
   ticket.received = loop_.precise_now();
-  deadlines_.insert(ticket, loop_.now() + Duration(ticket.request.timeout_ms));
+  // The loop's own time is that of the turn's begin, before the request was read.
+  const TimePoint read_at(std::chrono::ceil<Duration>(ticket.received));
+  deadlines_.insert(ticket, read_at + Duration(ticket.request.timeout_ms));
   if (draining_) {
     answer_unrouted(ticket, ErrorKind::ShuttingDown, "sluice is stopping; send it to the next one");
     return Taken::Accepted;

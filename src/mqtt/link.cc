@@ -82,7 +82,7 @@ Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, 
       window_(broker.max_inflight, base) {}
 
 Link::~Link() {
-  assert(in_flight_.is_empty() && redelivery_.is_empty() && line_.empty());
+  assert(in_flight_.is_empty() && redelivery_.is_empty() && lost_.empty() && line_.empty());
 }
 
 void Link::enter(LinkState next) noexcept {
@@ -125,7 +125,9 @@ void Link::wake() noexcept {
 }
 
 void Link::on_timer() noexcept {
-  if (state_ == LinkState::Backoff) {
+  if (state_ == LinkState::Ready) {
+    events_.on_link_progress(*this);
+  } else if (state_ == LinkState::Backoff) {
     events_.on_link_wants_connection(*this);
   } else if (state_ == LinkState::Connecting) {
     lose({Loss::Kind::Unreachable, 0,
@@ -139,6 +141,8 @@ void Link::on_connected(const Connack& connack) noexcept {
   in_flight_.open(window_.most());
   redelivery_.on_connected(loop_.now());
   enter(LinkState::Ready);
+  if (redelivery_.is_one_at_a_time()) timer_.start(Redelivery::kProof);
+  let_lost_go();
   events_.on_link_ready(*this);
 }
 
@@ -185,13 +189,26 @@ void Link::keep_unacknowledged() noexcept {
   redelivery_.begin_loss(in_flight_);
   while (Message* message = in_flight_.take_oldest()) {
     if (message->answered) {
-      events_.on_message_done(*message, {.kind = Outcome::Kind::Dropped});
-      continue;
+      message->place = Place::Lost;
+      lost_.push_back(*message);
+    } else {
+      redelivery_.keep(*message);
     }
-    redelivery_.keep(*message);
     events_.on_message_kept(*message);
   }
   redelivery_.on_left(0);
+  if (state_ == LinkState::Idle) let_lost_go();
+}
+
+/// What a lost connection had been given may still lie before the broker, and be read after what is
+/// sent now by another way. So an answered message, too, keeps its device here until the broker has
+/// taken the identifier over.
+void Link::let_lost_go() noexcept {
+  while (!lost_.empty()) {
+    Message& message = lost_.pop_front();
+    message.place = Place::Nowhere;
+    events_.on_message_over(message);
+  }
 }
 
 void Link::tick() noexcept {
@@ -325,7 +342,11 @@ bool Link::give_up(Message& message) noexcept {
     message.answered = true;
     redelivery_.remove(message);
     redelivery_.on_left(in_flight_.size());
-    return true;
+    const bool is_over = state_ == LinkState::Ready || state_ == LinkState::Idle;
+    if (is_over) return true;
+    message.place = Place::Lost;
+    lost_.push_back(message);
+    return false;
   }
   in_flight_.note_answered(message);
   judge_.schedule();

@@ -44,8 +44,12 @@ class LinkEvents {
   virtual void on_socket_full(Link& link) noexcept = 0;
   /// The message has left the link for good and may be freed.
   virtual void on_message_done(Message& message, const Outcome& outcome) noexcept = 0;
-  /// The connection it was handed to is lost; the message stays with the link, to be sent again.
+  /// The connection it was handed to is lost; the message stays with the link: to be sent again,
+  /// or, if it has been answered, until on_message_over().
   virtual void on_message_kept(Message& message) noexcept = 0;
+  /// An answered message of a lost connection, now that another one stands under its identifier:
+  /// the broker has ended the old one [MQTT-3.1.4-3], so nothing can come from there any more.
+  virtual void on_message_over(Message& message) noexcept = 0;
   /// Jitter: a number in [0, 1).
   virtual double random_unit() noexcept = 0;
 
@@ -79,7 +83,7 @@ class Link final : public TransportEvents {
   void hand_over(Message& message) noexcept;
 
   /// The client has been answered: never hand this message over again. True if the message has
-  /// left the link and may be freed; false if it keeps its window slot until acknowledged or lost.
+  /// left the link and may be freed; false if on_message_done() or on_message_over() is to come.
   bool give_up(Message& message) noexcept;
 
   /// Keep-alive and the acknowledgement time-out; about twice a second.
@@ -114,6 +118,7 @@ class Link final : public TransportEvents {
   void lose(const Loss& loss) noexcept;
   bool window_is_open_for(const Message& message) const noexcept;
   void keep_unacknowledged() noexcept;
+  void let_lost_go() noexcept;
   void replace_if_leaking() noexcept;
   Duration next_delay(const Loss& loss, bool stood) noexcept;
   void on_timer() noexcept;
@@ -126,7 +131,7 @@ class Link final : public TransportEvents {
   const std::string client_id_;
   TransportFactory factory_;
   std::unique_ptr<Transport> transport_;
-  event::Timer timer_;     // Connecting: the CONNECT time-out; Backoff: the delay
+  event::Timer timer_;     // Connecting: the CONNECT time-out; Backoff: the delay; Ready: kProof
   event::Deferred flush_;  // one write for all that a turn handed over
   event::Deferred judge_;  // looks for lost acknowledgements after a turn that may have shown some
   Backoff backoff_;
@@ -138,6 +143,7 @@ class Link final : public TransportEvents {
   InFlight in_flight_;
   std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
   Redelivery redelivery_;
+  List<Message> lost_;  // answered, and given to a connection that is gone
   List<Message> line_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection
   bool stopping_ = false;        // no connection is to follow this one

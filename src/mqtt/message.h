@@ -19,6 +19,7 @@ enum class Place {
   Line,      ///< waits for its device's link
   InFlight,  ///< handed to a connection, not acknowledged
   Resend,    ///< was in flight when the connection was lost; goes first on the slot's next one
+  Lost,      ///< the same, but answered: keeps its device with the slot until that next one
 };
 
 /// The messages of one device in its link's line.

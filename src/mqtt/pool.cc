@@ -12,8 +12,6 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(500);
-/// Links that hang up within so short a time had one cause, and it was not a message.
-constexpr Duration kOneCause = std::chrono::milliseconds(250);
 /// A connection that stood so long was not thrown off by a rival under the same identifier.
 constexpr Duration kShortLife = std::chrono::seconds(10);
 constexpr unsigned kShortLivesToSuspect = 3;
@@ -153,15 +151,13 @@ void Pool::on_link_draining(Link& link) noexcept {
   pump_.schedule();
 }
 
+/// A message may be blamed only while others of the broker's connections live on: what ends the
+/// last of them, too, is no message.
 void Pool::note_hang_up(Link& link, const Loss& loss) noexcept {
-  const bool others_too =
-      hung_up_link_ != nullptr && hung_up_link_ != &link && loop_.now() - last_hang_up_ < kOneCause;
-  hung_up_link_ = &link;
-  last_hang_up_ = loop_.now();
-  if (others_too) {
+  if (ready_ == 0) {
     for (Slot& slot : slots_)
       slot.link->redelivery().forgive();
-  } else if (ready_ > 0 && may_blame_a_message(loss)) {
+  } else if (may_blame_a_message(loss)) {
     link.redelivery().blame(loss.reason_code);
   }
 }

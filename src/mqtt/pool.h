@@ -108,6 +108,7 @@ class Pool final : public LinkEvents {
   void on_socket_full(Link& link) noexcept override;
   void on_message_done(Message& message, const Outcome& outcome) noexcept override;
   void on_message_kept(Message& message) noexcept override;
+  void on_message_over(Message& message) noexcept override;
   double random_unit() noexcept override { return random_.unit(); }
 
   /// A link and what the pool keeps beside it.
@@ -179,8 +180,6 @@ class Pool final : public LinkEvents {
   bool was_connected_ = false;
   bool stopped_ = false;
   TimePoint last_connected_{};
-  TimePoint last_hang_up_{};
-  const Link* hung_up_link_ = nullptr;
   TimePoint last_take_over_{};
   bool all_up_said_ = false;
   bool dropped_properties_said_ = false;

@@ -68,11 +68,12 @@ bool Pool::give_up(Message& message) noexcept {
       tidy(message);
       break;
     case Place::Resend:
-      message.link->give_up(message);
+      if (!message.link->give_up(message)) return false;
       release(message);
       break;
     case Place::InFlight:
       return message.link->give_up(message);
+    case Place::Lost:
     case Place::Nowhere:
       break;
   }
@@ -88,6 +89,11 @@ void Pool::on_message_done(Message& message, const Outcome& outcome) noexcept {
 
 void Pool::on_message_kept(Message& message) noexcept {
   inflight_bytes_ -= message.bytes();
+}
+
+void Pool::on_message_over(Message& message) noexcept {
+  release(message);
+  events_.on_message_done(message, {.kind = Outcome::Kind::Dropped});
 }
 
 /// The message no longer counts as unacknowledged for its device.

@@ -7,8 +7,6 @@ namespace {
 
 constexpr std::uint8_t kDeathsToSuspect = 2;
 constexpr std::uint8_t kDeathsToCondemn = 2;
-/// So long a connection has to stand with nothing out before a suspect is put to the test.
-constexpr Duration kProof = std::chrono::milliseconds(250);
 constexpr std::size_t kFirstSecond = 1000;
 /// After so many seconds the ramp is no limit any more.
 constexpr std::int64_t kRampSeconds = 16;

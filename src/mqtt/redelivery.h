@@ -18,6 +18,9 @@ namespace sluice::mqtt {
 /// deaths is poison. Not thread-safe.
 class Redelivery {
  public:
+  /// So long a connection has to stand with nothing out before a suspect is put to the test.
+  static constexpr Duration kProof = std::chrono::milliseconds(250);
+
   Redelivery() = default;
   Redelivery(const Redelivery&) = delete;
   Redelivery& operator=(const Redelivery&) = delete;
@@ -38,7 +41,8 @@ class Redelivery {
   void on_connected(TimePoint now) noexcept;
   bool is_empty() const noexcept { return messages_.empty(); }
   Message& front() noexcept { return messages_.front(); }
-  /// May front() go now, with so many in flight? False only for a while: ask again at a tick.
+  /// May front() go now, with so many in flight? False only for a while: ask again after kProof,
+  /// and at every tick.
   bool may_send(TimePoint now, std::size_t in_flight) const noexcept;
   /// front() goes to the connection.
   void take(Message& message) noexcept;

@@ -84,7 +84,7 @@ const std::vector<FaultInfo>& all_faults() {
       {Fault::Poison, "poison", "the broker hangs up whenever it reads one certain message", false},
       {Fault::StuckSession, "stuck-session",
        "one connection is not read, and its identifier gets no other; then what lies there is read",
-       false, true},
+       false},
   };
   return list;
 }

@@ -35,7 +35,6 @@ struct FaultInfo {
   const char* name;
   const char* what;
   bool needs_v5 = false;
-  bool only_by_name = false;  ///< not among `all`
 };
 const std::vector<FaultInfo>& all_faults();
 const char* to_string(Fault fault);

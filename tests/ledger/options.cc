@@ -58,8 +58,7 @@ void set_seeds(Options& options, std::string_view text) {
 
 [[noreturn]] void list_faults() {
   for (const FaultInfo& info : all_faults())
-    std::printf("  %-18s %s%s%s\n", info.name, info.what, info.needs_v5 ? " (MQTT 5)" : "",
-                info.only_by_name ? " (not among all)" : "");
+    std::printf("  %-18s %s%s\n", info.name, info.what, info.needs_v5 ? " (MQTT 5)" : "");
   std::exit(0);
 }
 
@@ -68,8 +67,7 @@ void set_faults(Options& options) {
   if (rest == "list") list_faults();
   if (rest == "all") {
     for (const FaultInfo& info : all_faults())
-      if (!info.only_by_name && (options.is_v5 || !info.needs_v5))
-        options.faults.push_back(info.fault);
+      if (options.is_v5 || !info.needs_v5) options.faults.push_back(info.fault);
     return;
   }
   while (!rest.empty()) {
