@@ -227,7 +227,8 @@ void Link::tick() noexcept {
 /// A lost acknowledgement costs a place in the window for as long as the connection lives. Once
 /// they are too many, the connection is replaced: first what can still be acknowledged there is.
 void Link::replace_if_leaking() noexcept {
-  if (state_ != LinkState::Ready && state_ != LinkState::Draining) return;
+  const bool stands = state_ == LinkState::Ready || state_ == LinkState::Draining;
+  if (!stands || stopping_) return;
   const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
   const std::size_t answered = in_flight_.answered();
   if (state_ == LinkState::Ready && answered < places) {
@@ -235,7 +236,7 @@ void Link::replace_if_leaking() noexcept {
     enter(LinkState::Draining);
     events_.on_link_draining(*this);
   }
-  if (answered < in_flight_.size() || answered == 0) return;
+  if (answered < in_flight_.size()) return;
   lose({Loss::Kind::Silent, 0, fmt::format("{} acknowledgements have not come in time", answered)});
 }
 
@@ -321,7 +322,7 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
     window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
   }
   redelivery_.on_left(in_flight_.size());
-  if (in_flight_.answered() > 0) judge_.schedule();
+  if (in_flight_.answered() > 0 || state_ == LinkState::Draining) judge_.schedule();
   Outcome outcome;
   outcome.reason_code = reason_code;
   if (reason_code >= reason::kFirstError) {

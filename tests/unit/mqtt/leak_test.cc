@@ -105,6 +105,23 @@ TEST_CASE("while a link drains its devices keep it, and others do without it", "
   CHECK(waits.is_acknowledged());
 }
 
+TEST_CASE("a link that drains is replaced also if the late acknowledgements come after all",
+          "[link][leak]") {
+  PoolLab lab(1, window_of_8);
+  with_messages(lab, 8);
+  lab.give_up(lab.notes[0]);
+  lab.give_up(lab.notes[1]);
+  lab.connection().ack(2);
+  lab.turn();
+  REQUIRE(lab.pool->link(0).state() == LinkState::Draining);
+  lab.connection().ack_all();
+  lab.turn();
+  lab.accept_until(1);
+  CHECK(lab.connection().payloads().empty());
+  Note& next = lab.send(1);
+  CHECK(next.handed_over);
+}
+
 TEST_CASE("a link that drains is ended by a stop", "[pool][leak]") {
   PoolLab lab(1, window_of_8);
   with_messages(lab, 8);
