@@ -250,7 +250,11 @@ void Dispatcher::answer(Ticket& ticket, const Reply& reply) noexcept {
   if (ticket.is_waiting()) deadlines_.remove(ticket);
   log_answer(ticket, reply);
   server_->reply(ticket.reply_to, reply, ticket.request.id());
-  if (!ticket.is_held()) recycle(ticket);
+  if (ticket.is_held()) {
+    ticket.request.drop_texts();  // what a lost connection was given may stay for long
+  } else {
+    recycle(ticket);
+  }
 }
 
 void Dispatcher::answer_unrouted(Ticket& ticket, ErrorKind error, std::string detail) noexcept {

@@ -9,15 +9,17 @@ void InFlight::open(std::size_t window) {
   assert(is_empty());
   ids_ = PacketIds(window);
   next_sequence_ = 1;
-  newest_acknowledged_ = 0;
+  newest_acknowledged_ = {};
 }
 
 void InFlight::add(Message& message, TimePoint now) noexcept {
-  if (is_empty()) last_progress_ = now;
+  const std::uint8_t qos = message.request->qos;
+  if (is_empty() || (qos > 0 && !owes_acknowledgements())) last_progress_ = now;
   message.place = Place::InFlight;
   message.sequence = next_sequence_++;
   messages_.push_back(message);
-  if (message.request->qos == 2) ++qos2_;
+  if (qos == 0) ++qos0_;
+  if (qos == 2) ++qos2_;
 }
 
 void InFlight::identify(Message& message, std::uint16_t packet_id) noexcept {
@@ -30,8 +32,9 @@ void InFlight::identify(Message& message, std::uint16_t packet_id) noexcept {
 Message* InFlight::acknowledge(std::uint16_t packet_id, TimePoint now) noexcept {
   Message* message = ids_.take(packet_id);
   if (message == nullptr) return nullptr;
-  last_progress_ = now;
-  newest_acknowledged_ = std::max(newest_acknowledged_, message->sequence);
+  const std::uint8_t qos = message->request->qos;
+  if (qos > 0 || !owes_acknowledgements()) last_progress_ = now;
+  newest_acknowledged_[qos] = std::max(newest_acknowledged_[qos], message->sequence);
   remove(*message);
   return message;
 }
@@ -53,6 +56,7 @@ void InFlight::remove(Message& message) noexcept {
   messages_.remove(message);
   message.place = Place::Nowhere;
   message.packet_id = 0;
+  if (message.request->qos == 0) --qos0_;
   if (message.request->qos == 2) --qos2_;
   if (message.answered) --answered_;
 }
@@ -61,8 +65,8 @@ std::size_t InFlight::overtaken() noexcept {
   std::size_t count = 0;
   for (Message* message = is_empty() ? nullptr : &messages_.front(); message != nullptr;
        message = messages_.next(*message)) {
-    if (message->sequence > newest_acknowledged_) break;
-    if (message->answered) ++count;
+    const bool is_older = message->sequence < newest_acknowledged_[message->request->qos];
+    if (message->answered && is_older) ++count;
   }
   return count;
 }

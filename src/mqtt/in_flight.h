@@ -1,6 +1,7 @@
 // What one connection was given and has not acknowledged yet, in the order in which it was given.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -37,18 +38,21 @@ class InFlight {
   /// How many of the answered ones are older than one that was acknowledged: a broker acknowledges
   /// in order (MQTT 5, section 4.6), so theirs will not come any more.
   std::size_t overtaken() noexcept;
-  /// When the last acknowledgement came, or the first message after all had been acknowledged.
+  /// When the last acknowledgement came, or the first message after all had been acknowledged. That
+  /// the socket took a QoS 0 message says nothing of what the broker owes.
   TimePoint last_progress() const noexcept { return last_progress_; }
 
  private:
   void remove(Message& message) noexcept;
+  bool owes_acknowledgements() const noexcept { return size() > qos0_; }
 
   List<Message> messages_;
   PacketIds ids_{1};
+  std::size_t qos0_ = 0;
   std::size_t qos2_ = 0;
   std::size_t answered_ = 0;
   std::uint64_t next_sequence_ = 1;
-  std::uint64_t newest_acknowledged_ = 0;
+  std::array<std::uint64_t, 3> newest_acknowledged_{};  // by QoS: each keeps an order of its own
   TimePoint last_progress_{};
 };
 

@@ -19,6 +19,15 @@ constexpr Duration kSettledAfter = std::chrono::seconds(10);
 /// cannot announce) Mosquitto acknowledges a QoS 1 message that it throws away, and hangs up.
 constexpr std::size_t kQos2WindowV311 = 16;
 
+/// Without keep alive nothing obliges the broker; then so long.
+constexpr Duration kFenceWithoutKeepAlive = std::chrono::seconds(60);
+
+/// How long after a loss the broker may still read what the connection had been given.
+Duration fence_of(const config::Broker& broker) noexcept {
+  if (broker.keepalive_s == 0) return kFenceWithoutKeepAlive;
+  return std::chrono::milliseconds(1500) * broker.keepalive_s;
+}
+
 [[maybe_unused]] bool is_legal(LinkState from, LinkState to) noexcept {
   switch (from) {
     case LinkState::Idle:
@@ -171,11 +180,13 @@ void Link::lose(const Loss& loss) noexcept {
     enter(LinkState::Backoff);
     timer_.start(delay);
   }
-  keep_unacknowledged();
+  keep_unacknowledged(loss);
   events_.on_link_lost(*this, former, loss);
 }
 
 Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
+  // The broker is well, and how often this happens is bounded by the deadlines of messages.
+  if (loss.kind == Loss::Kind::Leaking) return broker_.reconnect_min;
   if (stood && lived_ >= kSettledAfter) backoff_.reset();
   if (is_lasting(loss) || loss.reason_code == reason::kSessionTakenOver) {
     backoff_.raise_to_max();
@@ -185,7 +196,7 @@ Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
   return backoff_.next(events_.random_unit());
 }
 
-void Link::keep_unacknowledged() noexcept {
+void Link::keep_unacknowledged(const Loss& loss) noexcept {
   redelivery_.begin_loss(in_flight_);
   while (Message* message = in_flight_.take_oldest()) {
     if (message->answered) {
@@ -197,12 +208,16 @@ void Link::keep_unacknowledged() noexcept {
     events_.on_message_kept(*message);
   }
   redelivery_.on_left(0);
-  if (state_ == LinkState::Idle) let_lost_go();
+  lost_at_ = loop_.now();
+  // With a DISCONNECT the broker itself has ended the connection.
+  const bool is_over = loss.kind == Loss::Kind::HungUp && loss.reason_code != 0;
+  if (is_over || state_ == LinkState::Idle) let_lost_go();
 }
 
 /// What a lost connection had been given may still lie before the broker, and be read after what is
 /// sent now by another way. So an answered message, too, keeps its device here until the broker has
-/// taken the identifier over.
+/// taken the identifier over, or must have ended the connection: after one and a half keep alives
+/// without a packet [MQTT-3.1.2-24].
 void Link::let_lost_go() noexcept {
   while (!lost_.empty()) {
     Message& message = lost_.pop_front();
@@ -220,6 +235,7 @@ void Link::tick() noexcept {
     return;
   }
   window_.tick(loop_.precise_now());
+  if (!lost_.empty() && loop_.now() - lost_at_ >= fence_of(broker_)) let_lost_go();
   if (can_resend()) events_.on_link_progress(*this);  // the ramp allows more
   if (transport_ != nullptr) transport_->tick();
 }
@@ -237,7 +253,7 @@ void Link::replace_if_leaking() noexcept {
     events_.on_link_draining(*this);
   }
   if (answered < in_flight_.size()) return;
-  lose({Loss::Kind::Silent, 0, fmt::format("{} acknowledgements have not come in time", answered)});
+  lose({Loss::Kind::Leaking, 0, "acknowledgements have not come in time; replacing it"});
 }
 
 void Link::disconnect() noexcept {
@@ -306,13 +322,14 @@ void Link::hand_over(Message& message) noexcept {
 }
 
 void Link::flush() noexcept {
-  if (state_ != LinkState::Ready) return;
+  if (state_ != LinkState::Ready && state_ != LinkState::Draining) return;
   const std::uint64_t newest = std::exchange(newest_unflushed_, 0);
   if (newest != 0 && window_.wants_probe()) {
     window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
   }
   transport_->flush();
-  if (state_ == LinkState::Ready && transport_->is_congested()) events_.on_socket_full(*this);
+  const bool stands = state_ == LinkState::Ready || state_ == LinkState::Draining;
+  if (stands && transport_->is_congested()) events_.on_socket_full(*this);
 }
 
 void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {

@@ -117,7 +117,7 @@ class Link final : public TransportEvents {
   void enter(LinkState next) noexcept;
   void lose(const Loss& loss) noexcept;
   bool window_is_open_for(const Message& message) const noexcept;
-  void keep_unacknowledged() noexcept;
+  void keep_unacknowledged(const Loss& loss) noexcept;
   void let_lost_go() noexcept;
   void replace_if_leaking() noexcept;
   Duration next_delay(const Loss& loss, bool stood) noexcept;
@@ -144,6 +144,7 @@ class Link final : public TransportEvents {
   std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
   Redelivery redelivery_;
   List<Message> lost_;  // answered, and given to a connection that is gone
+  TimePoint lost_at_{};
   List<Message> line_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection
   bool stopping_ = false;        // no connection is to follow this one

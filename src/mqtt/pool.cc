@@ -164,11 +164,12 @@ void Pool::note_hang_up(Link& link, const Loss& loss) noexcept {
 
 /// Two clients with one identifier throw each other off the broker, again and again. MQTT 5 brokers
 /// say so (reason 0x8E, section 3.14.2.1); others just close, and so does Mosquitto 2.0.11.
-void Pool::note_take_over(const Link& link, const Loss& loss) noexcept {
+void Pool::note_take_over(Link& link, const Loss& loss) noexcept {
   const bool is_said = loss.reason_code == reason::kSessionTakenOver;
   unsigned& lives = slot_of(link).short_lives;
   if (!is_said) {
-    if (loss.reason_code != 0 || ready_ == 0) return;
+    // A link that looks for a poison message knows why it is hung up on.
+    if (loss.reason_code != 0 || ready_ == 0 || link.redelivery().is_one_at_a_time()) return;
     lives = link.lived() < kShortLife ? lives + 1 : 0;
     if (lives < kShortLivesToSuspect) return;
   }

@@ -140,7 +140,7 @@ class Pool final : public LinkEvents {
   void release(Message& message) noexcept;
   void reject_poison(Link& link) noexcept;
   void note_hang_up(Link& link, const Loss& loss) noexcept;
-  void note_take_over(const Link& link, const Loss& loss) noexcept;
+  void note_take_over(Link& link, const Loss& loss) noexcept;
   void pump() noexcept;
   void pump_link(Slot& slot) noexcept;
   void pump_queue() noexcept;

@@ -29,6 +29,7 @@ struct Loss {
     Refused,      ///< the CONNACK refused; `reason_code` says why, as MQTT 5 counts
     HungUp,       ///< the broker or the network ended a connection that stood
     Silent,       ///< no answer to a ping, or no acknowledgement for ack_timeout_ms
+    Leaking,      ///< sluice itself replaces it: too many acknowledgements are missing
     Closed,       ///< sluice itself ended it: drain, or a change of configuration
   };
   Kind kind = Kind::HungUp;

@@ -10,6 +10,8 @@ constexpr std::size_t kStart = 64;
 constexpr Nanoseconds kTarget = std::chrono::milliseconds(2);
 constexpr int kTargetPart = 4;  // of the base round trip, if that is more
 constexpr Nanoseconds kLongestDrain = std::chrono::seconds(2);
+/// Then its acknowledgement counts as lost, and another message is timed.
+constexpr Nanoseconds kLongestProbe = std::chrono::seconds(5);
 /// Up to here a window costs no processor time; more is of use only to a broker that is farther
 /// away than this.
 constexpr std::size_t kFree = 128;
@@ -84,6 +86,7 @@ void Window::end_probe(int round_trips, Nanoseconds now) noexcept {
 
 void Window::tick(Nanoseconds now) noexcept {
   if (draining_ && now - drain_began_ > kLongestDrain) draining_ = false;
+  if (probe_ != 0 && now - probe_sent_ > kLongestProbe) probe_ = 0;
 }
 
 void Window::adapt(Nanoseconds sample) noexcept {

@@ -49,6 +49,10 @@ class Request {
   /// What the request is accounted as: itself, its block and its properties, in bytes.
   std::size_t bytes() const noexcept;
 
+  /// Frees the texts of a request that is answered and will not be sent any more. Only bytes(),
+  /// which stays what it was, and the plain members may be asked for afterwards.
+  void drop_texts() noexcept { block_.reset(); }
+
  private:
   std::string_view part(std::uint32_t at, std::uint32_t size) const noexcept {
     return size == 0 ? std::string_view() : std::string_view(block_.get() + at, size);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "mqtt/reason_codes.h"
 #include "pool_lab.h"
 
 using namespace sluice;
@@ -171,4 +172,86 @@ TEST_CASE("after an outage 1,000 messages are sent again in the first second, th
   lab.connection().ack_all();
   for (const Note& note : lab.notes)
     CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("what a link was given in the turn in which it begins to drain is written",
+          "[link][leak]") {
+  PoolLab lab(1, window_of_8);
+  with_messages(lab, 4);
+  lab.give_up(lab.notes[0]);
+  lab.give_up(lab.notes[1]);
+  lab.turn();
+  const unsigned before = lab.connection().flushes;
+  lab.connection().ack(2);  // in the same turn as the next one is handed over
+  lab.send(2);
+  CHECK(lab.pool->link(0).state() == LinkState::Draining);
+  CHECK(lab.connection().flushes > before);
+}
+
+TEST_CASE("QoS 0 neither hides missing acknowledgements nor overtakes them", "[link][leak]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.max_inflight = 4;
+    broker.ack_timeout = std::chrono::seconds(1);
+  });
+  lab.bring_up();
+  Connection& silent = lab.connection();
+  Note& late = lab.send(1);
+  lab.give_up(late);
+  const auto take_qos0 = [&] {
+    lab.send(2, {.qos = 0});
+    silent.ack(silent.unacked.size() - 1);
+    lab.turn();
+  };
+  take_qos0();
+  CHECK(lab.pool->link(0).state() == LinkState::Ready);
+  lab.run_until([&] {
+    if (silent.is_open()) take_qos0();
+    return !silent.is_open();
+  });
+  CHECK(late.link->state() != LinkState::Ready);
+}
+
+TEST_CASE("a leaking connection is replaced without a growing pause", "[link][leak]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.max_inflight = 1;
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.bring_up();
+  for (int i = 0; i < 14; ++i) {  // doubling from 1 ms would have come to 16 s
+    lab.give_up(lab.send(1));
+    lab.turn();
+    lab.accept_until(1);
+  }
+  CHECK(lab.notes.back().is(Outcome::Kind::Dropped));
+}
+
+TEST_CASE(
+    "a device leaves a slot that cannot reconnect once the broker must have ended the old one",
+    "[pool][leak]") {
+  PoolLab lab(2, [](config::Broker& broker) {
+    broker.keepalive_s = 1;
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.bring_up();
+  Note& late = lab.send(7);
+  const unsigned slot = lab.slot_of(late);
+  lab.give_up(late);
+  lab.connection(slot).lose();
+  Note& next = lab.send(7);
+  CHECK(next.place == Place::Line);
+  const TimePoint lost = lab.loop.now();
+  lab.run_until([&] { return next.handed_over; });
+  CHECK(lab.loop.now() - lost >= std::chrono::milliseconds(1400));
+  CHECK(lab.slot_of(next) == 1 - slot);
+}
+
+TEST_CASE("a DISCONNECT says that nothing can come from the lost connection any more",
+          "[pool][leak]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& late = lab.send(7);
+  lab.give_up(late);
+  lab.connection(lab.slot_of(late)).lose(Loss::Kind::HungUp, reason::kServerBusy);
+  CHECK(late.is(Outcome::Kind::Dropped));
 }

@@ -56,3 +56,16 @@ TEST_CASE("a take-over that the broker names counts at once", "[pool][take-over]
   hang_up(lab, 0, reason::kSessionTakenOver);
   CHECK(lab.pool->counters().taken_over == 1);
 }
+
+TEST_CASE("a message the broker hangs up on is no rival", "[pool][take-over]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& poison = lab.send(1);
+  const unsigned slot = lab.slot_of(poison);
+  while (poison.times_done == 0) {
+    lab.run_until([&] { return !lab.connection(slot).unacked.empty() || poison.times_done > 0; });
+    if (poison.times_done == 0) hang_up(lab, slot);
+  }
+  CHECK(poison.is(Outcome::Kind::Rejected));
+  CHECK(lab.pool->counters().taken_over == 0);
+}

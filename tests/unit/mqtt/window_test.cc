@@ -236,3 +236,14 @@ TEST_CASE("a window closed down for a measurement opens again even if none comes
   window.tick(14s);
   CHECK(window.size() == before);
 }
+
+TEST_CASE("a message whose acknowledgement is lost is not timed for ever", "[window]") {
+  BaseRoundTrip base;
+  Window window(std::nullopt, base);
+  window.open(65535);
+  window.start_probe(1, 64, 1s);
+  window.tick(3s);
+  CHECK_FALSE(window.wants_probe());
+  window.tick(7s);
+  CHECK(window.wants_probe());
+}
