@@ -30,10 +30,19 @@ constexpr std::size_t kKeptBytes = 1 << 20;
 constexpr std::size_t kToldDepth = 3;
 constexpr unsigned kFlags =
     rj::kParseIterativeFlag | rj::kParseInsituFlag | rj::kParseNumbersAsStringsFlag;
-/// For a text that is not UTF-8: it is looked at byte by byte, to say where.
+/// Every byte of a string is looked at.
 constexpr unsigned kCarefulFlags = kFlags | rj::kParseValidateEncodingFlag;
 /// The parser may look at so many bytes behind the text.
 constexpr std::size_t kPadding = 16;
+
+/// Whether the strings of `text` need no closer look: it is UTF-8, and without control characters,
+/// of which the parser's SSE2 code lets U+001A to U+001F pass.
+bool is_harmless(std::string_view text) noexcept {
+  bool has_control = false;
+  for (const char c : text)
+    has_control |= static_cast<unsigned char>(c) < 0x20;
+  return !has_control && is_utf8(text);
+}
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -234,8 +243,8 @@ struct JsonReader::Impl {
     events.on_start();
     rj::InsituStringStream stream(copy.data());
     Adapter adapter(text, stream, copy.data(), max_depth, events);
-    const rj::ParseResult result = is_utf8(text) ? reader.Parse<kFlags>(stream, adapter)
-                                                 : reader.Parse<kCarefulFlags>(stream, adapter);
+    const rj::ParseResult result = is_harmless(text) ? reader.Parse<kFlags>(stream, adapter)
+                                                     : reader.Parse<kCarefulFlags>(stream, adapter);
     if (adapter.is_too_deep()) {
       fault = fmt::format("expected at most {} levels of nesting", max_depth);
       return false;

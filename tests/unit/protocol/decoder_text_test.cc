@@ -236,3 +236,17 @@ TEST_CASE("a result does not refer to the text it was decoded from", "[decoder]"
   CHECK(request.token() == "k");
   CHECK(request.properties()->user.front().second == "b");
 }
+
+TEST_CASE("no control character stands in a string as it is, wherever in it", "[decoder]") {
+  Decoder decoder;
+  for (int control = 0; control < 0x20; ++control) {
+    for (std::size_t at = 0; at < 40; ++at) {
+      std::string text(40, 'x');
+      text[at] = static_cast<char>(control);
+      const std::string request =
+          R"({"device_id":1,"mqtt_topic":"t","message":")" + text + R"(","id":"i"})";
+      CAPTURE(control, at);
+      CHECK(std::holds_alternative<Fault>(decoder.decode(request)));
+    }
+  }
+}
