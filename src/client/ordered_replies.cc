@@ -8,7 +8,6 @@
 namespace sluice::client {
 namespace {
 
-constexpr std::size_t kPieceBytes = 16;  // what a kept text costs besides itself
 /// A text shorter than this is not worth compacting.
 constexpr std::size_t kSmallText = 2048;
 constexpr std::size_t kSmallRing = 64;
@@ -23,7 +22,7 @@ void OrderedReplies::keep(std::uint64_t slot, std::string_view text) {
   piece(slot) = {text_.size(), text.size()};
   text_ += text;
   ++kept_;
-  kept_bytes_ += text.size() + kPieceBytes;
+  live_bytes_ += text.size();
 }
 
 void OrderedReplies::advance(std::string& out) {
@@ -32,19 +31,19 @@ void OrderedReplies::advance(std::string& out) {
     const Piece taken = std::exchange(piece(next_), {});
     out.append(text_, taken.begin, taken.size);
     --kept_;
-    kept_bytes_ -= taken.size + kPieceBytes;
+    live_bytes_ -= taken.size;
     ++next_;
   }
   if (kept_ == 0) {
     if (!text_.empty()) give_back();
-  } else if (text_.size() > kSmallText && text_.size() > 2 * kept_bytes_) {
+  } else if (text_.size() > kSmallText && text_.size() > 2 * live_bytes_) {
     compact();
   }
 }
 
 void OrderedReplies::drop_kept() noexcept {
   kept_ = 0;
-  kept_bytes_ = 0;
+  live_bytes_ = 0;
   std::fill(ring_.begin(), ring_.end(), Piece{});
   give_back();
 }
@@ -65,7 +64,7 @@ void OrderedReplies::grow(std::uint64_t slot) {
 /// Drops the texts that are out already.
 void OrderedReplies::compact() {
   std::string former = std::exchange(text_, {});
-  text_.reserve(kept_bytes_);
+  text_.reserve(live_bytes_);
   for (std::uint64_t slot = next_; slot < next_ + ring_.size(); ++slot) {
     Piece& each = piece(slot);
     const std::size_t begin = std::exchange(each.begin, text_.size());

@@ -29,8 +29,8 @@ class OrderedReplies {
   void advance(std::string& out);
   void drop_kept() noexcept;
 
-  /// Memory of what is kept, in bytes.
-  std::size_t kept_bytes() const noexcept { return kept_bytes_; }
+  /// Memory of what is kept, in bytes; with texts that are out but not dropped yet.
+  std::size_t kept_bytes() const noexcept { return text_.size() + kept_ * sizeof(Piece); }
 
  private:
   struct Piece {
@@ -48,7 +48,7 @@ class OrderedReplies {
   std::vector<Piece> ring_;  // a power of two; holds next_ to next_ + its size - 1
   std::string text_;
   std::size_t kept_ = 0;        // how many
-  std::size_t kept_bytes_ = 0;  // of text, and a piece for each
+  std::size_t live_bytes_ = 0;  // of text_, those that are not out yet
 };
 
 }  // namespace sluice::client

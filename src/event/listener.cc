@@ -179,9 +179,9 @@ void Listener::on_ready(FdEvents) noexcept {
 
 /// Nobody is left, or there is nothing to take the next one with: then it waits in the kernel.
 void Listener::rest(int error) noexcept {
-  const bool is_done = error == EAGAIN || error == EWOULDBLOCK || !somebody_waits();
-  if (is_done) {
-    if (std::exchange(rested_, false)) log::info("{}: accepting again", name_);
+  const bool is_done = error == EAGAIN || error == EWOULDBLOCK;
+  if (is_done || !somebody_waits()) {
+    if (is_done && std::exchange(rested_, false)) log::info("{}: accepting again", name_);
     return;
   }
   watcher_.watch({});

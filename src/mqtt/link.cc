@@ -175,7 +175,10 @@ void Link::lose(const Loss& loss) noexcept {
     enter(LinkState::Idle);
   } else {
     const bool stood = former == LinkState::Ready || former == LinkState::Draining;
-    if (stood) lived_ = loop_.now() - ready_since_;
+    if (stood) {
+      lived_ = loop_.now() - ready_since_;
+      fence_ends_ = loop_.now() + fence_of(broker_);
+    }
     const Duration delay = next_delay(loss, stood);
     enter(LinkState::Backoff);
     timer_.start(delay);
@@ -188,7 +191,7 @@ Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
   // The broker is well, and how often this happens is bounded by the deadlines of messages.
   if (loss.kind == Loss::Kind::Leaking) return broker_.reconnect_min;
   if (stood && lived_ >= kSettledAfter) backoff_.reset();
-  if (is_lasting(loss) || loss.reason_code == reason::kSessionTakenOver) {
+  if (is_lasting(loss)) {
     backoff_.raise_to_max();
     // The promise is "every reconnect_max_ms": no jitter below it.
     return backoff_.next(1.0);
@@ -208,7 +211,6 @@ void Link::keep_unacknowledged(const Loss& loss) noexcept {
     events_.on_message_kept(*message);
   }
   redelivery_.on_left(0);
-  lost_at_ = loop_.now();
   // With a DISCONNECT the broker itself has ended the connection.
   const bool is_over = loss.kind == Loss::Kind::HungUp && loss.reason_code != 0;
   if (is_over || state_ == LinkState::Idle) let_lost_go();
@@ -235,7 +237,7 @@ void Link::tick() noexcept {
     return;
   }
   window_.tick(loop_.precise_now());
-  if (!lost_.empty() && loop_.now() - lost_at_ >= fence_of(broker_)) let_lost_go();
+  if (!lost_.empty() && loop_.now() >= fence_ends_) let_lost_go();
   if (can_resend()) events_.on_link_progress(*this);  // the ramp allows more
   if (transport_ != nullptr) transport_->tick();
 }
@@ -248,7 +250,8 @@ void Link::replace_if_leaking() noexcept {
   const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
   const std::size_t answered = in_flight_.answered();
   if (state_ == LinkState::Ready && answered < places) {
-    if (in_flight_.overtaken() < std::max<std::size_t>(places / 4, 1)) return;
+    const std::size_t many = std::max<std::size_t>(places / 4, 1);
+    if (answered < many || in_flight_.overtaken() < many) return;
     enter(LinkState::Draining);
     events_.on_link_draining(*this);
   }

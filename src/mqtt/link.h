@@ -143,8 +143,8 @@ class Link final : public TransportEvents {
   InFlight in_flight_;
   std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
   Redelivery redelivery_;
-  List<Message> lost_;  // answered, and given to a connection that is gone
-  TimePoint lost_at_{};
+  List<Message> lost_;      // answered, and given to a connection that is gone
+  TimePoint fence_ends_{};  // the broker has ended the connection they were given to by then
   List<Message> line_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection
   bool stopping_ = false;        // no connection is to follow this one

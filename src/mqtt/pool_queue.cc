@@ -338,7 +338,9 @@ void Pool::free_line(Slot& slot) noexcept {
   while (next != nullptr) {
     Message& message = *next;
     next = link.line().next(message);
-    if (message.device->unacked == 0) move_to_queue(slot, message, former_front);
+    if (message.device->unacked > 0) continue;
+    move_to_queue(slot, message, former_front);
+    pump_.schedule();  // the queue may have had its turn
   }
 }
 

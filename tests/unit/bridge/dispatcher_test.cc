@@ -82,7 +82,8 @@ TEST_CASE("a request handed over and not acknowledged in time is a timeout, answ
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
   CHECK(has(lab.wait_for_line(peer, 0), R"("error":"timeout","published":"unknown")"));
   CHECK(lab.pools[0]->in_flight() == 1);
-  lab.connection().ack();  // late
+  CHECK(lab.connection().sent[0].request->topic().data() == nullptr);  // its texts are freed
+  lab.connection().ack();                                              // late
   CHECK(lab.pools[0]->in_flight() == 0);
   peer.send(request("y", 7));
   lab.wait_for_sent(2);

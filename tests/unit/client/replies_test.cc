@@ -38,6 +38,30 @@ TEST_CASE("kept replies come out behind the one they waited for", "[client]") {
   CHECK(replies.kept_bytes() == 0);
 }
 
+TEST_CASE("texts that are out count as memory until most of what is kept is out", "[client]") {
+  Buffers buffers;
+  OrderedReplies replies(buffers);
+  for (int slot = 0; slot < 100; ++slot)
+    replies.reserve();
+  const std::string text(100, 'x');
+  for (std::uint64_t slot = 2; slot <= 100; ++slot) {
+    if (slot != 40 && slot != 90) replies.keep(slot, text);
+  }
+  const std::size_t before = replies.kept_bytes();
+  CHECK(before >= 97 * text.size());
+  std::string out;
+  replies.advance(out);
+  CHECK(out.size() == 38 * text.size());
+  CHECK(replies.kept_bytes() >= 97 * text.size());  // 59 are still to go
+  CHECK(replies.kept_bytes() < before);
+  replies.advance(out);
+  CHECK(out.size() == 87 * text.size());
+  CHECK(replies.kept_bytes() < 20 * text.size());  // 10 are
+  replies.advance(out);
+  CHECK(out.size() == 97 * text.size());
+  CHECK(replies.kept_bytes() == 0);
+}
+
 TEST_CASE("in whatever order replies become ready, they come out in the order of their places",
           "[client]") {
   std::mt19937 dice(5);

@@ -127,13 +127,40 @@ TEST_CASE("a connection that is lost soon does not come back at once for ever", 
   CHECK(lab.pool->link(0).state() == LinkState::Backoff);
 }
 
-TEST_CASE("another client under the same identifier is left alone for reconnect_max",
-          "[connector]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.reconnect_max = std::chrono::hours(1); });
+TEST_CASE("against another client under the same identifier the pauses grow", "[connector]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.reconnect_min = Duration(40);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
   lab.bring_up();
-  lab.connection().lose(Loss::Kind::HungUp, reason::kSessionTakenOver);
-  lab.turn(50);
-  CHECK(lab.broker.attempts.size() == 1);
+  Duration longest{0};
+  for (int i = 0; i < 5; ++i) {
+    const TimePoint lost = lab.loop.now();
+    lab.connection().lose(Loss::Kind::HungUp, reason::kSessionTakenOver);
+    lab.accept_until(1);
+    longest = lab.loop.now() - lost;
+  }
+  CHECK(longest >= Duration(300));  // at least half of 40 ms, doubled four times
+}
+
+TEST_CASE("backing off starts anew only after a connection lived 10 s", "[connector]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.reconnect_min = Duration(60);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.bring_up();
+  const auto pause = [&] {
+    const TimePoint lost = lab.loop.now();
+    lab.connection().lose(Loss::Kind::HungUp);
+    lab.accept_until(1);
+    return lab.loop.now() - lost;
+  };
+  for (int i = 0; i < 5; ++i)
+    pause();
+  CHECK(pause() >= Duration(900));
+  const TimePoint up = lab.loop.now();
+  lab.run_until([&] { return lab.loop.now() - up >= std::chrono::milliseconds(10100); });
+  CHECK(pause() < Duration(900));  // 60 ms; without it 1,920 at least
 }
 
 TEST_CASE("a stop says goodbye where nothing is in flight and resets what is busy", "[connector]") {
