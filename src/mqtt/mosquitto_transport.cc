@@ -124,7 +124,9 @@ struct MosquittoCallbacks {
   }
   static void on_publish(mosquitto*, void* object, int packet_id, int code,
                          const mosquitto_property*) {
-    self(object).acks_.push_back({static_cast<std::uint16_t>(packet_id), code});
+    MosquittoTransport& transport = self(object);
+    auto& acks = transport.writing_ ? transport.written_ : transport.acks_;
+    acks.push_back({static_cast<std::uint16_t>(packet_id), code});
   }
   static void on_log(mosquitto*, void* object, int level, const char* line) {
     if (level == MOSQ_LOG_ERR) self(object).log_line_ = line;
@@ -213,7 +215,7 @@ void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
 void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   if (handshaking_) {
     // Only loop_read moves the handshake on, whichever event it is.
-    note(mosquitto_loop_read(handle_, 1));
+    read_in();
     if (lost_ || mosquitto_socket(handle_) < 0) return;
     const TlsState state = tls_state(mosquitto_ssl_get(handle_));
     if (state.handshaking) {
@@ -225,7 +227,7 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
     return;
   }
   if (events.readable) {
-    note(mosquitto_loop_read(handle_, 1));
+    read_in();
     const int fd = mosquitto_socket(handle_);
     // A broker with Nagle's algorithm on holds its second PUBACK until our ACK of the first.
     if (fd >= 0) set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
@@ -234,9 +236,33 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   if (events.writable || !congested_) write_out();
 }
 
+/// What one read of the socket brought, however many packets that is.
+void MosquittoTransport::read_in() noexcept {
+  const int fd = mosquitto_socket(handle_);
+  do {
+    const SocketBatch::Call call(batch_, fd, mode());
+    note(mosquitto_loop_read(handle_, 1));
+  } while (batch_.has_unread() && status_ == MOSQ_ERR_SUCCESS && mosquitto_socket(handle_) == fd);
+}
+
 void MosquittoTransport::write_out() noexcept {
-  if (lost_ || mosquitto_socket(handle_) < 0 || !mosquitto_want_write(handle_)) return;
-  note(mosquitto_loop_write(handle_, 1));
+  const int fd = mosquitto_socket(handle_);
+  if (lost_ || fd < 0) return;
+  batch_.send(fd);
+  if (mosquitto_want_write(handle_)) {
+    const SocketBatch::Call call(batch_, fd, mode());
+    writing_ = true;
+    note(mosquitto_loop_write(handle_, 1));
+    writing_ = false;
+  }
+  if (batch_.failure() == 0 || status_ != MOSQ_ERR_SUCCESS) return;
+  errno_ = batch_.failure();
+  status_ = errno_ == ECONNRESET || errno_ == EPIPE ? MOSQ_ERR_CONN_LOST : MOSQ_ERR_ERRNO;
+}
+
+/// The library closes the socket as soon as it has written DISCONNECT.
+SocketBatch::Mode MosquittoTransport::mode() const noexcept {
+  return tls_ == nullptr && !closing_ ? SocketBatch::Mode::Batched : SocketBatch::Mode::Direct;
 }
 
 void MosquittoTransport::note(int status) noexcept {
@@ -252,6 +278,7 @@ PublishStatus MosquittoTransport::publish(const protocol::Request& request,
     fill(properties, *request.properties());
   }
   int id = 0;
+  const SocketBatch::Call call(batch_, mosquitto_socket(handle_), mode());
   const int status = mosquitto_publish_v5(
       handle_, &id, request.topic().data(), static_cast<int>(request.payload().size()),
       request.payload().data(), request.qos, request.retain, properties.get());
@@ -275,13 +302,7 @@ PublishStatus MosquittoTransport::publish(const protocol::Request& request,
 
 void MosquittoTransport::flush() noexcept {
   if (handle_ == nullptr || lost_) return;
-  if (!congested_) {
-    const int fd = mosquitto_socket(handle_);
-    const bool cork = unflushed_ > 1 && fd >= 0 && tls_ == nullptr;
-    if (cork) set_option(fd, IPPROTO_TCP, TCP_CORK, 1);
-    write_out();
-    if (cork && mosquitto_socket(handle_) == fd) set_option(fd, IPPROTO_TCP, TCP_CORK, 0);
-  }
+  if (!congested_) write_out();
   unflushed_ = 0;
   settle();
 }
@@ -320,7 +341,7 @@ void MosquittoTransport::settle() noexcept {
   deliver_acks();
   if (handle_ == nullptr || lost_) return;
   const bool was_congested =
-      std::exchange(congested_, !handshaking_ && unflushed_ == 0 && mosquitto_want_write(handle_));
+      std::exchange(congested_, !handshaking_ && unflushed_ == 0 && has_more_to_write());
   if (was_congested && !congested_) events_.on_writable();
 }
 
@@ -331,11 +352,20 @@ void MosquittoTransport::arm() noexcept {
     return;
   }
   // What was handed over in this turn leaves with flush(), at its end.
-  const bool waits_for_room = unflushed_ == 0 && mosquitto_want_write(handle_);
+  const bool waits_for_room = unflushed_ == 0 && has_more_to_write();
   watcher_->watch({.readable = true, .writable = waits_for_room});
 }
 
+bool MosquittoTransport::has_more_to_write() const noexcept {
+  return batch_.has_unsent() || mosquitto_want_write(handle_);
+}
+
 void MosquittoTransport::deliver_acks() noexcept {
+  // QoS 0 is done when the socket has taken it, and not only this side of it.
+  if (!batch_.has_unsent()) {
+    acks_.insert(acks_.end(), written_.begin(), written_.end());
+    written_.clear();
+  }
   delivering_.swap(acks_);
   for (const Ack& ack : delivering_) {
     if (handle_ == nullptr) break;
@@ -353,7 +383,9 @@ void MosquittoTransport::drop(bool reset) noexcept {
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   }
   mosquitto_destroy(std::exchange(handle_, nullptr));
+  batch_.discard();
   acks_.clear();
+  written_.clear();
 }
 
 std::string MosquittoTransport::describe_failure() const {

@@ -7,6 +7,7 @@
 
 #include "event/fd_watcher.h"
 #include "event/loop.h"
+#include "mqtt/socket_batch.h"
 #include "mqtt/tls_context.h"
 #include "mqtt/transport.h"
 
@@ -54,7 +55,10 @@ class MosquittoTransport final : public Transport {
   void attach();
   void on_ready(event::FdEvents events) noexcept;
   void read_and_write(event::FdEvents events) noexcept;
+  void read_in() noexcept;
   void write_out() noexcept;
+  SocketBatch::Mode mode() const noexcept;
+  bool has_more_to_write() const noexcept;
   void note(int status) noexcept;
   void settle() noexcept;
   void arm() noexcept;
@@ -69,9 +73,11 @@ class MosquittoTransport final : public Transport {
   mosquitto* handle_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
   config::Protocol protocol_ = config::Protocol::V5;
+  SocketBatch batch_;
 
   // Recorded by callbacks, acted on by settle().
   std::vector<Ack> acks_;
+  std::vector<Ack> written_;  // of QoS 0: what the library has written
   std::vector<Ack> delivering_;
   Connack connack_;
   bool connected_ = false;  // CONNACK accepted
@@ -86,6 +92,7 @@ class MosquittoTransport final : public Transport {
   bool closing_ = false;  // disconnect() was called
   bool congested_ = false;
   bool handshaking_ = false;
+  bool writing_ = false;    // inside the library's loop_write
   unsigned unflushed_ = 0;  // messages handed over since the last flush
 };
 

@@ -1,0 +1,63 @@
+// Fewer system calls for libmosquitto: many packets in one read, many in one write.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace sluice::mqtt {
+
+/// libmosquitto 2.0 calls read(2) three times for a PUBACK and write(2) twice for a PUBLISH: once
+/// for the packet, once to wake up a thread that does not exist here. Most of the processor time of
+/// a message would be that. So this file's partner defines read() and write() for the whole
+/// program; they do what the C library's do, except within a Call: there the library's socket is
+/// read in large pieces and written to in large pieces, and the byte that wakes nobody is dropped.
+/// A library that uses other functions than these two works as it always did, only slower.
+///
+/// One per connection. Not thread-safe.
+class SocketBatch {
+ public:
+  enum class Mode {
+    Batched,  ///< plain TCP
+    Direct,   ///< each read and write at once: TLS, and DISCONNECT, after which the library closes
+  };
+
+  /// The time of one call into libmosquitto. None may be within another one.
+  class Call {
+   public:
+    Call(SocketBatch& batch, int fd, Mode mode) noexcept;
+    /// Sends what the library has written. What the socket does not take stays in the batch.
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    friend struct SocketCalls;
+    SocketBatch& batch_;
+    const int fd_;
+    const Mode mode_;
+    std::size_t filled_ = 0;  // of the scratch for writing
+  };
+
+  /// Read from the socket and not yet taken by the library: call it again.
+  bool has_unread() const noexcept { return !unread_.empty(); }
+  /// Written by the library and not yet taken by the socket: send() when it is writable.
+  bool has_unsent() const noexcept { return !unsent_.empty(); }
+  /// Tries to send the rest.
+  void send(int fd) noexcept;
+  /// The errno of a failed send, once; 0: none failed. The connection is of no use then.
+  int failure() const noexcept { return failure_; }
+  /// The connection is over.
+  void discard() noexcept;
+
+ private:
+  friend struct SocketCalls;
+  void send_or_keep(int fd, std::string_view bytes) noexcept;
+
+  std::string_view unread_;  // in the scratch of all batches: no other one may read meanwhile
+  bool drained_ = false;     // the latest read took all there was
+  std::string unsent_;
+  int failure_ = 0;
+};
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,233 @@
+// The driver of libmosquitto against a broker of a few lines, over a real socket.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catch.h"
+#include "event/timer.h"
+#include "mqtt/mosquitto_transport.h"
+#include "mqtt_wire.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+
+namespace {
+
+/// Accepts one connection and answers its CONNECT. Reads only when told to.
+class Broker {
+ public:
+  Broker() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    const int small = 65536;  // inherited by the accepted socket
+    ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    REQUIRE(::bind(listener_, raw, size) == 0);
+    REQUIRE(::listen(listener_, 1) == 0);
+    REQUIRE(::getsockname(listener_, raw, &size) == 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Broker() {
+    ::close(listener_);
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  bool accept() {
+    if (fd_ < 0) fd_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
+    return fd_ >= 0;
+  }
+  /// Everything there is; false at the end of the connection.
+  bool read() {
+    std::vector<char> piece(1 << 20);
+    ssize_t count = 0;
+    while ((count = ::recv(fd_, piece.data(), piece.size(), 0)) > 0)
+      input_.append(piece.data(), static_cast<std::size_t>(count));
+    return count < 0;
+  }
+  void send(const std::string& bytes) {
+    REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  }
+  /// The types of all whole packets received so far.
+  std::vector<wire::Type> received() const {
+    std::vector<wire::Type> types;
+    wire::Packet packet;
+    std::size_t used = 0;
+    for (std::string_view rest = input_; wire::cut_packet(rest, packet, used) == wire::Cut::Whole;
+         rest.remove_prefix(used))
+      types.push_back(packet.type);
+    return types;
+  }
+  std::size_t count(wire::Type type) const {
+    const auto types = received();
+    return static_cast<std::size_t>(std::count(types.begin(), types.end(), type));
+  }
+
+ private:
+  int listener_;
+  int fd_ = -1;
+  std::uint16_t port_ = 0;
+  std::string input_;
+};
+
+struct Events final : TransportEvents {
+  void on_connected(const Connack&) noexcept override { connected = true; }
+  void on_acknowledged(std::uint16_t, int) noexcept override { ++acknowledged; }
+  void on_writable() noexcept override { ++writable; }
+  void on_lost(const Loss& loss) noexcept override { losses.push_back(loss); }
+
+  bool connected = false;
+  std::size_t acknowledged = 0;
+  std::size_t writable = 0;
+  std::vector<Loss> losses;
+};
+
+/// A transport with a connection that stands.
+struct Scene {
+  Scene() {
+    config.keepalive_s = 60;
+    transport = std::make_unique<MosquittoTransport>(loop, events, config, nullptr);
+    REQUIRE(transport->connect({.address = "127.0.0.1",
+                                .port = broker.port(),
+                                .client_id = "test",
+                                .protocol = config::Protocol::V5}));
+    run_until([this] { return broker.accept(); });
+    run_until([this] {
+      broker.read();
+      return broker.count(wire::Type::Connect) == 1;
+    });
+    std::string connack;
+    wire::append_connack(connack, true, 0);
+    broker.send(connack);
+    run_until([this] { return events.connected; });
+  }
+  ~Scene() {
+    transport.reset();
+    ticker.stop();
+  }
+
+  void run_until(const std::function<bool()>& condition) {
+    ticker.start_repeating(std::chrono::milliseconds(1));
+    for (int turn = 0; turn < 10'000; ++turn) {
+      if (condition()) return;
+      loop.run_once();
+    }
+    FAIL("it never came true");
+  }
+  void publish(std::uint8_t qos, std::size_t size = 100) {
+    protocol::Request request = protocol::Request::make("t", std::string(size, 'x'));
+    request.qos = qos;
+    std::uint16_t id = 0;
+    REQUIRE(transport->publish(request, id) == PublishStatus::Queued);
+  }
+  void on_tick() noexcept {}
+
+  MosquittoLibrary library;
+  event::Loop loop;
+  event::Timer ticker{loop, bind<&Scene::on_tick>(this)};
+  Broker broker;
+  Events events;
+  config::Broker config;
+  std::unique_ptr<MosquittoTransport> transport;
+};
+
+}  // namespace
+
+TEST_CASE("a burst arrives whole, and all of its acknowledgements are seen", "[transport]") {
+  Scene scene;
+  constexpr std::size_t kMany =
+      6000;  // more bytes than one batch, more PUBACKs than one read takes
+  for (std::size_t i = 0; i < kMany; ++i)
+    scene.publish(1);
+  scene.transport->flush();
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.count(wire::Type::Publish) == kMany;
+  });
+  std::string acks;
+  for (std::size_t i = 1; i <= kMany; ++i)
+    wire::append_ack(acks, wire::Type::Puback, true, static_cast<std::uint16_t>(i));
+  scene.broker.send(acks);
+  scene.run_until([&] { return scene.events.acknowledged == kMany; });
+  CHECK(scene.events.losses.empty());
+}
+
+TEST_CASE("QoS 0 is done when the socket has the message, and not before", "[transport]") {
+  Scene scene;
+  constexpr std::size_t kMany = 400;
+  // Until the socket takes no more; the broker does not read.
+  for (int batch = 0; batch < 200 && !scene.transport->is_congested(); ++batch) {
+    for (std::size_t i = 0; i < kMany; ++i)
+      scene.publish(0, 150);
+    scene.transport->flush();
+  }
+  REQUIRE(scene.transport->is_congested());
+  const std::size_t done = scene.events.acknowledged;
+  REQUIRE(done > 0);
+  scene.transport->drop(/*reset=*/false);  // what the socket took still arrives
+  while (scene.broker.read()) {
+  }
+  CHECK(scene.broker.count(wire::Type::Publish) >= done);
+}
+
+TEST_CASE("a full socket is told of, and what waited for it is sent as soon as there is room",
+          "[transport]") {
+  Scene scene;
+  std::size_t published = 0;
+  while (!scene.transport->is_congested() && published < 200'000) {
+    for (int i = 0; i < 400; ++i, ++published)
+      scene.publish(0, 150);
+    scene.transport->flush();
+  }
+  REQUIRE(scene.transport->is_congested());
+  REQUIRE(scene.events.acknowledged < published);
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.count(wire::Type::Publish) == published;
+  });
+  scene.run_until([&] { return scene.events.acknowledged == published; });
+  CHECK(scene.events.writable > 0);
+  CHECK_FALSE(scene.transport->is_congested());
+}
+
+TEST_CASE("DISCONNECT reaches the broker behind everything else", "[transport]") {
+  Scene scene;
+  scene.publish(0);
+  scene.transport->flush();
+  scene.transport->disconnect();
+  scene.run_until([&] { return !scene.events.losses.empty(); });
+  CHECK(scene.events.losses.front().kind == Loss::Kind::Closed);
+  while (scene.broker.read()) {
+  }
+  CHECK(scene.broker.received() ==
+        std::vector{wire::Type::Connect, wire::Type::Publish, wire::Type::Disconnect});
+}
+
+TEST_CASE("acknowledgements that came before the end of a connection count", "[transport]") {
+  Scene scene;
+  scene.publish(1);
+  scene.publish(1);
+  scene.transport->flush();
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.count(wire::Type::Publish) == 2;
+  });
+  std::string last;
+  wire::append_ack(last, wire::Type::Puback, true, 1);
+  wire::append_ack(last, wire::Type::Puback, true, 2);
+  wire::append_disconnect(last, 0x8B);  // server shutting down
+  scene.broker.send(last);
+  scene.run_until([&] { return !scene.events.losses.empty(); });
+  CHECK(scene.events.acknowledged == 2);
+  CHECK(scene.events.losses.front().reason_code == 0x8B);
+}
