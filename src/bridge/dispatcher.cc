@@ -12,6 +12,14 @@
 
 namespace sluice::bridge {
 
+namespace {
+
+/// How many requests a client whose turn has come may hand in, if there is room. One by one each
+/// would cost a read and a write of its own.
+constexpr unsigned kRequestsInTurn = 16;
+
+}  // namespace
+
 using protocol::ErrorKind;
 using protocol::Published;
 using protocol::Reply;
@@ -52,7 +60,7 @@ Dispatcher::Taken Dispatcher::submit(client::ReplyTo reply_to, protocol::Request
     return Taken::Accepted;
   }
   Lane* full = nullptr;
-  const Verdict verdict = admit(ticket, /*in_turn=*/false, full);
+  const Verdict verdict = admit(ticket, has_turn(ticket), full);
   if (verdict == Verdict::Accepted) arm();
   if (verdict == Verdict::Accepted || verdict == Verdict::Answered) return Taken::Accepted;
   park(ticket, *full, /*in_front=*/false);
@@ -83,6 +91,12 @@ void Dispatcher::prepare(Ticket& ticket, std::span<const std::size_t> brokers) {
     copy.lane = &lanes_[brokers[i]];
     copy.request = &ticket.request;
   }
+}
+
+/// The request comes from the client that is being served, and for the broker that has the room.
+bool Dispatcher::has_turn(const Ticket& ticket) const noexcept {
+  return served_at_ != nullptr && ticket.reply_to.client == served_ && ticket.brokers == 1 &&
+         ticket.copies[0].lane == served_at_;
 }
 
 /// `in_turn`: called for the client whose turn it is; others wait behind those who wait already.
@@ -166,8 +180,17 @@ void Dispatcher::on_room(mqtt::Pool& pool) noexcept {
       park(ticket, *full, /*in_front=*/false);
       continue;
     }
-    server_->resume(client);
+    serve(client, *lane);
   }
+}
+
+/// Its parked request is in, or answered: it may go on, and hand in some more in the same turn.
+void Dispatcher::serve(client::ClientId client, Lane& lane) noexcept {
+  served_ = client;
+  served_at_ = &lane;
+  server_->resume(client);
+  server_->take_turn(client, kRequestsInTurn - 1);  // after the one that was parked
+  served_at_ = nullptr;
 }
 
 void Dispatcher::forget(client::ClientId client) noexcept {

@@ -73,9 +73,11 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   Ticket& take_ticket();
   void prepare(Ticket& ticket, std::span<const std::size_t> brokers);
   Verdict admit(Ticket& ticket, bool in_turn, Lane*& full) noexcept;
+  bool has_turn(const Ticket& ticket) const noexcept;
   bool refuse_beforehand(Ticket& ticket) noexcept;
   void park(Ticket& ticket, Lane& lane, bool in_front) noexcept;
   void unpark(Ticket& ticket) noexcept;
+  void serve(client::ClientId client, Lane& lane) noexcept;
   void expire(Ticket& ticket) noexcept;
   void answer_unrouted(Ticket& ticket, protocol::ErrorKind error, std::string detail) noexcept;
   void count(const Copy& copy, bool ok, protocol::ErrorKind error) noexcept;
@@ -98,6 +100,8 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   std::vector<std::unique_ptr<Ticket>> tickets_;  // owns all of them
   std::vector<Ticket*> free_;
   std::vector<Ticket*> parked_by_client_;  // at most one each, by the client's index
+  client::ClientId served_;                // whose turn it is, while served_at_ is set
+  Lane* served_at_ = nullptr;
   bool draining_ = false;
 };
 

@@ -9,6 +9,10 @@ namespace {
 
 constexpr unsigned kRequestsPerTurn = 64;
 constexpr std::size_t kReadBytes = 16384;
+/// While the loop is busy fewer bytes of replies than this wait for more, but no longer than for so
+/// many turns: with thousands of clients each reply would otherwise be a write of its own.
+constexpr std::size_t kSmallWrite = 512;
+constexpr unsigned kTurnsHeldBack = 4;
 
 /// Where reading goes on after it was stopped at the limit.
 constexpr std::size_t low_mark(std::size_t limit) noexcept {
@@ -47,10 +51,11 @@ void Client::start() noexcept {
 
 void Client::on_turn_end() noexcept {
   budget_ = kRequestsPerTurn;
-  flush();
+  const bool holds_back = may_hold_back();
+  if (!holds_back) flush();
   update_pauses();
   decode_input();  // what that answers schedules another run, which looks at the pauses again
-  flush();
+  if (!holds_back) flush();
   advance_end();
   if (state_ == State::Closed) return;
   update_reading();
@@ -90,6 +95,15 @@ void Client::put(std::uint64_t slot, const protocol::Reply& reply,
   if (slot != 0) replies_.advance(out_);
 }
 
+/// Only from a client that waits for more replies anyway.
+bool Client::may_hold_back() noexcept {
+  const bool may = shared_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
+                   !out_.empty() && out_.size() < kSmallWrite && turns_held_back_ < kTurnsHeldBack;
+  turns_held_back_ = may ? turns_held_back_ + 1 : 0;
+  if (may) turn_end_.schedule();
+  return may;
+}
+
 void Client::flush() noexcept {
   if (out_.empty()) return;
   const bool was_idle = stream_->unsent() == 0;
@@ -108,6 +122,11 @@ std::size_t Client::unread_bytes() const noexcept {
 void Client::resume() noexcept {
   shared_.input.set_parked(parked_bytes_, 0);
   unpause(PauseReason::Queue);
+}
+
+void Client::take_turn(unsigned requests) noexcept {
+  budget_ = requests;
+  decode_input();
 }
 
 void Client::admit() noexcept {

@@ -38,6 +38,8 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void reply(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
   /// The parked request was accepted or answered.
   void resume() noexcept;
+  /// Right after resume(): submits up to so many requests that are here already.
+  void take_turn(unsigned requests) noexcept;
   /// The input budget has room again, and this client is the next in line.
   void admit() noexcept;
   /// Something changed that concerns all clients; looked into at the end of the turn.
@@ -87,6 +89,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void answer_fault(protocol::ErrorKind error, std::string detail,
                     std::string_view id_json) noexcept;
   void put(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
+  bool may_hold_back() noexcept;
   void flush() noexcept;
   std::size_t unread_bytes() const noexcept;
 
@@ -122,8 +125,9 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   TimePoint paused_at_{};
   TimePoint progress_at_{};  // the socket took something, or had nothing to take
   TimePoint linger_until_{};
-  unsigned idle_turn_ends_ = 0;  // while draining: since it was last read from
-  unsigned budget_;              // requests it may still have decoded in this turn
+  unsigned idle_turn_ends_ = 0;   // while draining: since it was last read from
+  unsigned turns_held_back_ = 0;  // with replies in out_
+  unsigned budget_;               // requests it may still have decoded in this turn
   protocol::Framing framing_ = protocol::Framing::Unknown;
   State state_ = State::Open;
   CloseReason end_reason_ = CloseReason::PeerLeft;

@@ -142,6 +142,10 @@ void Server::resume(ClientId id) noexcept {
   if (Client* client = find(id)) client->resume();
 }
 
+void Server::take_turn(ClientId id, unsigned requests) noexcept {
+  if (Client* client = find(id)) client->take_turn(requests);
+}
+
 std::string_view Server::peer(ClientId id) const noexcept {
   const Client* client = find(id);
   return client == nullptr ? std::string_view() : client->peer();

@@ -39,6 +39,8 @@ class Server {
   /// The parked request of this client was accepted or answered: it goes on at the end of this
   /// turn or of the next, never inside this call.
   void resume(ClientId client) noexcept;
+  /// Right after resume(): submits up to so many of the client's requests that are here already.
+  void take_turn(ClientId client, unsigned requests) noexcept;
 
   void close_listeners() noexcept;
   /// From now on a client with nothing outstanding is ended gently, now or as soon as its last

@@ -8,7 +8,8 @@
 
 namespace sluice::event {
 
-FdWatcher::FdWatcher(Loop& loop, int fd, Delegate<void(FdEvents)> ready) : ready_(ready) {
+FdWatcher::FdWatcher(Loop& loop, int fd, Delegate<void(FdEvents)> ready)
+    : loop_(loop), ready_(ready) {
   auto* raw = new uv_poll_t;
   const int status = uv_poll_init(loop.raw(), raw, fd);
   if (status != 0) {
@@ -35,6 +36,7 @@ void FdWatcher::watch(FdEvents events) noexcept {
 }
 
 void FdWatcher::on_ready(int status, int events) noexcept {
+  loop_.note_event();
   if (status < 0) {
     watched_ = {};  // libuv has stopped the handle by now
     ready_({.readable = true, .writable = true});

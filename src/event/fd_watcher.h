@@ -30,6 +30,7 @@ class FdWatcher {
  private:
   void on_ready(int status, int events) noexcept;
 
+  Loop& loop_;
   Delegate<void(FdEvents)> ready_;
   Handle<uv_poll_s> handle_;
   FdEvents watched_;

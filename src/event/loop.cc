@@ -38,7 +38,9 @@ Loop::Loop() : uv_(new uv_loop_s), read_buffer_(new char[kReadBufferBytes]) {
   check_ = make_handle<uv_check_t, uv_check_init>(uv_.get(), this);
   idle_ = make_handle<uv_idle_t, uv_idle_init>(uv_.get(), this);
   uv_prepare_start(prepare_.get(), [](uv_prepare_t* handle) {
-    if (handle->data != nullptr) static_cast<Loop*>(handle->data)->end_of_turn();
+    if (handle->data == nullptr) return;
+    static_cast<Loop*>(handle->data)->end_of_turn();
+    static_cast<Loop*>(handle->data)->events_ = 0;
   });
   uv_check_start(check_.get(), [](uv_check_t* handle) {
     if (handle->data != nullptr) static_cast<Loop*>(handle->data)->end_of_turn();

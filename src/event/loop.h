@@ -51,6 +51,11 @@ class Loop {
   /// The monotonic clock right now, for measuring; deadlines use now().
   std::chrono::nanoseconds precise_now() const noexcept;
 
+  /// So much happens in this turn that what can be put off to the next, for company, may be.
+  bool is_busy() const noexcept { return events_ >= kBusyTurn; }
+  /// Something was read, or became ready to be.
+  void note_event() noexcept { ++events_; }
+
   /// Turns until stop() or until nothing is left to wait for.
   void run() noexcept;
   /// One turn; waits for an event if nothing is due. For tests and tools.
@@ -75,6 +80,7 @@ class Loop {
   uv_loop_s* raw() noexcept { return uv_.get(); }
 
   static constexpr std::size_t kReadBufferBytes = 65536;
+  static constexpr unsigned kBusyTurn = 16;
 
  private:
   friend class Deferred;
@@ -91,6 +97,7 @@ class Loop {
   Handle<uv_idle_s> idle_;
   List<Deferred> deferred_;
   std::vector<Grave> retired_;
+  unsigned events_ = 0;  // of this turn
   bool closed_ = false;
 };
 

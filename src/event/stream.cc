@@ -44,6 +44,7 @@ void Stream::start_reading() noexcept {
   const auto on_read = [](uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer) {
     auto* self = static_cast<Stream*>(stream->data);
     if (self == nullptr || count == 0) return;  // 0 is EAGAIN, not the end
+    self->loop_.note_event();
     if (count > 0) {
       self->handler_->on_read({buffer->base, static_cast<std::size_t>(count)});
       return;

@@ -19,6 +19,12 @@ constexpr Duration kSettledAfter = std::chrono::seconds(10);
 /// cannot announce) Mosquitto acknowledges a QoS 1 message that it throws away, and hangs up.
 constexpr std::size_t kQos2WindowV311 = 16;
 
+/// A window that was full opens again when this part of it is free: what follows leaves in one
+/// write, and not each message in one of its own as acknowledgements come in one by one.
+constexpr std::size_t kRefillPart = 4;
+/// Smaller windows are too small to leave a part of them empty.
+constexpr std::size_t kSmallWindow = 16;
+
 /// Without keep alive nothing obliges the broker; then so long.
 constexpr Duration kFenceWithoutKeepAlive = std::chrono::seconds(60);
 
@@ -148,6 +154,7 @@ void Link::on_connected(const Connack& connack) noexcept {
   connack_ = connack;
   window_.open(connack.receive_maximum.value_or(65535));
   in_flight_.open(window_.most());
+  was_full_ = false;
   redelivery_.on_connected(loop_.now());
   enter(LinkState::Ready);
   if (redelivery_.is_one_at_a_time()) timer_.start(Redelivery::kProof);
@@ -279,8 +286,17 @@ void Link::abandon() noexcept {
 // --- messages
 // -------------------------------------------------------------------------------------
 
+void Link::note_window() noexcept {
+  const std::size_t size = window_.size();
+  if (in_flight_.size() >= size) {
+    was_full_ = size >= kSmallWindow;
+  } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.answered() > 0) {
+    was_full_ = false;  // what is answered already may never be acknowledged: not waited for
+  }
+}
+
 bool Link::window_is_open_for(const Message& message) const noexcept {
-  if (in_flight_.size() >= window_.size()) return false;
+  if (was_full_ || in_flight_.size() >= window_.size()) return false;
   const bool is_bounded = message.request->qos == 2 && protocol_ == config::Protocol::V311;
   return !is_bounded || in_flight_.qos2() < kQos2WindowV311;
 }
@@ -322,6 +338,7 @@ void Link::hand_over(Message& message) noexcept {
   flush_.schedule();  // a poisoned handle is found out there, too
   if (status == PublishStatus::Queued) in_flight_.identify(message, packet_id);
   if (message.request->qos > 0) newest_unflushed_ = message.sequence;
+  note_window();
 }
 
 void Link::flush() noexcept {
@@ -338,6 +355,7 @@ void Link::flush() noexcept {
 void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   Message* message = in_flight_.acknowledge(packet_id, loop_.now());
   if (message == nullptr) return;
+  note_window();
   if (window_.is_probe(message->sequence)) {
     window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
   }
@@ -370,6 +388,7 @@ bool Link::give_up(Message& message) noexcept {
     return false;
   }
   in_flight_.note_answered(message);
+  note_window();
   judge_.schedule();
   return false;
 }

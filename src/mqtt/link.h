@@ -116,6 +116,7 @@ class Link final : public TransportEvents {
 
   void enter(LinkState next) noexcept;
   void lose(const Loss& loss) noexcept;
+  void note_window() noexcept;
   bool window_is_open_for(const Message& message) const noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
   void let_lost_go() noexcept;
@@ -141,6 +142,7 @@ class Link final : public TransportEvents {
   Connack connack_;
   Window window_;
   InFlight in_flight_;
+  bool was_full_ = false;               // the window, and no part of it is free yet
   std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
   Redelivery redelivery_;
   List<Message> lost_;      // answered, and given to a connection that is gone

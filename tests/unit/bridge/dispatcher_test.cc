@@ -135,7 +135,7 @@ TEST_CASE("a shorter deadline set later comes first", "[dispatcher]") {
 // --- waiting for room
 // -----------------------------------------------------------------------------
 
-TEST_CASE("clients without room are served in turn, one request each", "[dispatcher]") {
+TEST_CASE("clients without room are served in turn", "[dispatcher]") {
   BridgeLab lab({narrow()});
   lab.bring_up();
   Peer& one = lab.connect();
@@ -153,6 +153,36 @@ TEST_CASE("clients without room are served in turn, one request each", "[dispatc
   CHECK(lab.connection().payloads() ==
         Texts{"first", "second", "one-1", "two-1", "one-2", "two-2"});
   lab.run_until([&] { return one.lines() == 4 && two.lines() == 2; });
+}
+
+TEST_CASE("a client whose turn has come hands in up to 16 requests, if there is room",
+          "[dispatcher]") {
+  config::Broker broker = broker_named("a");
+  broker.max_inflight = 1;
+  broker.queue_messages = 100;
+  BridgeLab lab({broker});
+  lab.bring_up();
+  Peer& filler = lab.connect();
+  Peer& one = lab.connect();
+  Peer& two = lab.connect();
+  for (int device = 1; device <= 101; ++device)
+    filler.send(request("filler", device));
+  lab.run_until([&] { return lab.pools[0]->queued() == 100; });
+  for (int device = 201; device <= 220; ++device)
+    one.send(request("one", device));
+  lab.wait_for_parked(1);
+  for (int device = 301; device <= 320; ++device)
+    two.send(request("two", device));
+  lab.wait_for_parked(2);
+  for (std::size_t i = 1; i <= 101 + 26;
+       ++i) {  // the queue is served again when 26 places are free
+    lab.wait_for_sent(i);
+    lab.settle();
+    lab.connection().ack();
+  }
+  const Texts sent = lab.connection().payloads();
+  CHECK(std::count(sent.begin() + 101, sent.begin() + 101 + 16, "one") == 16);
+  CHECK(std::count(sent.begin() + 101 + 16, sent.begin() + 101 + 26, "two") == 10);
 }
 
 TEST_CASE("a client that comes later does not take the room before those who wait",

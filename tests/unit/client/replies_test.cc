@@ -237,4 +237,62 @@ TEST_CASE("changed limits and reply texts count for the clients that are there",
   CHECK(lab.wait_for_line(peer, 2).find("too_large") != std::string::npos);
 }
 
+namespace {
+
+/// Makes every turn a busy one, and counts them; a turn has two ends.
+class Bustle {
+ public:
+  explicit Bustle(event::Loop& loop) : loop_(loop), ends_(loop, bind<&Bustle::on_end>(this)) {
+    ends_.schedule();
+  }
+  int ends() const { return seen_; }
+
+ private:
+  void on_end() noexcept {
+    ++seen_;
+    for (unsigned i = 0; i < event::Loop::kBusyTurn; ++i)
+      loop_.note_event();
+    ends_.schedule();
+  }
+  event::Loop& loop_;
+  event::Deferred ends_;
+  int seen_ = 0;
+};
+
+/// How many ends of turns pass until the peer has so many lines.
+int ends_until(Lab& lab, Bustle& bustle, Peer& peer, std::size_t lines) {
+  const int before = bustle.ends();
+  lab.run_until([&] { return peer.lines() == lines; });
+  return bustle.ends() - before;
+}
+
+}  // namespace
+
+TEST_CASE("in busy turns a small reply waits a little for company, if its client waits anyway",
+          "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + request("b") + request("c"));
+  lab.wait_for_requests(3);
+  Bustle bustle(lab.loop);
+  lab.sink.answer(0);
+  const int alone = ends_until(lab, bustle, peer, 1);
+  CHECK(alone > 4);
+  CHECK(alone < 12);
+  lab.sink.answer(1);
+  lab.sink.answer(2);  // the last one: nobody comes after it
+  CHECK(ends_until(lab, bustle, peer, 3) <= 4);
+}
+
+TEST_CASE("a reply does not wait while the loop has little to do", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(request("a") + request("b"));
+  lab.wait_for_requests(2);
+  lab.sink.answer(0);
+  lab.run_turns(1);
+  peer.pump();
+  CHECK(peer.lines() == 1);
+}
+
 }  // namespace sluice::client

@@ -1,4 +1,10 @@
 // The loop's turn: work put off to its end, objects buried between two turns, and its close.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "event/fd_watcher.h"
 #include "support.h"
 
 namespace sluice::event {
@@ -164,6 +170,40 @@ TEST_CASE("stop() ends run()", "[loop]") {
   deferred.schedule();
   loop->run();
   SUCCEED("run() has returned");
+}
+
+TEST_CASE("a turn in which much is read is a busy one, the next one is not", "[loop]") {
+  TestLoop loop;
+  std::vector<std::unique_ptr<FdWatcher>> watchers;
+  std::vector<int> fds;
+  bool was_busy = false;
+  struct Reader {
+    TestLoop* loop;
+    bool* was_busy;
+    void on_ready(FdEvents) noexcept { *was_busy = *was_busy || (*loop)->is_busy(); }
+  } reader{&loop, &was_busy};
+  for (unsigned i = 0; i < Loop::kBusyTurn; ++i) {
+    int pair[2] = {-1, -1};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    fds.insert(fds.end(), {pair[0], pair[1]});
+    watchers.push_back(
+        std::make_unique<FdWatcher>(loop, pair[0], bind<&Reader::on_ready>(&reader)));
+    watchers.back()->watch({.readable = true, .writable = false});
+  }
+  for (unsigned i = 1; i < Loop::kBusyTurn; ++i)
+    REQUIRE(::write(fds[2 * i + 1], "x", 1) == 1);
+  loop.run_turns(1);
+  CHECK_FALSE(was_busy);
+  REQUIRE(::write(fds[1], "x", 1) == 1);
+  loop.run_turns(1);
+  CHECK(was_busy);
+  for (auto& watcher : watchers)
+    watcher->watch({});
+  loop.run_turns(2);
+  CHECK_FALSE(loop->is_busy());
+  watchers.clear();
+  for (const int fd : fds)
+    ::close(fd);
 }
 
 TEST_CASE("the precise clock goes on within a turn and never back", "[loop]") {

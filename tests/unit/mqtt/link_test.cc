@@ -57,6 +57,36 @@ TEST_CASE("no more than max_inflight messages are unacknowledged", "[link]") {
   CHECK(lab.pool->in_flight() == 3);
 }
 
+TEST_CASE("a window that was full opens again when a quarter of it is free", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  lab.bring_up();
+  for (int i = 0; i < 40; ++i)
+    lab.send(i);
+  for (std::uint16_t id = 1; id <= 7; ++id) {
+    lab.connection().ack(id);
+    lab.turn();
+  }
+  CHECK(lab.pool->in_flight() == 25);
+  const std::size_t flushes = lab.connection().flushes;
+  lab.connection().ack(8);
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 32);
+  CHECK(lab.connection().flushes == flushes + 1);
+}
+
+TEST_CASE("a full window does not wait for places that answered messages may hold for ever",
+          "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  lab.bring_up();
+  Note& stuck = lab.send(0);
+  for (int i = 1; i < 40; ++i)
+    lab.send(i);
+  lab.give_up(stuck);
+  lab.connection().ack(2);
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 32);
+}
+
 TEST_CASE("the broker's Receive Maximum narrows the window and never widens it", "[link]") {
   const auto window_with = [](std::optional<unsigned> own, std::uint16_t receive_maximum) {
     PoolLab lab(1, [&](config::Broker& broker) { broker.max_inflight = own; });
