@@ -299,7 +299,7 @@ void Dispatcher::recycle(Ticket& ticket) noexcept {
     copy.held = false;
     copy.result = {};
   }
-  ticket.request = {};
+  server_->reuse(std::exchange(ticket.request, {}));
   ticket.brokers = 0;
   ticket.answered = false;
   free_.push_back(&ticket);

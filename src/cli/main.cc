@@ -1,4 +1,6 @@
 // The command line: which command, with which options. What they do is elsewhere.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <exception>
@@ -66,6 +68,8 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A heap that grows and shrinks with each burst would be paged in again each time.
+  ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

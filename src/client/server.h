@@ -36,6 +36,8 @@ class Server {
   /// Answers one request; ignored if its client is gone. May be called inside submit().
   void reply(const ReplyTo& reply_to, const protocol::Reply& reply,
              std::string_view id_json) noexcept;
+  /// A request that is answered and not needed any more: its memory serves those to come.
+  void reuse(protocol::Request request) { shared_.decoder.reuse(std::move(request)); }
   /// The parked request of this client was accepted or answered: it goes on at the end of this
   /// turn or of the next, never inside this call.
   void resume(ClientId client) noexcept;

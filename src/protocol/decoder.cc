@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
 #include "protocol/base64.h"
 #include "protocol/json_reader.h"
@@ -15,6 +16,7 @@ namespace {
 using Name = Members::Name;
 
 constexpr std::size_t kKeptBytes = 1 << 20;
+constexpr std::size_t kMostSpares = 256;
 constexpr std::size_t kMaxBinaryBytes = 65535;  // MQTT 5.0, section 1.5.6
 constexpr std::string_view kBase64Fault = "expected base64 (RFC 4648, section 4, padded)";
 
@@ -52,11 +54,13 @@ struct Decoder::Impl {
   JsonReader reader;
   Members members;
   std::string converted;  // a payload that does not stand in the text as it is
+  std::vector<Request> spares;
 
   Decoded decode(std::string_view text);
   Decoded request();
   bool payload(std::string_view text, std::string_view& out);
   std::unique_ptr<Properties> properties(std::string& fault);
+  Request take_spare();
   Fault refuse(std::string detail) const {
     return {ErrorKind::BadRequest, std::move(detail), std::string(members.id)};
   }
@@ -80,6 +84,18 @@ Decoded Decoder::decode(std::string_view text) {
   return decoded;
 }
 
+void Decoder::reuse(Request request) {
+  std::vector<Request>& spares = impl_->spares;
+  if (request.is_spare() && spares.size() < kMostSpares) spares.push_back(std::move(request));
+}
+
+Request Decoder::Impl::take_spare() {
+  if (spares.empty()) return {};
+  Request spare = std::move(spares.back());
+  spares.pop_back();
+  return spare;
+}
+
 std::string Decoder::find_id(std::string_view partial) {
   impl_->members.prepare(partial, impl_->settings.max_timeout_ms);
   impl_->reader.read(partial, impl_->settings.max_depth, impl_->members);
@@ -101,8 +117,8 @@ Decoded Decoder::Impl::decode(std::string_view text) {
   }
   std::string_view bytes;
   if (!payload(text, bytes)) return refuse(fmt::format("message: {}", kBase64Fault));
-  Request request =
-      Request::make(members.topic, bytes, members.id, members.token, std::move(given));
+  Request request = Request::make(members.topic, bytes, members.id, members.token, std::move(given),
+                                  take_spare());
   request.device_id = members.device_id;
   request.retain = members.retain;
   request.qos =

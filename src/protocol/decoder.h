@@ -48,6 +48,8 @@ class Decoder {
   /// `text` is to be exactly one JSON object, white space around it allowed; anything else is a
   /// Fault. The result refers to nothing in `text`.
   Decoded decode(std::string_view text);
+  /// A request that is done with: the memory of small ones serves those to come.
+  void reuse(Request request);
 
   /// The top-level `id` in an object that is unfinished or broken, if it stands whole before the
   /// place where the text ends or breaks. JSON text as sent; empty: none.

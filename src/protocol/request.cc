@@ -8,6 +8,11 @@
 namespace sluice::protocol {
 namespace {
 
+/// Blocks are a multiple of this, so that requests of about one size can use each other's.
+constexpr std::size_t kRounding = 64;
+/// How much of a spare block may stay unused: what a request weighs is to be about the truth.
+constexpr std::size_t kMostUnused = 192;
+
 std::size_t size_of(const std::optional<std::string>& text) {
   return text ? text->size() : 0;
 }
@@ -33,10 +38,22 @@ std::uint32_t put(char* block, std::uint32_t& at, std::string_view text) {
 
 Request Request::make(std::string_view topic, std::string_view payload, std::string_view id,
                       std::string_view token, std::unique_ptr<Properties> properties) {
+  return make(topic, payload, id, token, std::move(properties), Request());
+}
+
+Request Request::make(std::string_view topic, std::string_view payload, std::string_view id,
+                      std::string_view token, std::unique_ptr<Properties> properties,
+                      Request spare) {
   const std::size_t size = topic.size() + 1 + id.size() + token.size() + payload.size();
   assert(size <= std::numeric_limits<std::uint32_t>::max());
   Request request;
-  request.block_ = std::make_unique_for_overwrite<char[]>(size);
+  if (spare.block_ != nullptr && spare.capacity_ >= size && spare.capacity_ - size <= kMostUnused) {
+    request.block_ = std::move(spare.block_);
+    request.capacity_ = spare.capacity_;
+  } else {
+    request.capacity_ = static_cast<std::uint32_t>((size + kRounding - 1) / kRounding * kRounding);
+    request.block_ = std::make_unique_for_overwrite<char[]>(request.capacity_);
+  }
   request.properties_ = std::move(properties);
   char* const block = request.block_.get();
   std::uint32_t at = 0;

@@ -29,6 +29,10 @@ class Request {
   static Request make(std::string_view topic, std::string_view payload, std::string_view id = {},
                       std::string_view token = {},
                       std::unique_ptr<Properties> properties = nullptr);
+  /// The same. `spare` is a request that is done with: its block is used again if its size fits.
+  static Request make(std::string_view topic, std::string_view payload, std::string_view id,
+                      std::string_view token, std::unique_ptr<Properties> properties,
+                      Request spare);
 
   std::int64_t device_id = 0;
   std::uint32_t timeout_ms = 10000;
@@ -52,14 +56,19 @@ class Request {
   /// Frees the texts of a request that is answered and will not be sent any more. Only bytes(),
   /// which stays what it was, and the plain members may be asked for afterwards.
   void drop_texts() noexcept { block_.reset(); }
+  /// Worth keeping as a spare: it has its block, and that is a small one.
+  bool is_spare() const noexcept { return block_ != nullptr && capacity_ <= kLargestSpare; }
 
  private:
   std::string_view part(std::uint32_t at, std::uint32_t size) const noexcept {
     return size == 0 ? std::string_view() : std::string_view(block_.get() + at, size);
   }
 
+  static constexpr std::uint32_t kLargestSpare = 1024;
+
   std::unique_ptr<char[]> block_;  // topic, NUL, id, token, payload
   std::unique_ptr<Properties> properties_;
+  std::uint32_t capacity_ = 0;  // of the block
   std::uint32_t topic_size_ = 0;
   std::uint32_t id_at_ = 0;
   std::uint32_t id_size_ = 0;

@@ -1,0 +1,116 @@
+// A steady load of requests takes no memory anew. Counts what this program takes by `new`.
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "catch.h"
+#include "protocol/decoder.h"
+#include "protocol/frame_reader.h"
+#include "protocol/reply.h"
+
+namespace {
+
+std::size_t allocations = 0;
+
+void* take(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  return take(size);
+}
+void* operator new[](std::size_t size) {
+  return take(size);
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace sluice::protocol {
+namespace {
+
+/// Frames, decodes and answers `count` requests with messages of 100 to 131 bytes.
+class Line {
+ public:
+  void run(int count) {
+    for (int i = 0; i < count; ++i) {
+      text_ = R"({"device_id":7,"mqtt_topic":"dev/7/cmd","id":"request-)";
+      text_ += std::to_string(i % 10);
+      text_ += R"(","message":")";
+      text_.append(static_cast<std::size_t>(100 + i % 32), 'x');
+      text_ += "\"}\n";
+      reader_.feed(text_);
+      const Frame frame = reader_.next();
+      REQUIRE(frame.kind == Frame::Kind::Request);
+      Decoded decoded = decoder_.decode(frame.bytes);
+      auto* request = std::get_if<Request>(&decoded);
+      REQUIRE(request != nullptr);
+      REQUIRE(request->payload().size() == static_cast<std::size_t>(100 + i % 32));
+      out_.clear();
+      encoder_.append(Reply::success(), request->id(), Framing::Stream, out_);
+      decoder_.reuse(std::move(*request));
+      reader_.save();
+    }
+  }
+
+ private:
+  std::string text_;
+  std::string out_;
+  FrameReader reader_{1 << 20};
+  Decoder decoder_;
+  ReplyEncoder encoder_{"sent", "failed", "\n"};
+};
+
+}  // namespace
+
+TEST_CASE("a steady load of requests and replies allocates nothing", "[allocations]") {
+  Line line;
+  line.run(100);
+  const std::size_t before = allocations;
+  REQUIRE(before > 0);
+  line.run(1000);
+  CHECK(allocations == before);
+}
+
+TEST_CASE("a spare block that is too small or much too large is not used", "[allocations]") {
+  const std::string payload(300, 'x');
+  const Request small = Request::make("t", payload, {}, {}, nullptr, Request::make("t", "x"));
+  CHECK(small.payload() == payload);
+  Request large = Request::make("t", std::string(900, 'y'));
+  const char* const block = large.topic().data();
+  const Request other = Request::make("t", "x", {}, {}, nullptr, std::move(large));
+  CHECK(other.topic().data() != block);
+}
+
+TEST_CASE("the block of a large request, or of one without texts, is no spare", "[allocations]") {
+  Request request = Request::make("t", "x");
+  CHECK(request.is_spare());
+  request.drop_texts();
+  CHECK_FALSE(request.is_spare());
+  CHECK_FALSE(Request::make("t", std::string(2000, 'x')).is_spare());
+}
+
+}  // namespace sluice::protocol
