@@ -31,6 +31,7 @@ struct Message : ListNode<>, ListNode<DeviceLine> {
   Link* link = nullptr;
   Place place = Place::Nowhere;
   std::uint16_t packet_id = 0;
+  std::uint64_t arrival = 0;       ///< in the order in which the pool accepted
   std::uint64_t sequence = 0;      ///< in the order of handing over, on one connection
   std::uint8_t oldest_deaths = 0;  ///< connections that died with this one as their oldest
   std::uint8_t lone_deaths = 0;    ///< connections that died with this one out alone

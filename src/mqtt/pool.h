@@ -143,6 +143,7 @@ class Pool final : public LinkEvents {
   void note_take_over(Link& link, const Loss& loss) noexcept;
   void pump() noexcept;
   void pump_link(Slot& slot) noexcept;
+  void pump_older(Link& link) noexcept;
   void pump_queue() noexcept;
   void free_line(Slot& slot) noexcept;
   void leave_line(Device& device) noexcept;
@@ -170,6 +171,7 @@ class Pool final : public LinkEvents {
   DeviceTable qos0_devices_;  // for QoS 0, whose messages have an order of their own
   List<Message> queue_;       // waits for any link
   Watermark waiting_;         // queue_ and all lines together
+  std::uint64_t arrivals_ = 0;
   std::size_t inflight_bytes_ = 0;
   Message* blocked_ = nullptr;   // waits for inflight_bytes; nobody overtakes it there
   std::size_t pump_from_ = 0;    // the station served first: a slot, or the queue behind them

@@ -43,6 +43,7 @@ void Pool::accept(Message& message) noexcept {
   assert(!stopped_ && message.place == Place::Nowhere);
   Device& device = table_for(*message.request).get(message.request->device_id);
   message.device = &device;
+  message.arrival = ++arrivals_;
   const bool others_first = device.in_queue > 0 || (device.link == nullptr && !queue_.empty());
   if (others_first) {
     enqueue(message);
@@ -305,9 +306,28 @@ void Pool::pump_link(Slot& slot) noexcept {
   while (link.can_resend() && has_budget_for(again.front())) {
     hand_over(link, again.front());
   }
+  pump_older(link);
   while (!link.line().empty() && link.has_room_for(link.line().front()) &&
          has_budget_for(link.line().front())) {
     Message& message = link.line().front();
+    unqueue(message);
+    hand_over(link, message);
+    pump_older(link);
+  }
+}
+
+/// What is in the queue and older than the link's line goes first. Otherwise devices that always
+/// have something outstanding, and so keep their links, would keep all others waiting.
+void Pool::pump_older(Link& link) noexcept {
+  while (!queue_.empty() && !link.line().empty() &&
+         queue_.front().arrival < link.line().front().arrival) {
+    Message& message = queue_.front();
+    if (Link* owed = link_owed_to(message)) {
+      unqueue(message);
+      put_in_line(*owed, message);
+      continue;
+    }
+    if (!link.has_room_for(message) || !has_budget_for(message)) return;
     unqueue(message);
     hand_over(link, message);
   }

@@ -87,6 +87,24 @@ TEST_CASE("a device whose link is full waits there and holds up nobody", "[pool]
   CHECK(lab.slot_of(waiting) == slot);
 }
 
+TEST_CASE("a device that keeps its link all the time does not keep the queue waiting", "[pool]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 2; });
+  lab.bring_up();
+  lab.send(1);
+  lab.send(1);
+  Note& waiting = lab.send(2);
+  for (int i = 0; i < 3; ++i)
+    lab.send(1);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(waiting.handed_over);
+  while (lab.pool->in_flight() > 0) {
+    lab.connection().ack();
+    lab.turn();
+  }
+  CHECK(lab.connection().payloads() == Texts{"1", "2", "3", "4", "5", "6"});
+}
+
 TEST_CASE("a device whose link is down waits for that link and holds up nobody", "[pool]") {
   PoolLab lab(2);
   lab.bring_up();
