@@ -1,91 +1,12 @@
 // The annotated reference and the documentation say what the program does: every key, every
 // default, every example.
-#include <set>
 #include <sstream>
 
-#include "config/document.h"
 #include "config/keys.h"
-#include "support.h"
+#include "documentation.h"
 
 namespace sluice::config {
 namespace {
-
-std::string source_file(const std::string& path) {
-  std::ifstream file(std::string(SLUICE_SOURCE_DIR "/") + path, std::ios::binary);
-  REQUIRE(file.good());
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
-
-std::string as_toml(const Node& node) {
-  switch (node.kind) {
-    case Node::Kind::Text:
-      return node.text == "\n" ? "\"\\n\"" : "\"" + node.text + "\"";
-    case Node::Kind::Integer:
-      return std::to_string(node.integer);
-    case Node::Kind::Boolean:
-      return node.boolean ? "true" : "false";
-    case Node::Kind::List:
-      return "[" + as_toml(node.children.at(0)) + "]";
-    default:
-      return "?";
-  }
-}
-
-/// Dotted key and value of all that is no table.
-void flatten(const Node& table, const std::string& prefix, Variables& values) {
-  for (const Node& child : table.children) {
-    const std::string path = prefix.empty() ? child.key : prefix + "." + child.key;
-    if (child.kind == Node::Kind::Table) {
-      flatten(child, path, values);
-    } else if (path == "broker") {
-      flatten(child.children.at(0), path, values);
-    } else {
-      values[path] = as_toml(child);
-    }
-  }
-}
-
-Variables reference_values() {
-  const auto document = read_document(source_file("conf/sluice.toml"));
-  REQUIRE(std::holds_alternative<Node>(document));
-  Variables values;
-  flatten(std::get<Node>(document), "", values);
-  return values;
-}
-
-/// What stands between the first `open` after `from` and the next `close`. Moves `from` behind it.
-std::string between(const std::string& line, const std::string& open, const std::string& close,
-                    std::size_t& from) {
-  const std::size_t begin = line.find(open, from);
-  if (begin == std::string::npos) return "";
-  const std::size_t end = line.find(close, begin + open.size());
-  if (end == std::string::npos) return "";
-  from = end + close.size();
-  return line.substr(begin + open.size(), end - begin - open.size());
-}
-
-/// Dotted key and default of every row in the tables of the documentation.
-Variables documented_values() {
-  std::istringstream lines(source_file("docs/configuration.md"));
-  Variables values;
-  std::string section;
-  for (std::string line; std::getline(lines, line);) {
-    std::size_t at = 0;
-    if (line.starts_with("#")) {
-      section = between(line, "[", "]", at);
-      if (section.starts_with("[")) section.erase(0, 1);
-    }
-    if (!line.starts_with("| `")) continue;
-    const std::string key = between(line, "| `", "` | ", at);
-    const bool is_required = line.compare(at, 8, "required") == 0;
-    std::string path = section;
-    path.append(".").append(key);
-    values[path] = is_required ? "required" : between(line, "`", "` |", at);
-  }
-  return values;
-}
 
 std::vector<std::string> examples_of(const std::string& text) {
   std::vector<std::string> examples;
@@ -96,8 +17,15 @@ std::vector<std::string> examples_of(const std::string& text) {
   }
 }
 
-constexpr const char* kRequired[] = {"broker.name", "broker.url", "broker.min_dev_no",
-                                     "broker.max_dev_no"};
+/// The documentation with one thing changed in it, which has to be there once.
+std::string with(std::string text, const std::string& old_part, const std::string& new_part) {
+  const std::size_t at = text.find(old_part);
+  REQUIRE(at != std::string::npos);
+  REQUIRE(text.find(old_part, at + 1) == std::string::npos);
+  return text.replace(at, old_part.size(), new_part);
+}
+
+using Lines = std::vector<std::string>;
 
 }  // namespace
 
@@ -113,20 +41,48 @@ TEST_CASE("the reference says exactly the defaults") {
   CHECK(config_of(source_file("conf/sluice.toml")) == expected);
 }
 
-TEST_CASE("every known key is in the reference, and no other") {
-  const std::vector<std::string> known = known_keys();
-  CHECK(known.size() == 49);
-  std::set<std::string> found;
-  for (const auto& [key, value] : reference_values())
-    found.insert(key);
-  CHECK(found == std::set<std::string>(known.begin(), known.end()));
+TEST_CASE(
+    "the reference and the documentation have every key that is read, and no other, with the same "
+    "default and with the values that are taken") {
+  CHECK(known_keys().size() == 49);
+  CHECK(differences(source_file("conf/sluice.toml"), source_file("docs/configuration.md")) ==
+        Lines{});
 }
 
-TEST_CASE("every known key is in the documentation with the default of the reference") {
-  Variables expected = reference_values();
-  for (const char* key : kRequired)
-    expected.at(key) = "required";
-  CHECK(documented_values() == expected);
+TEST_CASE("a key that is missing, unknown or wrong in the documentation is found") {
+  const std::string reference = source_file("conf/sluice.toml");
+  const std::string text = source_file("docs/configuration.md");
+  const auto found = [&](const std::string& old_part, const std::string& new_part) {
+    return differences(reference, with(text, old_part, new_part));
+  };
+  CHECK(found("| `max_pipeline` |", "| max_pipeline |") ==
+        Lines{"limits.max_pipeline: not documented"});
+  CHECK(found("| `end` |", "| `end` | `1` | 1 |\n| `ends` |") ==
+        Lines{"replies.end: documented as 1, the reference says \"\\n\"",
+              "replies.end: the documentation does not say: at most 64 bytes",
+              "replies.ends: documented, but not known"});
+  CHECK(found("| `max_connections` | `1024` |", "| `max_connections` | `1023` |") ==
+        Lines{"server.max_connections: documented as 1023, the reference says 1024"});
+  CHECK(found("0, or 5 to 65535", "0, or 4 to 65535") ==
+        Lines{"broker.keepalive_s: 4 is not taken; the documentation allows: 0, or 4 to 65535"});
+  CHECK(found("| 1 to 10000 |", "| 1 to 9999 |") ==
+        Lines{"broker.connections: 10000 is taken; the documentation allows: 1 to 9999"});
+  CHECK(found("| 0, 1, 2 |", "| a number |") ==
+        Lines{"defaults.qos: the documentation has no limits"});
+  CHECK(found("| `\"text\"`, `\"json\"` |", "| `\"text\"` |").size() == 1);
+}
+
+TEST_CASE("a key that is missing, unknown or wrong in the reference is found") {
+  const std::string reference = source_file("conf/sluice.toml");
+  const std::string documentation = source_file("docs/configuration.md");
+  const auto found = [&](const std::string& old_part, const std::string& new_part) {
+    return differences(with(reference, old_part, new_part), documentation);
+  };
+  CHECK(found("\nreuse_port = false", "") == Lines{"server.reuse_port: not in the reference"});
+  CHECK(found("\nreuse_port = false", "\nreuse_port = false\nbacklog = 1") ==
+        Lines{"server.backlog: in the reference, but not known"});
+  CHECK(found("\nkeepalive_s = 30", "\nkeepalive_s = 31") ==
+        Lines{"broker.keepalive_s: documented as 30, the reference says 31"});
 }
 
 TEST_CASE("the examples of the documentation are without faults but for files that are not here") {
