@@ -102,6 +102,14 @@ def test_each_alert_leads_to_a_place_that_says_what_to_do():
     assert text.count("summary:") == text.count("remedy:") == len(alerts())
 
 
+def test_the_alerts_that_wake_somebody_up_are_those_of_the_documentation():
+    critical = re.findall(r"- alert: (\w+)(?:(?!- alert).)*?severity: critical", RULES.read_text(encoding="utf-8"),
+                          re.DOTALL)
+    sentence = re.search(r"^Wake somebody up for (.*?)\.", (ROOT / "docs/operations.md").read_text(encoding="utf-8"),
+                         re.MULTILINE)[1]
+    assert re.findall(r"`(\w+)`", sentence) == critical
+
+
 def test_each_metric_is_explained(shared_rig):
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     for name in re.findall(r"^# TYPE (sluice_\w+)", shared_rig.sluice.http("/metrics")[1], re.MULTILINE):
