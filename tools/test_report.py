@@ -3,7 +3,8 @@
 
 Usage: test_report.py programs BUILD_DIR   one test per line: its name, a tab, the command's words with tabs between
        test_report.py fuzzers BUILD_DIR    one fuzzer per line: its path
-       test_report.py junit FILE           "PASSED FAILED SKIPPED", then a line or more for each case that failed
+       test_report.py junit FILE           "PASSED FAILED SKIPPED", then a line or more for each case that failed, and
+                                           "skipped REASON" once for each reason
 """
 
 import json
@@ -29,7 +30,7 @@ def print_fuzzers(build_dir):
 
 
 def print_junit(file):
-    passed, failed, skipped, failures = 0, 0, 0, []
+    passed, failed, skipped, failures, reasons = 0, 0, 0, [], []
     for case in xml.etree.ElementTree.parse(file).iter("testcase"):
         faults = case.findall("failure") + case.findall("error")
         if faults:
@@ -38,11 +39,16 @@ def print_junit(file):
             failures.append("\n      ".join([case.get("name", "?"), *text.splitlines()[-12:]]))
         elif case.find("skipped") is not None:
             skipped += 1
+            reason = case.find("skipped").get("message") or "for no reason"
+            if reason not in reasons:
+                reasons.append(reason)
         else:
             passed += 1
     print(passed, failed, skipped)
     for failure in failures:
         print(failure)
+    for reason in reasons:
+        print("skipped", reason)
 
 
 if __name__ == "__main__":
