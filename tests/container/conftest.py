@@ -21,11 +21,11 @@ ROOT = HERE.parents[1]
 @pytest.fixture(scope="session")
 def image():
     """The image of Dockerfile, built; removed afterwards, but for the tarball that both stages start from."""
-    reason = rootfs.missing()
-    if reason:
-        pytest.skip(reason)
     cache = ROOT / "build" / "container"
     cache.mkdir(parents=True, exist_ok=True)
+    reason = rootfs.missing(cache)
+    if reason:
+        pytest.skip(reason)
     remove_leftovers(cache)
     folder = cache / f"stages-{os.getpid()}"
     folder.mkdir()

@@ -3,6 +3,7 @@ debootstrap from the mirrors this machine uses itself, RUN with chroot in namesp
 import os
 import re
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -23,8 +24,8 @@ def run(*command, **more):
     return done.stdout
 
 
-def missing():
-    """Why no root file system can be built and entered here, or None."""
+def missing(folder):
+    """Why no root file system can be built in this folder and entered, or None."""
     if os.getuid() != 0:
         return "only root may make a root file system and enter it"
     for program in ("debootstrap", "unshare", "nsenter", "setpriv", "mosquitto"):
@@ -35,6 +36,14 @@ def missing():
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         return f"this machine allows no new namespaces: {tried.stderr.strip()}"
+    device = folder / "device"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        device.read_bytes()
+    except OSError as error:
+        return f"no device file can be made and used in {folder}, but a root file system needs some: {error.strerror}"
+    finally:
+        device.unlink(missing_ok=True)
     return None
 
 
