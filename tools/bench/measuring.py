@@ -12,7 +12,8 @@ from peers import Peers
 from processes import Brokers, Failure, Missing, run_bounded, start_sluice, wait_until
 from scenarios import BASELINES, NPM_PEERS, quick_messages
 
-OWN_PROGRAM = {"limit": "sluice-bench-direct", "blocking": "sluice-bench-one-by-one"}
+OWN_PROGRAM = {"limit": "sluice-bench-direct", "limit-batched": "sluice-bench-direct",
+               "blocking": "sluice-bench-one-by-one"}
 TRACED_REQUESTS = 20000
 
 
@@ -78,12 +79,13 @@ class Measuring:
 
     def measure_publisher(self, scenario, subject, port, rate):
         best = None
-        tried = scenario.link_windows if subject == "limit" else (1,)
+        tried = (1,) if subject == "blocking" else scenario.link_windows
         if subject == "limit" and scenario.name in self.best_window:
             tried = (self.best_window[scenario.name],)
         for window in tried:
             options = ["--connections", str(scenario.links), "--window", str(window)]
             options += ["--rate", f"{rate:.2f}"] if rate else []
+            options += ["--batched"] if subject == "limit-batched" else []
             raw = self.load(OWN_PROGRAM[subject], port, options, scenario, subject)
             raw["peak_mib"] = raw["own_peak_mib"]
             figures = {**judging.figures_of(raw, "generator"), "link_window": window}

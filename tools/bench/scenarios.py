@@ -6,12 +6,13 @@ import dataclasses
 SUBJECTS = {
     "sluice": "this checkout's sluice",
     "other": "the sluice given with --vs",
-    "limit": "libmosquitto alone on one loop, no TCP side: what cannot be passed",
+    "limit": "libmosquitto alone on one loop, no TCP side, as it reads and writes by itself",
+    "limit-batched": "the same with sluice's large reads and writes of the library's socket",
     "node": "a plain Node.js bridge: net and the package mqtt, a pool, a reply on acknowledgement",
     "node-red": "Node-RED: tcp in to mqtt out (one connection), a reply on acknowledgement",
     "blocking": "the old model: 20 tasks that wait for each acknowledgement, two small writes, Nagle's algorithm on",
 }
-BASELINES = ("limit", "blocking")
+BASELINES = ("limit", "limit-batched", "blocking")
 NPM_PEERS = ("node", "node-red")
 
 
@@ -36,9 +37,11 @@ class Scenario:
 COMMON = ("sluice", "limit", "node")
 
 SCENARIOS = (
-    Scenario("sink", "50 clients x 64 requests, QoS 1, 100 B, into the sink", COMMON),
+    Scenario("sink", "50 clients x 64 requests, QoS 1, 100 B, into the sink",
+             ("sluice", "limit", "limit-batched", "node")),
     Scenario("sink-half", "half of that rate", COMMON, half_of="sink"),
-    Scenario("mosquitto", "the same through Mosquitto", ("sluice", "limit", "node", "node-red", "blocking"),
+    Scenario("mosquitto", "the same through Mosquitto",
+             ("sluice", "limit", "limit-batched", "node", "node-red", "blocking"),
              broker="mosquitto"),
     Scenario("mosquitto-half", "half of that rate", ("sluice", "limit", "node", "node-red"), broker="mosquitto",
              half_of="mosquitto"),

@@ -2,7 +2,8 @@
 // many connections and with as large a window as sluice has, from one epoll loop, in the cheapest
 // way known: the library writes only when told to, a batch leaves in one corked write, a connection
 // takes its turn when a good part of its window is free, and the loop sleeps when nothing can be
-// sent. What sluice itself costs is the difference to this program.
+// sent. What sluice itself costs is the difference to this program. With --batched it also has what
+// sluice adds to the library: large reads and writes of its socket.
 #include <mosquitto.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,10 +15,12 @@
 #include <array>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "measurement.h"
+#include "mqtt/socket_batch.h"
 #include "options.h"
 #include "report.h"
 
@@ -58,11 +61,13 @@ class Publisher {
   void on_acknowledged(int mid);
   void write_out();
   void cork(bool on) const;
+  std::optional<mqtt::SocketBatch::Call> batch_call();
   static void check(int result, const char* call);
 
   const Options& options_;
   Measurement& measurement_;
   mosquitto* handle_;
+  mqtt::SocketBatch batch_;
   const Texts& texts_;
   unsigned next_device_;
   unsigned least_batch_;
@@ -118,9 +123,18 @@ void Publisher::open(int epoll_fd) {
 void Publisher::on_event(std::uint32_t events) {
   if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) {
     now_ = now_ns();
-    check(mosquitto_loop_read(handle_, 1), "loop_read");
+    do {
+      const auto call = batch_call();
+      check(mosquitto_loop_read(handle_, 1), "loop_read");
+    } while (batch_.has_unread());
   }
   if ((events & EPOLLOUT) != 0) write_out();
+}
+
+std::optional<mqtt::SocketBatch::Call> Publisher::batch_call() {
+  if (!options_.batched) return std::nullopt;
+  return std::optional<mqtt::SocketBatch::Call>(std::in_place, batch_, mosquitto_socket(handle_),
+                                                mqtt::SocketBatch::Mode::Batched);
 }
 
 void Publisher::pump() {
@@ -146,6 +160,7 @@ void Publisher::publish_one(std::int64_t since) {
   const std::string& topic = texts_.topics[next_device_ % texts_.topics.size()];
   next_device_ += options_.connections;
   int mid = 0;
+  const auto call = batch_call();
   check(mosquitto_publish(handle_, &mid, topic.c_str(), static_cast<int>(texts_.payload.size()),
                           texts_.payload.data(), options_.qos, false),
         "publish");
@@ -160,8 +175,13 @@ void Publisher::on_acknowledged(int mid) {
 }
 
 void Publisher::write_out() {
-  check(mosquitto_loop_write(handle_, 1), "loop_write");
-  const bool want = mosquitto_want_write(handle_);
+  batch_.send(mosquitto_socket(handle_));
+  {
+    const auto call = batch_call();
+    check(mosquitto_loop_write(handle_, 1), "loop_write");
+  }
+  if (batch_.failure() != 0) fail("the broker ended a connection");
+  const bool want = batch_.has_unsent() || mosquitto_want_write(handle_);
   if (want == watching_writable_) return;
   watching_writable_ = want;
   epoll_event event{};
@@ -172,6 +192,7 @@ void Publisher::write_out() {
 }
 
 void Publisher::cork(bool on) const {
+  if (options_.batched) return;
   const int value = on ? 1 : 0;
   setsockopt(mosquitto_socket(handle_), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }

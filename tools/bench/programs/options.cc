@@ -64,6 +64,8 @@ std::vector<Flag> flags_of(Options& o) {
       {"--first-device", "N", "number of the first one (1)",
        number<unsigned>(o.first_device, 0, 2000000000)},
       {"--ids", nullptr, "give each request an id", turn_on(o.ids)},
+      {"--batched", nullptr, "sluice-bench-direct: large reads and writes, as sluice has them",
+       turn_on(o.batched)},
       {"--seconds", "S", "length of the measurement (3)", number<double>(o.seconds, 0.05, 86400)},
       {"--warm-up", "S", "the same load before it, not counted (1)",
        number<double>(o.warm_up_seconds, 0, 3600)},

@@ -21,6 +21,7 @@ struct Options {
   unsigned devices = 1000;
   unsigned first_device = 1;
   bool ids = false;            ///< each request carries an `id`, and its reply is looked up by it
+  bool batched = false;        ///< the library's socket is read and written in large pieces
   double seconds = 3;          ///< length of the measurement
   double warm_up_seconds = 1;  ///< the same load before it, not counted
   std::uint64_t messages =
