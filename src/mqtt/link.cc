@@ -83,7 +83,7 @@ std::string_view to_string(LinkState state) noexcept {
 }
 
 Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, unsigned slot,
-           std::string client_id, BaseRoundTrip& base, TransportFactory factory)
+           std::string client_id, SharedSize& window_size, TransportFactory factory)
     : loop_(loop),
       events_(events),
       broker_(broker),
@@ -94,7 +94,7 @@ Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, 
       flush_(loop, bind<&Link::flush>(this)),
       judge_(loop, bind<&Link::replace_if_leaking>(this)),
       backoff_(broker.reconnect_min, broker.reconnect_max),
-      window_(broker.max_inflight, base) {}
+      window_(broker.max_inflight, window_size) {}
 
 Link::~Link() {
   assert(in_flight_.is_empty() && redelivery_.is_empty() && lost_.empty() && line_.empty());

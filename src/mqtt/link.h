@@ -61,7 +61,7 @@ class LinkEvents {
 class Link final : public TransportEvents {
  public:
   Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, unsigned slot,
-       std::string client_id, BaseRoundTrip& base, TransportFactory factory);
+       std::string client_id, SharedSize& window_size, TransportFactory factory);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;

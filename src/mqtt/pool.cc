@@ -60,7 +60,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker
       return factory(loop_, link, broker_);
     };
     slots_.emplace_back(
-        std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], base_, make),
+        std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], window_size_, make),
         Watermark(share, broker_.queue_bytes / parts));
   }
 }

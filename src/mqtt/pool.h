@@ -160,7 +160,7 @@ class Pool final : public LinkEvents {
   Random& random_;
   const config::Broker broker_;
   Connector connector_;
-  BaseRoundTrip base_;
+  SharedSize window_size_;
   std::vector<Slot> slots_;  // never grows after the start
   event::Deferred pump_;
   event::Timer tick_;

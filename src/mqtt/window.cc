@@ -5,11 +5,16 @@
 namespace sluice::mqtt {
 namespace {
 
-constexpr std::size_t kStart = 64;
 /// Late by so much is no reason to shrink.
-constexpr Nanoseconds kTarget = std::chrono::milliseconds(2);
-constexpr int kTargetPart = 4;  // of the base round trip, if that is more
-constexpr Nanoseconds kLongestDrain = std::chrono::seconds(2);
+constexpr Nanoseconds kLeastTarget = std::chrono::milliseconds(2);
+/// What a round has to be at least before its lateness counts: so many messages, over so long.
+constexpr unsigned kRoundSamples = 4;
+constexpr int kRoundTrips = 4;
+constexpr Nanoseconds kShortestRound = std::chrono::milliseconds(20);
+/// As windows are sized, a queue they have made is gone earlier. Whatever is late by then is so for
+/// another reason.
+constexpr Nanoseconds kShortestDrain = std::chrono::milliseconds(100);
+constexpr int kDrainTrips = 4;  // of the base round trip, if that is more
 /// Then its acknowledgement counts as lost, and another message is timed.
 constexpr Nanoseconds kLongestProbe = std::chrono::seconds(5);
 /// Up to here a window costs no processor time; more is of use only to a broker that is farther
@@ -20,7 +25,7 @@ constexpr Nanoseconds kNear = std::chrono::microseconds(500);
 std::size_t useful_at(Nanoseconds base) noexcept {
   if (base <= kNear) return kFree;
   const auto farther = static_cast<std::size_t>(std::min<std::int64_t>(base / kNear, 1000));
-  return std::min(kFree * farther, Window::kMost);
+  return std::min(kFree * farther, SharedSize::kMost);
 }
 
 }  // namespace
@@ -39,25 +44,55 @@ Nanoseconds BaseRoundTrip::value() const noexcept {
   return std::min(former_, latest_);
 }
 
-Window::Window(std::optional<unsigned> fixed, BaseRoundTrip& base) noexcept
-    : base_(base),
+void SharedSize::add(Nanoseconds sent, Nanoseconds round_trip, bool in_use,
+                     Nanoseconds now) noexcept {
+  base_.add(round_trip, now);
+  if (sent < round_began_) return;
+  shortest_ = std::min(shortest_, round_trip);
+  ++samples_;
+  const Nanoseconds base = base_.value();
+  const Nanoseconds target = std::max(kLeastTarget, base);
+  if (in_use && round_trip - base <= target / 2) {
+    begin_round(std::min(size_ * 2, useful_at(base)), now);
+    return;
+  }
+  const Nanoseconds length = std::max(kShortestRound, base * kRoundTrips);
+  if (samples_ < kRoundSamples || now - round_began_ < length) return;
+  if (shortest_ - base <= target) {
+    begin_round(size_, now);
+    return;
+  }
+  const double ratio =
+      static_cast<double>((base + target).count()) / static_cast<double>(shortest_.count());
+  const auto smaller = static_cast<std::size_t>(static_cast<double>(size_) * std::max(ratio, 0.5));
+  begin_round(std::max(smaller, kLeast), now);
+}
+
+void SharedSize::add_while_drained(Nanoseconds round_trip, Nanoseconds now) noexcept {
+  base_.add(round_trip, now);
+  begin_round(size_, now);
+}
+
+void SharedSize::begin_round(std::size_t size, Nanoseconds now) noexcept {
+  size_ = size;
+  // What is sent at once finds the queue that the former size has made, or none if the windows were
+  // closed down.
+  round_began_ = now + std::min(base(), kLongestProbe);
+  shortest_ = Nanoseconds::max();
+  samples_ = 0;
+}
+
+Window::Window(std::optional<unsigned> fixed, SharedSize& shared) noexcept
+    : shared_(shared),
       is_automatic_(!fixed),
-      size_(fixed ? *fixed : kStart),
-      most_(fixed ? *fixed : kMost) {}
+      most_allowed_(fixed.value_or(kMost)),
+      most_(most_allowed_) {}
 
 void Window::open(std::size_t broker_takes) noexcept {
-  most_ = std::min(is_automatic_ ? kMost : size_, std::max<std::size_t>(broker_takes, 1));
+  most_ = std::min(most_allowed_, std::max<std::size_t>(broker_takes, 1));
   probe_ = 0;
   probe_was_full_ = false;
   draining_ = false;
-}
-
-std::size_t Window::size() const noexcept {
-  return std::min(draining_ ? kLeast : size_, most_);
-}
-
-std::size_t Window::usual() const noexcept {
-  return std::min(size_, most_);
 }
 
 void Window::start_probe(std::uint64_t sequence, std::size_t in_flight, Nanoseconds now) noexcept {
@@ -76,31 +111,22 @@ void Window::start_probe(std::uint64_t sequence, std::size_t in_flight, Nanoseco
 void Window::end_probe(int round_trips, Nanoseconds now) noexcept {
   const Nanoseconds sample = (now - probe_sent_) / round_trips;
   probe_ = 0;
-  base_.add(sample, now);
   if (draining_) {
-    if (probe_was_drained_) draining_ = false;
+    shared_.add_while_drained(sample, now);
+    if (probe_was_drained_ || has_drained_long(now)) draining_ = false;
     return;
   }
-  adapt(sample);
+  shared_.add(probe_sent_, sample, probe_was_full_ && most_ > shared_.value(), now);
+}
+
+bool Window::has_drained_long(Nanoseconds now) const noexcept {
+  const Nanoseconds base = std::min(shared_.base(), kLongestProbe);  // there may be no sample yet
+  return now - drain_began_ > std::max(kShortestDrain, base * kDrainTrips);
 }
 
 void Window::tick(Nanoseconds now) noexcept {
-  if (draining_ && now - drain_began_ > kLongestDrain) draining_ = false;
+  if (draining_ && has_drained_long(now)) draining_ = false;
   if (probe_ != 0 && now - probe_sent_ > kLongestProbe) probe_ = 0;
-}
-
-void Window::adapt(Nanoseconds sample) noexcept {
-  const Nanoseconds base = base_.value();
-  const Nanoseconds target = std::max(kTarget, base / kTargetPart);
-  const Nanoseconds late = sample - base;
-  if (late > target) {
-    const double ratio = static_cast<double>((base + target).count()) /
-                         static_cast<double>(std::max<std::int64_t>(sample.count(), 1));
-    const double smaller = static_cast<double>(size_) * std::max(ratio, 0.5);
-    size_ = std::max(static_cast<std::size_t>(smaller), kLeast);
-  } else if (late <= target / 2 && probe_was_full_) {
-    size_ = std::min(size_ + size_ / 2, std::max(useful_at(base), kLeast));
-  }
 }
 
 }  // namespace sluice::mqtt

@@ -2,6 +2,7 @@
 // itself by the time acknowledgements take.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -29,28 +30,61 @@ class BaseRoundTrip {
   Nanoseconds latest_ = Nanoseconds::max();
 };
 
-/// A large window costs processor time (the MQTT library walks through its list of messages in
-/// flight) and, at a busy broker, only makes messages wait there instead of here; a small one
-/// starves a distant broker. An automatic window therefore grows while acknowledgements come about
-/// as fast as they can, and shrinks when they are late by more than a target: 2 ms, or a quarter of
-/// the base round trip. One message at a time is timed. At the beginning of an epoch the windows in
-/// use close down together for about a round trip, so that the base is measured without the queue
-/// they may have made at the broker. Not thread-safe.
-class Window {
+/// The size that the automatic windows of one broker share. A large window costs processor time
+/// (the MQTT library walks through its list of messages in flight) and, at a busy broker, only
+/// makes messages wait there instead of here; a small one starves a distant broker. So it grows
+/// while acknowledgements come about as fast as they can, and shrinks when they are late by more
+/// than a target: the base round trip, or 2 ms if that is more.
+///
+/// Two things keep it from shrinking for nothing. A single late acknowledgement says little, as a
+/// process that waits for a processor is late, too: only a whole round of which none came in time
+/// counts. And the size is one for all: connections that each go by their own luck drift apart, and
+/// as devices are bound to connections, and replies to their order, the smallest window would hold
+/// up everybody. Not thread-safe.
+class SharedSize {
  public:
   static constexpr std::size_t kLeast = 8;
   static constexpr std::size_t kMost = 512;
 
-  /// `fixed`: nothing for an automatic one. `base` outlives the window.
-  Window(std::optional<unsigned> fixed, BaseRoundTrip& base) noexcept;
+  /// A message sent at `sent` has come back by now. `in_use`: its window was about full.
+  void add(Nanoseconds sent, Nanoseconds round_trip, bool in_use, Nanoseconds now) noexcept;
+  /// The same for one whose window was closed down: it only tells the base.
+  void add_while_drained(Nanoseconds round_trip, Nanoseconds now) noexcept;
+
+  std::size_t value() const noexcept { return size_; }
+  Nanoseconds base() const noexcept { return base_.value(); }
+
+ private:
+  void begin_round(std::size_t size, Nanoseconds now) noexcept;
+
+  BaseRoundTrip base_;
+  std::size_t size_ = 64;
+  // A round is what is sent from a round trip after the size was last judged.
+  Nanoseconds round_began_{};
+  Nanoseconds shortest_ = Nanoseconds::max();
+  unsigned samples_ = 0;
+};
+
+/// One connection's window. One message at a time is timed. At the beginning of an epoch the
+/// windows in use close down together for about a round trip, so that the base is measured without
+/// the queue they may have made at the broker. Not thread-safe.
+class Window {
+ public:
+  static constexpr std::size_t kLeast = SharedSize::kLeast;
+  static constexpr std::size_t kMost = SharedSize::kMost;
+
+  /// `fixed`: nothing for an automatic one. `shared` outlives the window.
+  Window(std::optional<unsigned> fixed, SharedSize& shared) noexcept;
 
   /// A new connection, of which the broker takes so many messages at most (its Receive Maximum:
   /// MQTT 5, section 3.2.2.3.3).
   void open(std::size_t broker_takes) noexcept;
   /// How many may be unacknowledged now; at least 1.
-  std::size_t size() const noexcept;
+  std::size_t size() const noexcept { return draining_ ? std::min(kLeast, most_) : usual(); }
   /// The same, apart from the moments in which the base round trip is measured.
-  std::size_t usual() const noexcept;
+  std::size_t usual() const noexcept {
+    return is_automatic_ ? std::min(shared_.value(), most_) : most_;
+  }
   /// What size() can become on this connection.
   std::size_t most() const noexcept { return most_; }
 
@@ -65,13 +99,13 @@ class Window {
   void tick(Nanoseconds now) noexcept;
 
  private:
-  void adapt(Nanoseconds sample) noexcept;
+  bool has_drained_long(Nanoseconds now) const noexcept;
 
-  BaseRoundTrip& base_;
+  SharedSize& shared_;
   const bool is_automatic_;
-  std::size_t size_;
-  std::size_t most_;
-  std::uint64_t probe_ = 0;  // the sequence of the message being timed; 0: none
+  const std::size_t most_allowed_;  // by the configuration
+  std::size_t most_;                // and by the broker
+  std::uint64_t probe_ = 0;         // the sequence of the message being timed; 0: none
   Nanoseconds probe_sent_{};
   bool probe_was_full_ = false;  // the window was in use when it was sent
   bool probe_was_drained_ = false;

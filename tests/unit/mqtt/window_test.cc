@@ -29,7 +29,7 @@ class Simulation {
   Simulation(unsigned links, Path along, std::optional<unsigned> fixed = std::nullopt)
       : path(along) {
     for (unsigned i = 0; i < links; ++i) {
-      links_.push_back({std::make_unique<Window>(fixed, base_)});
+      links_.push_back({std::make_unique<Window>(fixed, size_)});
       links_.back().window->open(65535);
       send(i);
     }
@@ -73,6 +73,12 @@ class Simulation {
     bool operator<(const Ack& other) const { return at > other.at; }
   };
 
+  double dice() { return std::uniform_real_distribution<double>()(dice_); }
+
+  Nanoseconds scaled(Nanoseconds most) {
+    return Nanoseconds(static_cast<Nanoseconds::rep>(dice() * static_cast<double>(most.count())));
+  }
+
   void acknowledge(const Ack& ack) {
     Link& link = links_[ack.link];
     --link.in_flight;
@@ -86,10 +92,8 @@ class Simulation {
     for (; link.in_flight < link.window->size(); ++link.in_flight) {
       const Nanoseconds start = std::max(now_ + path.round_trip / 2, free_at_);
       free_at_ = start + path.service;
-      const auto late =
-          static_cast<Nanoseconds::rep>(std::uniform_real_distribution<double>()(dice_) *
-                                        static_cast<double>(path.jitter.count()));
-      link.last_ack = std::max(link.last_ack, free_at_ + path.round_trip / 2 + Nanoseconds(late));
+      const Nanoseconds late = scaled(path.jitter);
+      link.last_ack = std::max(link.last_ack, free_at_ + path.round_trip / 2 + late);
       acks_.push({link.last_ack, now_, index, ++link.sequence});
       sent = true;
     }
@@ -98,7 +102,7 @@ class Simulation {
     }
   }
 
-  BaseRoundTrip base_;
+  SharedSize size_;
   std::vector<Link> links_;
   std::priority_queue<Ack> acks_;
   std::mt19937 dice_{7};
@@ -166,9 +170,61 @@ TEST_CASE("a path that becomes longer is believed after a while", "[window]") {
   CHECK(simulation.window() == Window::kMost);
 }
 
+TEST_CASE("only a round without any timely acknowledgement makes the size smaller", "[window]") {
+  SharedSize shared;
+  Nanoseconds now = 1s;
+  const auto add = [&](Nanoseconds round_trip) {
+    shared.add(now, round_trip, /*in_use=*/false, now + round_trip);
+    now += round_trip;
+  };
+  const std::size_t before = shared.value();
+  for (const Nanoseconds of_first_round : {52ms, 300ms, 300ms, 300ms})
+    add(of_first_round);
+  now += 60ms;
+  for (const Nanoseconds of_second_round : {300ms, 90ms, 300ms, 300ms})
+    add(of_second_round);
+  now += 60ms;
+  for (int i = 0; i < 3; ++i)
+    add(208ms);
+  CHECK(shared.value() == before);
+  add(208ms);
+  CHECK(shared.value() == before / 2);  // to where the shortest would be twice the base
+}
+
+TEST_CASE("what is sent within a round trip of a change says nothing of the new size", "[window]") {
+  SharedSize shared;
+  shared.add(1s, 52ms, /*in_use=*/true, 1s + 52ms);
+  const std::size_t grown = shared.value();
+  CHECK(grown == 128);
+  for (const Nanoseconds sent : {1s + 10ms, 1s + 53ms, 1s + 103ms})
+    shared.add(sent, 52ms, /*in_use=*/true, sent + 52ms);
+  CHECK(shared.value() == grown);
+  shared.add(1s + 105ms, 52ms, /*in_use=*/true, 1s + 157ms);
+  CHECK(shared.value() == 2 * grown);
+}
+
+TEST_CASE("the connections of a broker have one size", "[window]") {
+  SharedSize shared;
+  Window timed(std::nullopt, shared);
+  Window idle(std::nullopt, shared);
+  Window narrow(std::nullopt, shared);
+  timed.open(65535);
+  idle.open(65535);
+  narrow.open(20);
+  timed.start_probe(1, timed.size(), 1s);
+  timed.end_probe(1, 1s + 52ms);
+  CHECK(timed.size() == 128);
+  CHECK(idle.size() == 128);
+  CHECK(narrow.size() == 20);
+  // That a Receive Maximum is used up is no reason for larger windows elsewhere.
+  narrow.start_probe(1, 20, 2s);
+  narrow.end_probe(1, 2s + 52ms);
+  CHECK(shared.value() == 128);
+}
+
 TEST_CASE("a window nobody fills does not grow", "[window]") {
-  BaseRoundTrip base;
-  Window window(std::nullopt, base);
+  SharedSize shared;
+  Window window(std::nullopt, shared);
   window.open(65535);
   const std::size_t before = window.size();
   Nanoseconds now = 1s;
@@ -181,14 +237,14 @@ TEST_CASE("a window nobody fills does not grow", "[window]") {
 }
 
 TEST_CASE("a number fixes the window, and Receive Maximum bounds both kinds", "[window]") {
-  BaseRoundTrip base;
-  Window fixed(40u, base);
+  SharedSize shared;
+  Window fixed(40u, shared);
   fixed.open(65535);
   CHECK(fixed.size() == 40);
   CHECK_FALSE(fixed.wants_probe());
   fixed.open(7);
   CHECK(fixed.size() == 7);
-  Window automatic(std::nullopt, base);
+  Window automatic(std::nullopt, shared);
   automatic.open(1);
   CHECK(automatic.size() == 1);
   CHECK(automatic.most() == 1);
@@ -197,12 +253,12 @@ TEST_CASE("a number fixes the window, and Receive Maximum bounds both kinds", "[
 }
 
 TEST_CASE("a PUBCOMP counts as two round trips", "[window]") {
-  BaseRoundTrip base;
-  Window window(std::nullopt, base);
+  SharedSize shared;
+  Window window(std::nullopt, shared);
   window.open(65535);
   window.start_probe(1, 1, 1s);
   window.end_probe(2, 1s + 10ms);
-  CHECK(base.value() == 5ms);
+  CHECK(shared.base() == 5ms);
 }
 
 TEST_CASE("the base round trip is the shortest of this epoch and the one before", "[window]") {
@@ -222,8 +278,8 @@ TEST_CASE("the base round trip is the shortest of this epoch and the one before"
 
 TEST_CASE("a window closed down for a measurement opens again even if none comes about",
           "[window]") {
-  BaseRoundTrip base;
-  Window window(std::nullopt, base);
+  SharedSize shared;
+  Window window(std::nullopt, shared);
   window.open(65535);
   window.start_probe(1, 64, 1s);
   window.end_probe(1, 1s + 1ms);
@@ -231,15 +287,15 @@ TEST_CASE("a window closed down for a measurement opens again even if none comes
   window.start_probe(2, before, 11s);
   CHECK(window.size() == Window::kLeast);
   CHECK(window.usual() == before);
-  window.tick(12s);
+  window.tick(11s + 90ms);
   CHECK(window.size() == Window::kLeast);
-  window.tick(14s);
+  window.tick(11s + 110ms);
   CHECK(window.size() == before);
 }
 
 TEST_CASE("a message whose acknowledgement is lost is not timed for ever", "[window]") {
-  BaseRoundTrip base;
-  Window window(std::nullopt, base);
+  SharedSize shared;
+  Window window(std::nullopt, shared);
   window.open(65535);
   window.start_probe(1, 64, 1s);
   window.tick(3s);
