@@ -44,7 +44,7 @@ class Measuring:
         self.is_quick = is_quick
         self.peers = Peers(processes, folder, may_install=not is_quick)
         self.seconds = seconds
-        self.best_window = {}  # of the limit, by scenario
+        self.best_window = {}  # by scenario and subject
         self.acknowledged_by_sink = 0
 
     def measure(self, scenario, subject, rate=None):
@@ -54,7 +54,13 @@ class Measuring:
             if scenario.kind == "calls":
                 return self.trace_publisher(scenario, broker_port)
             return self.measure_publisher(scenario, subject, broker_port, rate)
-        process, port = self.start(subject, broker_port, scenario)
+        if subject == "fixed":
+            return self.best_of(scenario, subject,
+                                lambda window: self.measure_bridge(scenario, subject, broker_port, rate, window))
+        return self.measure_bridge(scenario, subject, broker_port, rate)
+
+    def measure_bridge(self, scenario, subject, broker_port, rate, max_inflight=None):
+        process, port = self.start(subject, broker_port, scenario, max_inflight)
         try:
             if scenario.kind == "idle":
                 return self.idle_memory(process, port, scenario.clients)
@@ -67,7 +73,9 @@ class Measuring:
         finally:
             self.processes.end(process)
 
-    def start(self, subject, broker_port, scenario):
+    def start(self, subject, broker_port, scenario, max_inflight):
+        if subject == "fixed":
+            return start_sluice(self.processes, subject, self.binaries["sluice"], broker_port, scenario, max_inflight)
         if subject in self.binaries:
             return start_sluice(self.processes, subject, self.binaries[subject], broker_port, scenario)
         return self.peers.start(subject, broker_port, scenario)
@@ -78,28 +86,32 @@ class Measuring:
         return options + (["--rate", f"{rate:.2f}"] if rate else [])
 
     def measure_publisher(self, scenario, subject, port, rate):
-        best = None
-        tried = (1,) if subject == "blocking" else scenario.link_windows
-        if subject == "limit" and scenario.name in self.best_window:
-            tried = (self.best_window[scenario.name],)
-        for window in tried:
+        def measured_with(window):
             options = ["--connections", str(scenario.links), "--window", str(window)]
             options += ["--rate", f"{rate:.2f}"] if rate else []
             options += ["--batched"] if subject == "limit-batched" else []
             raw = self.load(OWN_PROGRAM[subject], port, options, scenario, subject)
             raw["peak_mib"] = raw["own_peak_mib"]
-            figures = {**judging.figures_of(raw, "generator"), "link_window": window}
+            return judging.figures_of(raw, "generator")
+
+        return measured_with(1) if subject == "blocking" else self.best_of(scenario, subject, measured_with)
+
+    def best_of(self, scenario, subject, measured_with):
+        """The figures with the window that serves best; which one that is, is found out once."""
+        key = (scenario.name, subject)
+        best = None
+        for window in (self.best_window[key],) if key in self.best_window else scenario.link_windows:
+            figures = {**measured_with(window), "link_window": window}
             if best is None or (figures["messages_per_s"] or 0) > (best["messages_per_s"] or 0):
                 best = figures
-        if subject == "limit":
-            self.best_window[scenario.name] = best["link_window"]
+        self.best_window[key] = best["link_window"]
         return best
 
     def load(self, program, port, options, scenario, subject):
         """The generator's JSON."""
-        broker, _ = self.brokers.get("sink" if scenario.broker == "distant" else scenario.broker)
+        broker, _ = self.brokers.get("mosquitto" if scenario.broker == "mosquitto" else "sink")
         # JavaScript is compiled while it runs.
-        warm_up = max(1.0 if subject in NPM_PEERS else 0, self.seconds / 3)
+        warm_up = max(1.0 if subject in NPM_PEERS else 0, scenario.warm_up, self.seconds / 3)
         length = ["--seconds", str(self.seconds), "--warm-up", f"{warm_up:.2f}"]
         if self.is_quick:
             length = ["--messages", str(quick_messages(scenario, subject))]

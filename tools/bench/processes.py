@@ -122,7 +122,7 @@ class Brokers:
     def get(self, name):
         """(process, port)"""
         if name not in self.started:
-            self.started[name] = getattr(self, f"start_{name}")()
+            self.started[name] = getattr(self, "start_" + name.replace("-", "_"))()
         return self.started[name]
 
     def start_mosquitto(self):
@@ -147,11 +147,17 @@ class Brokers:
         return start_on_a_port(self.processes, "sink", lambda port: [program, "--port", str(port)], accepts)
 
     def start_distant(self):
+        return self.start_delay("distant", 26)
+
+    def start_ten_ms(self):
+        return self.start_delay("ten-ms", 5)
+
+    def start_delay(self, name, delay_ms):
         program = str(self.programs / "sluice-bench-delay")
         _, sink = self.get("sink")
-        return start_on_a_port(self.processes, "distant",
-                               lambda port: [program, "--port", str(port), "--to", str(sink), "--delay-ms", "26"],
-                               accepts)
+        return start_on_a_port(self.processes, name,
+                               lambda port: [program, "--port", str(port), "--to", str(sink), "--delay-ms",
+                                             str(delay_ms)], accepts)
 
     def count_of_sink(self):
         """How many messages the sink took; ends it."""
@@ -163,7 +169,7 @@ class Brokers:
         return json.loads(lines[-1])["messages"] if lines and process.returncode == 0 else None
 
 
-def sluice_toml(port, broker_port, scenario):
+def sluice_toml(port, broker_port, scenario, max_inflight):
     """The defaults, but for what the scenario would not fit into."""
     lines = ["[server]", f'listen = ["tcp://127.0.0.1:{port}"]']
     if scenario.clients > 1000:
@@ -173,16 +179,16 @@ def sluice_toml(port, broker_port, scenario):
     lines += ["", "[log]", 'level = "warn"', "", "[admin]", 'listen = ""', "", "[[broker]]", 'name = "bench"',
               f'url = "mqtt://127.0.0.1:{broker_port}"', "min_dev_no = 0", "max_dev_no = 1000000",
               f"connections = {scenario.links}"]
-    if scenario.auto:
-        lines.append('max_inflight = "auto"')
+    if max_inflight:
+        lines.append(f"max_inflight = {max_inflight}")
     return "\n".join(lines) + "\n"
 
 
-def start_sluice(processes, name, binary, broker_port, scenario):
+def start_sluice(processes, name, binary, broker_port, scenario, max_inflight=None):
     conf = processes.folder / f"{name}.toml"
 
     def command_at(port):
-        conf.write_text(sluice_toml(port, broker_port, scenario))
+        conf.write_text(sluice_toml(port, broker_port, scenario, max_inflight))
         return [str(binary), "serve", "-c", str(conf)]
 
     return start_on_a_port(processes, name, command_at, answers, 15)

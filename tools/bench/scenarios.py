@@ -6,6 +6,7 @@ import dataclasses
 SUBJECTS = {
     "sluice": "this checkout's sluice",
     "other": "the sluice given with --vs",
+    "fixed": "this checkout's sluice with the number for max_inflight that serves it best",
     "limit": "libmosquitto alone on one loop, no TCP side, as it reads and writes by itself",
     "limit-batched": "the same with sluice's large reads and writes of the library's socket",
     "node": "a plain Node.js bridge: net and the package mqtt, a pool, a reply on acknowledgement",
@@ -21,14 +22,14 @@ class Scenario:
     name: str
     meaning: str
     subjects: tuple
-    broker: str = "sink"  # sink, mosquitto or distant
+    broker: str = "sink"  # sink, mosquitto, or the sink from afar: ten-ms, distant
     clients: int = 50
     window: int = 64  # unanswered requests of a client
     qos: int = 1
     payload: int = 100
     links: int = 20  # MQTT connections
-    link_windows: tuple = (64,)  # unacknowledged messages of each; of several the limit takes what serves it best
-    auto: bool = False  # sluice finds its window itself
+    link_windows: tuple = (64,)  # unacknowledged messages of each; of several "limit" and "fixed" take what serves best
+    warm_up: float = 0  # seconds at least, for windows that have a long way to open
     half_of: str = ""  # at half the rate that the same subject reached in that scenario
     kind: str = "load"  # load, idle (memory of silent clients) or calls (system calls, traced)
     quick: bool = True  # part of --quick
@@ -48,8 +49,12 @@ SCENARIOS = (
     Scenario("waiting", "20 clients, one request at a time, through Mosquitto", ("sluice", "node"), broker="mosquitto",
              clients=20, window=1),
     Scenario("single", "1 client, one request at a time", COMMON, clients=1, window=1, links=1, link_windows=(1,)),
-    Scenario("distant", "20,000 requests outstanding, 52 ms to the broker and back", ("sluice", "limit"),
-             broker="distant", window=400, link_windows=(128, 256, 512, 1000), auto=True),
+    Scenario("near", "20,000 requests outstanding, into the sink", ("sluice", "fixed"), window=400,
+             link_windows=(64, 128, 256, 512), quick=False),
+    Scenario("ten-ms", "20,000 requests outstanding, 10 ms to the broker and back", ("sluice", "fixed"),
+             broker="ten-ms", window=400, link_windows=(64, 128, 256, 512), warm_up=1, quick=False),
+    Scenario("distant", "20,000 requests outstanding, 52 ms to the broker and back", ("sluice", "fixed", "limit"),
+             broker="distant", window=400, link_windows=(128, 256, 512, 1000), warm_up=1.5),
     Scenario("many-clients", "5,000 clients x 64 requests", ("sluice",), clients=5000),
     Scenario("many-waiting", "5,000 clients, one request at a time", ("sluice",), clients=5000, window=1, quick=False),
     Scenario("idle", "10,000 clients that have sent one request and stay", ("sluice", "node"), clients=10000,
@@ -94,6 +99,12 @@ TARGETS = (
            ("mosquitto", "blocking"), 400, True),
     Target("throughput at 52 ms, sluice with \"auto\" / limit with its best window", "messages_per_s",
            ("distant", "sluice"), ("distant", "limit"), 0.8, True),
+    Target("throughput next door, sluice with \"auto\" / with its best number", "messages_per_s", ("near", "sluice"),
+           ("near", "fixed"), 0.85, True),
+    Target("throughput at 10 ms, sluice with \"auto\" / with its best number", "messages_per_s", ("ten-ms", "sluice"),
+           ("ten-ms", "fixed"), 0.85, True),
+    Target("throughput at 52 ms, sluice with \"auto\" / with its best number", "messages_per_s", ("distant", "sluice"),
+           ("distant", "fixed"), 0.85, True),
     Target("p50 of one request at a time, sluice - direct publish", "p50_us", ("single", "sluice"),
            ("single", "limit"), 60, False, "difference", "us"),
     Target("throughput, 5,000 clients / 50", "messages_per_s", ("many-clients", "sluice"), ("sink", "sluice"), 0.8,
