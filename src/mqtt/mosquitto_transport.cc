@@ -230,8 +230,9 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
     // A broker with Nagle's algorithm on holds its second PUBACK until our ACK of the first.
     if (fd >= 0) set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
   }
-  // PUBREL and PINGREQ are queued by reading; on a full socket only its readiness helps.
-  if (events.writable || !congested_) write_out();
+  // PUBREL and PINGREQ are queued by reading; on a full socket only its readiness helps. What was
+  // handed over leaves with flush(), all at once, and is timed from there.
+  if (events.writable || (!congested_ && unflushed_ == 0)) write_out();
 }
 
 /// What one read of the socket brought, however many packets that is.

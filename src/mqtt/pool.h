@@ -179,6 +179,7 @@ class Pool final : public LinkEvents {
 
   std::size_t ready_ = 0;
   std::size_t next_link_ = 0;  // where the search for a link starts
+  unsigned run_ = 0;           // how many in a row that one got out of the queue
   bool was_connected_ = false;
   bool stopped_ = false;
   TimePoint last_connected_{};

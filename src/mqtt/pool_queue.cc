@@ -12,6 +12,9 @@ namespace {
 
 /// A device with more than this in line stays there, so that the work per message is bounded.
 constexpr std::size_t kFewInLine = 16;
+/// So many messages out of the queue go to one link before the next one has its turn: enough for a
+/// write that is worth its while, and few enough that no link gets most of the devices.
+constexpr unsigned kRun = 16;
 
 }  // namespace
 
@@ -208,14 +211,18 @@ Link* Pool::least_loaded(const Message& message) noexcept {
 }
 
 /// For the queue, whose turn it is: a message that owes nothing to a link need not wait behind
-/// those in its line. While there is a queue links are nearly full, and one after the other is
-/// filled up: looking for the least loaded would mean to look at all of them for each message.
+/// those in its line. While there is a queue links are nearly full, and get some in turn: looking
+/// for the least loaded would mean to look at all of them for each message.
 Link* Pool::next_with_room(const Message& message) noexcept {
   const std::size_t count = slots_.size();
-  for (std::size_t step = 0; step < count; ++step) {
+  for (std::size_t step = 0; step <= count; ++step) {
     Link& link = *slots_[next_link_].link;
-    if (link.has_room_for(message)) return &link;
+    if (run_ < kRun && link.has_room_for(message)) {
+      ++run_;
+      return &link;
+    }
     next_link_ = (next_link_ + 1) % count;
+    run_ = 0;
   }
   return nullptr;
 }

@@ -59,6 +59,17 @@ TEST_CASE("free devices spread over the links, the least loaded first", "[pool]"
   CHECK(lab.slot_of(lab.send(101)) == 1);
 }
 
+TEST_CASE("what was queued is spread over the links, too", "[pool]") {
+  PoolLab lab(4, [](config::Broker& broker) { broker.max_inflight = 256; });
+  for (int device = 1; device <= 256; ++device)
+    lab.send(device);
+  lab.bring_up();
+  lab.turn();
+  REQUIRE(lab.pool->in_flight() == 256);
+  for (unsigned slot = 0; slot < 4; ++slot)
+    CHECK(lab.pool->link(slot).in_flight() >= 32);
+}
+
 TEST_CASE("a device with nothing outstanding may change its link", "[pool]") {
   PoolLab lab(2);
   lab.bring_up();

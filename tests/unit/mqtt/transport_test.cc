@@ -231,3 +231,25 @@ TEST_CASE("acknowledgements that came before the end of a connection count", "[t
   CHECK(scene.events.acknowledged == 2);
   CHECK(scene.events.losses.front().reason_code == 0x8B);
 }
+
+TEST_CASE("what is handed over leaves with the flush, whatever is read before", "[transport]") {
+  Scene scene;
+  scene.publish(1);
+  scene.transport->flush();
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.count(wire::Type::Publish) == 1;
+  });
+  scene.publish(1);
+  std::string ack;
+  wire::append_ack(ack, wire::Type::Puback, true, 1);
+  scene.broker.send(ack);
+  scene.run_until([&] { return scene.events.acknowledged == 1; });
+  scene.broker.read();
+  CHECK(scene.broker.count(wire::Type::Publish) == 1);
+  scene.transport->flush();
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.count(wire::Type::Publish) == 2;
+  });
+}
