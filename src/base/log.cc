@@ -5,9 +5,11 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -32,44 +34,28 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-/// The message as the inside of a JSON string: quotes, backslashes and control characters escaped.
-class JsonText final : public spdlog::custom_flag_formatter {
- public:
-  void format(const spdlog::details::log_msg& message, const std::tm&,
-              spdlog::memory_buf_t& out) override {
-    for (const char c : message.payload) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
-        out.push_back('\\');
-        out.push_back(c);
-      } else if (byte < 0x20) {
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-      } else {
-        out.push_back(c);
-      }
-    }
-  }
-  std::unique_ptr<custom_flag_formatter> clone() const override {
-    return std::make_unique<JsonText>();
-  }
-};
+/// The line behind its time.
+std::string render(Format format, bool coloured, Level level, const Subject& about,
+                   std::string_view message) {
+  if (format == Format::Json) return json_line(level, about, message);
+  return text_line(level, about, message, coloured);
+}
 
 std::unique_ptr<spdlog::formatter> make_formatter(Format format) {
-  auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  if (format == Format::Json) {
-    formatter->add_flag<JsonText>('*');
-    formatter->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%*"})");
-  } else {
-    formatter->set_pattern("%Y-%m-%d %H:%M:%S.%e %-5l %v");
-  }
-  return formatter;
+  return std::make_unique<spdlog::pattern_formatter>(format == Format::Json
+                                                         ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z",%v)"
+                                                         : "%Y-%m-%d %H:%M:%S.%e %v");
 }
 
 /// A full disk costs lines, never the service. That lines are lost is said once on standard error,
 /// and how many were in the file as soon as it takes lines again.
 class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  FileSink(std::string path, LogFile file) : path_(std::move(path)), file_(std::move(file)) {}
+  FileSink(const Settings& settings, LogFile file)
+      : path_(settings.file), format_(settings.format), file_(std::move(file)) {}
+
+  /// What was lost so far is said in the new file.
+  void go_on_with(LogFile file) noexcept { file_ = std::move(file); }
 
  private:
   using Message = spdlog::details::log_msg;
@@ -80,16 +66,21 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
       return;
     }
     if (append(message) || lost_++ > 0) return;
-    const std::string what = fmt::format("log file {}: {}; lines are lost until it can be written",
-                                         path_, std::strerror(errno));
-    const auto line = line_of({message.logger_name, spdlog::level::err, what});
+    const std::string text = own_text(
+        Level::Error, fmt::format("log file {}: {}; lines are lost until it can be written", path_,
+                                  std::strerror(errno)));
+    const auto line = line_of({message.logger_name, spdlog::level::err, text});
     (void)std::fwrite(line.data(), 1, line.size(), stderr);
   }
   bool say_lost() {
-    const std::string what = fmt::format("{} lines are lost: the file could not be written", lost_);
-    if (!append({"", spdlog::level::warn, what})) return false;
+    const std::string text = own_text(
+        Level::Warn, fmt::format("{} lines are lost: the file could not be written", lost_));
+    if (!append({"", spdlog::level::warn, text})) return false;
     lost_ = 0;
     return true;
+  }
+  std::string own_text(Level level, std::string_view what) const {
+    return render(format_, false, level, {}, what);
   }
   bool append(const Message& message) {
     const auto line = line_of(message);
@@ -103,6 +94,7 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
   void flush_() override {}
 
   const std::string path_;
+  const Format format_;
   LogFile file_;
   std::uint64_t lost_ = 0;  // lines since one was written last
 };
@@ -115,8 +107,21 @@ std::unique_ptr<spdlog::logger> make_logger(const Settings& settings, spdlog::si
   return logger;
 }
 
+bool is_set(const char* variable) noexcept {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+/// https://no-color.org; a terminal that does not say what it is has no colours.
+bool wants_colour() noexcept {
+  return ::isatty(STDERR_FILENO) == 1 && !is_set("NO_COLOR") && is_set("TERM") &&
+         std::string_view(std::getenv("TERM")) != "dumb";
+}
+
 struct State {
   Settings settings;
+  std::shared_ptr<FileSink> file;  // null: standard error
+  bool coloured = wants_colour();
   std::unique_ptr<spdlog::logger> logger =
       make_logger(settings, std::make_shared<spdlog::sinks::stderr_sink_st>());
 };
@@ -129,30 +134,42 @@ State& state() {
 }  // namespace
 
 Result<void> configure(const Settings& settings) {
-  spdlog::sink_ptr sink;
+  State& now = state();
   if (settings.file.empty()) {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
+    now.file = nullptr;
+    now.logger = make_logger(settings, std::make_shared<spdlog::sinks::stderr_sink_st>());
   } else {
     auto file = LogFile::open(settings.file);
     if (!file) return file.error();
-    sink = std::make_shared<FileSink>(settings.file, std::move(file).value());
+    now.file = std::make_shared<FileSink>(settings, std::move(file).value());
+    now.logger = make_logger(settings, now.file);
   }
-  state().logger = make_logger(settings, std::move(sink));
-  state().settings = settings;
+  now.settings = settings;
+  now.coloured = now.file == nullptr && wants_colour();
   return {};
 }
 
 Result<void> reopen() {
-  if (state().settings.file.empty()) return {};
-  return configure(Settings(state().settings));
+  State& now = state();
+  if (now.file == nullptr) return {};
+  auto file = LogFile::open(now.settings.file);
+  if (!file) return file.error();
+  now.file->go_on_with(std::move(file).value());
+  return {};
+}
+
+const std::string& file() noexcept {
+  return state().settings.file;
 }
 
 bool is_enabled(Level level) noexcept {
   return state().logger->should_log(to_spdlog(level));
 }
 
-void write(Level level, std::string_view line) noexcept {
-  state().logger->log(to_spdlog(level), line);
+void write(Level level, const Subject& about, std::string_view message) noexcept {
+  State& now = state();
+  now.logger->log(to_spdlog(level),
+                  render(now.settings.format, now.coloured, level, about, message));
 }
 
 }  // namespace sluice::log

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log_line.h"
 
 namespace sluice::log {
 
-enum class Level { Trace, Debug, Info, Warn, Error };
 enum class Format { Text, Json };
 
 struct Settings {
@@ -21,18 +21,41 @@ struct Settings {
 };
 
 /// Applies settings; opens the file if one is named. Before the first call lines of level info and
-/// above go to standard error. On an error the former settings stay.
+/// above go to standard error. On an error the former settings stay. Text on standard error is
+/// coloured if that is a terminal, NO_COLOR is not set and TERM is neither unset nor "dumb".
 Result<void> configure(const Settings& settings);
 /// Opens the configured file anew (after it was renamed by a log rotation). No file: does nothing.
+/// On an error lines still go to the former file.
 Result<void> reopen();
+/// The file lines go to; empty: standard error.
+const std::string& file() noexcept;
 
 bool is_enabled(Level level) noexcept;
 /// One line, already formatted.
-void write(Level level, std::string_view line) noexcept;
+void write(Level level, const Subject& about, std::string_view message) noexcept;
 
+/// A line about a client, a broker or a slot, whose name is put in front of it.
+template <class... Args>
+void at(Level level, const Subject& about, fmt::format_string<Args...> format, Args&&... args) {
+  if (is_enabled(level)) write(level, about, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void debug(const Subject& about, fmt::format_string<Args...> format, Args&&... args) {
+  at(Level::Debug, about, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void info(const Subject& about, fmt::format_string<Args...> format, Args&&... args) {
+  at(Level::Info, about, format, std::forward<Args>(args)...);
+}
+template <class... Args>
+void warn(const Subject& about, fmt::format_string<Args...> format, Args&&... args) {
+  at(Level::Warn, about, format, std::forward<Args>(args)...);
+}
+
+/// A line about sluice itself.
 template <class... Args>
 void at(Level level, fmt::format_string<Args...> format, Args&&... args) {
-  if (is_enabled(level)) write(level, fmt::format(format, std::forward<Args>(args)...));
+  at(level, Subject(), format, std::forward<Args>(args)...);
 }
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {

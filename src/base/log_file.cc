@@ -40,6 +40,12 @@ Result<LogFile> LogFile::open(const std::string& path) {
 LogFile::LogFile(LogFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), torn_(other.torn_) {}
 
+LogFile& LogFile::operator=(LogFile&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(torn_, other.torn_);
+  return *this;
+}
+
 LogFile::~LogFile() {
   if (fd_ >= 0) ::close(fd_);
 }

@@ -17,7 +17,7 @@ class LogFile {
   LogFile(LogFile&& other) noexcept;
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;
-  LogFile& operator=(LogFile&&) = delete;
+  LogFile& operator=(LogFile&& other) noexcept;
 
   /// A line with its newline. False: it could not be written whole, and errno says why.
   bool append(std::string_view line) noexcept;

@@ -1,5 +1,6 @@
 // Log lines: what is written, where, that a rotation loses none, and what a full disk costs.
 #include <fcntl.h>
+#include <rapidjson/document.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -166,6 +168,57 @@ TEST_CASE("a full disk costs lines, and the file says how many once it can be wr
   const FullDisk again(text.size());
   info("lost");
   CHECK(has(again.said(), "lines are lost"));
+}
+
+TEST_CASE("where a rotation left no way to a new file, lines go on into the former one", "[log]") {
+  const Folder folder;
+  REQUIRE(configure({Level::Info, folder.file(), Format::Text}));
+  REQUIRE(std::rename(folder.file().c_str(), folder.file("old").c_str()) == 0);
+  REQUIRE(::mkdir(folder.file().c_str(), 0700) == 0);
+  const Result<void> reopened = reopen();
+  REQUIRE_FALSE(reopened);
+  CHECK(has(reopened.error().what, "log file " + folder.file() + ": Is a directory"));
+  info("still here");
+  CHECK(has(read(folder.file("old")), "still here"));
+}
+
+TEST_CASE("lines that a full disk cost are counted in the file that comes after it", "[log]") {
+  const Folder folder;
+  REQUIRE(configure({Level::Info, folder.file(), Format::Json}));
+  {
+    const FullDisk full(0);
+    for (int number = 0; number < 5; ++number)
+      info("lost {}", number);
+  }
+  REQUIRE(std::rename(folder.file().c_str(), folder.file("old").c_str()) == 0);
+  REQUIRE(reopen());
+  info("after");
+  const std::string text = read(folder.file());
+  CHECK(has(text, R"("message":"5 lines are lost: the file could not be written"})"));
+  CHECK(has(text, R"("message":"after"})"));
+}
+
+TEST_CASE("whatever bytes a message has, its line of the JSON format parses", "[log]") {
+  const Folder folder;
+  REQUIRE(configure({Level::Info, folder.file(), Format::Json}));
+  std::mt19937 dice(3);
+  constexpr int kLines = 2000;
+  for (int number = 0; number < kLines; ++number) {
+    std::string bytes(dice() % 24, '\0');
+    for (char& byte : bytes)
+      byte = static_cast<char>(dice());
+    info(Subject::broker(bytes), "{}", bytes);
+  }
+  std::istringstream text(read(folder.file()));
+  int parsed = 0;
+  for (std::string line; std::getline(text, line); ++parsed) {
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseValidateEncodingFlag>(line.data(), line.size());
+    REQUIRE_FALSE(document.HasParseError());
+    for (const char* member : {"time", "level", "broker", "message"})
+      REQUIRE(document[member].IsString());
+  }
+  CHECK(parsed == kLines);
 }
 
 TEST_CASE("without a file there is nothing to reopen", "[log]") {
