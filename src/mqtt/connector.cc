@@ -42,8 +42,8 @@ void Connector::on_failure(const Loss& loss) {
   is_healthy_ = false;
   if (loss.kind == Loss::Kind::Refused && loss.reason_code == reason::kUnsupportedProtocolVersion &&
       protocol_ == config::Protocol::V5) {
-    log::warn("broker {}: does not speak MQTT 5; going on with 3.1.1 until the next reload",
-              broker_.name);
+    log::warn(log::Subject::broker(broker_.name),
+              "does not speak MQTT 5; going on with 3.1.1 until the next reload");
     protocol_ = config::Protocol::V311;
   } else if (is_lasting(loss)) {
     // All links would be refused alike: one of them asks again, once per reconnect_max_ms.

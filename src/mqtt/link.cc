@@ -102,7 +102,7 @@ Link::~Link() {
 
 void Link::enter(LinkState next) noexcept {
   assert(is_legal(state_, next));
-  log::debug("broker {}: link {}: {} -> {}", broker_.name, slot_, to_string(state_),
+  log::debug(log::Subject::slot(broker_.name, slot_), "{} -> {}", to_string(state_),
              to_string(next));
   state_ = next;
   if (next != LinkState::Backoff && next != LinkState::Connecting) timer_.stop();

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "base/log.h"
 #include "mqtt/packet_size.h"
 #include "mqtt/reason_codes.h"
 
@@ -15,11 +14,6 @@ constexpr Duration kTick = std::chrono::milliseconds(500);
 /// A connection that stood so long was not thrown off by a rival under the same identifier.
 constexpr Duration kShortLife = std::chrono::seconds(10);
 constexpr unsigned kShortLivesToSuspect = 3;
-/// Said once, until so much time has passed without.
-constexpr Duration kTakeOverQuiet = std::chrono::minutes(2);
-/// So many changes of its connections are told of a broker, until it has been quiet for a while.
-constexpr unsigned kChangesTold = 8;
-constexpr Duration kQuiet = std::chrono::seconds(10);
 
 /// A hang-up without a reason, or with one that can be about what was sent.
 bool may_blame_a_message(const Loss& loss) noexcept {
@@ -46,6 +40,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker
       events_(events),
       random_(random),
       broker_(std::move(broker)),
+      log_(broker_, client_ids.size()),
       connector_(loop, broker_),
       pump_(loop, bind<&Pool::pump>(this)),
       tick_(loop, bind<&Pool::on_tick>(this)),
@@ -88,6 +83,7 @@ std::size_t Pool::in_flight() const noexcept {
 }
 
 void Pool::stop() noexcept {
+  log_.finish(ready_);
   stopped_ = true;
   connector_.stop();
   death_timer_.stop();
@@ -116,7 +112,7 @@ void Pool::on_link_ready(Link& link) noexcept {
   death_timer_.stop();
   if (std::exchange(slot_of(link).was_ready, true)) ++counters_.reconnects;
   connector_.on_success();
-  log_ready(link);
+  log_.ready(loop_.now(), ready_, link.window());
   for (Slot& slot : slots_)
     slot.link->wake();
   pump_.schedule();
@@ -142,7 +138,11 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
     note_take_over(link, loss);
   }
   slot_of(link).line_is_stale = true;
-  if (!stopped_) log_lost(link, former, loss);
+  if (!stopped_ && former == LinkState::Connecting) {
+    log_.attempt_failed(loop_.now(), loss);
+  } else if (!stopped_) {
+    log_.lost(loop_.now(), link.slot(), loss, ready_);
+  }
   pump_.schedule();
 }
 
@@ -174,11 +174,7 @@ void Pool::note_take_over(Link& link, const Loss& loss) noexcept {
     if (lives < kShortLivesToSuspect) return;
   }
   ++counters_.taken_over;
-  const bool is_news = loop_.now() - std::exchange(last_take_over_, loop_.now()) >= kTakeOverQuiet;
-  log::at(is_news ? log::Level::Warn : log::Level::Debug,
-          "broker {}: another client {}connects with the identifier {}: give each process its own "
-          "[server] instance, or client_id",
-          broker_.name, is_said ? "" : "probably ", link.client_id());
+  log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_said);
 }
 
 void Pool::on_link_wants_connection(Link& link) noexcept {
@@ -192,63 +188,14 @@ void Pool::on_socket_full(Link&) noexcept {
 }
 
 void Pool::on_tick() noexcept {
+  if (!stopped_) log_.tick(loop_.now(), ready_);
   for (Slot& slot : slots_)
     slot.link->tick();
 }
 
 void Pool::on_death() noexcept {
-  log::at(calm(log::Level::Warn),
-          "broker {}: no connection for {} ms; requests beyond its queue are refused now",
-          broker_.name, broker_.dead_after.count());
+  log_.dead(loop_.now());
   pump_.schedule();  // whoever waits for room is told
-}
-
-// --- log: once per change of state
-// ----------------------------------------------------------------
-
-log::Level Pool::calm(log::Level wanted) noexcept {
-  if (loop_.now() - last_change_ >= kQuiet) recent_changes_ = 0;
-  last_change_ = loop_.now();
-  if (++recent_changes_ == kChangesTold) {
-    log::warn(
-        "broker {}: its connections come and go (perhaps another process with the same "
-        "[server] instance); more of that at level debug until {} s pass without",
-        broker_.name, std::chrono::duration_cast<std::chrono::seconds>(kQuiet).count());
-  }
-  return recent_changes_ < kChangesTold ? wanted : log::Level::Debug;
-}
-
-void Pool::log_ready(const Link& link) noexcept {
-  last_failure_.clear();
-  if (ready_ == 1) {
-    log::at(calm(log::Level::Info), "broker {}: connected to {}", broker_.name, broker_.url);
-  }
-  if (ready_ == slots_.size() && !std::exchange(all_up_said_, true)) {
-    log::at(calm(log::Level::Info),
-            "broker {}: all {} connections are up, {} messages in flight on each at most",
-            broker_.name, ready_, link.window());
-  }
-}
-
-void Pool::log_lost(const Link& link, LinkState former, const Loss& loss) noexcept {
-  const bool first = std::exchange(all_up_said_, false);
-  if (former == LinkState::Connecting) {
-    // The same failure is said once, whichever link met it.
-    const bool is_news = std::exchange(last_failure_, loss.text) != loss.text;
-    log::at(is_news ? calm(log::Level::Warn) : log::Level::Debug,
-            "broker {}: {} {}: {}; trying again", broker_.name,
-            loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to", broker_.url,
-            loss.text);
-    return;
-  }
-  if (ready_ == 0) {
-    log::at(calm(log::Level::Warn), "broker {}: lost its last connection: {}", broker_.name,
-            loss.text);
-  } else {
-    log::at(first ? calm(log::Level::Warn) : log::Level::Debug,
-            "broker {}: lost connection {}: {}; {} left", broker_.name, link.slot(), loss.text,
-            ready_);
-  }
 }
 
 }  // namespace sluice::mqtt

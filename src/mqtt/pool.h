@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
 #include "base/random.h"
 #include "base/watermark.h"
 #include "event/loop.h"
@@ -18,6 +17,7 @@
 #include "mqtt/device_table.h"
 #include "mqtt/link.h"
 #include "mqtt/message.h"
+#include "mqtt/pool_log.h"
 #include "mqtt/transport.h"
 
 namespace sluice::mqtt {
@@ -150,15 +150,12 @@ class Pool final : public LinkEvents {
   void move_to_queue(Slot& slot, Message& message, Message* position) noexcept;
   void on_tick() noexcept;
   void on_death() noexcept;
-  /// `wanted`, or Debug while connections come and go too often to tell of each.
-  log::Level calm(log::Level wanted) noexcept;
-  void log_ready(const Link& link) noexcept;
-  void log_lost(const Link& link, LinkState former, const Loss& loss) noexcept;
 
   event::Loop& loop_;
   PoolEvents& events_;
   Random& random_;
   const config::Broker broker_;
+  PoolLog log_;
   Connector connector_;
   SharedSize window_size_;
   std::vector<Slot> slots_;  // never grows after the start
@@ -183,12 +180,7 @@ class Pool final : public LinkEvents {
   bool was_connected_ = false;
   bool stopped_ = false;
   TimePoint last_connected_{};
-  TimePoint last_take_over_{};
-  bool all_up_said_ = false;
   bool dropped_properties_said_ = false;
-  unsigned recent_changes_ = 0;
-  TimePoint last_change_{};
-  std::string last_failure_;  // the failure said last: the same one is not said again
 };
 
 }  // namespace sluice::mqtt

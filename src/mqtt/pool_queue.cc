@@ -154,8 +154,7 @@ void Pool::tidy(const Message& message) noexcept {
 /// that whatever speaks for another cause in the meantime is heard.
 void Pool::reject_poison(Link& link) noexcept {
   Message& message = link.redelivery().front();
-  log::warn("broker {}: it hung up on a message for device {} twice; that one is rejected",
-            broker_.name, message.device->id);
+  log_.rejected(loop_.now(), link.slot(), message.device->id);
   link.give_up(message);
   release(message);
   events_.on_message_done(message, {.kind = Outcome::Kind::Rejected,
@@ -238,8 +237,8 @@ void Pool::hand_over(Link& link, Message& message) noexcept {
   inflight_bytes_ += message.bytes();
   if (message.request->properties() != nullptr && connector_.protocol() == config::Protocol::V311 &&
       !std::exchange(dropped_properties_said_, true)) {
-    log::warn("broker {}: MQTT 3.1.1 knows no properties; those of messages are dropped",
-              broker_.name);
+    log::warn(log::Subject::broker(broker_.name),
+              "MQTT 3.1.1 knows no properties; those of messages are dropped");
   }
   link.hand_over(message);
 }

@@ -253,7 +253,7 @@ def test_without_a_free_descriptor_those_connected_are_served_and_new_ones_wait(
 
     # A broker connection that ends now may find its descriptor taken; it comes back when there is room.
     relay.cut()
-    sluice.wait_for_log(r"link \d: Ready -> Backoff")
+    sluice.wait_for_log(r"slot \d: Ready -> Backoff")
     for client in clients[10:]:
         client.close()
     sluice.restore_descriptors(former)

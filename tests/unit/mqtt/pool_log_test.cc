@@ -1,0 +1,205 @@
+// What an operator reads of a broker: states, not attempts.
+#include "mqtt/pool_log.h"
+
+#include <string>
+#include <vector>
+
+#include "catch.h"
+#include "log_capture.h"
+#include "pool_lab.h"
+
+namespace sluice::mqtt {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+TimePoint at(int seconds) {
+  return TimePoint(std::chrono::seconds(seconds));
+}
+
+config::Broker broker() {
+  config::Broker broker;
+  broker.name = "o2o";
+  broker.url = "mqtt://b";
+  return broker;
+}
+
+Loss loss(Loss::Kind kind, const std::string& text) {
+  return {.kind = kind, .reason_code = 0, .text = text};
+}
+const Loss kUnreachable = loss(Loss::Kind::Unreachable, "Connection refused");
+const Loss kHungUp = loss(Loss::Kind::HungUp, "the broker closed it");
+
+struct Scene {
+  explicit Scene(std::size_t connections = 20, log::Level level = log::Level::Info)
+      : links(connections), said(level), log(of, connections) {}
+
+  void bring_up(TimePoint now) {
+    for (std::size_t up = 1; up <= links; ++up)
+      log.ready(now, up, 64);
+  }
+  void kill(TimePoint now) {
+    for (std::size_t left = links; left-- > 0;)
+      log.lost(now, static_cast<unsigned>(left), kHungUp, left);
+  }
+
+  const std::size_t links;
+  const config::Broker of = broker();
+  const LogCapture said;
+  PoolLog log;
+};
+
+}  // namespace
+
+TEST_CASE("a broker that comes up is two lines, whatever the number of its connections",
+          "[pool-log]") {
+  Scene scene;
+  scene.bring_up(at(0));
+  CHECK(
+      scene.said.lines() ==
+      Lines{"info  broker o2o: connected to mqtt://b",
+            "info  broker o2o: all 20 connections are up, 64 messages in flight on each at most"});
+}
+
+TEST_CASE("an unreachable broker is one line, and its return says how many attempts failed",
+          "[pool-log]") {
+  Scene scene;
+  for (int second = 0; second < 60; ++second) {
+    for (std::size_t link = 0; link < 20; ++link)
+      scene.log.attempt_failed(at(second), kUnreachable);
+    scene.log.tick(at(second), 0);
+  }
+  CHECK(scene.said.lines() ==
+        Lines{"warn  broker o2o: cannot connect to mqtt://b: Connection refused; trying again"});
+  scene.log.ready(at(60), 1, 64);
+  CHECK(scene.said.lines().back() ==
+        "info  broker o2o: connected to mqtt://b after 1200 attempts that failed");
+}
+
+TEST_CASE("addresses that fail in turns, each in its own way, are two lines", "[pool-log]") {
+  Scene scene;
+  for (int second = 0; second < 3000; second += 30) {
+    scene.log.attempt_failed(at(second), kUnreachable);
+    scene.log.attempt_failed(at(second), loss(Loss::Kind::Unreachable, "No route to host"));
+    scene.log.tick(at(second), 0);
+  }
+  CHECK(scene.said.lines().size() == 2);
+  scene.log.attempt_failed(at(3600), kUnreachable);
+  scene.log.tick(at(3600), 0);
+  CHECK(scene.said.lines().back() ==
+        "warn  broker o2o: still no connection, 201 attempts failed; the latest: cannot connect to "
+        "mqtt://b: Connection refused");
+}
+
+TEST_CASE("a broker that goes away is a line for the first connection, the last, and its death",
+          "[pool-log]") {
+  Scene scene;
+  scene.bring_up(at(0));
+  scene.kill(at(100));
+  scene.log.attempt_failed(at(100), kUnreachable);
+  scene.log.dead(at(101));
+  scene.log.attempt_failed(at(102), kUnreachable);
+  const Lines lines = scene.said.lines();
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[2] == "warn  broker o2o slot 19: lost: the broker closed it; 19 left");
+  CHECK(lines[3] == "warn  broker o2o slot 0: lost, the last of 20: the broker closed it");
+  CHECK(lines[4] ==
+        "warn  broker o2o: no connection for 1000 ms, cannot connect to mqtt://b: Connection "
+        "refused; requests beyond its queue are refused now");
+  scene.bring_up(at(200));
+  CHECK(scene.said.count("connected to mqtt://b after 2 attempts that failed") == 1);
+  CHECK(scene.said.count("all 20 connections are up, 64 messages in flight on each at most; 20 "
+                         "were lost before") == 1);
+}
+
+TEST_CASE("while some connections stay, those lost are counted until all are up", "[pool-log]") {
+  Scene scene;
+  scene.bring_up(at(0));
+  for (int second = 100; second < 200; ++second)
+    scene.log.lost(at(second), 3, kHungUp, 19);
+  CHECK(scene.said.lines().size() == 3);
+  scene.log.ready(at(200), 20, 64);
+  CHECK(scene.said.count("; 100 were lost before") == 1);
+}
+
+TEST_CASE("a broker that flaps is told of eight times, then counted until it is quiet",
+          "[pool-log]") {
+  Scene scene(1);
+  for (int second = 0; second < 100; ++second) {
+    scene.log.ready(at(second), 1, 64);
+    scene.log.lost(at(second), 0, kHungUp, 0);
+    scene.log.tick(at(second), 0);
+  }
+  const Lines lines = scene.said.lines();
+  REQUIRE(lines.size() == 9);
+  CHECK(lines[8].find("broker o2o: its connections come and go") != std::string::npos);
+  scene.log.tick(at(108), 0);
+  CHECK(scene.said.lines().size() == 9);
+  scene.log.tick(at(109), 0);
+  CHECK(scene.said.lines().back() ==
+        "warn  broker o2o: 192 more changes of its connections since then; none for 10 s now; 0 of "
+        "1 are up");
+  scene.log.ready(at(120), 1, 64);
+  CHECK(scene.said.lines().back() == "info  broker o2o: connected to mqtt://b");
+}
+
+TEST_CASE("a broker that flaps all day is summed up once an hour", "[pool-log]") {
+  Scene scene(1);
+  for (int second = 0; second < 3 * 3600 + 9; ++second) {
+    scene.log.ready(at(second), 1, 64);
+    scene.log.lost(at(second), 0, kHungUp, 0);
+    scene.log.tick(at(second), 0);
+  }
+  CHECK(scene.said.count("its connections come and go") == 1);
+  CHECK(scene.said.count("more changes of its connections since then; 0 of 1 are up") == 3);
+  CHECK(scene.said.lines().size() == 8 + 1 + 3);
+}
+
+TEST_CASE("what was counted is told before the end", "[pool-log]") {
+  Scene scene(1);
+  for (int i = 0; i < 10; ++i) {
+    scene.log.ready(at(0), 1, 64);
+    scene.log.lost(at(0), 0, kHungUp, 0);
+  }
+  scene.log.finish(0);
+  CHECK(scene.said.count("12 more changes of its connections since then; 0 of 1 are up") == 1);
+}
+
+TEST_CASE("a rival, and messages on which the broker hangs up, are said once and counted",
+          "[pool-log]") {
+  Scene scene;
+  for (int i = 0; i < 5; ++i) {
+    scene.log.taken_over(at(i), 2, "twin-2", false);
+    scene.log.rejected(at(i), 7, 1001);
+  }
+  CHECK(
+      scene.said.lines() ==
+      Lines{"warn  broker o2o slot 2: another client probably connects with the identifier "
+            "twin-2: give each process its own [server] instance, or client_id",
+            "warn  broker o2o slot 7: the broker hung up on a message for device 1001 twice; that "
+            "one is rejected"});
+  scene.log.tick(at(300), 20);
+  CHECK(scene.said.count("4 more connections lost to a client of the same identifier") == 1);
+  CHECK(scene.said.count("4 more messages rejected") == 1);
+}
+
+TEST_CASE("at level debug every attempt is there", "[pool-log]") {
+  Scene scene(20, log::Level::Debug);
+  for (int i = 0; i < 50; ++i)
+    scene.log.attempt_failed(at(i), kUnreachable);
+  CHECK(scene.said.lines().size() == 50);
+  CHECK(scene.said.count("debug broker o2o: cannot connect") == 49);
+}
+
+TEST_CASE("a pool tells of its connections", "[pool-log]") {
+  PoolLab lab(2);
+  const LogCapture said;
+  lab.bring_up();
+  lab.connection(1).lose(Loss::Kind::HungUp, 0);
+  lab.turn();
+  CHECK(said.count("connected to ") == 1);
+  CHECK(said.count("all 2 connections are up") == 1);
+  CHECK(said.count(" slot 1: lost: ") == 1);
+}
+
+}  // namespace sluice::mqtt
