@@ -337,7 +337,7 @@ void Dispatcher::log_answer(const Ticket& ticket, const Reply& reply) noexcept {
   if (!log::is_enabled(log::Level::Debug)) return;
   const auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(loop_.precise_now() - ticket.received);
-  log::debug("client {}: device {} topic {}: {} after {} us", server_->peer(ticket.reply_to.client),
+  log::debug(server_->about(ticket.reply_to.client), "device {} topic {}: {} after {} us",
              ticket.request.device_id, ticket.request.topic(),
              reply.ok ? "ok" : to_string(reply.error), took.count());
 }

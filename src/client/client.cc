@@ -28,6 +28,7 @@ constexpr std::uint8_t bit(PauseReason reason) noexcept {
 Client::Client(Shared& shared, ClientId id, std::unique_ptr<event::Stream> stream)
     : shared_(shared),
       id_(id),
+      number_(++shared.last_number),
       stream_(std::move(stream)),
       reader_(shared.limits.max_request_bytes),
       turn_end_(shared.loop, bind<&Client::on_turn_end>(this)),
@@ -76,6 +77,7 @@ void Client::answer(const protocol::Reply& reply, std::string_view id_json) noex
 void Client::answer_fault(protocol::ErrorKind error, std::string detail,
                           std::string_view id_json) noexcept {
   ++shared_.counters.faults_of(error);
+  shared_.notices.faulty(about(), error, detail);
   answer(protocol::Reply::failure(error, protocol::Published::No, std::move(detail)), id_json);
 }
 

@@ -55,6 +55,8 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
 
   ClientId id() const noexcept { return id_; }
   std::string_view peer() const noexcept { return stream_->peer(); }
+  /// As it is named in the log.
+  log::Subject about() const noexcept { return log::Subject::client(peer(), number_); }
   std::size_t partial_bytes() const noexcept { return partial_bytes_; }
   bool is_refused() const noexcept { return refused_; }
   bool is_paused() const noexcept { return pauses_ != 0; }
@@ -78,7 +80,6 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
 
   void decode_input() noexcept;
   bool must_wait() noexcept;
-  log::Level note_level() noexcept;
   void take(const protocol::Frame& frame) noexcept;
   void take_request(std::string_view text) noexcept;
   void submit(protocol::Request request) noexcept;
@@ -110,6 +111,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
 
   Shared& shared_;
   ClientId id_;
+  const std::uint64_t number_;
   std::unique_ptr<event::Stream> stream_;
   protocol::FrameReader reader_;
   event::Deferred turn_end_;

@@ -93,7 +93,7 @@ void Client::close(CloseReason reason) noexcept {
   turn_end_.cancel();
   shared_.input.set_parked(parked_bytes_, 0);
   shared_.deadlines.forget(*this);
-  log::debug("client {}: closed: {}", peer(), to_string(reason));
+  log::debug(about(), "closed: {}", to_string(reason));
   shared_.closed(*this, reason);
 }
 

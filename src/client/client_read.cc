@@ -61,14 +61,6 @@ bool Client::must_wait() noexcept {
   return pauses_ != 0;
 }
 
-/// Whoever speaks HTTP to this port may do it often: one line a minute is for the operator.
-log::Level Client::note_level() noexcept {
-  const TimePoint now = shared_.loop.now();
-  if (now < shared_.calm_until) return log::Level::Debug;
-  shared_.calm_until = now + std::chrono::minutes(1);
-  return log::Level::Info;
-}
-
 void Client::take(const Frame& frame) noexcept {
   switch (frame.kind) {
     case Frame::Kind::NeedMore:
@@ -81,7 +73,7 @@ void Client::take(const Frame& frame) noexcept {
       if (frame.ends_connection) end(CloseReason::BadFraming);
       return;
     case Frame::Kind::Close:
-      log::at(note_level(), "client {}: ended: {}", peer(), frame.detail);
+      shared_.notices.foreign(about(), frame.detail);
       end(CloseReason::BadFraming);
       return;
   }
@@ -97,6 +89,7 @@ void Client::take_request(std::string_view text) noexcept {
     protocol::Reply reply = protocol::Reply::success();
     reply.authenticated_only = true;
     ++shared_.counters.authenticated;
+    log::debug(about(), "only a token: ok");
     answer(reply, authenticate->id);
   }
 }

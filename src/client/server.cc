@@ -35,7 +35,8 @@ Server::Server(event::Loop& loop, const config::Config& config, RequestSink& sin
               .decoder = protocol::Decoder(decode_settings(config)),
               .encoder = make_encoder(config.replies),
               .input = InputBudget(loop, config.limits.input_bytes),
-              .deadlines = Deadlines(loop)} {}
+              .deadlines = Deadlines(loop),
+              .notices = Notices(loop)} {}
 
 Server::~Server() = default;
 
@@ -83,15 +84,14 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   if (counters.connections < settings_.max_connections) {
     ++counters.connections;
     ++counters.accepted_total;
-    log::debug("client {}: accepted", stream->peer());
-    add(std::move(stream)).start();
+    Client& client = add(std::move(stream));
+    log::debug(client.about(), "accepted");
+    client.start();
     return;
   }
   ++counters.refused_total;
   ++counters.faults_of(protocol::ErrorKind::Overloaded);
-  if (!std::exchange(full_said_, true)) {
-    log::warn("max_connections ({}) reached: new clients are refused", settings_.max_connections);
-  }
+  shared_.notices.refused(settings_.max_connections);
   // Who is refused is told so, and has a second to take it; more at a time are just closed.
   if (refused_now_ >= settings_.max_refused) return;
   ++refused_now_;
@@ -118,8 +118,6 @@ void Server::on_closed(Client& client, CloseReason) noexcept {
   } else {
     --shared_.counters.connections;
     ++shared_.counters.closed_total;
-    const unsigned max = settings_.max_connections;
-    if (shared_.counters.connections < max - max / 4) full_said_ = false;
   }
   Place& place = clients_[id.index];
   if (++place.generation == 0) place.generation = 1;  // 0 means no client
@@ -146,9 +144,9 @@ void Server::take_turn(ClientId id, unsigned requests) noexcept {
   if (Client* client = find(id)) client->take_turn(requests);
 }
 
-std::string_view Server::peer(ClientId id) const noexcept {
+log::Subject Server::about(ClientId id) const noexcept {
   const Client* client = find(id);
-  return client == nullptr ? std::string_view() : client->peer();
+  return client == nullptr ? log::Subject::client({}, 0) : client->about();
 }
 
 PauseReport Server::paused_clients(std::size_t most) const {
@@ -185,6 +183,7 @@ void Server::close_listeners() noexcept {
 }
 
 void Server::drain() noexcept {
+  shared_.notices.finish();
   shared_.draining = true;
   for (const Place& place : clients_) {
     if (place.client != nullptr) place.client->wake();
@@ -192,6 +191,7 @@ void Server::drain() noexcept {
 }
 
 void Server::end_all() noexcept {
+  shared_.notices.finish();
   for (const Place& place : clients_) {
     if (place.client != nullptr) place.client->end_now();
   }
@@ -207,8 +207,7 @@ void Server::relieve_input() noexcept {
       if (most == nullptr || client->partial_bytes() > most->partial_bytes()) most = client;
     }
     if (most == nullptr || most->partial_bytes() == 0) return;
-    log::warn("input_bytes ({}) overrun by requests partly received: client {} is ended",
-              shared_.limits.input_bytes, most->peer());
+    shared_.notices.overrun(most->about(), shared_.limits.input_bytes);
     most->fail(protocol::ErrorKind::Overloaded,
                "requests partly received hold more than input_bytes", CloseReason::Overloaded);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "client/client.h"
 #include "client/counters.h"
 #include "client/pause_report.h"
@@ -53,8 +54,8 @@ class Server {
 
   /// No client is left, nor anybody who was refused and is still being told.
   bool empty() const noexcept { return clients_.size() == free_.size(); }
-  /// The other side's name for log lines; empty if the client is gone.
-  std::string_view peer(ClientId client) const noexcept;
+  /// The client for log lines, also if it is gone.
+  log::Subject about(ClientId client) const noexcept;
   const ServerCounters& counters() const noexcept { return shared_.counters; }
   /// Looks at all clients: for people, not for every message. `most`: at most so many by name.
   PauseReport paused_clients(std::size_t most) const;
@@ -80,7 +81,6 @@ class Server {
   std::vector<std::uint32_t> free_;  // places in clients_ without a client
   std::vector<std::unique_ptr<event::Listener>> listeners_;
   std::size_t refused_now_ = 0;
-  bool full_said_ = false;  // one warning until there is ample room again
 };
 
 }  // namespace sluice::client

@@ -10,6 +10,7 @@
 #include "client/counters.h"
 #include "client/deadlines.h"
 #include "client/input_budget.h"
+#include "client/notices.h"
 #include "client/request_sink.h"
 #include "config/config.h"
 #include "protocol/decoder.h"
@@ -67,10 +68,11 @@ struct Shared {
   protocol::ReplyEncoder encoder;
   InputBudget input;
   Deadlines deadlines;
+  Notices notices;
   ServerCounters counters = {};
   Buffers buffers = {};
   bool draining = false;
-  TimePoint calm_until{};  ///< until then HTTP on this port is told at debug
+  std::uint64_t last_number = 0;  ///< of the connections so far; names them in the log
 };
 
 }  // namespace sluice::client

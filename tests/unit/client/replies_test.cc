@@ -185,11 +185,11 @@ TEST_CASE("a reply to a client that is gone reaches nobody", "[client]") {
   first.send(request("a"));
   lab.wait_for_requests(1);
   const ClientId gone = lab.sink.submitted[0].reply_to.client;
-  CHECK(lab.server->peer(gone).substr(0, 10) == "127.0.0.1:");
+  CHECK(lab.server->about(gone).text().substr(0, 17) == "client 127.0.0.1:");
   first.reset();
   lab.run_until([&] { return lab.server->empty(); });
   CHECK(lab.sink.forgotten == std::vector<ClientId>{gone});
-  CHECK(lab.server->peer(gone).empty());
+  CHECK(lab.server->about(gone).text() == "client gone");
 
   Peer& second = lab.connect();  // in the same place of the table
   second.send(request("b"));
