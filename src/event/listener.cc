@@ -28,6 +28,8 @@ constexpr unsigned kKeepAliveSeconds = 60;
 constexpr unsigned kAcceptsPerTurn = 256;
 /// How soon it is tried again where no descriptor was free.
 constexpr Duration kRest{100};
+/// The shortage is over when nobody had to wait for so long.
+constexpr Duration kWell = std::chrono::seconds(10);
 
 Error failure(const std::string& name, int error) {
   return Error{fmt::format("cannot listen on {}: {}", name, std::strerror(error))};
@@ -139,7 +141,8 @@ Listener::Listener(Loop& loop, std::string name, Descriptor fd, Accepted accepte
       accepted_(accepted),
       fd_(std::move(fd)),
       watcher_(loop, fd_.get(), bind<&Listener::on_ready>(this)),
-      retry_(loop, bind<&Listener::on_retry>(this)) {}
+      retry_(loop, bind<&Listener::on_retry>(this)),
+      shortage_(kWell) {}
 
 Result<void> Listener::listen() {
   if (::listen(fd_.get(), kBacklog) != 0) return failure(name_, errno);
@@ -180,15 +183,22 @@ void Listener::on_ready(FdEvents) noexcept {
 /// Nobody is left, or there is nothing to take the next one with: then it waits in the kernel.
 void Listener::rest(int error) noexcept {
   const bool is_done = error == EAGAIN || error == EWOULDBLOCK;
-  if (is_done || !somebody_waits()) {
-    if (is_done && std::exchange(rested_, false)) log::info("{}: accepting again", name_);
-    return;
-  }
+  if (is_done || !somebody_waits()) return;
   watcher_.watch({});
   retry_.start(kRest);
-  if (!std::exchange(rested_, true)) {
+  if (shortage_.note(loop_.now())) {
     log::warn("{}: cannot accept a connection: {}; new ones wait", name_, std::strerror(error));
   }
+}
+
+/// One descriptor that comes free and is taken again does not end it.
+void Listener::look_for_the_end() noexcept {
+  if (const auto summary = shortage_.look(loop_.now())) {
+    const bool is_over = !shortage_.is_going_on();
+    log::at(is_over ? log::Level::Info : log::Level::Warn, "{}: {}; {} more attempts have failed",
+            name_, is_over ? "accepting again" : "still short", summary->more);
+  }
+  if (shortage_.is_going_on()) retry_.start(shortage_.due() - loop_.now());
 }
 
 /// Without a free descriptor accept() says so before it looks whether anybody is there.
@@ -199,6 +209,7 @@ bool Listener::somebody_waits() const noexcept {
 
 void Listener::on_retry() noexcept {
   watcher_.watch({.readable = true});
+  look_for_the_end();
 }
 
 void Listener::hand_on(Descriptor fd) noexcept {

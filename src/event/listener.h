@@ -7,6 +7,7 @@
 
 #include "base/delegate.h"
 #include "base/error.h"
+#include "base/repeats.h"
 #include "event/descriptor.h"
 #include "event/fd_watcher.h"
 #include "event/handle.h"
@@ -61,6 +62,7 @@ class Listener {
   void on_ready(FdEvents events) noexcept;
   void on_retry() noexcept;
   void rest(int error) noexcept;
+  void look_for_the_end() noexcept;
   void hand_on(Descriptor fd) noexcept;
   Handle<uv_stream_s> open_stream(Descriptor fd) noexcept;
 
@@ -71,7 +73,7 @@ class Listener {
   Descriptor fd_;
   FdWatcher watcher_;  // gone before its descriptor
   Timer retry_;
-  bool rested_ = false;  // said once, until nobody waits any more
+  Repeats shortage_;  // said once, until all has gone well for a while
 };
 
 }  // namespace sluice::event

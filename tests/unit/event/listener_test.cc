@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "log_capture.h"
 #include "support.h"
 
 namespace sluice::event {
@@ -137,6 +138,40 @@ TEST_CASE("while descriptors stay short that is said once, however many come and
   CHECK(said("accepting again") == 0);
   CHECK(said("cannot accept") == 1);
   (void)log::configure({});
+}
+
+TEST_CASE("a shortage in which one after the other is accepted all the same is one shortage",
+          "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE(listener);
+  const sockaddr_in address = loopback(listener.value()->port());
+  std::vector<Socket> sockets;
+  for (int count = 0; count < 6; ++count)
+    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const LogCapture said;
+  // UBSan looks at each type first, which takes descriptors: so all is done once while there are.
+  log::warn("{}", "a line");
+  connect_to(sockets[0], listener.value()->port());
+  loop.run_until([&] { return acceptor.streams.size() == 1; });
+  for (std::size_t next = 1; next < sockets.size(); ++next) {
+    {
+      const NoDescriptors none;
+      (void)::connect(sockets[next].fd(), reinterpret_cast<const sockaddr*>(&address),
+                      sizeof(address));
+      Ticks ticks;
+      Timer timer(loop, bind<&Ticks::on_tick>(&ticks));
+      timer.start_repeating(Duration(10));
+      loop.run_until([&] { return ticks.count >= 5; });  // it waits
+    }
+    loop.run_until([&] { return acceptor.streams.size() == next + 1; });  // and nobody else
+    loop.run_turns(3);
+  }
+  CHECK(said.count("cannot accept") == 1);
+  CHECK(said.count("accepting again") == 0);
+  loop.run_until([&] { return said.count("accepting again") == 1; });  // ten quiet seconds later
+  CHECK(said.lines().size() == 3);
 }
 
 TEST_CASE("a connection is accepted and its peer is named", "[listener]") {
