@@ -6,15 +6,28 @@
 #include <exception>
 #include <string>
 
+#include "base/log.h"
 #include "cli/send.h"
 #include "cli/serve.h"
 
 namespace {
 
 using sluice::cli::SendOptions;
+using sluice::cli::ServeOptions;
 
 void add_config_option(CLI::App& command, std::string& file) {
   command.add_option("-c,--config", file, "the configuration file")->capture_default_str();
+}
+
+void add_log_level_option(CLI::App& command, ServeOptions& options) {
+  const auto take = [&options](const std::string& name) {
+    options.log_level = sluice::log::level_of(name);
+    if (options.log_level) return;
+    throw CLI::ValidationError(
+        "--log-level", "expected one of " + sluice::log::level_names() + ", found \"" + name + '"');
+  };
+  command.add_option_function<std::string>("--log-level", take,
+                                           "instead of the configuration's [log] level");
 }
 
 void add_send_options(CLI::App& command, SendOptions& options) {
@@ -44,8 +57,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
 
   std::string file = "/etc/sluice/sluice.toml";
+  ServeOptions serve_options;
   CLI::App* serve = app.add_subcommand("serve", "run in the foreground until SIGTERM");
   add_config_option(*serve, file);
+  add_log_level_option(*serve, serve_options);
   CLI::App* check =
       app.add_subcommand("check", "validate a configuration: exit 0, or 2 with its faults");
   add_config_option(*check, file);
@@ -60,7 +75,10 @@ int run(int argc, char** argv) {
     // --help and --version come this way, too, with 0.
     return app.exit(error) == 0 ? sluice::cli::kDone : sluice::cli::kMisused;
   }
-  if (serve->parsed()) return sluice::cli::run_serve(file);
+  if (serve->parsed()) {
+    serve_options.file = file;
+    return sluice::cli::run_serve(serve_options);
+  }
   if (check->parsed()) return sluice::cli::run_check(file);
   return sluice::cli::run_send(options);
 }

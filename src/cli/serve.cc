@@ -48,9 +48,17 @@ config::Loaded load(const std::string& file, std::FILE* faults_to) {
 /// A running service: the loop's owner, and what the process's signals do to it.
 class Service {
  public:
-  explicit Service(config::Config config)
-      : config_(std::move(config)),
+  Service(config::Config config, const ServeOptions& options)
+      : options_(options),
+        config_(std::move(config)),
         bridge_(loop_, config_, identity(), bind<&Service::finish>(this)) {}
+
+  /// For each configuration that comes into force: the command line goes before it.
+  Result<void> configure_log(const config::Config& config) const {
+    log::Settings settings = config.log;
+    settings.level = options_.log_level.value_or(settings.level);
+    return log::configure(settings);
+  }
 
   Result<void> start() {
 #ifdef SLUICE_ADMIN
@@ -75,7 +83,11 @@ class Service {
     bridge_.stop();
   }
   void on_reopen_signal() noexcept {
-    if (Result<void> reopened = log::reopen(); !reopened) log::error("{}", reopened.error().what);
+    if (Result<void> reopened = log::reopen(); !reopened) {
+      log::error("SIGUSR1: {}; lines still go to the former file", reopened.error().what);
+    } else if (!log::file().empty()) {
+      log::info("SIGUSR1: {} opened anew", log::file());
+    }
   }
   void on_reload_signal() noexcept {
     log::warn("SIGHUP: this version does not reload its configuration; restart it instead");
@@ -84,6 +96,7 @@ class Service {
     loop_.stop();
   }
 
+  const ServeOptions options_;
   event::Loop loop_;
   const config::Config config_;
   bridge::Bridge bridge_;
@@ -109,17 +122,17 @@ void announce(const config::Config& config) {
 
 }  // namespace
 
-int run_serve(const std::string& file) {
-  const config::Loaded loaded = load(file, stderr);
+int run_serve(const ServeOptions& options) {
+  const config::Loaded loaded = load(options.file, stderr);
   if (!loaded.config) return kMisused;
-  if (Result<void> configured = log::configure(loaded.config->log); !configured) {
+  Service service(*loaded.config, options);
+  if (Result<void> configured = service.configure_log(*loaded.config); !configured) {
     log::error("{}", configured.error().what);
     return kFailed;
   }
-  log::info("sluice {} starting with {}", SLUICE_VERSION, file);
+  log::info("sluice {} starting with {}", SLUICE_VERSION, options.file);
   for (const std::string& warning : loaded.warnings)
     log::warn("{}", warning);
-  Service service(*loaded.config);
   if (Result<void> started = service.start(); !started) {
     log::error("{}", started.error().what);
     return kFailed;

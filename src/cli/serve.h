@@ -1,7 +1,10 @@
 // The commands that read a configuration: serve runs it, check judges it.
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "base/log.h"
 
 namespace sluice::cli {
 
@@ -10,8 +13,14 @@ constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kMisused = 2;  ///< wrong usage or configuration
 
+/// What the command line said.
+struct ServeOptions {
+  std::string file;
+  std::optional<log::Level> log_level;  ///< goes before [log] level, after a reload too
+};
+
 /// Runs in the foreground until SIGTERM or SIGINT; a second one ends it at once with 1.
-int run_serve(const std::string& file);
+int run_serve(const ServeOptions& options);
 
 /// Prints one line per fault to standard error; 0 without any, else 2.
 int run_check(const std::string& file);

@@ -1,8 +1,5 @@
 """The command line: check and its faults, usage, exit statuses, and a start that cannot be."""
-import json
 import re
-import shutil
-import signal
 import socket
 from pathlib import Path
 
@@ -12,7 +9,6 @@ from harness import net
 from harness.client import request
 from harness.replies import assert_success
 from harness.sluice import broker_table, run, toml
-from harness.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKER = {"name": "a", "url": "mqtt://127.0.0.1:1883", "min_dev_no": 0, "max_dev_no": 10}
@@ -227,27 +223,3 @@ def test_an_ipv6_listener_serves(lab):
     port = net.free_port("::1")
     sluice = lab.sluice(lab.broker(), listen=[f"tcp://[::1]:{port}"])
     assert_success(sluice.client(address=("::1", port)).ask(request()))
-
-
-def test_the_log_can_go_to_a_file_which_a_signal_opens_anew(lab, tmp_path):
-    file, moved = tmp_path / "sluice.log", tmp_path / "sluice.log.1"
-    sluice = lab.sluice(lab.broker(), log={"file": str(file)})
-    assert file.read_text(encoding="utf-8")
-    shutil.move(file, moved)
-    sluice.signal(signal.SIGUSR1)
-    wait_until(file.exists, "a new log file")
-    assert_success(sluice.client().ask(request()))
-
-
-def test_a_log_in_json_is_json(lab):
-    sluice = lab.sluice(lab.broker(), log={"format": "json"})
-    assert_success(sluice.client().ask(request(topic='quo"te\\')))
-    assert sluice.stop() == 0
-    for line in sluice.log().splitlines():
-        assert isinstance(json.loads(line), dict)
-
-
-def test_a_debug_line_tells_of_each_request(lab):
-    sluice = lab.sluice(lab.broker(), log={"level": "debug"})
-    assert_success(sluice.client().ask(request(device=4711, topic="dev/4711/cmd")))
-    sluice.wait_for_log(r"4711.*dev/4711/cmd|dev/4711/cmd.*4711")

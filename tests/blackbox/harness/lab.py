@@ -22,11 +22,13 @@ class Lab:
         self._subscribers.append(subscriber)
         return subscriber
 
-    def sluice(self, *brokers, until="ready", env=None, descriptors=None, **tables):
+    def sluice(self, *brokers, until="ready", env=None, descriptors=None, arguments=(), **tables):
         """sluice over these brokers (Broker, Relay, url, or a whole [[broker]] table), started."""
         sluice = Sluice(self.folder, [b if isinstance(b, dict) else broker_table(b) for b in brokers], **tables)
         self._sluices.append(sluice)
-        return sluice.start(until=until, env=env, descriptors=descriptors) if until != "later" else sluice
+        if until == "later":
+            return sluice
+        return sluice.start(until=until, env=env, descriptors=descriptors, arguments=arguments)
 
     def relay(self, broker):
         return self.keep(Relay(broker))

@@ -112,12 +112,13 @@ class Sluice:
     def pid(self):
         return self._process.pid
 
-    def start(self, until="ready", env=None, descriptors=None):
+    def start(self, until="ready", env=None, descriptors=None, arguments=()):
         """until: "ready" (every broker has a connection), "alive" (it serves, whatever its brokers do) or
-        None (no waiting). descriptors: its hard limit of open files."""
+        None (no waiting). descriptors: its hard limit of open files. arguments: further ones of serve."""
         self._exit = None
         limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
-        self._process = Process([*limited, binary(), "serve", "-c", str(self.file)], env=environment(**(env or {})))
+        self._process = Process([*limited, binary(), "serve", "-c", str(self.file), *arguments],
+                                env=environment(**(env or {})))
         if until == "ready":
             self.wait_for_status("/readyz", 200)
         elif until == "alive":
