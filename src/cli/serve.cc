@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "bridge/bridge.h"
+#include "cli/supervisor.h"
 #include "config/load.h"
 #include "event/loop.h"
 #include "event/signal.h"
@@ -66,7 +67,9 @@ class Service {
       if (Result<void> bound = admin_.listen(*config_.admin.listen); !bound) return bound;
     }
 #endif
-    return bridge_.start();
+    Result<void> started = bridge_.start();
+    if (started) supervisor_.start();
+    return started;
   }
 
   void run() {
@@ -80,6 +83,7 @@ class Service {
       bridge_.close_listeners();
       std::_Exit(kFailed);
     }
+    supervisor_.stopping();
     bridge_.stop();
   }
   void on_reopen_signal() noexcept {
@@ -103,6 +107,7 @@ class Service {
 #ifdef SLUICE_ADMIN
   admin::HttpServer admin_{loop_, bridge_};
 #endif
+  Supervisor supervisor_{loop_};
   event::Signal terminate_{loop_, SIGTERM, bind<&Service::on_stop_signal>(this)};
   event::Signal interrupt_{loop_, SIGINT, bind<&Service::on_stop_signal>(this)};
   event::Signal reopen_{loop_, SIGUSR1, bind<&Service::on_reopen_signal>(this)};

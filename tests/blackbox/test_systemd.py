@@ -1,0 +1,85 @@
+"""What systemd is told, by a socket of the test in its place."""
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from harness import net
+from harness.client import request
+from harness.replies import assert_success
+from harness.sluice import binary, broker_table, run, toml
+from harness.waiting import BOUND_S
+
+
+@pytest.fixture(autouse=True)
+def _needs_libsystemd():
+    if b"libsystemd.so" not in Path(binary()).read_bytes():
+        pytest.skip("a build without libsystemd")
+
+
+class Systemd:
+    def __init__(self, address):
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(BOUND_S)
+        self._socket.bind(address)
+        name = address.replace("\0", "@") if isinstance(address, str) else address.decode()
+        self.env = {"NOTIFY_SOCKET": name}
+
+    def next(self):
+        """What is said next, as a dict."""
+        return dict(line.split("=", 1) for line in self._socket.recv(4096).decode().splitlines())
+
+    def is_silent(self):
+        self._socket.setblocking(False)
+        try:
+            return not self._socket.recv(4096)
+        except BlockingIOError:
+            return True
+
+    def close(self):
+        self._socket.close()
+
+
+@pytest.fixture(params=["file", "abstract"])
+def systemd(request, lab, tmp_path):
+    address = str(tmp_path / "notify") if request.param == "file" else f"\0sluice-test-{net.free_port()}"
+    return lab.keep(Systemd(address))
+
+
+def test_ready_then_signs_of_life_then_stopping(lab, systemd):
+    """No broker is needed for it: sluice takes requests without, and says so in /readyz."""
+    sluice = lab.sluice("mqtt://127.0.0.1:1", until=None, env={**systemd.env, "WATCHDOG_USEC": "200000"})
+    ready = systemd.next()
+    assert ready["READY"] == "1" and ready["STATUS"]
+    for port in (sluice.port, sluice.admin_port):
+        socket.create_connection(("127.0.0.1", port), timeout=BOUND_S).close()
+    for _ in range(5):
+        assert systemd.next() == {"WATCHDOG": "1"}
+    sluice.terminate()
+    heard = systemd.next()
+    while heard == {"WATCHDOG": "1"}:
+        heard = systemd.next()
+    assert heard["STOPPING"] == "1"
+    assert sluice.wait() == 0
+
+
+def test_without_a_watchdog_there_are_no_signs_of_life(lab, systemd):
+    sluice = lab.sluice(lab.broker(), env=systemd.env)
+    assert systemd.next()["READY"] == "1"
+    assert_success(sluice.client().ask(request()))
+    sluice.signal(signal.SIGTERM)
+    assert systemd.next()["STOPPING"] == "1"
+    assert sluice.wait() == 0
+
+
+def test_a_start_that_cannot_be_is_never_ready(systemd, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        file = tmp_path / "test.toml"
+        file.write_text(toml({"server": {"listen": [f"tcp://127.0.0.1:{taken.getsockname()[1]}"]},
+                              "admin": {"listen": ""}, "broker": [broker_table("mqtt://127.0.0.1:1")]}),
+                        encoding="utf-8")
+        assert run("serve", "-c", str(file), env=systemd.env)[0] == 1
+    assert systemd.is_silent()

@@ -1,0 +1,131 @@
+// What systemd hears: a datagram socket of the test stands for it.
+#include "cli/supervisor.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "catch.h"
+
+namespace sluice::cli {
+namespace {
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// A loop with something to wait for, as one with listeners is.
+struct BusyLoop {
+  BusyLoop() { timer.start_repeating(Duration(5)); }
+  void on_tick() noexcept {}
+
+  event::Loop loop;
+  event::Timer timer{loop, bind<&BusyLoop::on_tick>(this)};
+};
+
+/// Stands for systemd, at an abstract address: no file is left behind.
+class Systemd {
+ public:
+  explicit Systemd(const char* watchdog_us = nullptr) {
+    const std::string name = "sluice-supervisor-test-" + std::to_string(::getpid());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path + 1, sizeof(address.sun_path) - 2);
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), size) == 0);
+    ::setenv("NOTIFY_SOCKET", ("@" + name).c_str(), 1);
+    if (watchdog_us != nullptr) ::setenv("WATCHDOG_USEC", watchdog_us, 1);
+  }
+  ~Systemd() {
+    ::unsetenv("NOTIFY_SOCKET");
+    ::unsetenv("WATCHDOG_USEC");
+    ::close(fd_);
+  }
+  Systemd(const Systemd&) = delete;
+  Systemd& operator=(const Systemd&) = delete;
+
+  /// What was said since the last call, one entry for each time.
+  std::vector<std::string> heard() const {
+    std::vector<std::string> messages;
+    std::array<char, 512> bytes{};
+    ssize_t count = 0;
+    while ((count = ::recv(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT)) > 0)
+      messages.emplace_back(bytes.data(), static_cast<std::size_t>(count));
+    return messages;
+  }
+
+ private:
+  const int fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+};
+
+}  // namespace
+
+TEST_CASE("ready is said in a turn of the loop, not before", "[supervisor]") {
+  const Systemd systemd;
+  BusyLoop busy;
+  event::Loop& loop = busy.loop;
+  Supervisor supervisor(loop);
+  supervisor.start();
+  CHECK(systemd.heard().empty());
+  loop.run_once();
+  const auto heard = systemd.heard();
+  REQUIRE(heard.size() == 1);
+  CHECK(has(heard[0], "READY=1\nSTATUS="));
+}
+
+TEST_CASE("the watchdog is fed at half its time, by the loop alone", "[supervisor]") {
+  const Systemd systemd("40000");
+  BusyLoop busy;
+  event::Loop& loop = busy.loop;
+  Supervisor supervisor(loop);
+  supervisor.start();
+  const auto begin = loop.precise_now();
+  std::size_t fed = 0;
+  while (fed < 5) {
+    loop.run_once();
+    for (const std::string& message : systemd.heard())
+      fed += message == "WATCHDOG=1" ? 1U : 0U;
+  }
+  CHECK(loop.precise_now() - begin >= std::chrono::milliseconds(5 * 20 - 5));
+  const auto hangs_until = loop.precise_now() + std::chrono::milliseconds(60);
+  while (loop.precise_now() < hangs_until) {
+  }
+  CHECK(systemd.heard().empty());
+}
+
+TEST_CASE("a reload is said with its time, and its end is ready again", "[supervisor]") {
+  const Systemd systemd;
+  BusyLoop busy;
+  event::Loop& loop = busy.loop;
+  Supervisor supervisor(loop);
+  supervisor.reloading();
+  supervisor.reloaded("the former configuration goes on");
+  supervisor.stopping();
+  const auto heard = systemd.heard();
+  REQUIRE(heard.size() == 3);
+  CHECK(has(heard[0], "RELOADING=1\nMONOTONIC_USEC="));
+  CHECK(heard[1] == "READY=1\nSTATUS=the former configuration goes on");
+  CHECK(has(heard[2], "STOPPING=1\n"));
+}
+
+TEST_CASE("nobody who asked is told nothing", "[supervisor]") {
+  const std::string ignored = "@" + std::to_string(::getpid()) + "-nobody-listens";
+  ::setenv("NOTIFY_SOCKET", ignored.c_str(), 1);
+  BusyLoop busy;
+  event::Loop& loop = busy.loop;
+  Supervisor deaf(loop);
+  deaf.stopping();
+  ::unsetenv("NOTIFY_SOCKET");
+  Supervisor supervisor(loop);
+  supervisor.start();
+  supervisor.reloading();
+  supervisor.stopping();
+  loop.run_once();
+}
+
+}  // namespace sluice::cli
