@@ -107,15 +107,16 @@ std::unique_ptr<spdlog::logger> make_logger(const Settings& settings, spdlog::si
   return logger;
 }
 
-bool is_set(const char* variable) noexcept {
-  const char* value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
+std::string_view variable(const char* name) noexcept {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
 }
 
 /// https://no-color.org; a terminal that does not say what it is has no colours.
 bool wants_colour() noexcept {
-  return ::isatty(STDERR_FILENO) == 1 && !is_set("NO_COLOR") && is_set("TERM") &&
-         std::string_view(std::getenv("TERM")) != "dumb";
+  const std::string_view terminal = variable("TERM");
+  return ::isatty(STDERR_FILENO) == 1 && variable("NO_COLOR").empty() && !terminal.empty() &&
+         terminal != "dumb";
 }
 
 struct State {

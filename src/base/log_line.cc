@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <iterator>
@@ -71,13 +72,13 @@ void append_json(std::string& out, std::string_view text) {
 }
 
 void append_visible(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (is_control(byte)) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
+  const auto is_control_char = [](char c) { return is_control(static_cast<unsigned char>(c)); };
+  while (true) {
+    const auto* control = std::find_if(text.begin(), text.end(), is_control_char);
+    out.append(text.begin(), control);
+    if (control == text.end()) return;
+    fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(*control));
+    text = {control + 1, text.end()};
   }
 }
 

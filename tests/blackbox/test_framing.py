@@ -225,7 +225,7 @@ def test_an_http_request_ends_the_connection_and_publishes_nothing(shared_rig, l
     assert_success(shared_rig.client().ask(request(topic="after " + topic)))
     shared_rig.subscriber.wait_for(1, "after " + topic)
     assert not shared_rig.subscriber.messages(topic)
-    shared_rig.sluice.wait_for_log(r"client \S+: .*http")
+    shared_rig.sluice.wait_for_log(r"client \S+ #\d+: .*http")
 
 
 def test_an_http_line_behind_a_request_ends_the_connection_too(shared_rig):

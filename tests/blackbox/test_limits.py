@@ -84,7 +84,7 @@ def test_a_connection_that_ends_makes_room_for_another(lab):
 
 def test_a_thousand_connections_too_many_disturb_none_of_those_there_are(lab):
     sluice = lab.sluice(broker_table(lab.broker(), **SMALL_BROKER), server={"max_connections": 100},
-                        limits={"input_bytes": MIB})
+                        limits={"input_bytes": MIB}, log={"level": "info"})
     clients = [sluice.client() for _ in range(100)]
     ask_all(clients)
     before = sluice.open_descriptors()
