@@ -1,0 +1,34 @@
+// What would block the loop, done on a thread of libuv's pool: reading files, mostly.
+#pragma once
+
+#include <functional>
+
+#include "base/delegate.h"
+
+namespace sluice::event {
+
+class Loop;
+
+/// Runs one task at a time. Destroying it drops the end of a task that is still running, so a task
+/// owns all it touches.
+class Work {
+ public:
+  /// `done` is called on the loop's thread.
+  Work(Loop& loop, Delegate<void()> done) noexcept : loop_(loop), done_(done) {}
+  ~Work();
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+  /// Runs `task` on another thread, then `done`. Only while is_busy() is false.
+  void start(std::function<void()> task);
+  bool is_busy() const noexcept { return request_ != nullptr; }
+
+ private:
+  struct Request;
+
+  Loop& loop_;
+  Delegate<void()> done_;
+  Request* request_ = nullptr;  // owned by libuv until its callback
+};
+
+}  // namespace sluice::event

@@ -1,0 +1,142 @@
+// FileWatcher and Work: what is looked at and done beside the loop.
+#include "event/file_watcher.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "event/work.h"
+#include "support.h"
+
+namespace sluice::event {
+namespace {
+
+struct Count {
+  void up() noexcept { ++times; }
+  int times = 0;
+};
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+class Watched {
+ public:
+  explicit Watched(std::string path)
+      : watcher_(loop, path, FileState::of(path), Duration(5), bind<&Count::up>(&changes)) {}
+
+  /// Enough looks to see whatever there is to see.
+  void settle() {
+    Timer timer(loop, bind<&Count::up>(&ends_));
+    timer.start(Duration(60));
+    const int before = ends_.times;
+    loop.run_until([&] { return ends_.times > before; });
+  }
+  void wait_for(int count) {
+    loop.run_until([&] { return changes.times >= count; });
+    settle();
+    CHECK(changes.times == count);
+  }
+
+  TestLoop loop;
+  Count changes;
+
+ private:
+  Count ends_;
+  FileWatcher watcher_;
+};
+
+}  // namespace
+
+TEST_CASE("a file that stays as it is tells nothing", "[file]") {
+  const Folder folder;
+  write(folder.file("f"), "one");
+  Watched watched(folder.file("f"));
+  watched.settle();
+  CHECK(watched.changes.times == 0);
+}
+
+TEST_CASE("a file written in place, renamed over or replaced tells once each", "[file]") {
+  const Folder folder;
+  const std::string path = folder.file("f");
+  write(path, "one");
+  Watched watched(path);
+  write(path, "another");
+  watched.wait_for(1);
+  write(folder.file("g"), "renamed");
+  std::filesystem::rename(folder.file("g"), path);
+  watched.wait_for(2);
+  std::filesystem::remove(path);
+  watched.wait_for(3);
+  write(path, "back");
+  watched.wait_for(4);
+}
+
+TEST_CASE("a link to a folder that is swapped under it tells, as a ConfigMap does", "[file]") {
+  namespace fs = std::filesystem;
+  const Folder folder;
+  fs::create_directory(folder.file("v1"));
+  fs::create_directory(folder.file("v2"));
+  write(folder.file("v1") + "/f", "same");
+  write(folder.file("v2") + "/f", "same");
+  fs::create_symlink("v1", folder.file("data"));
+  fs::create_symlink("data/f", folder.file("f"));
+  Watched watched(folder.file("f"));
+  fs::create_symlink("v2", folder.file("next"));
+  fs::rename(folder.file("next"), folder.file("data"));
+  watched.wait_for(1);
+}
+
+TEST_CASE("a file is not told of while it is being written", "[file]") {
+  const Folder folder;
+  const std::string path = folder.file("f");
+  write(path, "");
+  Watched watched(path);
+  // A byte before each turn: no two looks find the same.
+  for (int i = 0; i < 200; ++i) {
+    std::ofstream(path, std::ios::binary | std::ios::app) << 'x';
+    watched.loop->run_once();
+  }
+  CHECK(watched.changes.times == 0);
+  watched.wait_for(1);
+}
+
+TEST_CASE("work is done on another thread and its end told on the loop", "[work]") {
+  TestLoop loop;
+  Count ends;
+  Work work(loop, bind<&Count::up>(&ends));
+  std::thread::id worker;
+  for (int round = 1; round <= 2; ++round) {
+    work.start([&] { worker = std::this_thread::get_id(); });
+    CHECK(work.is_busy());
+    loop.run_until([&] { return ends.times == round; });
+    CHECK_FALSE(work.is_busy());
+    CHECK(worker != std::thread::id());
+    CHECK(worker != std::this_thread::get_id());
+  }
+}
+
+TEST_CASE("nobody is told of the end of work whose owner is gone", "[work]") {
+  TestLoop loop;
+  Count ends;
+  const auto done = std::make_shared<std::atomic<bool>>(false);
+  auto work = std::make_unique<Work>(loop, bind<&Count::up>(&ends));
+  auto go_on = std::make_shared<std::atomic<bool>>(false);
+  work->start([done, go_on] {
+    while (!*go_on)
+      std::this_thread::yield();
+    *done = true;
+  });
+  // Under way by now, or cancelled: both are an end.
+  work.reset();
+  *go_on = true;
+  loop.run_turns(20);
+  CHECK(ends.times == 0);
+}
+
+}  // namespace sluice::event
