@@ -18,6 +18,7 @@ struct Settings {
   Level level = Level::Info;
   std::string file;  ///< empty: standard error
   Format format = Format::Text;
+  bool operator==(const Settings&) const = default;
 };
 
 /// Applies settings; opens the file if one is named. Before the first call lines of level info and

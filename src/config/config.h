@@ -119,9 +119,8 @@ struct Config {
   log::Settings log;
   Admin admin;
   std::vector<Broker> brokers;
+  bool operator==(const Config&) const = default;
 };
-
-bool operator==(const Config& a, const Config& b);
 
 /// What stands for {instance}: `[server] instance`, or else the first listener's port or the file
 /// name of its socket. Empty only for a Config without listeners.

@@ -2,7 +2,6 @@
 #include "config/identifier.h"
 
 #include <array>
-#include <tuple>
 #include <utility>
 
 #include "config/config.h"
@@ -62,14 +61,6 @@ std::string client_identifier(const Config& config, const Broker& broker, unsign
       replace_placeholders(broker.client_id, {host, instance, broker.name, slot_text, pid_text});
   // A pattern that was never checked keeps its braces rather than losing its slot number.
   return made ? made.value() : broker.client_id + "-" + slot_text;
-}
-
-bool operator==(const Config& a, const Config& b) {
-  const auto parts = [](const Config& config) {
-    return std::tie(config.server, config.defaults, config.limits, config.replies, config.log.level,
-                    config.log.file, config.log.format, config.admin, config.brokers);
-  };
-  return parts(a) == parts(b);
 }
 
 }  // namespace sluice::config
