@@ -31,7 +31,7 @@ Page Pages::get(std::string_view path) {
   }
   if (path == "/status") {
     if (status_.budget.allows(loop_.now())) {
-      status_.last = status_text(bridge_, loop_.now() - started_);
+      status_.last = status_text(bridge_, loop_.now() - bridge_.started_at());
     }
     return {.content_type = "application/json", .text = status_.last};
   }

@@ -21,8 +21,7 @@ struct Page {
 /// `/healthz`, `/readyz`, `/metrics`, `/status`. Not thread-safe.
 class Pages {
  public:
-  Pages(const event::Loop& loop, const bridge::Bridge& bridge)
-      : loop_(loop), bridge_(bridge), started_(loop.now()) {}
+  Pages(const event::Loop& loop, const bridge::Bridge& bridge) : loop_(loop), bridge_(bridge) {}
 
   Page get(std::string_view path);
 
@@ -37,7 +36,6 @@ class Pages {
 
   const event::Loop& loop_;
   const bridge::Bridge& bridge_;
-  const TimePoint started_;
   ProcessStats process_;
   Costly metrics_;
   Costly status_;

@@ -22,6 +22,12 @@ class Backoff {
   }
 
   void reset() noexcept { current_ = min_; }
+  /// Other bounds; starts anew.
+  void set_bounds(Duration min, Duration max) noexcept {
+    min_ = min;
+    max_ = max;
+    current_ = min;
+  }
   /// Jumps to the ceiling: for a refusal that will not mend itself soon (a wrong password).
   void raise_to_max() noexcept { current_ = max_; }
 

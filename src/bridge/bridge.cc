@@ -1,13 +1,10 @@
 #include "bridge/bridge.h"
 
-#include <algorithm>
-#include <map>
-#include <random>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
-#include "mqtt/mosquitto_transport.h"
-#include "mqtt/tls_context.h"
 
 namespace sluice::bridge {
 namespace {
@@ -20,83 +17,50 @@ constexpr Duration kLastReplies = std::chrono::milliseconds(200);
 constexpr Duration kClosing = std::chrono::milliseconds(1100);
 constexpr Duration kDisconnecting = std::chrono::milliseconds(200);
 
-std::uint64_t seed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
 }  // namespace
-
-/// Made before the pools and gone after them.
-struct Bridge::TlsByBroker {
-  mqtt::MosquittoLibrary library;
-  std::map<std::string, std::unique_ptr<mqtt::TlsContext>> contexts;
-};
 
 Bridge::Bridge(event::Loop& loop, config::Config config, const Identity& identity,
                Delegate<void()> finished)
     : loop_(loop),
       config_(std::move(config)),
-      identity_(identity),
+      started_at_(loop.now()),
       finished_(finished),
-      random_(seed()),
-      tls_(std::make_unique<TlsByBroker>()),
       dispatcher_(loop),
+      brokers_(loop, dispatcher_, identity),
       server_(loop, config_, dispatcher_),
       phase_timer_(loop, bind<&Bridge::on_phase_timeout>(this)),
-      progress_timer_(loop, bind<&Bridge::on_progress>(this)) {}
+      progress_timer_(loop, bind<&Bridge::on_progress>(this)) {
+  dispatcher_.connect(server_, {}, Router({}));
+}
 
 Bridge::~Bridge() = default;
 
 Result<void> Bridge::start() {
-  if (Result<void> made = make_pools(identity_); !made) return made;
+  const auto certificates = read_certificates(config_);
+  if (!certificates) return certificates.error();
+  brokers_.apply(config_, certificates.value());
   if (Result<void> bound = server_.listen(); !bound) return bound;
-  for (const auto& pool : pools_)
-    pool->start();
-  return {};
-}
-
-Result<void> Bridge::make_pools(const Identity& identity) {
-  std::vector<Route> routes;
-  std::vector<mqtt::Pool*> pools;
-  for (const config::Broker& broker : config_.brokers) {
-    mqtt::TlsContext* tls = nullptr;
-    if (broker.tls_enabled) {
-      auto context = mqtt::TlsContext::make(broker);
-      if (!context) return Error{"broker " + broker.name + ": " + context.error().what};
-      tls = (tls_->contexts[broker.name] = std::move(context).value()).get();
-    }
-    std::vector<std::string> client_ids;
-    for (unsigned slot = 0; slot < broker.connections; ++slot) {
-      client_ids.push_back(
-          config::client_identifier(config_, broker, slot, identity.host, identity.pid));
-    }
-    const auto make_transport = [tls](
-                                    event::Loop& loop, mqtt::TransportEvents& events,
-                                    const config::Broker& to) -> std::unique_ptr<mqtt::Transport> {
-      return std::make_unique<mqtt::MosquittoTransport>(loop, events, to, tls);
-    };
-    pools_.push_back(std::make_unique<mqtt::Pool>(loop_, dispatcher_, random_, broker, client_ids,
-                                                  make_transport));
-    pools.push_back(pools_.back().get());
-    routes.push_back({broker.min_dev_no, broker.max_dev_no, routes.size()});
-  }
-  dispatcher_.connect(server_, pools, Router(routes));
+  brokers_.start();
   return {};
 }
 
 std::vector<std::string> Bridge::unconnected_brokers() const {
   std::vector<std::string> names;
-  for (const auto& pool : pools_) {
-    if (pool->ready_links() == 0) names.push_back(pool->name());
+  for (const auto& [pool, is_leaving] : brokers_.all()) {
+    if (!is_leaving && pool->ready_links() == 0) names.push_back(pool->name());
   }
   return names;
 }
 
 std::vector<BrokerView> Bridge::brokers() const {
   std::vector<BrokerView> views;
-  for (const Lane& lane : dispatcher_.lanes())
-    views.push_back({*lane.pool, lane.counters, lane.parked.size()});
+  std::set<std::string_view> names;
+  for (const auto& [pool, is_leaving] : brokers_.all()) {
+    // A name may be another broker's by now: then this one is not told of any more.
+    if (!names.insert(pool->name()).second) continue;
+    const Lane& lane = dispatcher_.lane_of(*pool);
+    views.push_back({*pool, lane.counters, lane.parked.size(), is_leaving});
+  }
   return views;
 }
 
@@ -134,15 +98,13 @@ void Bridge::enter(Phase next) noexcept {
       phase_timer_.start(kClosing);
       break;
     case Phase::Disconnecting:
-      for (const auto& pool : pools_)
-        pool->stop();
+      brokers_.stop();
       phase_timer_.start(kDisconnecting);
       break;
     case Phase::Done:
       phase_timer_.stop();
       progress_timer_.stop();
-      for (const auto& pool : pools_)
-        pool->abandon();
+      brokers_.abandon();
       log::info("stopped");
       finished_();
       break;
@@ -180,9 +142,7 @@ void Bridge::on_progress() noexcept {
   const bool is_ending = phase_ == Phase::LastReplies || phase_ == Phase::Closing;
   if (is_ending && server_.empty()) enter(Phase::Disconnecting);
   if (phase_ != Phase::Disconnecting) return;
-  const bool all_stopped = std::all_of(pools_.begin(), pools_.end(),
-                                       [](const auto& pool) { return pool->is_stopped(); });
-  if (all_stopped) enter(Phase::Done);
+  if (brokers_.are_stopped()) enter(Phase::Done);
 }
 
 void Bridge::run_out() noexcept {

@@ -2,13 +2,12 @@
 // without losing or inventing an answer.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/delegate.h"
 #include "base/error.h"
-#include "base/random.h"
+#include "bridge/brokers.h"
 #include "bridge/dispatcher.h"
 #include "client/server.h"
 #include "config/config.h"
@@ -18,17 +17,12 @@
 
 namespace sluice::bridge {
 
-/// What the process is, for client identifiers.
-struct Identity {
-  std::string host;
-  int pid = 0;
-};
-
 /// One broker, for the operator. Valid until the loop's next turn.
 struct BrokerView {
   const mqtt::Pool& pool;
   const BrokerCounters& counters;
-  std::size_t parked = 0;  ///< clients that wait for room here
+  std::size_t parked = 0;   ///< clients that wait for room here
+  bool is_leaving = false;  ///< removed from the configuration, and not done yet
 };
 
 /// Owns listeners, clients, ledger and pools. Not thread-safe.
@@ -45,6 +39,13 @@ class Bridge {
   /// nothing has been started.
   Result<void> start();
 
+  /// Takes another valid configuration over without dropping a client or a message; what has not
+  /// changed is not touched. On an error (an address that cannot be bound, a log file that cannot
+  /// be opened) nothing has changed.
+  Result<void> reload(config::Config next, const CertificatesByBroker& certificates);
+  /// Counts and logs a configuration that is not taken over.
+  void refuse_reload(const std::string& why) noexcept;
+
   /// Begins the ordered stop: not ready, drain_delay, listeners closed, what was decoded settled
   /// and answered, MQTT DISCONNECT, finished(). Idempotent.
   void stop() noexcept;
@@ -60,31 +61,28 @@ class Bridge {
   const client::Server& server() const noexcept { return server_; }
 
   // For the operator, read at a scrape.
-  /// The brokers of the configuration in force, each name once.
+  /// The brokers of the configuration in force, then those removed that are not done yet; each name
+  /// once.
   std::vector<BrokerView> brokers() const;
   const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
   const config::Config& config() const noexcept { return config_; }
   const ReloadCounters& reloads() const noexcept { return reloads_; }
+  TimePoint started_at() const noexcept { return started_at_; }
 
  private:
   enum class Phase { Running, Delay, Draining, LastReplies, Closing, Disconnecting, Done };
 
-  struct TlsByBroker;
-
-  Result<void> make_pools(const Identity& identity);
   void enter(Phase next) noexcept;
   void on_phase_timeout() noexcept;
   void on_progress() noexcept;
   void run_out() noexcept;
 
   event::Loop& loop_;
-  const config::Config config_;
-  const Identity identity_;
+  config::Config config_;
+  const TimePoint started_at_;
   Delegate<void()> finished_;
-  Random random_;
-  std::unique_ptr<TlsByBroker> tls_;
   Dispatcher dispatcher_;
-  std::vector<std::unique_ptr<mqtt::Pool>> pools_;
+  Brokers brokers_;
   client::Server server_;
   event::Timer phase_timer_;
   event::Timer progress_timer_;  // runs only while stopping

@@ -32,10 +32,38 @@ Dispatcher::~Dispatcher() = default;
 void Dispatcher::connect(client::Server& server, const std::vector<mqtt::Pool*>& pools,
                          Router router) {
   server_ = &server;
+  reroute(pools, std::move(router));
+}
+
+void Dispatcher::reroute(const std::vector<mqtt::Pool*>& pools, Router router) {
   router_ = std::move(router);
-  lanes_ = std::vector<Lane>(pools.size());
-  for (std::size_t i = 0; i < pools.size(); ++i)
-    lanes_[i].pool = pools[i];
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (mqtt::Pool* pool : pools) {
+    const std::size_t place = place_of(*pool);
+    const bool is_new = place == lanes_.size();
+    lanes.push_back(is_new ? std::make_unique<Lane>() : std::move(lanes_[place]));
+    lanes.back()->pool = pool;
+    if (!is_new) lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(place));
+  }
+  for (auto& leaving : lanes_)
+    lanes.push_back(std::move(leaving));
+  lanes_ = std::move(lanes);
+}
+
+/// One past the last for a broker that has no lane.
+std::size_t Dispatcher::place_of(const mqtt::Pool& pool) const noexcept {
+  const auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                                  [&](const auto& lane) { return lane->pool == &pool; });
+  return static_cast<std::size_t>(found - lanes_.begin());
+}
+
+void Dispatcher::drop(const mqtt::Pool& pool) noexcept {
+  assert(is_done_with(pool));
+  lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(place_of(pool)));
+}
+
+void Dispatcher::reset_counters(const mqtt::Pool& pool) noexcept {
+  lanes_[place_of(pool)]->counters = {};
 }
 
 // --- in: from a client to its brokers
@@ -88,7 +116,8 @@ void Dispatcher::prepare(Ticket& ticket, std::span<const std::size_t> brokers) {
   for (std::size_t i = 0; i < brokers.size(); ++i) {
     Copy& copy = ticket.copies[i];
     copy.ticket = &ticket;
-    copy.lane = &lanes_[brokers[i]];
+    copy.lane = lanes_[brokers[i]].get();
+    ++copy.lane->copies;
     copy.request = &ticket.request;
   }
 }
@@ -164,15 +193,14 @@ void Dispatcher::unpark(Ticket& ticket) noexcept {
 }
 
 void Dispatcher::on_room(mqtt::Pool& pool) noexcept {
-  const auto lane = std::find_if(lanes_.begin(), lanes_.end(),
-                                 [&](const Lane& each) { return each.pool == &pool; });
+  Lane* lane = lanes_[place_of(pool)].get();
   for (std::size_t left = lane->parked.size(); left > 0 && !lane->parked.empty(); --left) {
     Ticket& ticket = lane->parked.front();
     const client::ClientId client = ticket.reply_to.client;
     unpark(ticket);
     Lane* full = nullptr;
     const Verdict verdict = admit(ticket, /*in_turn=*/true, full);
-    if (verdict == Verdict::NoRoom && full == &*lane) {
+    if (verdict == Verdict::NoRoom && full == lane) {
       park(ticket, *full, /*in_front=*/true);  // it keeps its turn
       return;
     }
@@ -287,6 +315,7 @@ void Dispatcher::answer_unrouted(Ticket& ticket, ErrorKind error, std::string de
 
 void Dispatcher::recycle(Ticket& ticket) noexcept {
   for (Copy& copy : ticket.used()) {
+    --copy.lane->copies;
     copy.device = nullptr;
     copy.link = nullptr;
     copy.packet_id = 0;

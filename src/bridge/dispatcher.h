@@ -28,6 +28,7 @@ struct Lane {
   mqtt::Pool* pool = nullptr;
   List<Ticket> parked;  ///< requests whose clients wait for room here, in the order they came
   BrokerCounters counters;
+  std::size_t copies = 0;  ///< of all requests in the ledger, those for this broker
 };
 
 /// What was still unanswered when the drain ran out.
@@ -47,6 +48,16 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
 
   /// Before the first request: where replies go, and the brokers in the order of the routes.
   void connect(client::Server& server, const std::vector<mqtt::Pool*>& pools, Router router);
+  /// Other routes, for requests from now on. Brokers to which none leads any more stay, behind the
+  /// others, for the requests that they have.
+  void reroute(const std::vector<mqtt::Pool*>& pools, Router router);
+  const Lane& lane_of(const mqtt::Pool& pool) const noexcept { return *lanes_[place_of(pool)]; }
+  /// No request is left that refers to this broker.
+  bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).copies == 0; }
+  /// Forgets a broker without requests and without a route.
+  void drop(const mqtt::Pool& pool) noexcept;
+  /// The broker has got another name: its counters start anew.
+  void reset_counters(const mqtt::Pool& pool) noexcept;
 
   Taken submit(client::ReplyTo reply_to, protocol::Request request) noexcept override;
   void forget(client::ClientId client) noexcept override;
@@ -57,8 +68,8 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   void drain() noexcept { draining_ = true; }
   /// Nothing is unanswered.
   bool is_idle() const noexcept { return deadlines_.empty(); }
-  /// For the operator, in the order of the configuration.
-  const std::vector<Lane>& lanes() const noexcept { return lanes_; }
+  /// For the operator, in the order of the configuration; then brokers that are leaving.
+  const std::vector<std::unique_ptr<Lane>>& lanes() const noexcept { return lanes_; }
   /// Requests answered here that went to no broker.
   const ResultCounters& unrouted() const noexcept { return unrouted_; }
   /// The broker for whose room this client waits; nullptr: none.
@@ -70,6 +81,7 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
  private:
   enum class Verdict { Accepted, Answered, NoRoom, NoRoomInLine };
 
+  std::size_t place_of(const mqtt::Pool& pool) const noexcept;
   Ticket& take_ticket();
   void prepare(Ticket& ticket, std::span<const std::size_t> brokers);
   Verdict admit(Ticket& ticket, bool in_turn, Lane*& full) noexcept;
@@ -91,7 +103,7 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
 
   event::Loop& loop_;
   client::Server* server_ = nullptr;
-  std::vector<Lane> lanes_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
   Router router_;
   ResultCounters unrouted_;
   DeadlineQueue<Ticket> deadlines_;  // every unanswered request: the one clock for all of them

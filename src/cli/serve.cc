@@ -8,19 +8,26 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <utility>
 
 #include "base/log.h"
 #include "bridge/bridge.h"
 #include "cli/supervisor.h"
 #include "config/load.h"
 #include "event/loop.h"
+#include "event/options_.filewatcher.h"
 #include "event/signal.h"
+#include "event/work.h"
 #ifdef SLUICE_ADMIN
 #include "admin/http_server.h"
 #endif
 
 namespace sluice::cli {
 namespace {
+
+/// How often it is looked whether the file has changed; two looks have to agree.
+constexpr Duration kFileLook = std::chrono::milliseconds(500);
 
 /// The soft limit is of no use to a server: takes the hard one, and returns it.
 std::uint64_t raise_descriptor_limit() {
@@ -37,35 +44,47 @@ bridge::Identity identity() {
   return {.host = host.data(), .pid = ::getpid()};
 }
 
-config::Loaded load(const std::string& file, std::FILE* faults_to) {
+/// The command line goes before the file.
+config::Loaded load(const ServeOptions& options) {
   config::Loaded loaded =
-      config::load(file, config::process_environment(), raise_descriptor_limit());
+      config::load(options.file, config::process_environment(), raise_descriptor_limit());
+  if (loaded.config && options.log_level) loaded.config->log.level = *options.log_level;
+  return loaded;
+}
+
+config::Loaded load(const ServeOptions& options, std::FILE* faults_to) {
+  config::Loaded loaded = load(options);
   for (const config::Fault& fault : loaded.faults) {
     fmt::print(faults_to, "{}\n", fault.text());
   }
   return loaded;
 }
 
+/// A configuration to go on with, as far as files were read for it.
+struct Candidate {
+  event::FileState state;  ///< of the file, from just before
+  config::Loaded loaded;
+  Result<bridge::CertificatesByBroker> certificates = bridge::CertificatesByBroker{};
+
+  void read(const ServeOptions& options) {
+    state = event::FileState::of(options.file);
+    loaded = load(options);
+    if (loaded.config) certificates = bridge::read_certificates(*loaded.config);
+  }
+};
+
 /// A running service: the loop's owner, and what the process's signals do to it.
 class Service {
  public:
-  Service(config::Config config, const ServeOptions& options)
+  /// `state`: that of the file from just before it was loaded.
+  Service(const ServeOptions& options, const event::FileState& state, config::Config config)
       : options_(options),
-        config_(std::move(config)),
-        bridge_(loop_, config_, identity(), bind<&Service::finish>(this)) {}
-
-  /// For each configuration that comes into force: the command line goes before it.
-  Result<void> configure_log(const config::Config& config) const {
-    log::Settings settings = config.log;
-    settings.level = options_.log_level.value_or(settings.level);
-    return log::configure(settings);
-  }
+        bridge_(loop_, std::move(config), identity(), bind<&Service::finish>(this)),
+        watcher_(loop_, options_.file, state, kFileLook, bind<&Service::reload>(this)) {}
 
   Result<void> start() {
 #ifdef SLUICE_ADMIN
-    if (config_.admin.listen) {
-      if (Result<void> bound = admin_.listen(*config_.admin.listen); !bound) return bound;
-    }
+    if (Result<void> bound = listen_for_admin(bridge_.config().admin, admin_); !bound) return bound;
 #endif
     Result<void> started = bridge_.start();
     if (started) supervisor_.start();
@@ -94,20 +113,79 @@ class Service {
     }
   }
   void on_reload_signal() noexcept {
-    log::warn("SIGHUP: this version does not reload its configuration; restart it instead");
+    log::info("SIGHUP: reloading {}", options_.file);
+    reload();
   }
+  /// Begins a reload: files are read beside the loop.
+  void reload() noexcept {
+    if (bridge_.is_stopping()) return;
+    if (loading_.is_busy()) {
+      reload_again_ = true;
+      return;
+    }
+    auto candidate = std::make_shared<Candidate>();
+    candidate_ = candidate;
+    supervisor_.reloading();
+    loading_.start([candidate, options = options_] { candidate->read(options); });
+  }
+  /// Ends a reload: takes the new configuration over, or goes on with the one before.
+  void on_loaded() noexcept {
+    const std::shared_ptr<Candidate> candidate = std::exchange(candidate_, nullptr);
+    if (bridge_.is_stopping()) return;
+    watcher_.set_known(candidate->state);
+    if (Result<void> applied = apply(*candidate); !applied) {
+      bridge_.refuse_reload(applied.error().what);
+      supervisor_.reloaded("a changed configuration was refused; the one before is in force");
+    } else {
+      supervisor_.reloaded("serving, with a reloaded configuration");
+    }
+    if (std::exchange(reload_again_, false)) reload();
+  }
+  Result<void> apply(Candidate& candidate) {
+    for (const config::Fault& fault : candidate.loaded.faults)
+      log::error("{}", fault.text());
+    if (!candidate.loaded.config) return Error{"it is not valid"};
+    if (!candidate.certificates) return candidate.certificates.error();
+    for (const std::string& warning : candidate.loaded.warnings)
+      log::warn("{}", warning);
+#ifdef SLUICE_ADMIN
+    const config::Admin next = candidate.loaded.config->admin;
+    const bool moves = !(next == bridge_.config().admin);
+    std::unique_ptr<admin::HttpServer> admin;
+    if (moves) {
+      if (Result<void> bound = listen_for_admin(next, admin); !bound) return bound;
+    }
+#endif
+    Result<void> reloaded =
+        bridge_.reload(std::move(*candidate.loaded.config), candidate.certificates.value());
+#ifdef SLUICE_ADMIN
+    if (reloaded && moves) loop_.retire(std::exchange(admin_, std::move(admin)));
+#endif
+    return reloaded;
+  }
+#ifdef SLUICE_ADMIN
+  Result<void> listen_for_admin(const config::Admin& settings,
+                                std::unique_ptr<admin::HttpServer>& server) {
+    if (!settings.listen) return {};
+    server = std::make_unique<admin::HttpServer>(loop_, bridge_);
+    return server->listen(*settings.listen);
+  }
+#endif
   void finish() noexcept {
     loop_.stop();
   }
 
   const ServeOptions options_;
   event::Loop loop_;
-  const config::Config config_;
   bridge::Bridge bridge_;
 #ifdef SLUICE_ADMIN
-  admin::HttpServer admin_{loop_, bridge_};
+  std::unique_ptr<admin::HttpServer> admin_;
 #endif
   Supervisor supervisor_{loop_};
+  event::FileWatcher watcher_;
+  event::Work loading_{loop_, bind<&Service::on_loaded>(this)};
+  std::shared_ptr<Candidate> candidate_;  // while it is being read
+  bool reload_again_ = false;             // asked for while another one was under way
   event::Signal terminate_{loop_, SIGTERM, bind<&Service::on_stop_signal>(this)};
   event::Signal interrupt_{loop_, SIGINT, bind<&Service::on_stop_signal>(this)};
   event::Signal reopen_{loop_, SIGUSR1, bind<&Service::on_reopen_signal>(this)};
@@ -128,16 +206,17 @@ void announce(const config::Config& config) {
 }  // namespace
 
 int run_serve(const ServeOptions& options) {
-  const config::Loaded loaded = load(options.file, stderr);
+  const event::FileState state = event::FileState::of(options.file);
+  const config::Loaded loaded = load(options, stderr);
   if (!loaded.config) return kMisused;
-  Service service(*loaded.config, options);
-  if (Result<void> configured = service.configure_log(*loaded.config); !configured) {
+  if (Result<void> configured = log::configure(loaded.config->log); !configured) {
     log::error("{}", configured.error().what);
     return kFailed;
   }
   log::info("sluice {} starting with {}", SLUICE_VERSION, options.file);
   for (const std::string& warning : loaded.warnings)
     log::warn("{}", warning);
+  Service service(options, state, *loaded.config);
   if (Result<void> started = service.start(); !started) {
     log::error("{}", started.error().what);
     return kFailed;
@@ -148,7 +227,7 @@ int run_serve(const ServeOptions& options) {
 }
 
 int run_check(const std::string& file) {
-  const config::Loaded loaded = load(file, stderr);
+  const config::Loaded loaded = load({.file = file, .log_level = {}}, stderr);
   for (const std::string& warning : loaded.warnings)
     fmt::print(stderr, "{}: warning: {}\n", file, warning);
   if (!loaded.config) return kMisused;

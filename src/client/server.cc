@@ -41,15 +41,29 @@ Server::Server(event::Loop& loop, const config::Config& config, RequestSink& sin
 Server::~Server() = default;
 
 Result<void> Server::listen() {
-  for (const config::Address& address : settings_.listen) {
-    auto opened = open(address);
-    if (!opened) {
-      listeners_.clear();
-      return opened.error();
-    }
-    listeners_.push_back(std::move(opened).value());
-  }
+  auto opened = prepare(settings_);
+  if (!opened) return opened.error();
+  listeners_ = std::move(opened).value();
   return {};
+}
+
+/// The place of the listener for this address; one past the last if there is none.
+std::size_t Server::listener_at(const config::Address& address) const noexcept {
+  if (listeners_.empty()) return 0;
+  const auto found = std::find(settings_.listen.begin(), settings_.listen.end(), address);
+  return static_cast<std::size_t>(found - settings_.listen.begin());
+}
+
+Result<Server::Listeners> Server::prepare(const config::Server& next) {
+  Listeners prepared;
+  for (const config::Address& address : next.listen) {
+    prepared.emplace_back();
+    if (listener_at(address) < listeners_.size()) continue;
+    auto opened = open(address);
+    if (!opened) return opened.error();
+    prepared.back() = std::move(opened).value();
+  }
+  return prepared;
 }
 
 Result<std::unique_ptr<event::Listener>> Server::open(const config::Address& address) {
@@ -65,7 +79,15 @@ Result<std::unique_ptr<event::Listener>> Server::open(const config::Address& add
   return Error{"cannot listen on " + address.text()};
 }
 
-void Server::apply(const config::Config& config) {
+void Server::apply(const config::Config& config, Listeners prepared) {
+  for (std::size_t at = 0; at < prepared.size(); ++at) {
+    if (prepared[at] != nullptr) continue;
+    prepared[at] = std::move(listeners_[listener_at(config.server.listen[at])]);
+  }
+  listeners_.swap(prepared);
+  for (const auto& former : prepared) {
+    if (former != nullptr) former->accept_waiting();
+  }
   settings_ = config.server;
   shared_.limits = config.limits;
   shared_.idle_timeout = config.server.idle_timeout;

@@ -31,8 +31,14 @@ class Server {
 
   /// Binds all listeners, or none: the error names the address.
   Result<void> listen();
-  /// Takes limits and reply texts over, for the clients that are there too. Listeners stay.
-  void apply(const config::Config& config);
+  /// Listeners for another list of addresses: those it has not yet, bound, and nullptr for the
+  /// others.
+  using Listeners = std::vector<std::unique_ptr<event::Listener>>;
+  /// Binds what is new, or nothing: the error names the address. Nobody is accepted before apply().
+  Result<Listeners> prepare(const config::Server& next);
+  /// Takes limits and reply texts over, for the clients that are there too, and these listeners in
+  /// place of the former ones. Clients of one that goes away stay.
+  void apply(const config::Config& config, Listeners prepared);
 
   /// Answers one request; ignored if its client is gone. May be called inside submit().
   void reply(const ReplyTo& reply_to, const protocol::Reply& reply,
@@ -68,6 +74,7 @@ class Server {
     std::uint32_t generation = 1;
   };
 
+  std::size_t listener_at(const config::Address& address) const noexcept;
   Result<std::unique_ptr<event::Listener>> open(const config::Address& address);
   void on_accepted(std::unique_ptr<event::Stream> stream) noexcept;
   void on_closed(Client& client, CloseReason reason) noexcept;
@@ -79,7 +86,7 @@ class Server {
   Shared shared_;
   std::vector<Place> clients_;
   std::vector<std::uint32_t> free_;  // places in clients_ without a client
-  std::vector<std::unique_ptr<event::Listener>> listeners_;
+  Listeners listeners_;              // as settings_.listen, or empty
   std::size_t refused_now_ = 0;
 };
 

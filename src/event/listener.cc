@@ -180,6 +180,14 @@ void Listener::on_ready(FdEvents) noexcept {
   }
 }
 
+void Listener::accept_waiting() noexcept {
+  for (int left = kBacklog; left > 0; --left) {
+    Descriptor fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd.get() < 0 && errno != EINTR && errno != ECONNABORTED) return;
+    if (fd.get() >= 0) hand_on(std::move(fd));
+  }
+}
+
 /// Nobody is left, or there is nothing to take the next one with: then it waits in the kernel.
 void Listener::rest(int error) noexcept {
   const bool is_done = error == EAGAIN || error == EWOULDBLOCK;

@@ -45,6 +45,8 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  /// Takes all who have connected so far: destroying it would cut them off.
+  void accept_waiting() noexcept;
   /// The TCP port in use; 0 for a Unix socket.
   std::uint16_t port() const noexcept;
 

@@ -14,14 +14,30 @@ constexpr Duration kAddressesStayFresh = std::chrono::seconds(30);
 
 }  // namespace
 
-Connector::Connector(event::Loop& loop, const config::Broker& broker)
+Connector::Connector(event::Loop& loop, const config::Broker& broker,
+                     Delegate<bool(Link&)> may_start)
     : loop_(loop),
       broker_(broker),
-      resolver_(loop, bind<&Connector::on_resolved>(this)),
+      may_start_(may_start),
       hold_timer_(loop, bind<&Connector::start_next>(this)),
       start_(loop, bind<&Connector::start_next>(this)),
       protocol_(broker.protocol) {
-  if (event::Resolver::is_numeric(broker.host)) addresses_ = {broker.host};
+  find_address();
+}
+
+void Connector::find_address() {
+  // An answer still to come is to a question about the former name.
+  resolver_ = std::make_unique<event::Resolver>(loop_, bind<&Connector::on_resolved>(this));
+  addresses_.clear();
+  if (event::Resolver::is_numeric(broker_.host)) addresses_ = {broker_.host};
+}
+
+void Connector::begin_anew(bool elsewhere) {
+  forget_fallback();
+  hold_until_ = {};
+  hold_timer_.stop();
+  if (elsewhere) find_address();
+  start_.schedule();
 }
 
 void Connector::enqueue(Link& link) {
@@ -39,6 +55,8 @@ void Connector::on_success() {
 
 void Connector::on_failure(const Loss& loss) {
   --connecting_;
+  start_.schedule();
+  if (loss.kind == Loss::Kind::Closed) return;  // given up here; says nothing of the broker
   is_healthy_ = false;
   if (loss.kind == Loss::Kind::Refused && loss.reason_code == reason::kUnsupportedProtocolVersion &&
       protocol_ == config::Protocol::V5) {
@@ -49,7 +67,6 @@ void Connector::on_failure(const Loss& loss) {
     // All links would be refused alike: one of them asks again, once per reconnect_max_ms.
     hold_until_ = loop_.now() + broker_.reconnect_max;
   }
-  start_.schedule();
 }
 
 void Connector::stop() noexcept {
@@ -74,11 +91,14 @@ void Connector::start_next() noexcept {
       return;
     }
     if (needs_resolving()) {
-      resolver_.resolve(broker_.host);
+      resolver_->resolve(broker_.host);
       return;
     }
-    Link* link = waiting_.front();
-    waiting_.pop_front();
+    const auto next = std::find_if(waiting_.begin(), waiting_.end(),
+                                   [this](Link* waiting) { return may_start_(*waiting); });
+    if (next == waiting_.end()) return;
+    Link* link = *next;
+    waiting_.erase(next);
     ++connecting_;
     const std::string address = addresses_[next_address_++ % addresses_.size()];
     link->connect(address, protocol_);

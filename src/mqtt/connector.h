@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
+#include "base/delegate.h"
 #include "event/loop.h"
 #include "event/resolver.h"
 #include "event/timer.h"
@@ -18,7 +20,8 @@ namespace sluice::mqtt {
 /// attempt ended.
 class Connector {
  public:
-  Connector(event::Loop& loop, const config::Broker& broker);
+  /// `may_start`: asked right before an attempt; who is refused waits until retry().
+  Connector(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start);
 
   /// The link wants a connection; it gets its Link::connect() when its turn comes.
   void enqueue(Link& link);
@@ -26,19 +29,30 @@ class Connector {
   void on_success();
   /// An attempt failed.
   void on_failure(const Loss& loss);
+  /// Somebody who was refused may be permitted now.
+  void retry() noexcept { start_.schedule(); }
+  /// The link does not want a connection any more.
+  void forget(Link& link) noexcept { std::erase(waiting_, &link); }
+  /// The broker's settings have changed: what was learnt under the former ones is forgotten.
+  /// `elsewhere`: it has another address.
+  void begin_anew(bool elsewhere);
+  /// The next attempts speak the configured protocol again.
+  void forget_fallback() noexcept { protocol_ = broker_.protocol; }
   /// Nothing more is to be started.
   void stop() noexcept;
 
   config::Protocol protocol() const noexcept { return protocol_; }
 
  private:
+  void find_address();
   void start_next() noexcept;
   void on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept;
   bool needs_resolving() const noexcept;
 
   event::Loop& loop_;
   const config::Broker& broker_;
-  event::Resolver resolver_;
+  Delegate<bool(Link&)> may_start_;
+  std::unique_ptr<event::Resolver> resolver_;
   event::Timer hold_timer_;
   event::Deferred start_;  // attempts begin at the end of a turn, never inside a link's callback
   std::deque<Link*> waiting_;

@@ -12,6 +12,14 @@ void InFlight::open(std::size_t window) {
   newest_acknowledged_ = {};
 }
 
+void InFlight::resize(std::size_t window) {
+  ids_ = PacketIds(std::max(window, size()));
+  for (Message* message = is_empty() ? nullptr : &messages_.front(); message != nullptr;
+       message = messages_.next(*message)) {
+    if (message->packet_id != 0) ids_.insert(message->packet_id, *message);
+  }
+}
+
 void InFlight::add(Message& message, TimePoint now) noexcept {
   const std::uint8_t qos = message.request->qos;
   if (is_empty() || (qos > 0 && !owes_acknowledgements())) last_progress_ = now;

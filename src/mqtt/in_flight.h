@@ -18,6 +18,9 @@ class InFlight {
   /// For a new connection with a window of at most so many messages. Needs empty().
   void open(std::size_t window);
 
+  /// The window of this connection is another one.
+  void resize(std::size_t window);
+
   /// A message was handed over. Its packet identifier follows by identify(), if it got one.
   void add(Message& message, TimePoint now) noexcept;
   void identify(Message& message, std::uint16_t packet_id) noexcept;

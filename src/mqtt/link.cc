@@ -88,11 +88,12 @@ Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, 
       events_(events),
       broker_(broker),
       slot_(slot),
-      client_id_(std::move(client_id)),
+      client_id_(client_id),
+      next_client_id_(std::move(client_id)),
       factory_(std::move(factory)),
       timer_(loop, bind<&Link::on_timer>(this)),
       flush_(loop, bind<&Link::flush>(this)),
-      judge_(loop, bind<&Link::replace_if_leaking>(this)),
+      judge_(loop, bind<&Link::judge>(this)),
       backoff_(broker.reconnect_min, broker.reconnect_max),
       window_(broker.max_inflight, window_size) {}
 
@@ -119,6 +120,9 @@ void Link::enter(LinkState next) noexcept {
 void Link::connect(const std::string& address, config::Protocol protocol) noexcept {
   protocol_ = protocol;
   stopping_ = false;
+  said_goodbye_ = false;
+  client_id_ = upcoming_client_id();
+  renewing_ = client_id_ != next_client_id_;
   enter(LinkState::Connecting);
   transport_ = factory_(*this);
   const Result<void> begun = transport_->connect(
@@ -159,6 +163,7 @@ void Link::on_connected(const Connack& connack) noexcept {
   enter(LinkState::Ready);
   if (redelivery_.is_one_at_a_time()) timer_.start(Redelivery::kProof);
   let_lost_go();
+  if (renewing_ || leaving_) judge_.schedule();
   events_.on_link_ready(*this);
 }
 
@@ -178,7 +183,12 @@ void Link::lose(const Loss& loss) noexcept {
     transport_->drop(/*reset=*/!in_flight_.is_empty());
     loop_.retire(std::move(transport_));
   }
-  if (stopping_ || loss.kind == Loss::Kind::Closed) {
+  renewing_ = false;
+  // An attempt that was ended for another one has not fenced off what was lost before it.
+  const bool is_at_once = loss.kind == Loss::Kind::Closed && !stopping_;
+  if (is_at_once && former == LinkState::Connecting) {
+    enter(LinkState::Backoff);
+  } else if (stopping_ || is_at_once) {
     enter(LinkState::Idle);
   } else {
     const bool stood = former == LinkState::Ready || former == LinkState::Draining;
@@ -192,6 +202,8 @@ void Link::lose(const Loss& loss) noexcept {
   }
   keep_unacknowledged(loss);
   events_.on_link_lost(*this, former, loss);
+  if (leaving_) judge_.schedule();
+  if (is_at_once && (!leaving_ || !is_clean())) events_.on_link_wants_connection(*this);
 }
 
 Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
@@ -233,6 +245,7 @@ void Link::let_lost_go() noexcept {
     message.place = Place::Nowhere;
     events_.on_message_over(message);
   }
+  if (leaving_) judge_.schedule();
 }
 
 void Link::tick() noexcept {
@@ -243,44 +256,14 @@ void Link::tick() noexcept {
           fmt::format("no acknowledgement for {} ms", broker_.ack_timeout.count())});
     return;
   }
+  if (said_goodbye_ && stands && loop_.now() >= goodbye_ends_) {
+    lose({Loss::Kind::Closed, 0, "disconnected; the broker did not close in time"});
+    return;
+  }
   window_.tick(loop_.precise_now());
   if (!lost_.empty() && loop_.now() >= fence_ends_) let_lost_go();
   if (can_resend()) events_.on_link_progress(*this);  // the ramp allows more
   if (transport_ != nullptr) transport_->tick();
-}
-
-/// A lost acknowledgement costs a place in the window for as long as the connection lives. Once
-/// they are too many, the connection is replaced: first what can still be acknowledged there is.
-void Link::replace_if_leaking() noexcept {
-  const bool stands = state_ == LinkState::Ready || state_ == LinkState::Draining;
-  if (!stands || stopping_) return;
-  const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
-  const std::size_t answered = in_flight_.answered();
-  if (state_ == LinkState::Ready && answered < places) {
-    const std::size_t many = std::max<std::size_t>(places / 4, 1);
-    if (answered < many || in_flight_.overtaken() < many) return;
-    enter(LinkState::Draining);
-    events_.on_link_draining(*this);
-  }
-  if (answered < in_flight_.size()) return;
-  lose({Loss::Kind::Leaking, 0, "acknowledgements have not come in time; replacing it"});
-}
-
-void Link::disconnect() noexcept {
-  if (state_ != LinkState::Ready || !in_flight_.is_empty()) {
-    abandon();
-    return;
-  }
-  stopping_ = true;
-  flush_.cancel();
-  enter(LinkState::Draining);
-  transport_->disconnect();
-}
-
-void Link::abandon() noexcept {
-  stopping_ = true;
-  if (state_ == LinkState::Idle) return;
-  lose({Loss::Kind::Closed, 0, "closed"});
 }
 
 // --- messages
@@ -315,6 +298,7 @@ bool Link::can_resend() noexcept {
 void Link::hand_over(Message& message) noexcept {
   if (message.place == Place::Resend) redelivery_.take(message);
   message.place = Place::Nowhere;
+  if (renewing_ || leaving_) judge_.schedule();
   message.sent_again = message.handed_over;
   if (std::optional<Outcome> refusal = announced_refusal(connack_, *message.request)) {
     redelivery_.on_left(in_flight_.size());
@@ -381,6 +365,7 @@ bool Link::give_up(Message& message) noexcept {
     message.answered = true;
     redelivery_.remove(message);
     redelivery_.on_left(in_flight_.size());
+    if (renewing_ || leaving_) judge_.schedule();
     const bool is_over = state_ == LinkState::Ready || state_ == LinkState::Idle;
     if (is_over) return true;
     message.place = Place::Lost;

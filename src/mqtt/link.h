@@ -88,6 +88,28 @@ class Link final : public TransportEvents {
 
   /// Keep-alive and the acknowledgement time-out; about twice a second.
   void tick() noexcept;
+  /// The broker's settings have changed: takes over what holds for the connection there is, too.
+  void apply_limits();
+  /// The identifier for connections from now on. What a connection was given under the former one
+  /// is brought to its end under that one before.
+  void set_client_id(std::string client_id) { next_client_id_ = std::move(client_id); }
+  /// Replaces the connection: no new work, all acknowledged or lost, DISCONNECT, then
+  /// on_link_wants_connection(). Where there is none that comes at once.
+  void renew() noexcept;
+  /// The same without a successor, as soon as nothing is to be sent again: the link goes Idle.
+  void leave() noexcept;
+  /// After leave(): the link is wanted after all. True if it has to ask for a connection.
+  bool stay() noexcept;
+  bool is_leaving() const noexcept { return leaving_; }
+  /// On its way to a successor or to its end: whoever waits for this very connection waits on.
+  bool is_winding_up() const noexcept {
+    return state_ == LinkState::Draining && (renewing_ || leaving_);
+  }
+  /// Nothing that a connection was given is without its end.
+  bool is_clean() const noexcept {
+    return in_flight_.is_empty() && redelivery_.is_empty() && lost_.empty();
+  }
+
   /// Ends the connection: DISCONNECT if nothing is in flight, else at once. The link goes Idle.
   void disconnect() noexcept;
   /// Ends the connection without a word. The link goes Idle.
@@ -96,6 +118,11 @@ class Link final : public TransportEvents {
   LinkState state() const noexcept { return state_; }
   unsigned slot() const noexcept { return slot_; }
   const std::string& client_id() const noexcept { return client_id_; }
+  const std::string& wanted_client_id() const noexcept { return next_client_id_; }
+  /// Under which the next connection will be made.
+  const std::string& upcoming_client_id() const noexcept {
+    return is_clean() ? next_client_id_ : client_id_;
+  }
   const Connack& connack() const noexcept { return connack_; }
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
   /// How many messages may be in flight, usually: an automatic window moves.
@@ -120,6 +147,9 @@ class Link final : public TransportEvents {
   bool window_is_open_for(const Message& message) const noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
   void let_lost_go() noexcept;
+  void judge() noexcept;
+  void wind_up() noexcept;
+  void say_goodbye() noexcept;
   void replace_if_leaking() noexcept;
   Duration next_delay(const Loss& loss, bool stood) noexcept;
   void on_timer() noexcept;
@@ -129,12 +159,13 @@ class Link final : public TransportEvents {
   LinkEvents& events_;
   const config::Broker& broker_;
   const unsigned slot_;
-  const std::string client_id_;
+  std::string client_id_;
+  std::string next_client_id_;
   TransportFactory factory_;
   std::unique_ptr<Transport> transport_;
   event::Timer timer_;     // Connecting: the CONNECT time-out; Backoff: the delay; Ready: kProof
   event::Deferred flush_;  // one write for all that a turn handed over
-  event::Deferred judge_;  // looks for lost acknowledgements after a turn that may have shown some
+  event::Deferred judge_;  // after a turn: is the connection to be replaced, or to end?
   Backoff backoff_;
 
   LinkState state_ = LinkState::Idle;
@@ -150,6 +181,10 @@ class Link final : public TransportEvents {
   List<Message> line_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection
   bool stopping_ = false;        // no connection is to follow this one
+  bool renewing_ = false;        // this connection is to be replaced
+  bool leaving_ = false;         // it is to be the last one
+  bool said_goodbye_ = false;
+  TimePoint goodbye_ends_{};
   TimePoint ready_since_{};
   Duration lived_{};  // the latest connection, once it is lost
 };

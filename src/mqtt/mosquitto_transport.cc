@@ -15,7 +15,6 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr int kNotSentLowWater = 131072;  // bytes the kernel may hold unsent: full means full soon
-
 void set_option(int fd, int level, int option, int value) noexcept {
   ::setsockopt(fd, level, option, &value, sizeof(value));
 }
@@ -139,8 +138,13 @@ MosquittoLibrary::~MosquittoLibrary() {
 }
 
 MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& events,
-                                       const config::Broker& broker, TlsContext* tls) noexcept
-    : loop_(loop), events_(events), broker_(broker), tls_(tls) {}
+                                       const config::Broker& broker,
+                                       std::shared_ptr<TlsContext> tls) noexcept
+    : loop_(loop),
+      events_(events),
+      broker_(broker),
+      tls_(std::move(tls)),
+      parting_(loop, bind<&MosquittoTransport::on_parted>(this)) {}
 
 MosquittoTransport::~MosquittoTransport() {
   drop(false);
@@ -314,6 +318,7 @@ void MosquittoTransport::tick() noexcept {
 
 void MosquittoTransport::disconnect() noexcept {
   closing_ = true;
+  parting_.hold(mosquitto_socket(handle_));
   note(mosquitto_disconnect_v5(handle_, 0, nullptr));
   write_out();
   settle();
@@ -325,7 +330,7 @@ void MosquittoTransport::settle() noexcept {
   if (lost_) {
     watcher_.reset();  // at once: the number may belong to a new connection in a moment
     deliver_acks();    // what was acknowledged before the end stays acknowledged
-    if (handle_ == nullptr) return;
+    if (handle_ == nullptr || waits_for_close()) return;
     const Loss loss = describe_loss();
     events_.on_lost(loss);
     return;
@@ -375,6 +380,7 @@ void MosquittoTransport::deliver_acks() noexcept {
 
 void MosquittoTransport::drop(bool reset) noexcept {
   watcher_.reset();
+  parting_.drop();
   if (handle_ == nullptr) return;
   const int fd = mosquitto_socket(handle_);
   if (reset && fd >= 0) {

@@ -7,6 +7,7 @@
 
 #include "event/fd_watcher.h"
 #include "event/loop.h"
+#include "mqtt/parting.h"
 #include "mqtt/socket_batch.h"
 #include "mqtt/tls_context.h"
 #include "mqtt/transport.h"
@@ -30,9 +31,9 @@ class MosquittoLibrary {
 /// socket in any of them and the descriptor's number may soon belong to somebody else.
 class MosquittoTransport final : public Transport {
  public:
-  /// `tls` may be null: plain TCP. It and `broker` outlive the transport.
+  /// `tls` may be null: plain TCP. `broker` outlives the transport.
   MosquittoTransport(event::Loop& loop, TransportEvents& events, const config::Broker& broker,
-                     TlsContext* tls) noexcept;
+                     std::shared_ptr<TlsContext> tls) noexcept;
   ~MosquittoTransport() override;
 
   Result<void> connect(const ConnectOptions& options) noexcept override;
@@ -63,13 +64,21 @@ class MosquittoTransport final : public Transport {
   void settle() noexcept;
   void arm() noexcept;
   void deliver_acks() noexcept;
+  /// The library closes its socket as soon as DISCONNECT is written. What lies before that in the
+  /// broker's buffer (QoS 0, which nobody acknowledges) must be read before anything that another
+  /// connection is given: so this one is over when the broker has closed it.
+  bool waits_for_close() noexcept {
+    if (parting_.is_under_way()) return true;
+    return closing_ && status_ == 0 && disconnect_code_ == 0 && parting_.begin();
+  }
+  void on_parted() noexcept { events_.on_lost(describe_loss()); }
   Loss describe_loss() const;
   std::string describe_failure() const;
 
   event::Loop& loop_;
   TransportEvents& events_;
   const config::Broker& broker_;
-  TlsContext* tls_;
+  std::shared_ptr<TlsContext> tls_;
   mosquitto* handle_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
   config::Protocol protocol_ = config::Protocol::V5;
@@ -90,6 +99,7 @@ class MosquittoTransport final : public Transport {
   std::string log_line_;     // the library's last complaint: it explains TLS failures
 
   bool closing_ = false;  // disconnect() was called
+  Parting parting_;       // DISCONNECT is out, the broker has to close
   bool congested_ = false;
   bool handshaking_ = false;
   bool writing_ = false;    // inside the library's loop_write

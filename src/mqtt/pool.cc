@@ -11,6 +11,8 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(500);
+/// Devices share them, whatever the number of connections is.
+constexpr std::size_t kQos0Homes = 1024;
 /// A connection that stood so long was not thrown off by a rival under the same identifier.
 constexpr Duration kShortLife = std::chrono::seconds(10);
 constexpr unsigned kShortLivesToSuspect = 3;
@@ -34,37 +36,38 @@ bool may_blame_a_message(const Loss& loss) noexcept {
 
 }  // namespace
 
-Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker broker,
-           const std::vector<std::string>& client_ids, const PoolTransportFactory& factory)
+Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
+           Identifiers* identifiers)
     : loop_(loop),
       events_(events),
       random_(random),
-      broker_(std::move(broker)),
-      log_(broker_, client_ids.size()),
-      connector_(loop, broker_),
+      broker_(std::move(settings.broker)),
+      log_(broker_, settings.client_ids.size()),
+      factory_(std::move(settings.factory)),
+      connection_key_(std::move(settings.connection_key)),
+      identifiers_(identifiers),
+      connector_(loop, broker_, bind<&Pool::may_connect>(this)),
+      wanted_slots_(settings.client_ids.size()),
+      homes_(kQos0Homes),
+      replace_(loop, bind<&Pool::replace_some>(this)),
       pump_(loop, bind<&Pool::pump>(this)),
       tick_(loop, bind<&Pool::on_tick>(this)),
       death_timer_(loop, bind<&Pool::on_death>(this)),
       waiting_(broker_.queue_messages, broker_.queue_bytes) {
-  // With a single link there is nobody else to keep room for.
-  const std::size_t parts = client_ids.size() == 1 ? 1 : 2;
-  const std::size_t share = std::max<std::size_t>(broker_.queue_messages / parts, 1);
-  slots_.reserve(client_ids.size());
-  for (unsigned slot = 0; slot < client_ids.size(); ++slot) {
-    const auto make = [this, factory](TransportEvents& link) {
-      return factory(loop_, link, broker_);
-    };
-    slots_.emplace_back(
-        std::make_unique<Link>(loop_, *this, broker_, slot, client_ids[slot], window_size_, make),
-        Watermark(share, broker_.queue_bytes / parts));
-  }
+  slots_.reserve(settings.client_ids.size());
+  for (std::string& client_id : settings.client_ids)
+    add_slot(std::move(client_id));
 }
 
 Pool::~Pool() {
   assert(queue_.empty());
+  if (identifiers_ == nullptr) return;
+  for (const Slot& slot : slots_)
+    identifiers_->release(slot.link.get());
 }
 
 void Pool::start() {
+  started_ = true;
   tick_.start_repeating(kTick);
   for (Slot& slot : slots_)
     connector_.enqueue(*slot.link);
@@ -86,6 +89,7 @@ void Pool::stop() noexcept {
   log_.finish(ready_);
   stopped_ = true;
   connector_.stop();
+  replace_.cancel();
   death_timer_.stop();
   for (Slot& slot : slots_)
     slot.link->disconnect();
@@ -95,6 +99,7 @@ void Pool::abandon() noexcept {
   for (Slot& slot : slots_)
     slot.link->abandon();
   tick_.stop();
+  replace_.cancel();
   pump_.cancel();
 }
 
@@ -111,6 +116,7 @@ void Pool::on_link_ready(Link& link) noexcept {
   was_connected_ = true;
   death_timer_.stop();
   if (std::exchange(slot_of(link).was_ready, true)) ++counters_.reconnects;
+  note_renewed(slot_of(link));
   connector_.on_success();
   log_.ready(loop_.now(), ready_, link.window());
   for (Slot& slot : slots_)
@@ -137,12 +143,17 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
     note_hang_up(link, loss);
     note_take_over(link, loss);
   }
-  slot_of(link).line_is_stale = true;
+  Slot& slot = slot_of(link);
+  slot.line_is_stale = true;
+  if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // not lost: let go
   if (!stopped_ && former == LinkState::Connecting) {
     log_.attempt_failed(loop_.now(), loss);
   } else if (!stopped_) {
     log_.lost(loop_.now(), link.slot(), loss, ready_);
   }
+  if (link.is_leaving() && link.state() == LinkState::Idle) connector_.forget(link);
+  let_identifier_go(link);
+  replace_.schedule();
   pump_.schedule();
 }
 
@@ -191,6 +202,7 @@ void Pool::on_tick() noexcept {
   if (!stopped_) log_.tick(loop_.now(), ready_);
   for (Slot& slot : slots_)
     slot.link->tick();
+  if (slots_.size() > wanted_slots_) replace_.schedule();
 }
 
 void Pool::on_death() noexcept {

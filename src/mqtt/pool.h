@@ -15,6 +15,7 @@
 #include "event/timer.h"
 #include "mqtt/connector.h"
 #include "mqtt/device_table.h"
+#include "mqtt/identifiers.h"
 #include "mqtt/link.h"
 #include "mqtt/message.h"
 #include "mqtt/pool_log.h"
@@ -57,18 +58,39 @@ struct PoolCounters {
 using PoolTransportFactory = std::function<std::unique_ptr<Transport>(
     event::Loop&, TransportEvents&, const config::Broker&)>;
 
+/// What a pool is made of; another one can take its place while the pool works.
+struct PoolSettings {
+  config::Broker broker;
+  std::vector<std::string> client_ids;  ///< one per slot, all different at the broker's url
+  PoolTransportFactory factory;
+  std::string connection_key = {};  ///< connections stay while it is the same
+};
+
 /// Not thread-safe. Never blocks. Owns its links; messages belong to the ledger.
 class Pool final : public LinkEvents {
  public:
-  /// `client_ids`: one per slot, all different at the broker's url.
-  Pool(event::Loop& loop, PoolEvents& events, Random& random, config::Broker broker,
-       const std::vector<std::string>& client_ids, const PoolTransportFactory& factory);
+  /// `identifiers`: shared by all pools; null where there is but one.
+  Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
+       Identifiers* identifiers = nullptr);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   /// Begins to connect.
   void start();
+  /// Takes other settings over, without losing a message. Limits hold at once; a protocol that the
+  /// broker was found not to speak is tried again with the next connection. Where the connection
+  /// key or identifiers differ, connections are replaced, a few at a time: the next ones when those
+  /// have come up again, so that wrong settings do not cost all of them. Slots beyond the new
+  /// number end as Link::leave() says.
+  void apply(PoolSettings settings);
+  /// The broker is removed and nothing is left to be sent: ends all connections, until
+  /// connections() is 0. apply() turns that back at any time.
+  void dissolve();
+  /// An identifier that somebody held may be free now.
+  void retry() noexcept { connector_.retry(); }
+  /// Holds no message, not even one that was answered.
+  bool is_empty() const noexcept { return devices_.size() + qos0_devices_.size() == 0; }
 
   /// What a connection's CONNACK says in advance against this request, if anything.
   std::optional<Outcome> announced_refusal(const protocol::Request& request) const;
@@ -117,13 +139,24 @@ class Pool final : public LinkEvents {
 
     std::unique_ptr<Link> link;
     Watermark line;  // the link's line: at most half of the queue's limits if there are others
-    Link* qos0_link = nullptr;   // goes by QoS 0 for the devices at home here, until it is lost
     bool line_is_stale = false;  // some of it may be free to go to another link
     bool was_ready = false;
     unsigned short_lives = 0;  // connections in a row that the broker ended soon, without a reason
+    std::string key = {};      // the connection key of its latest attempt
+    bool renewing = false;     // replaced for new settings, and not up again yet
   };
 
   Slot& slot_of(const Link& link) noexcept { return slots_[link.slot()]; }
+  Watermark share_of_a_line() const noexcept;
+  void add_slot(std::string client_id);
+  void resize(const std::vector<std::string>& client_ids);
+  void drop_last_slots() noexcept;
+  void replace_some() noexcept;
+  void note_renewed(Slot& slot) noexcept;
+  bool is_current(const Slot& slot) const noexcept;
+  bool may_connect(Link& link) noexcept;
+  std::string name_of_upcoming(const Link& link) const;
+  void let_identifier_go(const Link& link) noexcept;
   bool has_budget_for(Message& message) noexcept;
   DeviceTable& table_for(const protocol::Request& request) noexcept {
     return request.qos == 0 ? qos0_devices_ : devices_;
@@ -154,11 +187,17 @@ class Pool final : public LinkEvents {
   event::Loop& loop_;
   PoolEvents& events_;
   Random& random_;
-  const config::Broker broker_;
+  config::Broker broker_;
   PoolLog log_;
+  PoolTransportFactory factory_;
+  std::string connection_key_;
+  Identifiers* identifiers_;
   Connector connector_;
   SharedSize window_size_;
-  std::vector<Slot> slots_;  // never grows after the start
+  std::vector<Slot> slots_;  // those that are wanted, and behind them those that are leaving
+  std::size_t wanted_slots_ = 0;
+  std::vector<Link*> homes_;  // which link goes by QoS 0 for the devices at home here
+  event::Deferred replace_;   // goes on replacing connections
   event::Deferred pump_;
   event::Timer tick_;
   event::Timer death_timer_;
@@ -178,6 +217,7 @@ class Pool final : public LinkEvents {
   std::size_t next_link_ = 0;  // where the search for a link starts
   unsigned run_ = 0;           // how many in a row that one got out of the queue
   bool was_connected_ = false;
+  bool started_ = false;
   bool stopped_ = false;
   TimePoint last_connected_{};
   bool dropped_properties_said_ = false;

@@ -40,6 +40,10 @@ std::uint64_t PoolLog::forget_failures() {
 }
 
 void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t up) {
+  if (loss.kind == Loss::Kind::Closed) {  // not lost: replaced, or not wanted any more
+    log::debug(about(slot), "ended: {}", loss.text);
+    return;
+  }
   ++losses_;
   if (up == 0) {
     is_slow_ = true;

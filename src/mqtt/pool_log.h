@@ -24,6 +24,8 @@ class PoolLog {
       : broker_(broker), connections_(connections) {}
 
   void ready(TimePoint now, std::size_t up, std::size_t window);
+  /// From now on there are so many, or are to be.
+  void set_connections(std::size_t connections) noexcept { connections_ = connections; }
   void lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t up);
   void attempt_failed(TimePoint now, const Loss& loss);
   /// No connection for dead_after_ms.
@@ -48,7 +50,7 @@ class PoolLog {
   void tell_changes(const Repeats::Summary& summary, std::size_t up) const;
 
   const config::Broker& broker_;
-  const std::size_t connections_;
+  std::size_t connections_;
   bool is_slow_ = false;        // without a connection, and not dead yet
   bool flaps_ = false;          // too many changes to tell of each, and said so
   std::uint64_t losses_ = 0;    // connections, since all were up

@@ -184,13 +184,13 @@ Link* Pool::link_owed_to(const Message& message) noexcept {
 /// a device's messages keep their order only if all of them take the same link as long as it lives.
 /// So a substitute for a lost home stays, too.
 Link* Pool::home_of(std::int64_t device_id) noexcept {
-  const std::size_t count = slots_.size();
-  const std::size_t home = std::hash<std::int64_t>{}(device_id) % count;
-  Link*& used = slots_[home].qos0_link;
-  if (used != nullptr && used->state() == LinkState::Ready) return used;
+  const std::size_t home = std::hash<std::int64_t>{}(device_id) % homes_.size();
+  Link*& used = homes_[home];
+  // Of a connection that is being replaced the broker has read all once it has closed it.
+  if (used != nullptr && (used->state() == LinkState::Ready || used->is_winding_up())) return used;
   used = nullptr;
-  for (std::size_t step = 0; step < count && used == nullptr; ++step) {
-    Link& link = *slots_[(home + step) % count].link;
+  for (std::size_t step = 0; step < wanted_slots_ && used == nullptr; ++step) {
+    Link& link = *slots_[(home + step) % wanted_slots_].link;
     if (link.state() == LinkState::Ready) used = &link;
   }
   return used;

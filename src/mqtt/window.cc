@@ -88,8 +88,16 @@ Window::Window(std::optional<unsigned> fixed, SharedSize& shared) noexcept
       most_allowed_(fixed.value_or(kMost)),
       most_(most_allowed_) {}
 
+void Window::set(std::optional<unsigned> fixed) noexcept {
+  if (!fixed && is_automatic_) return;
+  is_automatic_ = !fixed;
+  most_allowed_ = fixed.value_or(kMost);
+  open(broker_takes_);
+}
+
 void Window::open(std::size_t broker_takes) noexcept {
-  most_ = std::min(most_allowed_, std::max<std::size_t>(broker_takes, 1));
+  broker_takes_ = std::max<std::size_t>(broker_takes, 1);
+  most_ = std::min(most_allowed_, broker_takes_);
   probe_ = 0;
   probe_was_full_ = false;
   draining_ = false;

@@ -76,6 +76,8 @@ class Window {
   /// `fixed`: nothing for an automatic one. `shared` outlives the window.
   Window(std::optional<unsigned> fixed, SharedSize& shared) noexcept;
 
+  /// Another setting, also for the connection there is.
+  void set(std::optional<unsigned> fixed) noexcept;
   /// A new connection, of which the broker takes so many messages at most (its Receive Maximum:
   /// MQTT 5, section 3.2.2.3.3).
   void open(std::size_t broker_takes) noexcept;
@@ -102,10 +104,11 @@ class Window {
   bool has_drained_long(Nanoseconds now) const noexcept;
 
   SharedSize& shared_;
-  const bool is_automatic_;
-  const std::size_t most_allowed_;  // by the configuration
-  std::size_t most_;                // and by the broker
-  std::uint64_t probe_ = 0;         // the sequence of the message being timed; 0: none
+  bool is_automatic_;
+  std::size_t most_allowed_;          // by the configuration
+  std::size_t broker_takes_ = 65535;  // by the broker
+  std::size_t most_;                  // by both
+  std::uint64_t probe_ = 0;           // the sequence of the message being timed; 0: none
   Nanoseconds probe_sent_{};
   bool probe_was_full_ = false;  // the window was in use when it was sent
   bool probe_was_drained_ = false;

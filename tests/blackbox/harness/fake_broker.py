@@ -17,7 +17,8 @@ WITHHOLD = object()
 
 class FakeBroker:
     """connack(connect) → reason code, 0 by default. on_publish(publish) → None to acknowledge, a reason
-    code, WITHHOLD (until acknowledge_all()), or HANG_UP. Limits are announced over MQTT 5 only."""
+    code, WITHHOLD (until acknowledge_all()), or HANG_UP. Limits are announced over MQTT 5 only. `overlaps`:
+    client identifiers that connected while another connection had them."""
 
     host = "127.0.0.1"
 
@@ -41,6 +42,8 @@ class FakeBroker:
         self.connects = []
         self.publishes = []
         self.goodbyes = []
+        self.overlaps = []
+        self._identifiers = {}
         self.most_unacknowledged = 0
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,6 +83,11 @@ class FakeBroker:
             for sock in list(self._live):
                 self._shut(sock)
 
+    def identifiers(self):
+        """The client identifiers connected now."""
+        with self._changed:
+            return sorted(self._identifiers.values())
+
     def close(self):
         self._shut(self._listener)
         self._listener.close()
@@ -112,6 +120,7 @@ class FakeBroker:
             pass
         with self._changed:
             del self._live[sock]
+            self._identifiers.pop(sock, None)
             self._withheld = [held for held in self._withheld if held[0] is not sock]
             self._changed.notify_all()
         self._shut(sock)
@@ -128,6 +137,9 @@ class FakeBroker:
         reason = self._connack(connect)
         with self._changed:
             self.connects.append(connect)
+            if connect.client_id in self._identifiers.values():
+                self.overlaps.append(connect.client_id)
+            self._identifiers[sock] = connect.client_id
             self._changed.notify_all()
         sock.sendall(mqtt.connack(connect.version, reason, b"" if reason else self._properties))
         if reason:

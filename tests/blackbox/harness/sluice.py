@@ -108,6 +108,49 @@ class Sluice:
     def write_config(self):
         self.file.write_text(toml(self.config), encoding="utf-8")
 
+    # --- another configuration while it runs
+    def reloads(self):
+        """How many configurations were taken over, and how many refused."""
+        found = self.status()["config_reloads"]
+        return found["ok"], found["refused"]
+
+    def reload(self, refused=False, text=None):
+        """Writes `config` (or the text) to the file, sends SIGHUP, and waits until it is in force or refused."""
+        before = self.reloads()
+        if text is None:
+            self.write_config()
+        else:
+            self.file.write_text(text, encoding="utf-8")
+        self.hang_up()
+        self.wait_for_reloads(before[0] + (not refused), before[1] + refused)
+
+    def hang_up(self):
+        self.signal(signal.SIGHUP)
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def wait_for_reloads(self, done, refused=0):
+        wait_until(lambda: self.reloads() == (done, refused),
+                   f"{done} reloads, {refused} refused; now {self.reloads()}\n{self.log()[-4000:]}")
+
+    def status(self):
+        return json.loads(self.http("/status")[1])
+
+    def broker_status(self, name="main"):
+        """What /status says of one broker; None where it says nothing."""
+        return next((each for each in self.status()["brokers"] if each["name"] == name), None)
+
+    def wait_for_connections(self, count, name="main"):
+        """Waits until so many are up, and there are no others."""
+        def there():
+            slots = self.broker_status(name)["connections"]
+            return len(slots) == count and all(slot["state"] == "Ready" for slot in slots)
+        wait_until(there, f"{count} connections to {name}: {self.broker_status(name)}")
+
     @property
     def pid(self):
         return self._process.pid

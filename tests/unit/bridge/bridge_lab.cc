@@ -42,8 +42,9 @@ BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
     for (unsigned slot = 0; slot < broker.connections; ++slot)
       client_ids.push_back(fmt::format("c{}", slot));
     brokers.emplace_back();
-    pools.push_back(std::make_unique<mqtt::Pool>(loop, *dispatcher, random, broker, client_ids,
-                                                 brokers.back().factory()));
+    pools.push_back(std::make_unique<mqtt::Pool>(
+        loop, *dispatcher, random,
+        mqtt::PoolSettings{broker, client_ids, brokers.back().factory()}));
     raw.push_back(pools.back().get());
     routes.push_back({broker.min_dev_no, broker.max_dev_no, routes.size()});
   }

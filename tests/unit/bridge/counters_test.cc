@@ -22,7 +22,7 @@ config::Broker narrow(std::string name) {
 }
 
 const BrokerCounters& counters(const BridgeLab& lab, std::size_t broker = 0) {
-  return lab.dispatcher->lanes()[broker].counters;
+  return lab.dispatcher->lanes()[broker]->counters;
 }
 
 std::uint64_t sum(const ResultCounters& results) {
@@ -123,7 +123,7 @@ TEST_CASE("a request that waits for room counts when it is answered, and names i
   lab.run_until([&] { return lab.pools[0]->in_flight() + lab.pools[0]->queued() == 2; });
   two.send(request("parked", 3, {.timeout_ms = kSoon}));
   lab.wait_for_parked(1);
-  CHECK(lab.dispatcher->lanes()[0].parked.size() == 1);
+  CHECK(lab.dispatcher->lanes()[0]->parked.size() == 1);
   const client::PauseReport report = lab.server->paused_clients(20);
   REQUIRE(report.longest.size() == 1);
   CHECK(lab.dispatcher->awaited_by(report.longest[0].id) == lab.pools[0].get());

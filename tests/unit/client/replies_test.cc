@@ -231,7 +231,7 @@ TEST_CASE("changed limits and reply texts count for the clients that are there",
   lab.wait_for_line(peer, 0);
   lab.config.replies.success = "done";
   lab.config.limits.max_request_bytes = 100;
-  lab.server->apply(lab.config);
+  lab.server->apply(lab.config, Server::Listeners(1));
   peer.send(request("b") + request_of(101));
   CHECK(lab.wait_for_line(peer, 1) == R"({"code":1,"msg":"done"})");
   CHECK(lab.wait_for_line(peer, 2).find("too_large") != std::string::npos);

@@ -27,7 +27,8 @@ PoolLab::PoolLab(unsigned links, const std::function<void(config::Broker&)>& cha
   std::vector<std::string> client_ids;
   for (unsigned slot = 0; slot < links; ++slot)
     client_ids.push_back("c" + std::to_string(slot));
-  pool = std::make_unique<Pool>(loop, *this, random, settings, client_ids, broker.factory());
+  pool = std::make_unique<Pool>(loop, *this, random,
+                                PoolSettings{settings, client_ids, broker.factory()});
   spin_ = std::make_unique<event::Deferred>(loop, bind<&PoolLab::on_spin>(this));
   ticker_ = std::make_unique<event::Timer>(loop, bind<&PoolLab::on_tick>(this));
   ticker_->start_repeating(Duration(1));

@@ -1,0 +1,229 @@
+"""Reload: what makes one, what is refused, and what does not concern brokers (contract, promise 7)."""
+import copy
+import os
+import time
+
+from harness import net
+from harness.client import frame, request
+from harness.replies import assert_failure, assert_success
+from harness.sluice import toml
+from harness.waiting import wait_until
+
+FILE_LOOK_S = 2.0
+
+
+def text_with(sluice, success):
+    config = copy.deepcopy(sluice.config)
+    config["replies"] = {"success": success}
+    return toml(config)
+
+
+def wait_for_text(client, text):
+    """Waits for it to be in the replies, and no longer than a changed file may take."""
+    started = time.monotonic()
+    wait_until(lambda: client.ask(request())["msg"] == text, f"replies say {text}")
+    # Twice the promise: the machine may be busy with other things.
+    assert time.monotonic() - started < 2 * FILE_LOOK_S
+
+
+# --- what makes a reload
+
+def test_sighup_reloads_the_file(rig):
+    client = rig.client()
+    assert_success(client.ask(request()))
+    rig.sluice.config["replies"] = {"success": "done"}
+    rig.sluice.reload()
+    assert client.ask(request())["msg"] == "done"
+    rig.sluice.wait_for_log(r"configuration reloaded: \[replies\] changed")
+
+
+def test_a_file_written_in_place_is_found_by_itself(rig):
+    client = rig.client()
+    rig.sluice.file.write_text(text_with(rig.sluice, "in place"), encoding="utf-8")
+    wait_for_text(client, "in place")
+    assert rig.sluice.reloads() == (1, 0)
+
+
+def test_a_file_that_another_one_is_renamed_over_is_found_by_itself(rig):
+    client = rig.client()
+    fresh = rig.sluice.file.with_suffix(".new")
+    fresh.write_text(text_with(rig.sluice, "renamed"), encoding="utf-8")
+    fresh.rename(rig.sluice.file)
+    wait_for_text(client, "renamed")
+    assert rig.sluice.reloads() == (1, 0)
+
+
+def test_a_config_map_that_is_swapped_is_found_by_itself(lab, tmp_path):
+    sluice = lab.sluice(lab.broker(), until="later")
+    for version, text in (("..v1", toml(sluice.config)), ("..v2", text_with(sluice, "second"))):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "sluice.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "..data").symlink_to("..v1")
+    sluice.file = tmp_path / "sluice.toml"
+    sluice.file.symlink_to("..data/sluice.toml")
+    client = sluice.start().client()
+    assert_success(client.ask(request()))
+    (tmp_path / "..data_tmp").symlink_to("..v2")
+    (tmp_path / "..data_tmp").rename(tmp_path / "..data")
+    wait_for_text(client, "second")
+
+
+def test_a_reload_without_a_change_touches_nothing(rig):
+    client = rig.client()
+    rig.sluice.wait_for_connections(4)
+    rig.sluice.reload()
+    rig.sluice.wait_for_log("configuration reloaded: no key has changed")
+    assert_success(client.ask(request()))
+    rig.sluice.wait_for_connections(4)
+    # The subscriber, and four connections. The request came behind any further one.
+    wait_until(lambda: rig.broker.log().count("Received PUBLISH") == 1, "the request in the broker's log")
+    assert rig.broker.log().count("New client connected") == 1 + 4
+
+
+# --- what is refused
+
+def test_an_invalid_file_is_refused_named_and_counted_and_the_old_one_goes_on(rig):
+    client = rig.client()
+    good = toml(rig.sluice.config)
+    rig.sluice.reload(refused=True, text=good + "\n[defaults]\nqos = 7\n")
+    rig.sluice.wait_for_log(r"sluice-\d+\.toml:\d+:\d+: defaults\.qos: expected .*found 7")
+    rig.sluice.wait_for_log("reload refused, the configuration before stays in force: it is not valid")
+    assert_success(client.ask(request()))
+    rig.sluice.reload(refused=True, text="no TOML at all")
+    rig.sluice.file.unlink()
+    rig.sluice.wait_for_reloads(0, 3)
+    assert_success(client.ask(request()))
+    rig.sluice.reload()
+    assert rig.sluice.reloads() == (1, 3)
+
+
+def test_an_address_that_cannot_be_bound_refuses_all_of_a_reload(lab, rig):
+    taken = lab.broker()
+    free = net.free_port()
+    before = copy.deepcopy(rig.sluice.config)
+    rig.sluice.config["server"]["listen"] = [*rig.sluice.listen, f"tcp://127.0.0.1:{free}",
+                                             f"tcp://127.0.0.1:{taken.port}"]
+    rig.sluice.config["replies"] = {"success": "done"}
+    rig.sluice.config["broker"][0]["max_dev_no"] = 10
+    rig.sluice.reload(refused=True)
+    rig.sluice.wait_for_log(rf"reload refused.*cannot listen on tcp://127.0.0.1:{taken.port}: Address already in use")
+    assert_success(rig.client().ask(request()))
+    assert not net.accepts(free)
+    rig.sluice.config = before
+    rig.sluice.reload()
+
+
+def test_a_log_file_that_cannot_be_opened_refuses_all_of_a_reload(rig):
+    rig.sluice.config["log"] = {"file": "/proc/nowhere/log"}
+    rig.sluice.config["replies"] = {"success": "done"}
+    rig.sluice.reload(refused=True)
+    rig.sluice.wait_for_log("reload refused.*log file /proc/nowhere/log")
+    assert_success(rig.client().ask(request()))
+
+
+def test_what_needs_a_restart_is_named_and_the_rest_is_in_force(rig):
+    rig.sluice.config["server"].update(reuse_port=True, tcp_fastopen=True)
+    rig.sluice.config["replies"] = {"success": "done"}
+    rig.sluice.reload()
+    assert rig.client().ask(request())["msg"] == "done"
+    rig.sluice.wait_for_log(r"server\.reuse_port: this change needs a restart")
+    rig.sluice.wait_for_log(r"server\.tcp_fastopen: this change needs a restart")
+
+
+# --- listeners
+
+def test_a_listener_that_is_added_accepts_and_one_that_is_removed_leaves_its_clients(rig, tmp_path):
+    old = rig.client()
+    assert_success(old.ask(request()))
+    path = str(tmp_path / "new.sock")
+    rig.sluice.config["server"]["listen"] = [f"unix://{path}"]
+    rig.sluice.config["server"]["instance"] = str(rig.sluice.port)
+    rig.sluice.reload()
+    new = rig.sluice.client(address=path)
+    assert_success(new.ask(request()))
+    assert_success(old.ask(request()))
+    assert not net.accepts(rig.sluice.port)
+    rig.sluice.config["server"]["listen"] = rig.sluice.listen
+    rig.sluice.reload()
+    assert not os.path.exists(path)
+    assert_success(rig.client().ask(request()))
+    assert_success(new.ask(request()))
+    assert_success(old.ask(request()))
+
+
+def test_clients_that_have_just_connected_to_a_listener_are_not_cut_off_with_it(rig):
+    other = net.free_port()
+    rig.sluice.config["server"]["instance"] = str(rig.sluice.port)
+    rig.sluice.config["server"]["listen"] = [*rig.sluice.listen, f"tcp://127.0.0.1:{other}"]
+    rig.sluice.reload()
+    rig.sluice.config["server"]["listen"] = rig.sluice.listen
+    rig.sluice.write_config()
+    # The kernel accepts them; sluice has not seen them when it finds out that their listener goes.
+    rig.sluice.freeze()
+    late = [rig.sluice.client(address=("127.0.0.1", other)) for _ in range(20)]
+    rig.sluice.hang_up()
+    rig.sluice.thaw()
+    for client in late:
+        assert_success(client.ask(request()))
+    rig.sluice.wait_for_reloads(2)
+    assert not net.accepts(other)
+
+
+def test_the_admin_address_can_move(rig):
+    former, rig.sluice.admin_port = rig.sluice.admin_port, net.free_port()
+    rig.sluice.config["admin"]["listen"] = f"127.0.0.1:{rig.sluice.admin_port}"
+    rig.sluice.write_config()
+    rig.sluice.hang_up()
+    rig.sluice.wait_for_status("/readyz", 200)
+    assert rig.sluice.reloads() == (1, 0)
+    wait_until(lambda: not net.accepts(former), "the former address is free")
+
+
+# --- limits, texts and the log
+
+def test_limits_hold_for_the_clients_that_are_there(rig):
+    client, framed = rig.client(), rig.client()
+    assert_success(client.ask(request(message="x" * 2000)))
+    framed.send_frame(request(message="x" * 2000))
+    assert_success(framed.read_frame())
+    rig.sluice.config["limits"] = {"max_request_bytes": 1000}
+    rig.sluice.config["defaults"] = {"qos": 2}
+    rig.sluice.reload()
+    assert_failure(client.ask(request(message="x" * 2000)), "too_large")
+    assert_success(client.ask(request(message="short")))
+    framed.send_raw(frame(request(message="x" * 2000)))
+    assert_failure(framed.read_frame(), "too_large")
+    assert rig.subscriber.wait_for(3)[-1].qos == 2
+
+
+def test_fewer_connections_are_allowed_without_ending_one(rig):
+    clients = [rig.client() for _ in range(4)]
+    for client in clients:
+        assert_success(client.ask(request()))
+    rig.sluice.config["server"]["max_connections"] = 2
+    rig.sluice.reload()
+    assert_failure(rig.client().read_reply(), "overloaded")
+    for client in clients:
+        assert_success(client.ask(request()))
+
+
+def test_the_log_gets_another_level_and_another_file(rig, tmp_path):
+    file = tmp_path / "sluice.log"
+    rig.sluice.config["log"] = {"level": "info", "file": str(file), "format": "json"}
+    rig.sluice.reload()
+    wait_until(lambda: "configuration reloaded" in file.read_text(encoding="utf-8"), "the line in the new file")
+    assert_success(rig.client().ask(request()))
+    assert '"level":"debug"' not in file.read_text(encoding="utf-8")
+
+
+def test_a_stop_is_not_disturbed_by_a_reload(lab):
+    fake = lab.fake_broker()
+    sluice = lab.sluice(fake, server={"drain_delay_ms": 500})
+    client = sluice.client()
+    sluice.terminate()
+    sluice.wait_for_status("/readyz", 503)
+    sluice.config["replies"] = {"success": "done"}
+    sluice.write_config()
+    sluice.hang_up()
+    assert_success(client.ask(request()))
+    assert sluice.wait() == 0
