@@ -41,7 +41,8 @@ void Connector::begin_anew(bool elsewhere) {
 }
 
 void Connector::enqueue(Link& link) {
-  if (stopped_) return;
+  const bool waits = std::find(waiting_.begin(), waiting_.end(), &link) != waiting_.end();
+  if (stopped_ || waits) return;
   waiting_.push_back(&link);
   start_.schedule();
 }

@@ -285,8 +285,9 @@ bool Link::window_is_open_for(const Message& message) const noexcept {
 }
 
 bool Link::has_room_for(const Message& message) const noexcept {
-  return state_ == LinkState::Ready && redelivery_.is_empty() && !redelivery_.is_one_at_a_time() &&
-         window_is_open_for(message) && !transport_->is_congested();
+  return state_ == LinkState::Ready && !renewing_ && !leaving_ && redelivery_.is_empty() &&
+         !redelivery_.is_one_at_a_time() && window_is_open_for(message) &&
+         !transport_->is_congested();
 }
 
 bool Link::can_resend() noexcept {

@@ -50,7 +50,8 @@ bool Link::stay() noexcept {
   if (!std::exchange(leaving_, false)) return false;
   // One that has begun to drain goes on to its end, and has a successor then.
   renewing_ = renewing_ || state_ == LinkState::Draining;
-  return state_ == LinkState::Idle;
+  // Nothing else would bring it back.
+  return state_ == LinkState::Idle || (state_ == LinkState::Backoff && !timer_.is_active());
 }
 
 void Link::judge() noexcept {
@@ -71,7 +72,7 @@ void Link::wind_up() noexcept {
     enter(LinkState::Draining);
     events_.on_link_draining(*this);
   }
-  if (state_ == LinkState::Draining && in_flight_.is_empty()) say_goodbye();
+  if (state_ == LinkState::Draining && is_clean()) say_goodbye();
 }
 
 void Link::say_goodbye() noexcept {

@@ -50,8 +50,10 @@ class Model {
       settle_attempt();
     } else if (action < 94) {
       toggle_congestion();
-    } else {
+    } else if (action < 99) {
       give_up();
+    } else {
+      change();
     }
     if (roll(3) > 0) lab_.turn(1 + static_cast<int>(roll(3)));
     check();
@@ -75,9 +77,25 @@ class Model {
       check();
     }
     if (!open_.empty()) complain("not everything came to its end");
+    // Also the last change.
+    while (!is_settled() && std::chrono::steady_clock::now() < end) {
+      lab_.broker.accept_pending();
+      lab_.turn(2);
+    }
+    if (!is_settled()) complain("the last change has not come to its end");
     if (lab_.pool->in_flight() + lab_.pool->queued() + lab_.pool->queued_bytes() != 0) {
       complain("counters are not back at 0");
     }
+  }
+
+  bool is_settled() {
+    if (lab_.pool->connections() != lab_.settings.client_ids.size()) return false;
+    for (std::size_t slot = 0; slot < lab_.pool->connections(); ++slot) {
+      const Link& link = lab_.pool->link(slot);
+      if (link.state() != LinkState::Ready) return false;
+      if (link.client_id() != lab_.settings.client_ids[slot]) return false;
+    }
+    return true;
   }
 
   const std::vector<std::string>& complaints() const { return complaints_; }
@@ -167,6 +185,19 @@ class Model {
     if (Connection* connection = any_open()) connection->set_congested(!connection->congested);
   }
 
+  /// Another number of connections, other identifiers or other settings for them.
+  void change() {
+    ++seen["changed"];
+    lab_.change([this](PoolSettings& settings) {
+      if (roll(2) == 0) settings.connection_key = std::to_string(roll(3));
+      const auto count =
+          roll(2) == 0 ? static_cast<unsigned>(settings.client_ids.size()) : 1 + roll(2 * kLinks);
+      const bool stays = roll(3) > 0;
+      const std::string prefix = stays ? settings.client_ids[0].substr(0, 1) : roll(2) ? "c" : "d";
+      settings.client_ids = PoolLab::identifiers(count, prefix);
+    });
+  }
+
   void give_up() {
     if (open_.empty()) return;
     auto chosen =
@@ -220,7 +251,17 @@ class Model {
     newest = std::max(newest, note.number);
   }
 
+  /// Whoever connects or is connected, an identifier has one connection.
+  void check_identifiers() {
+    std::set<std::string> live;
+    for (const auto& attempt : lab_.broker.attempts) {
+      if (!attempt->is_open()) continue;
+      if (!live.insert(attempt->options.client_id).second) complain("an identifier is live twice");
+    }
+  }
+
   void check() {
+    check_identifiers();
     std::size_t in_flight = 0;
     std::size_t in_flight_bytes = 0;
     for (const Connection* connection : open_connections()) {
@@ -271,8 +312,8 @@ TEST_CASE("whatever happens, order holds and every message is done exactly once"
     CHECK((note.gone && (note.times_done == 1 || note.given_up)));
   // The life was rich enough to mean something.
   for (const char* kind :
-       {"accepted", "acknowledged", "hung up", "silent", "attempt failed", "sent again", "no room",
-        "given up in flight", "given up before sent again", "given up in a line",
+       {"accepted", "changed", "acknowledged", "hung up", "silent", "attempt failed", "sent again",
+        "no room", "given up in flight", "given up before sent again", "given up in a line",
         "given up in the queue"}) {
     CAPTURE(kind);
     CHECK(model.seen[kind] > 0);

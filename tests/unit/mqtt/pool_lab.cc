@@ -13,22 +13,19 @@ PoolLab::PoolLab(unsigned links, const std::function<void(config::Broker&)>& cha
   log::Settings quiet;
   quiet.level = log::Level::Error;
   CHECK(log::configure(quiet));
-  config::Broker settings;
-  settings.name = "b";
-  settings.host = "127.0.0.1";
-  settings.url = "mqtt://127.0.0.1:1883";
-  settings.connections = links;
-  settings.connect_timeout = std::chrono::hours(1);
-  settings.ack_timeout = std::chrono::hours(1);
-  settings.reconnect_min = Duration(1);  // with jitter less than one: at once
-  settings.reconnect_max = Duration(1);
-  settings.dead_after = std::chrono::hours(1);
-  if (change) change(settings);
-  std::vector<std::string> client_ids;
-  for (unsigned slot = 0; slot < links; ++slot)
-    client_ids.push_back("c" + std::to_string(slot));
-  pool = std::make_unique<Pool>(loop, *this, random,
-                                PoolSettings{settings, client_ids, broker.factory()});
+  config::Broker to;
+  to.name = "b";
+  to.host = "127.0.0.1";
+  to.url = "mqtt://127.0.0.1:1883";
+  to.connections = links;
+  to.connect_timeout = std::chrono::hours(1);
+  to.ack_timeout = std::chrono::hours(1);
+  to.reconnect_min = Duration(1);  // with jitter less than one: at once
+  to.reconnect_max = Duration(1);
+  to.dead_after = std::chrono::hours(1);
+  if (change) change(to);
+  settings = {to, identifiers(links), broker.factory()};
+  pool = std::make_unique<Pool>(loop, *this, random, settings);
   spin_ = std::make_unique<event::Deferred>(loop, bind<&PoolLab::on_spin>(this));
   ticker_ = std::make_unique<event::Timer>(loop, bind<&PoolLab::on_tick>(this));
   ticker_->start_repeating(Duration(1));
@@ -49,6 +46,18 @@ PoolLab::~PoolLab() {
   spin_.reset();
   ticker_.reset();
   CHECK(loop.close() == 0);
+}
+
+std::vector<std::string> PoolLab::identifiers(unsigned count, const std::string& prefix) {
+  std::vector<std::string> all;
+  for (unsigned slot = 0; slot < count; ++slot)
+    all.push_back(prefix + std::to_string(slot));
+  return all;
+}
+
+void PoolLab::change(const std::function<void(PoolSettings&)>& change) {
+  change(settings);
+  pool->apply(settings);
 }
 
 void PoolLab::bring_up(const Connack& connack) {

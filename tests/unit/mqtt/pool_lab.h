@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "catch.h"
@@ -56,6 +57,11 @@ class PoolLab final : public PoolEvents {
   /// What admission() says of such a message.
   Admission ask(std::int64_t device, const NoteOptions& options = {});
 
+  /// Gives the pool other settings.
+  void change(const std::function<void(PoolSettings&)>& change);
+  /// So many client identifiers with this prefix.
+  static std::vector<std::string> identifiers(unsigned count, const std::string& prefix = "c");
+
   /// The slot's latest connection.
   Connection& connection(unsigned slot = 0) const;
   /// The slot whose latest connection was given this message last; it must have been.
@@ -73,6 +79,7 @@ class PoolLab final : public PoolEvents {
   Random random{11};
   FakeBroker broker;
   std::deque<Note> notes;
+  PoolSettings settings;  ///< in force
   std::unique_ptr<Pool> pool;
   int rooms = 0;  ///< how often on_room() came
   std::function<void(Note&)> on_done;

@@ -1,0 +1,414 @@
+// Other settings for a pool that works: what is replaced, in which order, and what stays.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "mqtt/identifiers.h"
+#include "pool_lab.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+void connect_otherwise(PoolSettings& settings) {
+  settings.connection_key += "x";
+}
+
+auto to_count(unsigned count) {
+  return [count](PoolSettings& settings) { settings.client_ids = PoolLab::identifiers(count); };
+}
+
+auto to_prefix(const char* prefix) {
+  return [prefix](PoolSettings& settings) {
+    const auto count = static_cast<unsigned>(settings.client_ids.size());
+    settings.client_ids = PoolLab::identifiers(count, prefix);
+  };
+}
+
+/// The identifiers of all attempts so far, in their order.
+Texts attempted(const PoolLab& lab) {
+  Texts all;
+  for (const auto& attempt : lab.broker.attempts)
+    all.push_back(attempt->options.client_id);
+  return all;
+}
+
+struct Count {
+  void up() noexcept { ++times; }
+  int times = 0;
+};
+
+void turn(event::Loop& loop) {
+  Count ticks;
+  event::Timer timer(loop, bind<&Count::up>(&ticks));
+  timer.start(Duration(1));
+  while (ticks.times == 0)
+    loop.run_once();
+}
+
+}  // namespace
+
+TEST_CASE("a connection is replaced once all is acknowledged, and takes nothing new before",
+          "[pool][change]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& old = lab.send(1);
+  Connection& former = lab.connection();
+  lab.change(connect_otherwise);
+  lab.turn();
+  Note& next = lab.send(1);
+  Note& other = lab.send(2);
+  CHECK(former.is_open());
+  CHECK(former.sent.size() == 1);
+  former.ack();
+  lab.turn();
+  CHECK(old.is_acknowledged());
+  CHECK(former.said_goodbye);
+  lab.accept_until(1);
+  CHECK(attempted(lab) == Texts{"c0", "c0"});
+  CHECK(lab.connection().payloads() == Texts{"2", "3"});
+  lab.connection().ack_all();
+  CHECK(next.is_acknowledged());
+  CHECK(other.is_acknowledged());
+  CHECK(lab.pool->counters().reconnects == 0);
+}
+
+TEST_CASE("settings that connections do not depend on leave them alone", "[pool][change]") {
+  PoolLab lab(4);
+  lab.bring_up();
+  lab.change([](PoolSettings& settings) {
+    settings.broker.queue_messages = 7;
+    settings.broker.max_inflight = 3;
+    settings.broker.name = "renamed";
+  });
+  lab.turn(10);
+  CHECK(lab.broker.attempts.size() == 4);
+  CHECK(lab.pool->ready_links() == 4);
+  CHECK(lab.pool->name() == "renamed");
+  CHECK(lab.pool->link(0).window() == 3);
+}
+
+TEST_CASE("a quarter of the connections at a time is replaced, and the next when those are up",
+          "[pool][change]") {
+  PoolLab lab(8);
+  lab.bring_up();
+  lab.change(connect_otherwise);
+  for (std::size_t replaced = 2; replaced <= 8; replaced += 2) {
+    lab.run_until([&] { return lab.broker.attempts.size() == 8 + replaced; });
+    lab.turn(10);
+    CHECK(lab.broker.attempts.size() == 8 + replaced);
+    CHECK(lab.pool->ready_links() == 6);
+    lab.broker.accept_pending();
+  }
+  lab.turn(10);
+  CHECK(lab.pool->ready_links() == 8);
+  CHECK(lab.broker.attempts.size() == 16);
+}
+
+TEST_CASE("where the successor cannot connect the others keep their connections",
+          "[pool][change]") {
+  PoolLab lab(4, [](config::Broker& broker) {
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.bring_up();
+  lab.change(connect_otherwise);
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  lab.broker.attempts.back()->refuse(135);
+  lab.turn(10);
+  CHECK(lab.pool->ready_links() == 3);
+
+  // The former settings again: only what was replaced connects once more.
+  lab.change([](PoolSettings& settings) { settings.connection_key.pop_back(); });
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  lab.accept_until(4);
+  lab.turn(10);
+  CHECK(lab.broker.attempts.size() == 4 + 2);
+}
+
+TEST_CASE("an attempt under way and one that waits begin again under the new settings",
+          "[pool][change]") {
+  PoolLab lab(2, [](config::Broker& broker) {
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.pool->start();
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  lab.broker.attempts[0]->fail();
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  Connection& under_way = *lab.broker.attempts.back();
+  lab.change(connect_otherwise);
+  CHECK_FALSE(under_way.is_open());
+  lab.accept_until(2);
+}
+
+TEST_CASE("an attempt that is begun again does not end the fence of a lost connection",
+          "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& late = lab.send(7);
+  const unsigned slot = lab.slot_of(late);
+  lab.give_up(late);
+  lab.connection(slot).lose();
+  lab.run_until([&] { return lab.connection(slot).is_pending(); });
+  lab.change(connect_otherwise);
+  CHECK_FALSE(late.gone);
+  Note& next = lab.send(7);
+  CHECK(next.place == Place::Line);
+  lab.accept_until(2);
+  CHECK(late.is(Outcome::Kind::Dropped));
+}
+
+// --- identifiers
+// ----------------------------------------------------------------------------------
+
+TEST_CASE("another identifier takes the place of one under which nothing is left",
+          "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  lab.change(to_prefix("d"));
+  lab.run_until([&] {
+    lab.broker.accept_pending();
+    return lab.broker.attempts.size() == 4 && lab.pool->ready_links() == 2;
+  });
+  CHECK(attempted(lab) == Texts{"c0", "c1", "d0", "d1"});
+}
+
+TEST_CASE("what a lost connection had been given goes again under its identifier before the change",
+          "[pool][change]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& note = lab.send(1);
+  lab.change(to_prefix("d"));
+  lab.turn();
+  lab.connection().lose();
+  Note& next = lab.send(1);
+  lab.accept_until(1);
+  CHECK(attempted(lab) == Texts{"c0", "c0"});
+  CHECK(lab.broker.latest("c0").payloads() == Texts{"1"});
+  lab.broker.latest("c0").ack();
+  CHECK(note.is_acknowledged());
+  lab.run_until([&] {
+    lab.broker.accept_pending();
+    return next.handed_over;
+  });
+  CHECK(lab.broker.latest("d0").payloads() == Texts{"2"});
+}
+
+TEST_CASE("an identifier that somebody holds is waited for", "[identifiers]") {
+  event::Loop loop;
+  Count freed;
+  Identifiers identifiers(loop, bind<&Count::up>(&freed));
+  const int a = 0;
+  const int b = 0;
+  CHECK(identifiers.claim(&a, "x"));
+  CHECK(identifiers.claim(&a, "x"));
+  CHECK_FALSE(identifiers.claim(&b, "x"));
+  CHECK(identifiers.claim(&a, "y"));  // and gives x back
+  turn(loop);
+  CHECK(freed.times == 1);
+  CHECK(identifiers.claim(&b, "x"));
+  CHECK(identifiers.held_by(&b) == "x");
+  identifiers.release(&b);
+  identifiers.release(&b);
+  turn(loop);
+  CHECK(freed.times == 1);  // nobody had asked in vain
+  CHECK(identifiers.held_by(&b).empty());
+}
+
+// --- the number of connections
+// --------------------------------------------------------------------
+
+TEST_CASE("more connections are made at once, and none of the others is touched",
+          "[pool][change]") {
+  PoolLab lab(1);
+  lab.bring_up();
+  lab.change(to_count(3));
+  lab.accept_until(3);
+  CHECK(attempted(lab) == Texts{"c0", "c1", "c2"});
+}
+
+TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& first = lab.send(1);
+  Note& second = lab.send(2);
+  Note& leaving = lab.slot_of(first) == 1 ? first : second;
+  lab.change(to_count(1));
+  lab.turn();
+  Note& next = lab.send(leaving.own.device_id);
+  CHECK(next.place == Place::Line);  // behind what is unacknowledged there
+  lab.acknowledge(leaving);
+  lab.run_until([&] { return lab.pool->connections() == 1; });
+  CHECK(lab.broker.latest("c1").said_goodbye);
+  CHECK(lab.slot_of(next) == 0);
+  CHECK(lab.broker.attempts.size() == 2);
+}
+
+TEST_CASE("a slot that is wanted again while it leaves has a successor", "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  lab.send(1);
+  lab.send(2);
+  lab.change(to_count(1));
+  lab.turn();
+  lab.change(to_count(2));
+  for (unsigned slot : {0u, 1u})
+    lab.connection(slot).ack_all();
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  lab.accept_until(2);
+  CHECK(lab.pool->connections() == 2);
+  CHECK(lab.pool->ready_links() == 2);
+}
+
+TEST_CASE("what a leaving slot's lost connection had been given is sent again before it ends",
+          "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& first = lab.send(1);
+  Note& second = lab.send(2);
+  Note& leaving = lab.slot_of(first) == 1 ? first : second;
+  lab.change(to_count(1));
+  lab.turn();
+  lab.connection(1).lose();
+  lab.accept_until(2);
+  lab.acknowledge(leaving);
+  CHECK(leaving.is_acknowledged());
+  lab.run_until([&] { return lab.pool->connections() == 1; });
+}
+
+TEST_CASE("a leaving slot that connects for what it holds does so under new settings, too",
+          "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  Note& first = lab.send(1);
+  Note& second = lab.send(2);
+  Note& leaving = lab.slot_of(first) == 1 ? first : second;
+  lab.connection(1).lose();
+  lab.run_until([&] { return lab.connection(1).is_pending(); });
+  lab.change(to_count(1));
+  lab.change(connect_otherwise);
+  lab.accept_until(2);
+  lab.acknowledge(leaving);
+  lab.acknowledge(&leaving == &first ? second : first);
+  lab.run_until([&] { return lab.pool->connections() == 1; });
+  lab.accept_until(1);
+}
+
+TEST_CASE("a leaving slot without a connection ends when its messages are given up",
+          "[pool][change]") {
+  PoolLab lab(2, [](config::Broker& broker) {
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+    broker.keepalive_s = 1;
+  });
+  lab.bring_up();
+  Note& first = lab.send(1);
+  Note& second = lab.send(2);
+  Note& leaving = lab.slot_of(first) == 1 ? first : second;
+  lab.connection(1).lose();
+  lab.change(to_count(1));
+  lab.turn();
+  CHECK(lab.pool->connections() == 2);
+  lab.give_up(leaving);
+  lab.run_until([&] { return lab.pool->connections() == 1; });  // when the fence has ended
+  CHECK(leaving.is(Outcome::Kind::Dropped));
+}
+
+TEST_CASE("a pool that is dissolved says goodbye on all connections, and can come back",
+          "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  lab.pool->dissolve();
+  lab.run_until([&] { return lab.pool->connections() == 0; });
+  CHECK(lab.broker.latest("c0").said_goodbye);
+  CHECK(lab.broker.latest("c1").said_goodbye);
+  lab.change(to_count(2));
+  lab.accept_until(2);
+  CHECK(lab.send(1).handed_over);
+}
+
+TEST_CASE("a pool that is dissolved while its broker is down gives its attempts up",
+          "[pool][change]") {
+  PoolLab lab(3, [](config::Broker& broker) {
+    broker.reconnect_min = std::chrono::hours(1);
+    broker.reconnect_max = std::chrono::hours(1);
+  });
+  lab.pool->start();
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  lab.broker.attempts[0]->fail();
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  lab.pool->dissolve();
+  lab.run_until([&] { return lab.pool->connections() == 0; });
+  CHECK(lab.broker.pending() == 0);
+}
+
+// --- QoS 0
+// ----------------------------------------------------------------------------------------
+
+TEST_CASE("QoS 0 waits until the broker has read all of a connection that ends", "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  const std::int64_t device = 1;  // at home in slot 1
+  Note& before = lab.send(device, {.qos = 0});
+  REQUIRE(lab.slot_of(before) == 1);
+  Connection& former = lab.connection(1);
+  former.ack();
+  former.hangs_on_goodbye = true;
+  lab.change(to_count(1));
+  lab.turn();
+  CHECK(former.said_goodbye);
+  Note& next = lab.send(device, {.qos = 0});
+  CHECK(next.place == Place::Line);
+  former.lose(Loss::Kind::Closed);
+  lab.turn();
+  CHECK(lab.slot_of(next) == 0);
+}
+
+TEST_CASE("a broker that does not close is waited for a second", "[link][change]") {
+  PoolLab lab;
+  lab.bring_up();
+  Connection& former = lab.connection();
+  former.hangs_on_goodbye = true;
+  const TimePoint began = lab.loop.now();
+  lab.change(connect_otherwise);
+  lab.run_until([&] { return !former.is_open(); });
+  CHECK(lab.loop.now() - began >= std::chrono::milliseconds(900));
+  lab.accept_until(1);
+}
+
+TEST_CASE("a smaller window holds for what is in flight, a larger one finds its messages",
+          "[link][change]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  lab.bring_up();
+  for (int device = 1; device <= 8; ++device)
+    lab.send(device);
+  lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 2; });
+  lab.connection().ack();
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.connection().sent.size() == 4);
+  lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 64; });
+  lab.turn();
+  CHECK(lab.connection().sent.size() == 8);
+  lab.connection().ack_all();
+  for (const Note& note : lab.notes)
+    CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("whoever waits for room finds it when the queue becomes larger", "[pool][change]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    broker.max_inflight = 1;
+    broker.queue_messages = 1;
+  });
+  lab.bring_up();
+  lab.send(1);
+  lab.send(2);
+  CHECK(lab.ask(3) == Admission::NoRoom);
+  lab.change([](PoolSettings& settings) { settings.broker.queue_messages = 10; });
+  lab.turn();
+  CHECK(lab.rooms == 1);
+  CHECK(lab.ask(3) == Admission::Welcome);
+}
