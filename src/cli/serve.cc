@@ -16,7 +16,7 @@
 #include "cli/supervisor.h"
 #include "config/load.h"
 #include "event/loop.h"
-#include "event/options_.filewatcher.h"
+#include "event/file_watcher.h"
 #include "event/signal.h"
 #include "event/work.h"
 #ifdef SLUICE_ADMIN
