@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "mqtt/identifiers.h"
 #include "pool_lab.h"
 
 using namespace sluice;
@@ -33,19 +32,6 @@ Texts attempted(const PoolLab& lab) {
   for (const auto& attempt : lab.broker.attempts)
     all.push_back(attempt->options.client_id);
   return all;
-}
-
-struct Count {
-  void up() noexcept { ++times; }
-  int times = 0;
-};
-
-void turn(event::Loop& loop) {
-  Count ticks;
-  event::Timer timer(loop, bind<&Count::up>(&ticks));
-  timer.start(Duration(1));
-  while (ticks.times == 0)
-    loop.run_once();
 }
 
 }  // namespace
@@ -195,27 +181,6 @@ TEST_CASE("what a lost connection had been given goes again under its identifier
     return next.handed_over;
   });
   CHECK(lab.broker.latest("d0").payloads() == Texts{"2"});
-}
-
-TEST_CASE("an identifier that somebody holds is waited for", "[identifiers]") {
-  event::Loop loop;
-  Count freed;
-  Identifiers identifiers(loop, bind<&Count::up>(&freed));
-  const int a = 0;
-  const int b = 0;
-  CHECK(identifiers.claim(&a, "x"));
-  CHECK(identifiers.claim(&a, "x"));
-  CHECK_FALSE(identifiers.claim(&b, "x"));
-  CHECK(identifiers.claim(&a, "y"));  // and gives x back
-  turn(loop);
-  CHECK(freed.times == 1);
-  CHECK(identifiers.claim(&b, "x"));
-  CHECK(identifiers.held_by(&b) == "x");
-  identifiers.release(&b);
-  identifiers.release(&b);
-  turn(loop);
-  CHECK(freed.times == 1);  // nobody had asked in vain
-  CHECK(identifiers.held_by(&b).empty());
 }
 
 // --- the number of connections
