@@ -15,8 +15,8 @@
 #include "bridge/bridge.h"
 #include "cli/supervisor.h"
 #include "config/load.h"
-#include "event/loop.h"
 #include "event/file_watcher.h"
+#include "event/loop.h"
 #include "event/signal.h"
 #include "event/work.h"
 #ifdef SLUICE_ADMIN
