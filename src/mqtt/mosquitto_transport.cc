@@ -365,8 +365,9 @@ bool MosquittoTransport::has_more_to_write() const noexcept {
 }
 
 void MosquittoTransport::deliver_acks() noexcept {
-  // QoS 0 is done when the socket has taken it, and not only this side of it.
-  if (!batch_.has_unsent()) {
+  // QoS 0 is done when the socket has taken it, and not only this side of it. What was to be sent
+  // by a send that failed is nowhere.
+  if (!batch_.has_unsent() && batch_.failure() == 0) {
     acks_.insert(acks_.end(), written_.begin(), written_.end());
     written_.clear();
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.h"
@@ -54,6 +55,12 @@ class Broker {
     while ((count = ::recv(fd_, piece.data(), piece.size(), 0)) > 0)
       input_.append(piece.data(), static_cast<std::size_t>(count));
     return count < 0;
+  }
+  /// Ends the connection with a reset: whatever is sent to it fails.
+  void reset() {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    ::close(std::exchange(fd_, -1));
   }
   void send(const std::string& bytes) {
     REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
@@ -178,6 +185,15 @@ TEST_CASE("QoS 0 is done when the socket has the message, and not before", "[tra
   while (scene.broker.read()) {
   }
   CHECK(scene.broker.count(wire::Type::Publish) >= done);
+}
+
+TEST_CASE("QoS 0 is not done when the connection is found dead in sending it", "[transport]") {
+  Scene scene;
+  scene.broker.reset();
+  scene.publish(0);
+  scene.transport->flush();
+  CHECK(scene.events.losses.size() == 1);
+  CHECK(scene.events.acknowledged == 0);
 }
 
 TEST_CASE("a full socket is told of, and what waited for it is sent as soon as there is room",
