@@ -1,5 +1,6 @@
 // A steady load of requests takes no memory anew. Counts what this program takes by `new`.
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -105,12 +106,14 @@ TEST_CASE("a spare block that is too small or much too large is not used", "[all
   CHECK(other.topic().data() != block);
 }
 
-TEST_CASE("the block of a large request, or of one without texts, is no spare", "[allocations]") {
+TEST_CASE("a request that is large, without texts, or with properties is no spare",
+          "[allocations]") {
   Request request = Request::make("t", "x");
   CHECK(request.is_spare());
   request.drop_texts();
   CHECK_FALSE(request.is_spare());
   CHECK_FALSE(Request::make("t", std::string(2000, 'x')).is_spare());
+  CHECK_FALSE(Request::make("t", "x", {}, {}, std::make_unique<Properties>()).is_spare());
 }
 
 }  // namespace sluice::protocol
