@@ -178,6 +178,7 @@ class Pool final : public LinkEvents {
   void pump_link(Slot& slot) noexcept;
   void pump_older(Link& link) noexcept;
   void pump_queue() noexcept;
+  bool pump_front(Link* taker) noexcept;
   void free_line(Slot& slot) noexcept;
   void leave_line(Device& device) noexcept;
   void move_to_queue(Slot& slot, Message& message, Message* position) noexcept;

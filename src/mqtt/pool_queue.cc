@@ -327,32 +327,30 @@ void Pool::pump_link(Slot& slot) noexcept {
 void Pool::pump_older(Link& link) noexcept {
   while (!queue_.empty() && !link.line().empty() &&
          queue_.front().arrival < link.line().front().arrival) {
-    Message& message = queue_.front();
-    if (Link* owed = link_owed_to(message)) {
-      unqueue(message);
-      put_in_line(*owed, message);
-      continue;
-    }
-    if (!link.has_room_for(message) || !has_budget_for(message)) return;
-    unqueue(message);
-    hand_over(link, message);
+    if (!pump_front(&link)) return;
   }
 }
 
 void Pool::pump_queue() noexcept {
-  while (!queue_.empty()) {
-    Message& message = queue_.front();
-    Link* owed = link_owed_to(message);
-    if (owed != nullptr && (!owed->has_room_for(message) || !owed->line().empty())) {
-      unqueue(message);
-      put_in_line(*owed, message);  // behind its own, and out of the others' way
-      continue;
-    }
-    Link* link = owed != nullptr ? owed : next_with_room(message);
-    if (link == nullptr || !has_budget_for(message)) return;
-    unqueue(message);
-    hand_over(*link, message);
+  while (!queue_.empty() && pump_front(nullptr)) {
   }
+}
+
+/// The queue's front goes on: to its own link, or into that one's line; if it owes nothing to a
+/// link, to `taker`, or to any where that is null. False: it has to wait.
+bool Pool::pump_front(Link* taker) noexcept {
+  Message& message = queue_.front();
+  Link* link = link_owed_to(message);
+  if (link != nullptr && (!link->has_room_for(message) || !link->line().empty())) {
+    unqueue(message);
+    put_in_line(*link, message);  // behind its own, and out of the others' way
+    return true;
+  }
+  if (link == nullptr) link = taker != nullptr ? taker : next_with_room(message);
+  if (link == nullptr || !link->has_room_for(message) || !has_budget_for(message)) return false;
+  unqueue(message);
+  hand_over(*link, message);
+  return true;
 }
 
 /// A lost link's line: devices that left nothing unacknowledged there may go to any link. They go

@@ -120,6 +120,30 @@ TEST_CASE("a device that keeps its link all the time does not keep the queue wai
   CHECK(lab.connection().payloads() == Texts{"1", "2", "3", "4", "5", "6"});
 }
 
+TEST_CASE("what a link finds in the queue for an idle one does not wait there", "[pool]") {
+  // Whichever of links and queue is served first.
+  const int pumps_before = GENERATE(0, 1, 2);
+  const std::int64_t device = GENERATE(10, 11);
+  PoolLab lab(2, window_of(1));
+  lab.bring_up();
+  const unsigned home = lab.slot_of(lab.send(device, {.qos = 0}));
+  lab.connection(home).ack();
+  lab.turn();
+  for (int i = 0; i < pumps_before; ++i) {
+    lab.acknowledge(lab.send(1));
+    lab.turn();
+  }
+  const std::int64_t elsewhere = lab.slot_of(lab.send(1)) == home ? 2 : 1;
+  lab.send(2);
+  Note& free = lab.send(3);
+  Note& waiting = lab.send(device, {.qos = 0});
+  CHECK(lab.send(elsewhere).place == Place::Line);
+  lab.connection(0).ack();
+  lab.connection(1).ack();
+  lab.turn();
+  CHECK(waiting.handed_over == (lab.slot_of(free) != home));
+}
+
 TEST_CASE("a device whose link is down waits for that link and holds up nobody", "[pool]") {
   PoolLab lab(2);
   lab.bring_up();
