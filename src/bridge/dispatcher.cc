@@ -143,7 +143,10 @@ Dispatcher::Verdict Dispatcher::admit(Ticket& ticket, bool in_turn, Lane*& full)
       return Verdict::Answered;
     }
     const bool others_first = !in_turn && !lane.parked.empty() && !lane.pool->is_below_low_mark();
-    if (admission == mqtt::Admission::Welcome && others_first) admission = mqtt::Admission::NoRoom;
+    if (admission == mqtt::Admission::Welcome && others_first) {
+      admission = mqtt::Admission::NoRoom;
+      lane.pool->note_waiting();
+    }
     if (admission == mqtt::Admission::Welcome || verdict != Verdict::Accepted) continue;
     full = &lane;
     verdict = admission == mqtt::Admission::NoRoom ? Verdict::NoRoom : Verdict::NoRoomInLine;

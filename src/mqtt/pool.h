@@ -96,6 +96,8 @@ class Pool final : public LinkEvents {
   std::optional<Outcome> announced_refusal(const protocol::Request& request) const;
   /// A refusal is remembered: on_room() follows when it is worth asking again.
   Admission admission(const protocol::Request& request) noexcept;
+  /// A request that would be welcome waits behind others: as if it had been refused.
+  void note_waiting() noexcept { somebody_waits_ = true; }
   /// Takes the message, whatever admission() would say now. It may be handed over at once.
   void accept(Message& message) noexcept;
   /// The client has been answered: hand the message to no connection after this. True if the pool
@@ -212,7 +214,7 @@ class Pool final : public LinkEvents {
   std::size_t inflight_bytes_ = 0;
   Message* blocked_ = nullptr;   // waits for inflight_bytes; nobody overtakes it there
   std::size_t pump_from_ = 0;    // the station served first: a slot, or the queue behind them
-  bool somebody_waits_ = false;  // admission() said no since the last on_room()
+  bool somebody_waits_ = false;  // for room, since the last on_room()
 
   std::size_t ready_ = 0;
   std::size_t next_link_ = 0;  // where the search for a link starts

@@ -1,5 +1,6 @@
 // Requests for several brokers: accepted by all or by none, answered once.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bridge_lab.h"
@@ -95,6 +96,33 @@ TEST_CASE("where one broker has no room, none is sent anything until it has", "[
   lab.connection(0).ack();
   lab.connection(1).ack();
   CHECK(has(lab.wait_for_line(two, 0), R"("code":1)"));
+}
+
+TEST_CASE(
+    "a request for two brokers that finds others before it in its client's turn is not forgotten",
+    "[fan-out]") {
+  std::vector<config::Broker> brokers = two_brokers();
+  brokers[1].queue_messages = 100;
+  BridgeLab lab(std::move(brokers));
+  lab.bring_up();
+  Peer& filler = lab.connect();
+  Peer& one = lab.connect();
+  Peer& two = lab.connect();
+  for (int device = 501; device <= 601; ++device)
+    filler.send(request("filler", device));
+  lab.run_until([&] { return lab.pools[1]->queued() == 100; });
+  one.send(request("alone", 701) + request("both", 7));
+  lab.wait_for_parked(1);
+  two.send(request("two", 702));
+  lab.wait_for_parked(2);
+  // "both" finds the queue three quarters full again, and the second client waiting.
+  for (std::size_t i = 1; i <= 103; ++i) {
+    lab.wait_for_sent(i, 1);
+    lab.connection(1).ack();
+  }
+  lab.settle();
+  CHECK(lab.connection(0).sent.size() == 1);
+  CHECK(lab.connection(1).sent.size() == 104);
 }
 
 TEST_CASE("where one broker is dead and full, none is sent anything", "[fan-out]") {
