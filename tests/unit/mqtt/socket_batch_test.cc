@@ -2,6 +2,7 @@
 // the socket.
 #include "mqtt/socket_batch.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -201,4 +202,9 @@ TEST_CASE("outside of calls read and write are those of the system", "[socket_ba
   pair.send("abcd");
   CHECK(take(pair.ours, 9) == "abcd");
   CHECK(take(pair.ours, 9) == "(again)");
+}
+
+TEST_CASE("libraries find these two functions before those of the system", "[socket_batch]") {
+  CHECK(::dlsym(RTLD_DEFAULT, "read") == reinterpret_cast<void*>(&::read));
+  CHECK(::dlsym(RTLD_DEFAULT, "write") == reinterpret_cast<void*>(&::write));
 }
