@@ -151,6 +151,7 @@ MosquittoTransport::~MosquittoTransport() {
 }
 
 Result<void> MosquittoTransport::connect(const ConnectOptions& options) noexcept {
+  const SocketBatch::WithoutWakeUp nobody_to_wake;
   protocol_ = options.protocol;
   handle_ = mosquitto_new(options.client_id.c_str(), true, this);
   if (handle_ == nullptr) return Error{fmt::format("mosquitto_new: {}", std::strerror(errno))};

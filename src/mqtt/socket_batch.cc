@@ -22,6 +22,7 @@ namespace {
 thread_local std::array<char, 16384> read_scratch;
 thread_local std::array<char, 65536> write_scratch;
 thread_local SocketBatch::Call* current_call = nullptr;
+thread_local bool refuses_pairs = false;
 
 ssize_t refuse(int error) noexcept {
   errno = error;
@@ -70,10 +71,6 @@ struct SocketCalls {
   static bool is_batched(const SocketBatch::Call* call, int fd) noexcept {
     return call != nullptr && call->fd_ == fd && call->mode_ == SocketBatch::Mode::Batched;
   }
-  /// The library's own pair of sockets: nobody waits at its other end.
-  static bool is_wake_up(const SocketBatch::Call* call, int fd, std::size_t size) noexcept {
-    return call != nullptr && call->fd_ != fd && size == 1;
-  }
   static bool must_wait(const SocketBatch::Call* call, int fd) noexcept {
     return call != nullptr && call->fd_ == fd && call->batch_.has_unsent();
   }
@@ -84,6 +81,14 @@ SocketBatch::Call::Call(SocketBatch& batch, int fd, Mode mode) noexcept
   assert(current_call == nullptr);
   if (batch.unread_.empty()) batch.drained_ = false;
   current_call = this;
+}
+
+SocketBatch::WithoutWakeUp::WithoutWakeUp() noexcept {
+  refuses_pairs = true;
+}
+
+SocketBatch::WithoutWakeUp::~WithoutWakeUp() {
+  refuses_pairs = false;
 }
 
 SocketBatch::Call::~Call() {
@@ -126,11 +131,16 @@ ssize_t write(int fd, const void* bytes, size_t size) {
   using sluice::mqtt::SocketCalls;
   static const auto next = sluice::mqtt::next_of<decltype(&write)>("write");
   const auto* call = sluice::mqtt::current_call;
-  if (SocketCalls::is_wake_up(call, fd, size)) return 1;
   if (SocketCalls::is_batched(call, fd)) {
     return SocketCalls::write(*sluice::mqtt::current_call, static_cast<const char*>(bytes), size);
   }
   if (SocketCalls::must_wait(call, fd)) return sluice::mqtt::refuse(EAGAIN);
   return next(fd, bytes, size);
+}
+
+int socketpair(int domain, int type, int protocol, int fds[2]) {
+  static const auto next = sluice::mqtt::next_of<decltype(&socketpair)>("socketpair");
+  if (sluice::mqtt::refuses_pairs) return static_cast<int>(sluice::mqtt::refuse(EMFILE));
+  return next(domain, type, protocol, fds);
 }
 }

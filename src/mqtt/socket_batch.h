@@ -9,10 +9,11 @@ namespace sluice::mqtt {
 
 /// libmosquitto 2.0 calls read(2) three times for a PUBACK and write(2) twice for a PUBLISH: once
 /// for the packet, once to wake up a thread that does not exist here. Most of the processor time of
-/// a message would be that. So this file's partner defines read() and write() for the whole
-/// program; they do what the C library's do, except within a Call: there the library's socket is
-/// read in large pieces and written to in large pieces, and the byte that wakes nobody is dropped.
-/// A library that uses other functions than these two works as it always did, only slower.
+/// a message would be that. So this file's partner defines read(), write() and socketpair() for the
+/// whole program. They do what the C library's do, except that within a Call the library's socket
+/// is read and written to in large pieces, and that WithoutWakeUp keeps it from having anybody to
+/// wake up. A library that uses other functions works as it always did, only slower. A signal may
+/// come within a Call, and its handler read and write what it likes, but for that socket.
 ///
 /// One per connection. Not thread-safe.
 class SocketBatch {
@@ -39,13 +40,23 @@ class SocketBatch {
     std::size_t filled_ = 0;  // of the scratch for writing
   };
 
+  /// The time in which the library makes a handle or connects one: it gets no pair of sockets, and
+  /// does without (it would say so at level warning).
+  class WithoutWakeUp {
+   public:
+    WithoutWakeUp() noexcept;
+    ~WithoutWakeUp();
+    WithoutWakeUp(const WithoutWakeUp&) = delete;
+    WithoutWakeUp& operator=(const WithoutWakeUp&) = delete;
+  };
+
   /// Read from the socket and not yet taken by the library: call it again.
   bool has_unread() const noexcept { return !unread_.empty(); }
   /// Written by the library and not yet taken by the socket: send() when it is writable.
   bool has_unsent() const noexcept { return !unsent_.empty(); }
   /// Tries to send the rest.
   void send(int fd) noexcept;
-  /// The errno of a failed send, once; 0: none failed. The connection is of no use then.
+  /// The errno of a send that failed; 0: none did. The connection is of no use then.
   int failure() const noexcept { return failure_; }
   /// The connection is over.
   void discard() noexcept;

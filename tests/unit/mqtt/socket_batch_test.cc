@@ -155,18 +155,27 @@ TEST_CASE("what the socket does not take is kept in order, and sent when there i
   CHECK(batch.failure() == 0);
 }
 
-TEST_CASE("the byte that is to wake up a thread is dropped, but only within a call",
-          "[socket_batch]") {
+TEST_CASE("another descriptor is left alone within a call: a signal may come", "[socket_batch]") {
   const Pair pair(SOCK_STREAM);
-  const Pair wake_up(SOCK_STREAM);
+  const Pair other(SOCK_STREAM);
   SocketBatch batch;
   for (const Mode mode : {Mode::Batched, Mode::Direct}) {
     const SocketBatch::Call call(batch, pair.ours, mode);
-    CHECK(put(wake_up.ours, "0") == 1);
-    CHECK(wake_up.receive().empty());
+    CHECK(put(other.ours, "0") == 1);
+    CHECK(other.receive() == "0");
+    other.send("1");
+    CHECK(take(other.ours, 1) == "1");
   }
-  CHECK(put(wake_up.ours, "0") == 1);
-  CHECK(wake_up.receive() == "0");
+}
+
+TEST_CASE("nobody to wake up: no pair of sockets is to be had for so long", "[socket_batch]") {
+  int fds[2] = {-1, -1};
+  {
+    const SocketBatch::WithoutWakeUp nobody_to_wake;
+    CHECK(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == -1);
+  }
+  const Pair pair(SOCK_STREAM);
+  CHECK(pair.ours >= 0);
 }
 
 TEST_CASE("directly means: each write at once, each read from the socket", "[socket_batch]") {

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,11 +40,15 @@ class Broker {
   }
   ~Broker() {
     ::close(listener_);
-    if (fd_ >= 0) ::close(fd_);
+    close();
   }
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
+  void close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
   std::uint16_t port() const { return port_; }
   bool accept() {
     if (fd_ < 0) fd_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
@@ -216,15 +222,29 @@ TEST_CASE("a full socket is told of, and what waited for it is sent as soon as t
   CHECK_FALSE(scene.transport->is_congested());
 }
 
+TEST_CASE("a connection holds one descriptor: there is no thread to wake up", "[transport]") {
+  const auto count_descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  Scene scene;
+  const auto before = count_descriptors();
+  scene.transport->drop(/*reset=*/false);
+  CHECK(count_descriptors() == before - 1);
+}
+
 TEST_CASE("DISCONNECT reaches the broker behind everything else", "[transport]") {
   Scene scene;
   scene.publish(0);
   scene.transport->flush();
   scene.transport->disconnect();
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.count(wire::Type::Disconnect) == 1;
+  });
+  scene.broker.close();
   scene.run_until([&] { return !scene.events.losses.empty(); });
   CHECK(scene.events.losses.front().kind == Loss::Kind::Closed);
-  while (scene.broker.read()) {
-  }
   CHECK(scene.broker.received() ==
         std::vector{wire::Type::Connect, wire::Type::Publish, wire::Type::Disconnect});
 }

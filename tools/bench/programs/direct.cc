@@ -62,6 +62,8 @@ class Publisher {
   void write_out();
   void cork(bool on) const;
   std::optional<mqtt::SocketBatch::Call> batch_call();
+  std::optional<mqtt::SocketBatch::WithoutWakeUp> without_wake_up() const;
+  mosquitto* make_handle(unsigned index);
   static void check(int result, const char* call);
 
   const Options& options_;
@@ -83,7 +85,7 @@ Publisher::Publisher(const Options& options, Measurement& measurement, unsigned 
                      const Texts& texts)
     : options_(options),
       measurement_(measurement),
-      handle_(mosquitto_new(("bench-direct-" + std::to_string(index)).c_str(), true, this)),
+      handle_(make_handle(index)),
       texts_(texts),
       next_device_(index),
       least_batch_(options.rate > 0 ? 1 : std::max(1U, options.window / 2)) {
@@ -104,12 +106,23 @@ Publisher::Publisher(const Options& options, Measurement& measurement, unsigned 
   });
 }
 
+mosquitto* Publisher::make_handle(unsigned index) {
+  const auto nobody_to_wake = without_wake_up();
+  return mosquitto_new(("bench-direct-" + std::to_string(index)).c_str(), true, this);
+}
+
+std::optional<mqtt::SocketBatch::WithoutWakeUp> Publisher::without_wake_up() const {
+  if (!options_.batched) return std::nullopt;
+  return std::optional<mqtt::SocketBatch::WithoutWakeUp>(std::in_place);
+}
+
 void Publisher::check(int result, const char* call) {
   if (result != MOSQ_ERR_SUCCESS) fail(std::string(call) + ": " + mosquitto_strerror(result));
 }
 
 void Publisher::open(int epoll_fd) {
   epoll_fd_ = epoll_fd;
+  const auto nobody_to_wake = without_wake_up();
   check(mosquitto_connect(handle_, options_.host.c_str(), options_.port, 60), "connect");
   epoll_event event{};
   event.events = EPOLLIN;
