@@ -86,8 +86,12 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A heap that grows and shrinks with each burst would be paged in again each time.
+#ifdef __GLIBC__
+  // A heap that grows and shrinks with each burst would be paged in again each time. To set the one
+  // ends the other's adapting by itself: a large message would be mapped anew each time.
   ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -10,9 +10,10 @@ namespace {
 constexpr unsigned kRequestsPerTurn = 64;
 constexpr std::size_t kReadBytes = 16384;
 /// While the loop is busy fewer bytes of replies than this wait for more, but no longer than for so
-/// many turns: with thousands of clients each reply would otherwise be a write of its own.
+/// many ends of turns, of which a turn has two: with thousands of clients each reply would
+/// otherwise be a write of its own.
 constexpr std::size_t kSmallWrite = 512;
-constexpr unsigned kTurnsHeldBack = 4;
+constexpr unsigned kEndsHeldBack = 4;
 
 /// Where reading goes on after it was stopped at the limit.
 constexpr std::size_t low_mark(std::size_t limit) noexcept {
@@ -100,8 +101,8 @@ void Client::put(std::uint64_t slot, const protocol::Reply& reply,
 /// Only from a client that waits for more replies anyway.
 bool Client::may_hold_back() noexcept {
   const bool may = shared_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
-                   !out_.empty() && out_.size() < kSmallWrite && turns_held_back_ < kTurnsHeldBack;
-  turns_held_back_ = may ? turns_held_back_ + 1 : 0;
+                   !out_.empty() && out_.size() < kSmallWrite && ends_held_back_ < kEndsHeldBack;
+  ends_held_back_ = may ? ends_held_back_ + 1 : 0;
   if (may) turn_end_.schedule();
   return may;
 }

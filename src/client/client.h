@@ -127,9 +127,9 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   TimePoint paused_at_{};
   TimePoint progress_at_{};  // the socket took something, or had nothing to take
   TimePoint linger_until_{};
-  unsigned idle_turn_ends_ = 0;   // while draining: since it was last read from
-  unsigned turns_held_back_ = 0;  // with replies in out_
-  unsigned budget_;               // requests it may still have decoded in this turn
+  unsigned idle_turn_ends_ = 0;  // while draining: since it was last read from
+  unsigned ends_held_back_ = 0;  // with replies in out_
+  unsigned budget_;              // requests it may still have decoded in this turn
   protocol::Framing framing_ = protocol::Framing::Unknown;
   State state_ = State::Open;
   CloseReason end_reason_ = CloseReason::PeerLeft;

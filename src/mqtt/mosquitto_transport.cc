@@ -260,6 +260,8 @@ void MosquittoTransport::write_out() noexcept {
     writing_ = false;
   }
   if (batch_.failure() == 0 || status_ != MOSQ_ERR_SUCCESS) return;
+  read_in();  // what the broker said last: acknowledgements, perhaps why
+  if (status_ != MOSQ_ERR_SUCCESS) return;
   errno_ = batch_.failure();
   status_ = errno_ == ECONNRESET || errno_ == EPIPE ? MOSQ_ERR_CONN_LOST : MOSQ_ERR_ERRNO;
 }

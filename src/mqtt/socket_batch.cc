@@ -12,6 +12,7 @@
 #include <array>
 #include <cassert>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -32,7 +33,9 @@ ssize_t refuse(int error) noexcept {
 /// What the name stands for in the libraries behind this program: the C library, or a sanitizer.
 template <class Function>
 Function next_of(const char* name) noexcept {
-  return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
+  void* const found = ::dlsym(RTLD_NEXT, name);
+  if (found == nullptr) std::abort();  // linked without a C library to be found at run time
+  return reinterpret_cast<Function>(found);
 }
 
 }  // namespace

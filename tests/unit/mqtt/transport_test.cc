@@ -268,6 +268,26 @@ TEST_CASE("acknowledgements that came before the end of a connection count", "[t
   CHECK(scene.events.losses.front().reason_code == 0x8B);
 }
 
+TEST_CASE("what the broker said last counts, if a send finds the connection dead", "[transport]") {
+  Scene scene;
+  scene.publish(1);
+  scene.transport->flush();
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.count(wire::Type::Publish) == 1;
+  });
+  std::string last;
+  wire::append_ack(last, wire::Type::Puback, true, 1);
+  wire::append_disconnect(last, 0x8B);
+  scene.broker.send(last);
+  scene.broker.reset();
+  scene.publish(1);
+  scene.transport->flush();
+  REQUIRE(scene.events.losses.size() == 1);
+  CHECK(scene.events.acknowledged == 1);
+  CHECK(scene.events.losses.front().reason_code == 0x8B);
+}
+
 TEST_CASE("what is handed over leaves with the flush, whatever is read before", "[transport]") {
   Scene scene;
   scene.publish(1);

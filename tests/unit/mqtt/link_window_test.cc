@@ -1,0 +1,101 @@
+// How many messages a link has in flight.
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pool_lab.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+using Texts = std::vector<std::string>;
+
+TEST_CASE("no more than max_inflight messages are unacknowledged", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 3; });
+  lab.bring_up();
+  for (int i = 0; i < 5; ++i)
+    lab.send(i);
+  CHECK(lab.connection().payloads() == Texts{"1", "2", "3"});
+  CHECK(lab.pool->queued() == 2);
+  lab.connection().ack(1);
+  lab.turn();
+  CHECK(lab.connection().payloads() == Texts{"1", "2", "3", "4"});
+  CHECK(lab.pool->in_flight() == 3);
+}
+
+TEST_CASE("a window that was full opens again when a quarter of it is free", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  lab.bring_up();
+  for (int i = 0; i < 40; ++i)
+    lab.send(i);
+  for (std::uint16_t id = 1; id <= 7; ++id) {
+    lab.connection().ack(id);
+    lab.turn();
+  }
+  CHECK(lab.pool->in_flight() == 25);
+  const std::size_t flushes = lab.connection().flushes;
+  lab.connection().ack(8);
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 32);
+  CHECK(lab.connection().flushes == flushes + 1);
+}
+
+TEST_CASE("a full window does not wait for places that answered messages may hold for ever",
+          "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  lab.bring_up();
+  Note& stuck = lab.send(0);
+  for (int i = 1; i < 40; ++i)
+    lab.send(i);
+  lab.give_up(stuck);
+  lab.connection().ack(2);
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 32);
+}
+
+TEST_CASE("the broker's Receive Maximum narrows the window and never widens it", "[link]") {
+  const auto window_with = [](std::optional<unsigned> own, std::uint16_t receive_maximum) {
+    PoolLab lab(1, [&](config::Broker& broker) { broker.max_inflight = own; });
+    Connack connack;
+    connack.receive_maximum = receive_maximum;
+    lab.bring_up(connack);
+    for (int i = 0; i < 10; ++i)
+      lab.send(i);
+    CHECK(lab.pool->in_flight() == std::min<std::size_t>(10, lab.pool->link(0).window()));
+    return lab.pool->link(0).window();
+  };
+  CHECK(window_with(3, 2) == 2);
+  CHECK(window_with(3, 100) == 3);
+  CHECK(window_with(std::nullopt, 20) == 20);
+  CHECK(window_with(std::nullopt, 65535) == 64);  // to begin with
+}
+
+TEST_CASE("an automatic window that is full grows while acknowledgements come promptly", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight.reset(); });
+  lab.bring_up();
+  for (int i = 0; i < 500; ++i)
+    lab.send(i);
+  CHECK(lab.pool->in_flight() == 64);
+  for (int round_trip = 0; round_trip < 2; ++round_trip) {  // the first one began with one message
+    lab.connection().ack_all();
+    lab.turn();
+  }
+  CHECK(lab.pool->in_flight() > 64);
+  CHECK(lab.pool->in_flight() <= lab.pool->link(0).window());
+}
+
+TEST_CASE("a 3.1.1 broker is given 16 QoS 2 messages at most", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.protocol = config::Protocol::V311; });
+  lab.bring_up();
+  for (int device = 0; device < 22; ++device)
+    lab.send(device, {.qos = 2});
+  CHECK(lab.pool->in_flight() == 16);
+  lab.connection().lose();
+  lab.accept_until(1);
+  CHECK(lab.pool->in_flight() == 16);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 16);
+  CHECK(lab.pool->queued() == 5);
+}
