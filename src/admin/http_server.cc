@@ -108,7 +108,7 @@ Result<void> HttpServer::listen(const config::Address& address) {
       found->ai_addr,  //
       MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMemoryBytes, MHD_OPTION_NOTIFY_CONNECTION,
-      &HttpCallbacks::on_connection, this, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+      &HttpCallbacks::on_connection, this, MHD_OPTION_END);
   if (daemon_ == nullptr) return failure(std::strerror(errno));
   const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
   watcher_ =

@@ -93,6 +93,9 @@ class Service {
 
   void run() {
     loop_.run();
+    // All is answered and said. A file or a name that does not come must not hold the process up,
+    // and nothing takes a thread away from what it waits for.
+    if (loop_.has_requests()) std::_Exit(kDone);
   }
 
  private:
@@ -113,7 +116,13 @@ class Service {
     }
   }
   void on_reload_signal() noexcept {
-    log::info("SIGHUP: reloading {}", options_.file);
+    if (bridge_.is_stopping()) {
+      log::info("SIGHUP: sluice is stopping, nothing is reloaded");
+    } else if (loading_.is_busy()) {
+      log::warn("SIGHUP: the files of the reload before are still being read; another one follows");
+    } else {
+      log::info("SIGHUP: reloading {}", options_.file);
+    }
     reload();
   }
   /// Begins a reload: files are read beside the loop.

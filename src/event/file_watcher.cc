@@ -65,14 +65,19 @@ void FileWatcher::look() noexcept {
   look->owner = this;
   look->uv.data = look.get();
   look_ = look.get();
-  uv_fs_stat(loop_.raw(), &look.release()->uv, path_.c_str(), [](uv_fs_t* uv) {
+  const auto on_done = [](uv_fs_t* uv) {
     const std::unique_ptr<Look> done(static_cast<Look*>(uv->data));
     const FileState state = state_in(*uv);
     uv_fs_req_cleanup(uv);
     if (done->owner == nullptr) return;
     done->owner->look_ = nullptr;
     done->owner->on_look(state);
-  });
+  };
+  if (uv_fs_stat(loop_.raw(), &look->uv, path_.c_str(), on_done) != 0) {
+    look_ = nullptr;  // no memory: the next look may have some
+    return;
+  }
+  (void)look.release();
 }
 
 void FileWatcher::on_look(const FileState& state) noexcept {

@@ -74,6 +74,10 @@ void Loop::stop() noexcept {
   uv_stop(uv_.get());
 }
 
+bool Loop::has_requests() const noexcept {
+  return uv_->active_reqs.count > 0;
+}
+
 int Loop::close() noexcept {
   prepare_.reset();
   check_.reset();

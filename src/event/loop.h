@@ -61,6 +61,8 @@ class Loop {
   /// One turn; waits for an event if nothing is due. For tests and tools.
   void run_once() noexcept;
   void stop() noexcept;
+  /// Something is still being read or looked up on another thread, or written.
+  bool has_requests() const noexcept;
 
   /// Turns until no handle is left, then closes the loop: 0, or libuv's error when a handle is
   /// still owned. Called by the destructor if nobody called it before.

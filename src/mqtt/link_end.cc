@@ -18,6 +18,7 @@ void Link::apply_limits() {
   window_.set(broker_.max_inflight);
   in_flight_.resize(window_.most());
   backoff_.set_bounds(broker_.reconnect_min, broker_.reconnect_max);
+  note_window();
 }
 
 void Link::renew() noexcept {

@@ -25,7 +25,7 @@ void PoolLog::ready(TimePoint now, std::size_t up, std::size_t window) {
     log::at(change(now, Level::Info), about(), "connected to {}{}", broker_.url,
             failed == 0 ? "" : fmt::format(" after {} attempts that failed", failed));
   }
-  if (up < connections_ || connections_ == 1) return;
+  if (up < connections_ || connections_ == 1 || std::exchange(is_whole_, true)) return;
   (void)forget_failures();
   const std::uint64_t lost = std::exchange(losses_, 0);
   log::at(change(now, Level::Info), about(),
@@ -45,6 +45,7 @@ void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t u
     return;
   }
   ++losses_;
+  is_whole_ = false;
   if (up == 0) {
     is_slow_ = true;
     log::at(change(now, Level::Warn), about(slot), "lost, the last of {}: {}", connections_,

@@ -25,7 +25,10 @@ class PoolLog {
 
   void ready(TimePoint now, std::size_t up, std::size_t window);
   /// From now on there are so many, or are to be.
-  void set_connections(std::size_t connections) noexcept { connections_ = connections; }
+  void set_connections(std::size_t connections) noexcept {
+    is_whole_ = is_whole_ && connections == connections_;
+    connections_ = connections;
+  }
   void lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t up);
   void attempt_failed(TimePoint now, const Loss& loss);
   /// No connection for dead_after_ms.
@@ -51,6 +54,7 @@ class PoolLog {
 
   const config::Broker& broker_;
   std::size_t connections_;
+  bool is_whole_ = false;       // all were up, and said to be, and none was lost since
   bool is_slow_ = false;        // without a connection, and not dead yet
   bool flaps_ = false;          // too many changes to tell of each, and said so
   std::uint64_t losses_ = 0;    // connections, since all were up

@@ -6,7 +6,7 @@ import pytest
 from harness import net
 from harness.client import request
 from harness.replies import assert_success
-from harness.sluice import broker_table
+from harness.sluice import broker_table, run
 from harness.waiting import BOUND_S, wait_until
 
 
@@ -53,3 +53,14 @@ def test_the_admin_interface_can_be_off(lab):
     sluice = lab.sluice(lab.broker(), admin=False, until=None)
     wait_until(lambda: net.accepts(sluice.port), "the listener")
     assert_success(sluice.client().ask(request()))
+
+
+def test_an_address_that_another_sluice_has_is_named_and_nothing_is_started(lab):
+    first = lab.sluice("mqtt://127.0.0.1:1", until=None)
+    wait_until(lambda: first.http("/healthz")[0] == 200, "the first one's admin address")
+    second = lab.sluice("mqtt://127.0.0.1:1", until="later")
+    second.config["admin"]["listen"] = f"127.0.0.1:{first.admin_port}"
+    second.write_config()
+    status, output = run("serve", "-c", str(second.file))
+    assert status == 1
+    assert f"127.0.0.1:{first.admin_port}" in output

@@ -168,6 +168,14 @@ def test_log_level_on_the_command_line_goes_before_the_configuration(lab):
     assert quiet.log() == ""
 
 
+def test_log_level_on_the_command_line_goes_before_a_reloaded_configuration_too(lab):
+    sluice = lab.sluice(lab.broker(), log={"level": "error"}, arguments=["--log-level", "debug"])
+    sluice.config["log"]["level"] = "warn"
+    sluice.reload()
+    assert_success(sluice.client().ask(request(device=4711)))
+    sluice.wait_for_log("device 4711 ")
+
+
 def test_a_log_level_that_is_none_is_refused_with_what_is_allowed():
     status, output = run("serve", "--log-level", "loud")
     assert status == 2

@@ -6,7 +6,7 @@ import time
 from harness import net
 from harness.client import frame, request
 from harness.replies import assert_failure, assert_success
-from harness.sluice import toml
+from harness.sluice import broker_table, toml
 from harness.waiting import wait_until
 
 FILE_LOOK_S = 2.0
@@ -227,3 +227,17 @@ def test_a_stop_is_not_disturbed_by_a_reload(lab):
     sluice.hang_up()
     assert_success(client.ask(request()))
     assert sluice.wait() == 0
+
+
+def test_a_stop_does_not_wait_for_a_file_that_a_reload_waits_for(lab, tmp_path):
+    file = tmp_path / "password"
+    file.write_text("secret\n", encoding="utf-8")
+    sluice = lab.sluice(broker_table(lab.fake_broker(), username="shop", password_file=str(file)))
+    sluice.wait_for_connections(4)
+    file.unlink()
+    os.mkfifo(file)  # to be read for ever: nobody writes
+    sluice.hang_up()
+    sluice.wait_for_log("SIGHUP: reloading")
+    sluice.hang_up()
+    sluice.wait_for_log("still being read")
+    assert sluice.stop() == 0

@@ -83,3 +83,14 @@ def test_a_start_that_cannot_be_is_never_ready(systemd, tmp_path):
                         encoding="utf-8")
         assert run("serve", "-c", str(file), env=systemd.env)[0] == 1
     assert systemd.is_silent()
+
+
+def test_a_reload_is_told_with_its_end_whatever_came_of_it(lab, systemd):
+    sluice = lab.sluice("mqtt://127.0.0.1:1", until=None, env=systemd.env)
+    assert systemd.next()["READY"] == "1"
+    for refused in (False, True):
+        text = "[server]\nlisten = 1\n" if refused else None
+        sluice.reload(refused=refused, text=text)
+        begun, over = systemd.next(), systemd.next()
+        assert begun["RELOADING"] == "1" and int(begun["MONOTONIC_USEC"]) > 0
+        assert over["READY"] == "1" and ("refused" in over["STATUS"]) == refused

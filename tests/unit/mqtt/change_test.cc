@@ -344,6 +344,18 @@ TEST_CASE("a broker that does not close is waited for a second", "[link][change]
   lab.accept_until(1);
 }
 
+TEST_CASE("a larger window opens at once, also one that was full and waits for a part of it",
+          "[change]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 16; });
+  lab.bring_up();
+  for (int device = 1; device <= 20; ++device)
+    lab.send(device);
+  REQUIRE(lab.pool->in_flight() == 16);
+  lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 64; });
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 20);
+}
+
 TEST_CASE("a smaller window holds for what is in flight, a larger one finds its messages",
           "[link][change]") {
   PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });

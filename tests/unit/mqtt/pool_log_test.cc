@@ -202,4 +202,18 @@ TEST_CASE("a pool tells of its connections", "[pool-log]") {
   CHECK(said.count(" slot 1: lost: ") == 1);
 }
 
+TEST_CASE("connections that are replaced one after the other say nothing", "[pool-log]") {
+  Scene scene(7);
+  scene.bring_up(at(0));
+  const Lines before = scene.said.lines();
+  for (unsigned slot = 0; slot < 7; ++slot) {
+    scene.log.lost(at(1), slot, loss(Loss::Kind::Closed, "the configuration has changed"), 6);
+    scene.log.ready(at(1), 7, 64);
+  }
+  CHECK(scene.said.lines() == before);
+  scene.log.set_connections(8);
+  scene.log.ready(at(2), 8, 64);
+  CHECK(scene.said.lines().size() == before.size() + 1);
+}
+
 }  // namespace sluice::mqtt
