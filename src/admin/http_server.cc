@@ -11,6 +11,9 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
+
+#include "event/descriptor.h"
 
 namespace sluice::admin {
 namespace {
@@ -82,6 +85,22 @@ HttpServer::HttpServer(event::Loop& loop, const bridge::Bridge& bridge)
   timer_.unref();
 }
 
+namespace {
+
+/// Negative, and errno, if it cannot be bound. libmicrohttpd by itself would let another process
+/// share the address.
+event::Descriptor bound_to(const addrinfo& address) noexcept {
+  event::Descriptor fd(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  const bool done = fd.get() >= 0 &&
+                    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                    ::bind(fd.get(), address.ai_addr, address.ai_addrlen) == 0 &&
+                    ::listen(fd.get(), SOMAXCONN) == 0;  // who comes later waits there
+  return done ? std::move(fd) : event::Descriptor(-1);
+}
+
+}  // namespace
+
 HttpServer::~HttpServer() {
   watcher_.reset();
   if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
@@ -102,14 +121,17 @@ Result<void> HttpServer::listen(const config::Address& address) {
   unsigned flags = MHD_USE_EPOLL;
   if (found->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
   guests_.reserve(kMaxConnections);
+  event::Descriptor fd = bound_to(*found);
+  if (fd.get() < 0) return failure(std::strerror(errno));
   errno = 0;
   daemon_ = MHD_start_daemon(
-      flags, address.port, nullptr, nullptr, &HttpCallbacks::on_request, this, MHD_OPTION_SOCK_ADDR,
-      found->ai_addr,  //
+      flags, address.port, nullptr, nullptr, &HttpCallbacks::on_request, this,
+      MHD_OPTION_LISTEN_SOCKET, fd.get(),  //
       MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kMemoryBytes, MHD_OPTION_NOTIFY_CONNECTION,
       &HttpCallbacks::on_connection, this, MHD_OPTION_END);
   if (daemon_ == nullptr) return failure(std::strerror(errno));
+  (void)fd.release();  // the daemon's now
   const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
   watcher_ =
       std::make_unique<event::FdWatcher>(loop_, info->epoll_fd, bind<&HttpServer::on_ready>(this));
