@@ -143,6 +143,13 @@ struct Scene {
     std::uint16_t id = 0;
     REQUIRE(transport->publish(request, id) == PublishStatus::Queued);
   }
+  /// Until the broker has received so many of these in all.
+  void wait_for(wire::Type type, std::size_t count) {
+    run_until([&] {
+      broker.read();
+      return broker.count(type) == count;
+    });
+  }
   void on_tick() noexcept {}
 
   MosquittoLibrary library;
@@ -163,10 +170,7 @@ TEST_CASE("a burst arrives whole, and all of its acknowledgements are seen", "[t
   for (std::size_t i = 0; i < kMany; ++i)
     scene.publish(1);
   scene.transport->flush();
-  scene.run_until([&] {
-    scene.broker.read();
-    return scene.broker.count(wire::Type::Publish) == kMany;
-  });
+  scene.wait_for(wire::Type::Publish, kMany);
   std::string acks;
   for (std::size_t i = 1; i <= kMany; ++i)
     wire::append_ack(acks, wire::Type::Puback, true, static_cast<std::uint16_t>(i));
@@ -213,10 +217,7 @@ TEST_CASE("a full socket is told of, and what waited for it is sent as soon as t
   }
   REQUIRE(scene.transport->is_congested());
   REQUIRE(scene.events.acknowledged < published);
-  scene.run_until([&] {
-    scene.broker.read();
-    return scene.broker.count(wire::Type::Publish) == published;
-  });
+  scene.wait_for(wire::Type::Publish, published);
   scene.run_until([&] { return scene.events.acknowledged == published; });
   CHECK(scene.events.writable > 0);
   CHECK_FALSE(scene.transport->is_congested());
@@ -238,10 +239,7 @@ TEST_CASE("DISCONNECT reaches the broker behind everything else", "[transport]")
   scene.publish(0);
   scene.transport->flush();
   scene.transport->disconnect();
-  scene.run_until([&] {
-    scene.broker.read();
-    return scene.broker.count(wire::Type::Disconnect) == 1;
-  });
+  scene.wait_for(wire::Type::Disconnect, 1);
   scene.broker.close();
   scene.run_until([&] { return !scene.events.losses.empty(); });
   CHECK(scene.events.losses.front().kind == Loss::Kind::Closed);
@@ -254,10 +252,7 @@ TEST_CASE("acknowledgements that came before the end of a connection count", "[t
   scene.publish(1);
   scene.publish(1);
   scene.transport->flush();
-  scene.run_until([&] {
-    scene.broker.read();
-    return scene.broker.count(wire::Type::Publish) == 2;
-  });
+  scene.wait_for(wire::Type::Publish, 2);
   std::string last;
   wire::append_ack(last, wire::Type::Puback, true, 1);
   wire::append_ack(last, wire::Type::Puback, true, 2);
@@ -272,10 +267,7 @@ TEST_CASE("what the broker said last counts, if a send finds the connection dead
   Scene scene;
   scene.publish(1);
   scene.transport->flush();
-  scene.run_until([&] {
-    scene.broker.read();
-    return scene.broker.count(wire::Type::Publish) == 1;
-  });
+  scene.wait_for(wire::Type::Publish, 1);
   std::string last;
   wire::append_ack(last, wire::Type::Puback, true, 1);
   wire::append_disconnect(last, 0x8B);
@@ -292,10 +284,7 @@ TEST_CASE("what is handed over leaves with the flush, whatever is read before", 
   Scene scene;
   scene.publish(1);
   scene.transport->flush();
-  scene.run_until([&] {
-    scene.broker.read();
-    return scene.broker.count(wire::Type::Publish) == 1;
-  });
+  scene.wait_for(wire::Type::Publish, 1);
   scene.publish(1);
   std::string ack;
   wire::append_ack(ack, wire::Type::Puback, true, 1);
@@ -304,8 +293,5 @@ TEST_CASE("what is handed over leaves with the flush, whatever is read before", 
   scene.broker.read();
   CHECK(scene.broker.count(wire::Type::Publish) == 1);
   scene.transport->flush();
-  scene.run_until([&] {
-    scene.broker.read();
-    return scene.broker.count(wire::Type::Publish) == 2;
-  });
+  scene.wait_for(wire::Type::Publish, 2);
 }
