@@ -39,6 +39,17 @@ def figures_of(raw, bridge="bridge"):
     return figures
 
 
+def waits_of(waited_ms):
+    """How long messages waited in a saturated broker, and whether that grew: the later half of the run, and its ratio
+    to the earlier half. From the means of its parts, of which the first has the start in it and the last the end."""
+    inner = waited_ms[1:-1]
+    if len(inner) < 2:
+        return {"broker_wait_ms": None, "broker_wait_growth": None}
+    half = len(inner) // 2
+    earlier, later = statistics.mean(inner[:half]), statistics.mean(inner[-half:])
+    return {"broker_wait_ms": later, "broker_wait_growth": later / earlier if earlier else None}
+
+
 def values(rounds, figure):
     """One figure of each round; None where that round has none."""
     return [found.get(figure) if found else None for found in rounds or []]
@@ -96,4 +107,6 @@ def expected_of(scenarios):
     """What a run of these scenarios has to bring."""
     by_kind = {"load": ("messages_per_s", "cpu_us", "p50_us", "p99_us", "p999_us", "peak_mib"), "idle": ("idle_kib",),
                "calls": ("calls",)}
-    return {(s.name, subject): by_kind[s.kind] for s in scenarios for subject in s.subjects}
+    waits = ("broker_wait_ms", "broker_wait_growth")
+    return {(s.name, subject): by_kind[s.kind] + (waits if s.broker == "saturated" else ())
+            for s in scenarios for subject in s.subjects}

@@ -69,9 +69,12 @@ class Measuring:
             options = [*self.load_of(scenario, rate), "--watch", f"bridge={process.pid}"]
             raw = self.load("sluice-bench", port, options, scenario, subject)
             raw["peak_mib"] = memory_kib(process.pid, "VmHWM") / 1024
-            return judging.figures_of(raw)
         finally:
             self.processes.end(process)
+        figures = judging.figures_of(raw)
+        if scenario.broker == "saturated":  # ended too, so that each measurement has one of its own
+            figures.update(judging.waits_of((self.brokers.end_sink("saturated") or {}).get("waited_ms", [])))
+        return figures
 
     def start(self, subject, broker_port, scenario, max_inflight):
         if subject == "fixed":
@@ -109,7 +112,7 @@ class Measuring:
 
     def load(self, program, port, options, scenario, subject):
         """The generator's JSON."""
-        broker, _ = self.brokers.get("mosquitto" if scenario.broker == "mosquitto" else "sink")
+        broker, _ = self.brokers.get(scenario.broker if scenario.broker in ("mosquitto", "saturated") else "sink")
         # JavaScript is compiled while it runs.
         warm_up = max(1.0 if subject in NPM_PEERS else 0, scenario.warm_up, self.seconds / 3)
         length = ["--seconds", str(self.seconds), "--warm-up", f"{warm_up:.2f}"]
@@ -122,7 +125,7 @@ class Measuring:
         if not out.startswith("{"):
             raise Failure(f"{' '.join(command)}\n  {err.strip() or 'ended without a result'}")
         raw = json.loads(out)
-        if scenario.broker != "mosquitto":
+        if scenario.broker not in ("mosquitto", "saturated"):
             self.acknowledged_by_sink += raw["answered"] - sum(raw["errors"].values())
         return raw
 
@@ -190,6 +193,6 @@ class Measuring:
 
     def check_sink(self):
         """What was answered as acknowledged has to have been there: the sink's own count is asked."""
-        counted = self.brokers.count_of_sink()
+        counted = (self.brokers.end_sink() or {}).get("messages")
         if self.acknowledged_by_sink and (counted is None or counted < self.acknowledged_by_sink):
             raise Failure(f"{self.acknowledged_by_sink} messages were acknowledged, but the sink took {counted}")

@@ -11,6 +11,9 @@ import sys
 import time
 
 
+SATURATED_PER_S = 20000  # messages a second of a broker that cannot keep up
+
+
 class Failure(Exception):
     """Something that ends the run, in words for the person in front of the screen."""
 
@@ -159,14 +162,20 @@ class Brokers:
                                lambda port: [program, "--port", str(port), "--to", str(sink), "--delay-ms",
                                              str(delay_ms)], accepts)
 
-    def count_of_sink(self):
-        """How many messages the sink took; ends it."""
-        if "sink" not in self.started:
+    def start_saturated(self):
+        program = str(self.programs / "sluice-bench-sink")
+        return start_on_a_port(self.processes, "saturated",
+                               lambda port: [program, "--port", str(port), "--per-second", str(SATURATED_PER_S)],
+                               accepts)
+
+    def end_sink(self, name="sink"):
+        """Ends a sink and returns what it says of its messages; None when there is nothing."""
+        if name not in self.started:
             return None
-        process, _ = self.started.pop("sink")
+        process, _ = self.started.pop(name)
         self.processes.end(process)
-        lines = (self.processes.folder / "sink.log").read_text().splitlines()
-        return json.loads(lines[-1])["messages"] if lines and process.returncode == 0 else None
+        lines = (self.processes.folder / f"{name}.log").read_text().splitlines()
+        return json.loads(lines[-1]) if lines and process.returncode == 0 else None
 
 
 def sluice_toml(port, broker_port, scenario, max_inflight):

@@ -62,7 +62,7 @@ def load_rows(scenarios, measured, with_spread):
 
 
 def other_rows(scenarios, measured):
-    """Memory of silent clients and system calls."""
+    """Memory of silent clients, system calls, and how long messages waited in a broker that cannot keep up."""
     rows = []
     for scenario in scenarios:
         for subject in scenario.subjects:
@@ -70,6 +70,10 @@ def other_rows(scenarios, measured):
             if scenario.kind == "idle":
                 rows.append([scenario.meaning, subject,
                              spread(summarize(values(rounds, "idle_kib")), ".2f", unit="KiB a client")])
+            if scenario.broker == "saturated":
+                growth = spread(summarize(values(rounds, "broker_wait_growth")), ".2f")
+                rows.append([scenario.meaning, subject, spread(summarize(values(rounds, "broker_wait_ms")), ".1f",
+                                                               unit="ms in the broker") + f", growth {growth}"])
             if scenario.kind == "calls":
                 names = next((found["calls_by_name"] for found in rounds if found), {})
                 most = ", ".join(f"{name} {count:.2f}" for name, count in list(names.items())[:6])
@@ -128,7 +132,7 @@ def document(result, table, with_spread):
     parts.append(("Loads", table(LOAD_HEADER, load_rows(scenarios, measured, with_spread))))
     others = other_rows(scenarios, measured)
     if others:
-        parts.append(("Memory and system calls", table(OTHER_HEADER, others)))
+        parts.append(("Memory, system calls, waiting in the broker", table(OTHER_HEADER, others)))
     return parts
 
 

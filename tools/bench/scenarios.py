@@ -22,7 +22,7 @@ class Scenario:
     name: str
     meaning: str
     subjects: tuple
-    broker: str = "sink"  # sink, mosquitto, or the sink from afar: ten-ms, distant
+    broker: str = "sink"  # sink, mosquitto, the sink from afar (ten-ms, distant), or one that cannot keep up: saturated
     clients: int = 50
     window: int = 64  # unanswered requests of a client
     qos: int = 1
@@ -39,7 +39,7 @@ COMMON = ("sluice", "limit", "node")
 
 SCENARIOS = (
     Scenario("sink", "50 clients x 64 requests, QoS 1, 100 B, into the sink",
-             ("sluice", "limit", "limit-batched", "node")),
+             ("sluice", "limit", "limit-batched", "node", "blocking")),
     Scenario("sink-half", "half of that rate", COMMON, half_of="sink"),
     Scenario("mosquitto", "the same through Mosquitto",
              ("sluice", "limit", "limit-batched", "node", "node-red", "blocking"),
@@ -55,6 +55,8 @@ SCENARIOS = (
              broker="ten-ms", window=400, link_windows=(64, 128, 256, 512), warm_up=1, quick=False),
     Scenario("distant", "20,000 requests outstanding, 52 ms to the broker and back", ("sluice", "fixed", "limit"),
              broker="distant", window=400, link_windows=(128, 256, 512, 1000), warm_up=1.5),
+    Scenario("saturated", "20,000 requests outstanding, a broker of 20,000 messages a second", ("sluice", "fixed"),
+             broker="saturated", window=400, link_windows=(512,), warm_up=1, quick=False),
     Scenario("many-clients", "5,000 clients x 64 requests", ("sluice",), clients=5000),
     Scenario("many-waiting", "5,000 clients, one request at a time", ("sluice",), clients=5000, window=1, quick=False),
     Scenario("idle", "10,000 clients that have sent one request and stay", ("sluice", "node"), clients=10000,
@@ -95,6 +97,8 @@ TARGETS = (
     Target("throughput, sluice / Node.js bridge, Mosquitto", "messages_per_s", ("mosquitto", "sluice"),
            ("mosquitto", "node"), 3, True),
     Target("CPU per message, Node.js bridge / sluice, sink", "cpu_us", ("sink", "node"), ("sink", "sluice"), 6, True),
+    Target("throughput, sluice / blocking pool, sink", "messages_per_s", ("sink", "sluice"), ("sink", "blocking"), 400,
+           True),
     Target("throughput, sluice / blocking pool, Mosquitto", "messages_per_s", ("mosquitto", "sluice"),
            ("mosquitto", "blocking"), 400, True),
     Target("throughput at 52 ms, sluice with \"auto\" / limit with its best window", "messages_per_s",
@@ -105,6 +109,8 @@ TARGETS = (
            ("ten-ms", "fixed"), 0.85, True),
     Target("throughput at 52 ms, sluice with \"auto\" / with its best number", "messages_per_s", ("distant", "sluice"),
            ("distant", "fixed"), 0.85, True),
+    Target("time in a saturated broker, later half of the run / earlier half", "broker_wait_growth",
+           ("saturated", "sluice"), (), 1.2, False, "value"),
     Target("p50 of one request at a time, sluice - direct publish", "p50_us", ("single", "sluice"),
            ("single", "limit"), 60, False, "difference", "us"),
     Target("throughput, 5,000 clients / 50", "messages_per_s", ("many-clients", "sluice"), ("sink", "sluice"), 0.8,

@@ -1,7 +1,7 @@
 // sluice-bench-sink: a broker that only takes. Acknowledges PUBLISH at every QoS, with one write
 // for all that a read brought, counts, and forwards to nobody: so that what stands before the
 // broker is measured and not the broker. MQTT 3.1.1 and 5; announces no Receive Maximum unless
-// asked to.
+// asked to. With --per-second it is a broker that can do only so much.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,7 +23,12 @@
 #include <string_view>
 #include <vector>
 
+#include "pace.h"
+#include "report.h"
+
 namespace {
+
+using sluice::bench::now_ns;
 
 constexpr std::size_t kReadBytes = 1 << 18;
 constexpr std::size_t kMaxUnsentAcks = 1 << 20;  // a peer that reads none is not read from beyond
@@ -58,9 +63,14 @@ std::optional<Packet> packet_at(std::string_view bytes) {
 /// One connection of a publisher.
 class Peer {
  public:
-  Peer(int socket, unsigned receive_maximum, std::uint64_t& messages)
-      : socket_(socket), receive_maximum_(receive_maximum), messages_(messages) {}
-  ~Peer() { ::close(socket_); }
+  using Pace = sluice::bench::Pace<Peer>;
+
+  Peer(int socket, unsigned receive_maximum, std::uint64_t& messages, Pace& pace)
+      : socket_(socket), receive_maximum_(receive_maximum), messages_(messages), pace_(pace) {}
+  ~Peer() {
+    pace_.forget(this);
+    ::close(socket_);
+  }
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
@@ -71,6 +81,7 @@ class Peer {
   /// Reads once and answers; false when the connection is over.
   bool read(std::vector<char>& buffer);
   bool flush();
+  void add(std::string_view answer) { output_ += answer; }
 
  private:
   std::size_t take(std::string_view bytes);
@@ -85,6 +96,7 @@ class Peer {
   int socket_;
   unsigned receive_maximum_;
   std::uint64_t& messages_;
+  Pace& pace_;
   std::string rest_;      ///< the start of a packet whose end has not come
   std::size_t skip_ = 0;  ///< bytes of a payload still to come
   unsigned char qos_ = 0;
@@ -161,7 +173,12 @@ bool Peer::take_publish(const Packet& packet, std::string_view bytes) {
 void Peer::acknowledge() {
   ++messages_;
   if (qos_ == 0) return;
-  answer(qos_ == 1 ? 0x40 : 0x50, {id_.data(), id_.size()});
+  const char first = qos_ == 1 ? '\x40' : '\x50';
+  if (pace_.is_set()) {
+    pace_.owe(this, {first, 2, id_[0], id_[1]}, now_ns());
+  } else {
+    answer(static_cast<unsigned char>(first), {id_.data(), id_.size()});
+  }
 }
 
 void Peer::take_connect(std::string_view body) {
@@ -193,13 +210,15 @@ bool Peer::flush() {
 /// The listener and its peers in one loop, until SIGTERM or SIGINT.
 class Sink {
  public:
-  Sink(std::uint16_t port, unsigned receive_maximum);
+  Sink(std::uint16_t port, unsigned receive_maximum, unsigned per_second);
 
   void run();
   std::uint64_t messages() const { return messages_; }
+  std::vector<double> waited_ms() const { return pace_.waited_ms(); }
 
  private:
   void accept();
+  void send_what_is_due();
   void serve(Peer* peer, std::uint32_t events);
   void watch(int operation, int socket, void* data, std::uint32_t events) const;
 
@@ -208,10 +227,12 @@ class Sink {
   int signals_ = -1;
   unsigned receive_maximum_;
   std::uint64_t messages_ = 0;
+  Peer::Pace pace_;
   std::vector<char> buffer_ = std::vector<char>(kReadBytes);
 };
 
-Sink::Sink(std::uint16_t port, unsigned receive_maximum) : receive_maximum_(receive_maximum) {
+Sink::Sink(std::uint16_t port, unsigned receive_maximum, unsigned per_second)
+    : receive_maximum_(receive_maximum), pace_(per_second) {
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
@@ -242,7 +263,8 @@ void Sink::watch(int operation, int socket, void* data, std::uint32_t events) co
 void Sink::run() {
   std::array<epoll_event, 256> events;
   while (true) {
-    const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), -1);
+    const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
+                                 pace_.wait_ms(now_ns()));
     if (count < 0 && errno != EINTR) fail("epoll_wait");
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -253,7 +275,20 @@ void Sink::run() {
         serve(static_cast<Peer*>(event.data.ptr), event.events);
       }
     }
+    send_what_is_due();
   }
+}
+
+void Sink::send_what_is_due() {
+  std::vector<Peer*> answered;
+  pace_.release(now_ns(), [&](Peer* peer, std::string_view answer) {
+    peer->add(answer);
+    if (std::find(answered.begin(), answered.end(), peer) == answered.end()) {
+      answered.push_back(peer);
+    }
+  });
+  for (Peer* peer : answered)
+    serve(peer, EPOLLOUT);
 }
 
 void Sink::accept() {
@@ -261,7 +296,7 @@ void Sink::accept() {
   if (socket < 0) return;
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  watch(EPOLL_CTL_ADD, socket, new Peer(socket, receive_maximum_, messages_), EPOLLIN);
+  watch(EPOLL_CTL_ADD, socket, new Peer(socket, receive_maximum_, messages_, pace_), EPOLLIN);
 }
 
 void Sink::serve(Peer* peer, std::uint32_t events) {
@@ -288,22 +323,31 @@ bool read_number(std::string_view text, unsigned& value) {
 int main(int argc, char** argv) {
   unsigned port = 0;
   unsigned receive_maximum = 0;
+  unsigned per_second = 0;
   bool is_good = argc % 2 == 1;
   for (int i = 1; i + 1 < argc && is_good; i += 2) {
     const std::string_view name = argv[i];
     is_good = (name == "--port" && read_number(argv[i + 1], port)) ||
-              (name == "--receive-maximum" && read_number(argv[i + 1], receive_maximum));
+              (name == "--receive-maximum" && read_number(argv[i + 1], receive_maximum)) ||
+              (name == "--per-second" && read_number(argv[i + 1], per_second));
   }
   if (!is_good || port == 0) {
     std::fprintf(stderr,
-                 "usage: %s --port PORT [--receive-maximum N]\n"
-                 "A broker on 127.0.0.1 that acknowledges and counts; prints the count when it is "
-                 "ended.\n",
+                 "usage: %s --port PORT [--receive-maximum N] [--per-second N]\n"
+                 "A broker on 127.0.0.1 that acknowledges, N messages a second if asked to, and "
+                 "counts; prints the\ncount when it is ended, and with --per-second how long the "
+                 "messages of each quarter of a second waited.\n",
                  argv[0]);
     return 2;
   }
-  Sink sink(static_cast<std::uint16_t>(port), receive_maximum);
+  Sink sink(static_cast<std::uint16_t>(port), receive_maximum, per_second);
   sink.run();
-  std::printf("{\"messages\":%ju}\n", std::uintmax_t{sink.messages()});
+  std::printf("{\"messages\":%ju,\"waited_ms\":[", std::uintmax_t{sink.messages()});
+  const char* between = "";
+  for (const double wait : sink.waited_ms()) {
+    std::printf("%s%.3f", between, wait);
+    between = ",";
+  }
+  std::puts("]}");
   return 0;
 }

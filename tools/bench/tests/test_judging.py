@@ -2,7 +2,7 @@
 
 import judging
 import pytest
-from scenarios import SCENARIOS, TARGETS, Target
+from scenarios import SCENARIOS, TARGETS, Scenario, Target
 
 RAW = {"ok": 1000, "messages_per_s": 500.0, "sent": 1010, "answered": 1010, "lost_connections": 0, "unsent": 0,
        "errors": {}, "rate": 0, "peak_mib": 12.5,
@@ -129,3 +129,16 @@ def test_every_target_is_about_something_that_a_run_measures():
     for target in TARGETS:
         for side in filter(None, (target.above, target.below)):
             assert target.figure in brought[side], target.meaning
+
+
+def test_waiting_in_a_saturated_broker_is_compared_between_the_halves_without_start_and_end():
+    assert judging.waits_of([900, 10, 10, 15, 15, 0]) == {"broker_wait_ms": 15, "broker_wait_growth": 1.5}
+
+
+def test_waiting_that_was_too_short_to_be_compared_is_missing():
+    assert judging.waits_of([1, 2, 3]) == {"broker_wait_ms": None, "broker_wait_growth": None}
+
+
+def test_a_run_against_a_saturated_broker_has_to_bring_its_waiting_times():
+    expected = judging.expected_of([Scenario("s", "", ("sluice",), broker="saturated")])
+    assert set(expected["s", "sluice"]) > {"broker_wait_ms", "broker_wait_growth"}

@@ -83,7 +83,21 @@ def test_the_sink_acknowledges_and_counts_whatever_the_pieces(processes):
             assert receive(publisher, len(answers)) == answers
     processes.end(sink)
     log = (processes.folder / "sluice-bench-sink.log").read_text()
-    assert json.loads(log) == {"messages": 3 * 4}
+    assert json.loads(log) == {"messages": 3 * 4, "waited_ms": []}
+
+
+def test_a_sink_of_limited_speed_acknowledges_so_many_a_second_in_order_and_says_how_long_each_waited(processes):
+    sink, port = start(processes, "sluice-bench-sink", "--per-second", "100")
+    with connect(port) as publisher:
+        publisher.sendall(CONNECT_V5)
+        receive(publisher, 5)
+        began = time.monotonic()
+        publisher.sendall(b"".join(publish(1, number) for number in range(1, 51)))
+        assert receive(publisher, 200) == b"".join(b"\x40\x02\x00" + bytes([number]) for number in range(1, 51))
+        assert time.monotonic() - began >= 0.49
+    processes.end(sink)
+    waited = json.loads((processes.folder / "sluice-bench-sink.log").read_text())["waited_ms"]
+    assert 200 < waited[0] < 500, "50 messages at once wait 10 to 500 ms"
 
 
 def test_the_sink_acknowledges_a_large_message_only_when_all_of_it_has_come(processes):

@@ -51,6 +51,13 @@ def test_a_latency_that_is_missing_beside_a_rate_is_missing_too():
     assert cells(report.as_markdown(result(MEASURED)), "load", "sluice")[4] == "-"
 
 
+def test_waiting_in_a_saturated_broker_stands_with_its_growth():
+    listed = (Scenario("full", "a slow broker", ("sluice",), broker="saturated"),)
+    measured = {("full", "sluice"): [{"broker_wait_ms": wait, "broker_wait_growth": 1.0} for wait in (7, 8, 9)]}
+    line = "| a slow broker | sluice | 8.0 ms in the broker (7.0 to 9.0), growth 1.00 (1.00 to 1.00) |"
+    assert line in report.as_markdown(result(measured, listed)).splitlines()
+
+
 def test_failures_and_late_messages_stand_beside_their_load():
     measured = {**MEASURED, ("load", "sluice"): [{"messages_per_s": 1, "failed": 2, "late": 7}]}
     assert cells(report.as_markdown(result(measured)), "load", "sluice")[-1] == "2 (late 7)"

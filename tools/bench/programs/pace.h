@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace sluice::bench {
+
+/// Makes a broker of limited speed: answers are owed in the order of the messages and leave at most
+/// so many a second, and how long each had to wait is noted. `Peer` is who gets the answer.
+template <typename Peer>
+class Pace {
+ public:
+  /// 0 messages a second: no pace, nothing is ever owed.
+  explicit Pace(unsigned per_second)
+      : interval_ns_(per_second == 0 ? 0 : 1'000'000'000 / per_second) {}
+
+  bool is_set() const { return interval_ns_ > 0; }
+
+  void owe(Peer* peer, std::string answer, std::int64_t now_ns) {
+    if (began_ns_ == 0) began_ns_ = now_ns;
+    last_due_ns_ = (last_due_ns_ > now_ns ? last_due_ns_ : now_ns) + interval_ns_;
+    note(now_ns, last_due_ns_ - now_ns);
+    owed_.push_back({peer, std::move(answer), last_due_ns_});
+  }
+
+  /// Hands each answer that is due to `send(peer, answer)`.
+  template <typename Send>
+  void release(std::int64_t now_ns, Send send) {
+    while (!owed_.empty() && owed_.front().due_ns <= now_ns) {
+      Owed next = std::move(owed_.front());
+      owed_.pop_front();
+      send(next.peer, next.answer);
+    }
+  }
+
+  void forget(const Peer* peer) {
+    std::erase_if(owed_, [peer](const Owed& owed) { return owed.peer == peer; });
+  }
+
+  /// Milliseconds until an answer may be due, rounded up; -1 when none is owed.
+  int wait_ms(std::int64_t now_ns) const {
+    if (owed_.empty()) return -1;
+    const std::int64_t left = owed_.front().due_ns - now_ns;
+    return left <= 0 ? 0 : static_cast<int>((left + 999'999) / 1'000'000);
+  }
+
+  /// Mean waiting time of the messages of each quarter of a second, in ms.
+  std::vector<double> waited_ms() const {
+    std::vector<double> means;
+    for (const Bucket& bucket : buckets_) {
+      if (bucket.messages > 0) means.push_back(bucket.total_ms / bucket.messages);
+    }
+    return means;
+  }
+
+ private:
+  static constexpr std::int64_t kBucketNs = 250'000'000;
+
+  struct Owed {
+    Peer* peer;
+    std::string answer;
+    std::int64_t due_ns;
+  };
+  struct Bucket {
+    double total_ms = 0;
+    double messages = 0;
+  };
+
+  void note(std::int64_t now_ns, std::int64_t wait_ns) {
+    const auto at = static_cast<std::size_t>((now_ns - began_ns_) / kBucketNs);
+    if (buckets_.size() <= at) buckets_.resize(at + 1);
+    buckets_[at].total_ms += static_cast<double>(wait_ns) / 1e6;
+    buckets_[at].messages += 1;
+  }
+
+  std::int64_t interval_ns_;
+  std::int64_t began_ns_ = 0;
+  std::int64_t last_due_ns_ = 0;
+  std::deque<Owed> owed_;
+  std::vector<Bucket> buckets_;
+};
+
+}  // namespace sluice::bench
