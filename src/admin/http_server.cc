@@ -112,10 +112,10 @@ Result<void> HttpServer::listen(const config::Address& address) {
   };
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST;
   addrinfo* found = nullptr;
   const std::string port = std::to_string(address.port);
-  const int status = ::getaddrinfo(address.host.c_str(), port.c_str(), &hints, &found);
+  const int status = ::getaddrinfo(address.numeric_host().c_str(), port.c_str(), &hints, &found);
   if (status != 0) return failure(::gai_strerror(status));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
   unsigned flags = MHD_USE_EPOLL;

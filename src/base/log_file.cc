@@ -32,8 +32,12 @@ std::size_t write_all(int fd, std::string_view bytes) noexcept {
 Result<LogFile> LogFile::open(const std::string& path) {
   std::error_code ignored;  // if it matters, the file cannot be opened
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) return Error{fmt::format("log file {}: {}", path, std::strerror(errno))};
+  // A FIFO would be waited for, at its opening and whenever its reader is slow.
+  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  if (fd < 0) {
+    const char* why = errno == ENXIO ? "a FIFO or device that nobody reads" : std::strerror(errno);
+    return Error{fmt::format("log file {}: {}", path, why)};
+  }
   return LogFile(fd);
 }
 

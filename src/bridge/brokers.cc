@@ -1,6 +1,7 @@
 #include "bridge/brokers.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -32,6 +33,23 @@ std::size_t fingerprint_of(const config::BrokerTls& tls) {
     if (content) all += fmt::format("{}:{}", content.value().size(), content.value());
   }
   return std::hash<std::string>{}(all);
+}
+
+/// What becomes of a broker that stays; empty if nothing does.
+std::string describe(const Brokers::Entry& entry, const mqtt::PoolSettings& next) {
+  config::Broker former = entry.pool->broker();
+  const std::string about = "broker " + former.name;
+  std::vector<std::string> changes;
+  if (entry.is_leaving) changes.emplace_back("back");
+  if (former.name != next.broker.name)
+    changes.push_back(fmt::format("renamed {}", next.broker.name));
+  former.name = next.broker.name;
+  if (entry.pool->connection_key() != next.connection_key) {
+    changes.emplace_back("connections are replaced");
+  } else if (!(former == next.broker)) {
+    changes.emplace_back("changed");
+  }
+  return changes.empty() ? "" : fmt::format("{}: {}", about, fmt::join(changes, ", "));
 }
 
 }  // namespace
@@ -82,25 +100,29 @@ mqtt::PoolSettings Brokers::settings_of(const config::Config& config, const conf
 
 /// For each broker of the configuration the entry that it has already, or null.
 std::vector<Brokers::Entry*> Brokers::match(const config::Config& config) {
-  std::vector<config::KnownBroker> known;
+  std::vector<config::Broker> known;
   for (const Entry& entry : entries_)
-    known.push_back({entry.pool->broker(), entry.is_leaving});
+    known.push_back(entry.pool->broker());
   std::vector<Entry*> matches;
   for (const auto& match : config::match_brokers(known, config.brokers))
     matches.push_back(match ? &entries_[*match] : nullptr);
   return matches;
 }
 
-void Brokers::apply(const config::Config& config, const CertificatesByBroker& certificates) {
+std::vector<std::string> Brokers::apply(const config::Config& config,
+                                        const CertificatesByBroker& certificates) {
   const std::vector<Entry*> matches = match(config);
   std::vector<Entry> next;
   std::vector<mqtt::Pool*> pools;
   std::vector<const mqtt::Pool*> renamed;
   std::vector<Route> routes;
+  std::vector<std::string> changes;
   for (std::size_t at = 0; at < config.brokers.size(); ++at) {
     const config::Broker& broker = config.brokers[at];
     mqtt::PoolSettings settings = settings_of(config, broker, certificates);
     if (matches[at] != nullptr) {
+      if (std::string change = describe(*matches[at], settings); !change.empty())
+        changes.push_back(std::move(change));
       next.push_back({std::move(matches[at]->pool)});
       mqtt::Pool& pool = *next.back().pool;
       if (pool.name() != broker.name) renamed.push_back(&pool);
@@ -109,18 +131,22 @@ void Brokers::apply(const config::Config& config, const CertificatesByBroker& ce
       next.push_back({std::make_unique<mqtt::Pool>(loop_, dispatcher_, random_, std::move(settings),
                                                    &identifiers_)});
       if (started_) next.back().pool->start();
+      changes.push_back(fmt::format("broker {}: added", broker.name));
     }
     pools.push_back(next.back().pool.get());
     routes.push_back({broker.min_dev_no, broker.max_dev_no, at});
   }
   for (Entry& entry : entries_) {
-    if (entry.pool != nullptr) next.push_back({std::move(entry.pool), /*is_leaving=*/true});
+    if (entry.pool == nullptr) continue;
+    if (!entry.is_leaving) changes.push_back(fmt::format("broker {}: removed", entry.pool->name()));
+    next.push_back({std::move(entry.pool), /*is_leaving=*/true});
   }
   entries_ = std::move(next);
   dispatcher_.reroute(pools, Router(routes));
   for (const mqtt::Pool* pool : renamed)
     dispatcher_.reset_counters(*pool);
   if (entries_.size() > pools.size()) leaving_timer_.start_repeating(kLeavingCheck);
+  return changes;
 }
 
 void Brokers::start() {

@@ -47,7 +47,9 @@ class Brokers {
   Brokers& operator=(const Brokers&) = delete;
 
   /// The first configuration, or another one: makes and changes pools, and tells the dispatcher.
-  void apply(const config::Config& config, const CertificatesByBroker& certificates);
+  /// What has changed, one phrase for each broker, for the log; no secrets.
+  std::vector<std::string> apply(const config::Config& config,
+                                 const CertificatesByBroker& certificates);
   /// Begins to connect; pools made later begin by themselves.
   void start();
 

@@ -16,7 +16,7 @@ namespace {
 
 /// How many requests a client whose turn has come may hand in, if there is room. One by one each
 /// would cost a read and a write of its own.
-constexpr unsigned kRequestsInTurn = 16;
+constexpr unsigned kRequestsInTurn = 32;
 
 }  // namespace
 

@@ -20,13 +20,14 @@ Result<void> Bridge::reload(config::Config next, const CertificatesByBroker& cer
   // Nothing can fail any more.
   for (const std::string& key : unchangeable)
     log::warn("{}: this change needs a restart; the rest is in force", key);
-  const std::vector<std::string> changes = config::describe_changes(config_, next);
+  std::vector<std::string> changes = config::describe_changes(config_, next);
   server_.apply(next, std::move(listeners).value());
-  brokers_.apply(next, certificates);
+  for (std::string& change : brokers_.apply(next, certificates))
+    changes.push_back(std::move(change));
   config_ = std::move(next);
   ++reloads_.ok;
   log::info("configuration reloaded: {}",
-            changes.empty() ? "no key has changed" : fmt::format("{}", fmt::join(changes, ", ")));
+            changes.empty() ? "nothing has changed" : fmt::format("{}", fmt::join(changes, ", ")));
   return {};
 }
 

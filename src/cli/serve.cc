@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include "config/load.h"
 #include "event/file_watcher.h"
 #include "event/loop.h"
+#include "event/resolver.h"
 #include "event/signal.h"
 #include "event/work.h"
 #ifdef SLUICE_ADMIN
@@ -60,7 +62,18 @@ config::Loaded load(const ServeOptions& options, std::FILE* faults_to) {
   return loaded;
 }
 
-/// A configuration to go on with, as far as files were read for it.
+/// Looks the names of listeners up, while nothing waits. Of one that is not found, whoever has to
+/// bind to it will say so; a listener that stands does not need it any more.
+void resolve_listeners(config::Config& config) {
+  const auto resolve = [](config::Address& address) {
+    if (address.kind != config::Address::Kind::Tcp) return;
+    if (const auto found = event::Resolver::wait_for(address.host)) address.digits = found.value();
+  };
+  std::for_each(config.server.listen.begin(), config.server.listen.end(), resolve);
+  if (config.admin.listen) resolve(*config.admin.listen);
+}
+
+/// A configuration to go on with, as far as files were read and names looked up for it.
 struct Candidate {
   event::FileState state;  ///< of the file, from just before
   config::Loaded loaded;
@@ -69,7 +82,9 @@ struct Candidate {
   void read(const ServeOptions& options) {
     state = event::FileState::of(options.file);
     loaded = load(options);
-    if (loaded.config) certificates = bridge::read_certificates(*loaded.config);
+    if (!loaded.config) return;
+    certificates = bridge::read_certificates(*loaded.config);
+    resolve_listeners(*loaded.config);
   }
 };
 
@@ -125,7 +140,7 @@ class Service {
     }
     reload();
   }
-  /// Begins a reload: files are read beside the loop.
+  /// Begins a reload: files are read, and names looked up, beside the loop.
   void reload() noexcept {
     if (bridge_.is_stopping()) return;
     if (loading_.is_busy()) {
@@ -216,7 +231,7 @@ void announce(const config::Config& config) {
 
 int run_serve(const ServeOptions& options) {
   const event::FileState state = event::FileState::of(options.file);
-  const config::Loaded loaded = load(options, stderr);
+  config::Loaded loaded = load(options, stderr);
   if (!loaded.config) return kMisused;
   if (Result<void> configured = log::configure(loaded.config->log); !configured) {
     log::error("{}", configured.error().what);
@@ -225,6 +240,7 @@ int run_serve(const ServeOptions& options) {
   log::info("sluice {} starting with {}", SLUICE_VERSION, options.file);
   for (const std::string& warning : loaded.warnings)
     log::warn("{}", warning);
+  resolve_listeners(*loaded.config);
   Service service(options, state, *loaded.config);
   if (Result<void> started = service.start(); !started) {
     log::error("{}", started.error().what);

@@ -71,7 +71,7 @@ Result<std::unique_ptr<event::Listener>> Server::open(const config::Address& add
   switch (address.kind) {
     case config::Address::Kind::Tcp:
       return event::Listener::tcp(
-          shared_.loop, address.host, address.port,
+          shared_.loop, {address.numeric_host(), address.port, address.text()},
           {.reuse_port = settings_.reuse_port, .fast_open = settings_.tcp_fastopen}, accepted);
     case config::Address::Kind::Unix:
       return event::Listener::unix_socket(shared_.loop, address.path, accepted);

@@ -21,10 +21,15 @@ struct Address {
   std::string host;        ///< a name or an IP address, an IPv6 address without its brackets
   std::uint16_t port = 0;  ///< 0: the system chooses one
   std::string path;        ///< absolute, at most 107 bytes
+  std::string digits{};    ///< `host` as an IP address, once it was resolved; not compared
 
   /// `tcp://HOST:PORT` (IPv6 in brackets) or `unix://PATH`.
   std::string text() const;
-  bool operator==(const Address&) const = default;
+  /// What to bind to: nobody who listens waits for a name.
+  const std::string& numeric_host() const { return digits.empty() ? host : digits; }
+  bool operator==(const Address& other) const {
+    return kind == other.kind && host == other.host && port == other.port && path == other.path;
+  }
 };
 
 struct Server {

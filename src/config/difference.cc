@@ -26,7 +26,7 @@ bool has_name(const std::vector<Broker>& brokers, const std::string& name) {
 /// Gives every broker of `next` that has none yet the first of `known` that fits and is free.
 class Matcher {
  public:
-  Matcher(const std::vector<KnownBroker>& known, const std::vector<Broker>& next)
+  Matcher(const std::vector<Broker>& known, const std::vector<Broker>& next)
       : known_(known), next_(next), taken_(known.size()), result_(next.size()) {}
 
   void match(const auto& fits) {
@@ -41,34 +41,11 @@ class Matcher {
   std::vector<std::optional<std::size_t>> take() { return std::move(result_); }
 
  private:
-  const std::vector<KnownBroker>& known_;
+  const std::vector<Broker>& known_;
   const std::vector<Broker>& next_;
   std::vector<bool> taken_;
   std::vector<std::optional<std::size_t>> result_;
 };
-
-const Broker* find_broker(const std::vector<Broker>& brokers, const std::string& name) {
-  const auto found = std::find_if(brokers.begin(), brokers.end(),
-                                  [&](const Broker& broker) { return broker.name == name; });
-  return found == brokers.end() ? nullptr : &*found;
-}
-
-void describe_brokers(const Config& former, const Config& next, std::vector<std::string>& into) {
-  for (const Broker& broker : next.brokers) {
-    const Broker* before = find_broker(former.brokers, broker.name);
-    if (before == nullptr) {
-      into.push_back(fmt::format("broker {} added", broker.name));
-    } else if (connection_key(*before) != connection_key(broker)) {
-      into.push_back(fmt::format("broker {}: connections are replaced", broker.name));
-    } else if (!(*before == broker)) {
-      into.push_back(fmt::format("broker {} changed", broker.name));
-    }
-  }
-  for (const Broker& broker : former.brokers) {
-    if (!has_name(next.brokers, broker.name))
-      into.push_back(fmt::format("broker {} removed", broker.name));
-  }
-}
 
 }  // namespace
 
@@ -96,24 +73,21 @@ std::string connection_key(const Broker& broker) {
                      broker.username, broker.password.size(), broker.password);
 }
 
-std::vector<std::optional<std::size_t>> match_brokers(const std::vector<KnownBroker>& known,
+std::vector<std::optional<std::size_t>> match_brokers(const std::vector<Broker>& known,
                                                       const std::vector<Broker>& next) {
-  const auto is_same_name = [](const KnownBroker& a, const Broker& b) {
-    return a.settings.name == b.name;
-  };
-  const auto is_same_place = [](const KnownBroker& a, const Broker& b) {
-    return endpoint(a.settings) == endpoint(b);
+  const auto is_same_name = [](const Broker& a, const Broker& b) { return a.name == b.name; };
+  const auto is_same_place = [](const Broker& a, const Broker& b) {
+    return endpoint(a) == endpoint(b);
   };
   Matcher matcher(known, next);
-  matcher.match([&](const KnownBroker& a, const Broker& b) {
-    return is_same_name(a, b) && is_same_place(a, b);
-  });
-  matcher.match([&](const KnownBroker& a, const Broker& b) {
-    return !a.is_leaving && is_same_place(a, b) && has_same_range(a.settings, b);
+  matcher.match(
+      [&](const Broker& a, const Broker& b) { return is_same_name(a, b) && is_same_place(a, b); });
+  matcher.match([&](const Broker& a, const Broker& b) {
+    return is_same_place(a, b) && has_same_range(a, b);
   });
   matcher.match(is_same_name);
-  matcher.match([&](const KnownBroker& a, const Broker& b) {
-    return !a.is_leaving && is_same_place(a, b) && !has_name(next, a.settings.name);
+  matcher.match([&](const Broker& a, const Broker& b) {
+    return is_same_place(a, b) && !has_name(next, a.name);
   });
   return matcher.take();
 }
@@ -141,7 +115,6 @@ std::vector<std::string> describe_changes(const Config& former, const Config& ne
   if (!(former.replies == next.replies)) changes.emplace_back("[replies] changed");
   if (!(former.log == next.log)) changes.emplace_back("[log] changed");
   if (!(former.admin == next.admin)) changes.emplace_back("[admin] changed");
-  describe_brokers(former, next, changes);
   return changes;
 }
 

@@ -22,23 +22,18 @@ std::string connection_key(const Broker& broker);
 /// Where the broker is, written in one way only.
 std::string endpoint(const Broker& broker);
 
-/// A broker that there is already.
-struct KnownBroker {
-  const Broker& settings;
-  bool is_leaving = false;  ///< an earlier change removed it, and it still holds messages
-};
-
-/// For each broker of `next` the one of `known` that it is, if any; none twice. It is the one of
+/// For each broker of `next` the first of `known` that it is, if any; none twice. It is the one of
 /// its name, or, where a name is new or has gone to another place, the one at its url: names change
-/// in place, and messages that wait for a broker must not end up at another one that got its name.
-std::vector<std::optional<std::size_t>> match_brokers(const std::vector<KnownBroker>& known,
+/// in place, and messages that wait for a broker must not end up at another one that got its name,
+/// nor be overtaken by those that go to the same place under another name.
+std::vector<std::optional<std::size_t>> match_brokers(const std::vector<Broker>& known,
                                                       const std::vector<Broker>& next);
 
 /// Addresses of `of` that are not in `in`.
 std::vector<Address> missing_addresses(const std::vector<Address>& of,
                                        const std::vector<Address>& in);
 
-/// What has changed, one phrase each, for the log; no secrets.
+/// What has changed beside the brokers, one phrase each, for the log; no secrets.
 std::vector<std::string> describe_changes(const Config& former, const Config& next);
 
 }  // namespace sluice::config

@@ -84,21 +84,19 @@ Result<void> remove_stale(const std::string& path, const std::string& name) {
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::tcp(Loop& loop, const std::string& host,
-                                                std::uint16_t port, TcpOptions options,
-                                                Accepted accepted) {
-  const bool is_ipv6 = host.find(':') != std::string::npos;
-  const std::string name =
-      is_ipv6 ? fmt::format("tcp://[{}]:{}", host, port) : fmt::format("tcp://{}:{}", host, port);
+Result<std::unique_ptr<Listener>> Listener::tcp(Loop& loop, const TcpAddress& address,
+                                                TcpOptions options, Accepted accepted) {
+  const std::string& name = address.name;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST;
   addrinfo* found = nullptr;
-  const int status = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  const int status =
+      ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (status != 0) {
     return Error{fmt::format("cannot listen on {}: {}", name, ::gai_strerror(status))};
   }
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> address(found, ::freeaddrinfo);
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
   Descriptor fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return failure(name, errno);
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);

@@ -18,6 +18,13 @@ namespace sluice::event {
 
 class Loop;
 
+/// What to bind to, and what to call it in messages.
+struct TcpAddress {
+  std::string host;        ///< an IP address: a name has to be waited for (Resolver::wait_for)
+  std::uint16_t port = 0;  ///< 0: the system chooses one
+  std::string name;        ///< `tcp://HOST:PORT`
+};
+
 struct TcpOptions {
   bool reuse_port = false;
   bool fast_open = false;
@@ -31,11 +38,9 @@ class Listener {
  public:
   using Accepted = Delegate<void(std::unique_ptr<Stream>)>;
 
-  /// Binds and listens. `host` is an address or a name (resolved here, so before the loop runs);
-  /// port 0 takes a free one. The error names the address and the reason.
-  static Result<std::unique_ptr<Listener>> tcp(Loop& loop, const std::string& host,
-                                               std::uint16_t port, TcpOptions options,
-                                               Accepted accepted);
+  /// Binds and listens. The error names the address and the reason.
+  static Result<std::unique_ptr<Listener>> tcp(Loop& loop, const TcpAddress& address,
+                                               TcpOptions options, Accepted accepted);
   /// Binds and listens on a socket file, mode 0660. A file nobody listens on any more is replaced;
   /// one with a live listener, or one that is no socket, is an error.
   static Result<std::unique_ptr<Listener>> unix_socket(Loop& loop, const std::string& path,

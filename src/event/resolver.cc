@@ -50,6 +50,18 @@ bool Resolver::is_numeric(const std::string& host) noexcept {
          uv_inet_pton(AF_INET6, host.c_str(), address.data()) == 0;
 }
 
+Result<std::string> Resolver::wait_for(const std::string& host) {
+  if (is_numeric(host)) return host;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (status != 0) return Error{::gai_strerror(status)};
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
+  Addresses addresses = to_text(found);
+  return addresses.empty() ? host : std::move(addresses.front());
+}
+
 void Resolver::resolve(const std::string& host) {
   if (is_busy()) return;
   auto request = std::make_unique<Request>();

@@ -27,6 +27,9 @@ class Resolver {
   /// Asks. The answer comes in a later turn, each address once, in the system's order of
   /// preference (RFC 6724). Ignored while a question is open.
   void resolve(const std::string& host);
+  /// The first address of a name, or the error's text; digits stay as they are. Waits for the
+  /// answer, so not on a loop that has something to do.
+  static Result<std::string> wait_for(const std::string& host);
   /// True for an IPv4 or IPv6 address in digits, which needs no resolving.
   static bool is_numeric(const std::string& host) noexcept;
   bool is_busy() const noexcept { return request_ != nullptr || refusal_.has_value(); }

@@ -341,6 +341,7 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   Message* message = in_flight_.acknowledge(packet_id, loop_.now());
   if (message == nullptr) return;
   note_window();
+  window_.count();
   if (window_.is_probe(message->sequence)) {
     window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
   }

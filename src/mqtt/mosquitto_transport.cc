@@ -144,6 +144,7 @@ MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& event
       events_(events),
       broker_(broker),
       tls_(std::move(tls)),
+      prompt_ack_(loop),
       parting_(loop, bind<&MosquittoTransport::on_parted>(this)) {}
 
 MosquittoTransport::~MosquittoTransport() {
@@ -231,9 +232,7 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   }
   if (events.readable) {
     read_in();
-    const int fd = mosquitto_socket(handle_);
-    // A broker with Nagle's algorithm on holds its second PUBACK until our ACK of the first.
-    if (fd >= 0) set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+    if (mosquitto_socket(handle_) >= 0) prompt_ack_.on_read(mosquitto_socket(handle_));
   }
   // PUBREL and PINGREQ are queued by reading; on a full socket only its readiness helps. What was
   // handed over leaves with flush(), all at once, and is timed from there.
@@ -258,6 +257,7 @@ void MosquittoTransport::write_out() noexcept {
     writing_ = true;
     note(mosquitto_loop_write(handle_, 1));
     writing_ = false;
+    prompt_ack_.on_sent();
   }
   if (batch_.failure() == 0 || status_ != MOSQ_ERR_SUCCESS) return;
   read_in();  // what the broker said last: acknowledgements, perhaps why
@@ -332,7 +332,8 @@ void MosquittoTransport::settle() noexcept {
   if (mosquitto_socket(handle_) < 0 || status_ != MOSQ_ERR_SUCCESS) lost_ = true;
   if (lost_) {
     watcher_.reset();  // at once: the number may belong to a new connection in a moment
-    deliver_acks();    // what was acknowledged before the end stays acknowledged
+    prompt_ack_.forget();
+    deliver_acks();  // what was acknowledged before the end stays acknowledged
     if (handle_ == nullptr || waits_for_close()) return;
     const Loss loss = describe_loss();
     events_.on_lost(loss);
@@ -380,21 +381,6 @@ void MosquittoTransport::deliver_acks() noexcept {
     events_.on_acknowledged(ack.packet_id, ack.reason_code);
   }
   delivering_.clear();
-}
-
-void MosquittoTransport::drop(bool reset) noexcept {
-  watcher_.reset();
-  parting_.drop();
-  if (handle_ == nullptr) return;
-  const int fd = mosquitto_socket(handle_);
-  if (reset && fd >= 0) {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-  }
-  mosquitto_destroy(std::exchange(handle_, nullptr));
-  batch_.discard();
-  acks_.clear();
-  written_.clear();
 }
 
 }  // namespace sluice::mqtt

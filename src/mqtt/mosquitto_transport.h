@@ -8,6 +8,7 @@
 #include "event/fd_watcher.h"
 #include "event/loop.h"
 #include "mqtt/parting.h"
+#include "mqtt/prompt_ack.h"
 #include "mqtt/socket_batch.h"
 #include "mqtt/tls_context.h"
 #include "mqtt/transport.h"
@@ -83,6 +84,7 @@ class MosquittoTransport final : public Transport {
   std::unique_ptr<event::FdWatcher> watcher_;
   config::Protocol protocol_ = config::Protocol::V5;
   SocketBatch batch_;
+  PromptAck prompt_ack_;
 
   // Recorded by callbacks, acted on by settle().
   std::vector<Ack> acks_;

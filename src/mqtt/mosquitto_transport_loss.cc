@@ -1,8 +1,10 @@
-// Why a connection is over, made of what the calls and callbacks have recorded.
+// The end of a connection: why, made of what the calls and callbacks have recorded, and how.
 #include <fmt/format.h>
 #include <mosquitto.h>
+#include <sys/socket.h>
 
 #include <cstring>
+#include <utility>
 
 #include "mqtt/mosquitto_transport.h"
 #include "mqtt/reason_codes.h"
@@ -41,6 +43,22 @@ Loss MosquittoTransport::describe_loss() const {
   if (!connected_) return {Loss::Kind::Unreachable, 0, describe_failure()};
   if (status_ == MOSQ_ERR_KEEPALIVE) return {Loss::Kind::Silent, 0, describe_failure()};
   return {Loss::Kind::HungUp, 0, describe_failure()};
+}
+
+void MosquittoTransport::drop(bool reset) noexcept {
+  watcher_.reset();
+  prompt_ack_.forget();
+  parting_.drop();
+  if (handle_ == nullptr) return;
+  const int fd = mosquitto_socket(handle_);
+  if (reset && fd >= 0) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  }
+  mosquitto_destroy(std::exchange(handle_, nullptr));
+  batch_.discard();
+  acks_.clear();
+  written_.clear();
 }
 
 }  // namespace sluice::mqtt

@@ -112,6 +112,7 @@ class Pool final : public LinkEvents {
 
   const std::string& name() const noexcept { return broker_.name; }
   const config::Broker& broker() const noexcept { return broker_; }
+  const std::string& connection_key() const noexcept { return connection_key_; }
   std::size_t ready_links() const noexcept { return ready_; }
   /// Without a connection for dead_after_ms, or since the start.
   bool is_dead() const noexcept;

@@ -50,6 +50,7 @@ void Pool::apply(PoolSettings settings) {
 }
 
 void Pool::dissolve() {
+  log_.finish(ready_);
   resize({});
   replace_.schedule();
 }

@@ -22,6 +22,17 @@ constexpr Nanoseconds kLongestProbe = std::chrono::seconds(5);
 constexpr std::size_t kFree = 128;
 constexpr Nanoseconds kNear = std::chrono::microseconds(500);
 
+/// So much more has to be acknowledged in a second with twice the size. Measured over so many round
+/// trips, the first of which still shows the former size, and over so long at least.
+constexpr double kWorthIt = 1.15;
+constexpr int kTrialTrips = 5;
+constexpr Nanoseconds kShortestTrial = std::chrono::milliseconds(200);
+/// Until a larger size is tried again that brought nothing; until a smaller one is tried after a
+/// larger one that did, as it may have been chance; until it is tried once more.
+constexpr Nanoseconds kLargerPause = std::chrono::seconds(2);
+constexpr Nanoseconds kConfirmPause = std::chrono::seconds(1);
+constexpr Nanoseconds kSmallerPause = std::chrono::seconds(10);
+
 std::size_t useful_at(Nanoseconds base) noexcept {
   if (base <= kNear) return kFree;
   const auto farther = static_cast<std::size_t>(std::min<std::int64_t>(base / kNear, 1000));
@@ -51,11 +62,22 @@ void SharedSize::add(Nanoseconds sent, Nanoseconds round_trip, bool in_use,
   shortest_ = std::min(shortest_, round_trip);
   ++samples_;
   const Nanoseconds base = base_.value();
-  const Nanoseconds target = std::max(kLeastTarget, base);
-  if (in_use && round_trip - base <= target / 2) {
-    begin_round(std::min(size_ * 2, useful_at(base)), now);
-    return;
+  if (in_use && round_trip - base <= std::max(kLeastTarget, base) / 2) {
+    wants_larger_ = true;
+    const std::size_t larger = std::min(size_ * 2, useful_at(base));
+    if (larger <= kFree && larger != size_) {
+      begin_round(larger, now);
+      measure_anew(now);
+      return;
+    }
+    begin_round(size_, now);
   }
+  if (!try_sizes(now)) shrink_if_late(now);
+}
+
+void SharedSize::shrink_if_late(Nanoseconds now) noexcept {
+  const Nanoseconds base = base_.value();
+  const Nanoseconds target = std::max(kLeastTarget, base);
   const Nanoseconds length = std::max(kShortestRound, base * kRoundTrips);
   if (samples_ < kRoundSamples || now - round_began_ < length) return;
   if (shortest_ - base <= target) {
@@ -65,12 +87,63 @@ void SharedSize::add(Nanoseconds sent, Nanoseconds round_trip, bool in_use,
   const double ratio =
       static_cast<double>((base + target).count()) / static_cast<double>(shortest_.count());
   const auto smaller = static_cast<std::size_t>(static_cast<double>(size_) * std::max(ratio, 0.5));
+  former_rate_ = 0;
   begin_round(std::max(smaller, kLeast), now);
+  measure_anew(now);
 }
 
 void SharedSize::add_while_drained(Nanoseconds round_trip, Nanoseconds now) noexcept {
   base_.add(round_trip, now);
   begin_round(size_, now);
+  measure_anew(now);
+}
+
+bool SharedSize::try_sizes(Nanoseconds now) noexcept {
+  const Nanoseconds length = now - measured_from_;
+  const Nanoseconds wanted = std::max(kShortestTrial, base() * kTrialTrips);
+  if (length < wanted) return false;
+  if (length > wanted * 2) {  // nothing was to be sent for a while: that says nothing
+    measure_anew(now);
+    return false;
+  }
+  const double rate = static_cast<double>(acknowledged_) / static_cast<double>(length.count());
+  const bool has_changed = former_rate_ > 0 ? end_trial(rate, now) : begin_trial(rate, now);
+  measure_anew(now);
+  return has_changed;
+}
+
+bool SharedSize::end_trial(double rate, Nanoseconds now) noexcept {
+  const bool is_larger = size_ > former_size_;
+  const double with_larger = is_larger ? rate : former_rate_;
+  const double with_smaller = is_larger ? former_rate_ : rate;
+  const bool keeps = is_larger == (with_larger >= with_smaller * kWorthIt);
+  former_rate_ = 0;
+  try_smaller_at_ = now + (is_larger && keeps ? kConfirmPause : kSmallerPause);
+  try_larger_at_ = now + (is_larger && keeps ? Nanoseconds{} : kLargerPause);
+  if (!keeps) begin_round(former_size_, now);
+  return !keeps;
+}
+
+bool SharedSize::begin_trial(double rate, Nanoseconds now) noexcept {
+  const std::size_t larger = std::min(size_ * 2, useful_at(base()));
+  std::size_t size = size_;
+  if (wants_larger_ && larger > std::max(size_, kFree) && now >= try_larger_at_) {
+    size = larger;
+  } else if (size_ > kFree && now >= try_smaller_at_) {
+    size = size_ / 2;
+  } else {
+    return false;
+  }
+  former_rate_ = rate;
+  former_size_ = size_;
+  begin_round(size, now);
+  return true;
+}
+
+void SharedSize::measure_anew(Nanoseconds now) noexcept {
+  acknowledged_ = 0;
+  measured_from_ = now;
+  wants_larger_ = false;
 }
 
 void SharedSize::begin_round(std::size_t size, Nanoseconds now) noexcept {

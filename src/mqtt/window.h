@@ -40,7 +40,12 @@ class BaseRoundTrip {
 /// process that waits for a processor is late, too: only a whole round of which none came in time
 /// counts. And the size is one for all: connections that each go by their own luck drift apart, and
 /// as devices are bound to connections, and replies to their order, the smallest window would hold
-/// up everybody. Not thread-safe.
+/// up everybody.
+///
+/// Up to 128 a window costs nothing. Beyond, it has to pay: where the broker is not what holds
+/// messages up, sluice itself is busy with them, and a larger window makes it slower. So another
+/// size is on trial first, and stays if so many more messages are acknowledged in a second that it
+/// is worth it. Not thread-safe.
 class SharedSize {
  public:
   static constexpr std::size_t kLeast = 8;
@@ -50,15 +55,34 @@ class SharedSize {
   void add(Nanoseconds sent, Nanoseconds round_trip, bool in_use, Nanoseconds now) noexcept;
   /// The same for one whose window was closed down: it only tells the base.
   void add_while_drained(Nanoseconds round_trip, Nanoseconds now) noexcept;
+  /// A message was acknowledged, timed or not.
+  void count() noexcept { ++acknowledged_; }
 
   std::size_t value() const noexcept { return size_; }
   Nanoseconds base() const noexcept { return base_.value(); }
 
  private:
   void begin_round(std::size_t size, Nanoseconds now) noexcept;
+  void shrink_if_late(Nanoseconds now) noexcept;
+  void measure_anew(Nanoseconds now) noexcept;
+  /// True if the size has changed.
+  bool end_trial(double rate, Nanoseconds now) noexcept;
+  bool begin_trial(double rate, Nanoseconds now) noexcept;
+  /// Ends a trial, and perhaps begins one, where enough was measured. True if the size has changed.
+  bool try_sizes(Nanoseconds now) noexcept;
 
   BaseRoundTrip base_;
   std::size_t size_ = 64;
+  // How many messages were acknowledged since, with this size.
+  std::uint64_t acknowledged_ = 0;
+  Nanoseconds measured_from_{};
+  bool wants_larger_ = false;  // meanwhile the window was in use, and the broker prompt
+  // The trial, if its rate is not 0: what there was before.
+  double former_rate_ = 0;
+  std::size_t former_size_ = 0;
+  // Not before these times a larger and a smaller size are tried.
+  Nanoseconds try_larger_at_{};
+  Nanoseconds try_smaller_at_{};
   // A round is what is sent from a round trip after the size was last judged.
   Nanoseconds round_began_{};
   Nanoseconds shortest_ = Nanoseconds::max();
@@ -95,6 +119,8 @@ class Window {
   /// This message was sent just now, when so many, itself included, were in flight.
   void start_probe(std::uint64_t sequence, std::size_t in_flight, Nanoseconds now) noexcept;
   bool is_probe(std::uint64_t sequence) const noexcept { return probe_ == sequence; }
+  /// A message was acknowledged, whether it was being timed or not.
+  void count() noexcept { shared_.count(); }
   /// The message being timed was acknowledged; `round_trips`: 1 for a PUBACK, 2 for a PUBCOMP.
   void end_probe(int round_trips, Nanoseconds now) noexcept;
   /// About twice a second: lost acknowledgements must not keep the window closed down.

@@ -72,7 +72,7 @@ def test_a_reload_without_a_change_touches_nothing(rig):
     client = rig.client()
     rig.sluice.wait_for_connections(4)
     rig.sluice.reload()
-    rig.sluice.wait_for_log("configuration reloaded: no key has changed")
+    rig.sluice.wait_for_log("configuration reloaded: nothing has changed")
     assert_success(client.ask(request()))
     rig.sluice.wait_for_connections(4)
     # The subscriber, and four connections. The request came behind any further one.
@@ -149,6 +149,20 @@ def test_a_listener_that_is_added_accepts_and_one_that_is_removed_leaves_its_cli
     assert_success(rig.client().ask(request()))
     assert_success(new.ask(request()))
     assert_success(old.ask(request()))
+
+
+def test_a_name_to_listen_on_is_looked_up_and_one_that_is_not_found_refuses_the_reload(rig):
+    ports = [net.free_port() for _ in range(2)]
+    rig.sluice.config["server"]["listen"] = [*rig.sluice.listen, f"tcp://localhost:{ports[0]}"]
+    rig.sluice.admin_port, rig.sluice.config["admin"]["listen"] = ports[1], f"localhost:{ports[1]}"
+    rig.sluice.write_config()
+    rig.sluice.hang_up()
+    rig.sluice.wait_for_status("/readyz", 200)
+    assert_success(rig.sluice.client(address=("localhost", ports[0])).ask(request()))
+    rig.sluice.config["server"]["listen"].append(f"tcp://no-such-host.invalid:{net.free_port()}")
+    rig.sluice.reload(refused=True)
+    rig.sluice.wait_for_log(r"reload refused.*cannot listen on tcp://no-such-host\.invalid:\d+: ")
+    assert_success(rig.sluice.client(address=("localhost", ports[0])).ask(request()))
 
 
 def test_clients_that_have_just_connected_to_a_listener_are_not_cut_off_with_it(rig):

@@ -46,6 +46,7 @@ def test_a_broker_that_is_added_takes_messages_and_has_all_its_series_at_once(ri
     assert_failure(client.ask(request(device=2000001)), "no_route")
     rig.sluice.config["broker"].append(broker_table(other, name="other", low=2000000, high=3000000))
     rig.sluice.reload()
+    rig.sluice.wait_for_log("configuration reloaded: broker other: added\n")
     metrics = scrape(rig.sluice)
     for series in BROKER_SERIES:
         metrics(series, broker="other")
@@ -105,19 +106,22 @@ def test_a_removed_broker_that_is_down_holds_nothing_up(lab):
     wait_until(lambda: sluice.broker_status() is None, "the broker is gone")
 
 
-def test_a_broker_that_comes_back_goes_on_with_its_pool_and_its_order(lab):
+@pytest.mark.parametrize("name, said", [("main", "back"), ("renamed", "back, renamed renamed")])
+def test_a_broker_that_comes_back_goes_on_with_its_pool_and_its_order(lab, name, said):
     fake, other = lab.fake_broker(on_publish=withhold), lab.broker()
     elsewhere = broker_table(other, name="other", low=2000000, high=3000000)
-    sluice = lab.sluice(broker_table(fake, connections=1, max_inflight=1), elsewhere)
+    table = broker_table(fake, connections=1, max_inflight=1, client_id="x-{slot}")
+    sluice = lab.sluice(table, elsewhere)
     client = sluice.client()
     for number in (1, 2):
         client.send(request(message=str(number)))
     fake.wait_for_publishes(1)
-    both = list(sluice.config["broker"])
     sluice.config["broker"] = [elsewhere]
     sluice.reload()
-    sluice.config["broker"] = both
+    sluice.wait_for_log("configuration reloaded: broker main: removed\n")
+    sluice.config["broker"] = [elsewhere, {**table, "name": name}]
     sluice.reload()
+    sluice.wait_for_log(f"configuration reloaded: broker main: {said}\n")
     client.send(request(message="3"))
     fake.on_publish = lambda publish: None
     fake.acknowledge_all()
@@ -125,7 +129,7 @@ def test_a_broker_that_comes_back_goes_on_with_its_pool_and_its_order(lab):
         assert_success(reply)
     assert fake.payloads() == [b"1", b"2", b"3"]
     assert len(fake.connects) == 1
-    assert scrape(sluice)("sluice_requests_total", broker="main", result="ok") == 3
+    assert scrape(sluice)("sluice_requests_total", broker=name, result="ok") == 3
 
 
 # --- changed in place
@@ -192,6 +196,7 @@ def test_a_broker_can_be_renamed_in_place(lab):
     fake.wait_for_publishes(1)
     sluice.config["broker"][0]["name"] = "new"
     sluice.reload()
+    sluice.wait_for_log("configuration reloaded: broker old: renamed new\n")
     assert sluice.broker_status("old") is None
     fake.on_publish = lambda publish: None
     fake.acknowledge_all()

@@ -207,6 +207,7 @@ def test_certificates_are_read_again_on_a_reload(lab, tmp_path):
     # The same address and other files: connections are made anew.
     ca.write_bytes(new.ca.read_bytes() + old.ca.read_bytes())
     sluice.reload()
+    sluice.wait_for_log("configuration reloaded: broker main: connections are replaced\n")
     wait_until(lambda: renewed.log().count("New client connected") == 8, "four successors")
     sluice.wait_for_connections(4)
     assert sluice.http("/readyz")[0] == 200

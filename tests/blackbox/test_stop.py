@@ -149,7 +149,8 @@ def test_a_drain_that_runs_out_answers_the_rest_counts_it_and_exits_with_0(lab):
 
 def test_requests_behind_a_full_pipeline_are_told_when_the_drain_runs_out(lab):
     broker = lab.broker()
-    sluice = lab.sluice(broker, server={"drain_timeout_ms": 500}, limits={"max_pipeline": 10})
+    # Time enough to read all that, on a busy machine too, after the listeners have closed.
+    sluice = lab.sluice(broker, server={"drain_timeout_ms": 1500}, limits={"max_pipeline": 10})
     broker.freeze()
     client = sluice.client()
     for _ in range(500):  # in the program's own buffer and, most of them, in the socket's

@@ -145,6 +145,21 @@ TEST_CASE("a log file that cannot be opened is named, and the former one stays",
   CHECK(has(read(folder.file()), "and here"));
 }
 
+TEST_CASE("a FIFO is not waited for: without a reader it is an error, and a slow one costs lines",
+          "[log]") {
+  const Folder folder;
+  REQUIRE(::mkfifo(folder.file().c_str(), 0600) == 0);
+  const Result<void> alone = configure({Level::Info, folder.file(), Format::Text});
+  REQUIRE_FALSE(alone);
+  CHECK(has(alone.error().what, "nobody reads"));
+  const int reader = ::open(folder.file().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(configure({Level::Info, folder.file(), Format::Text}));
+  info("{}", std::string(200000, 'x'));  // more than a pipe holds
+  std::array<char, 16> some{};
+  CHECK(::read(reader, some.data(), some.size()) == 16);
+  ::close(reader);
+}
+
 TEST_CASE("a full disk costs lines, and the file says how many once it can be written", "[log]") {
   const Folder folder;
   REQUIRE(configure({Level::Info, folder.file(), Format::Text}));

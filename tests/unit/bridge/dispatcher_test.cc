@@ -155,34 +155,44 @@ TEST_CASE("clients without room are served in turn", "[dispatcher]") {
   lab.run_until([&] { return one.lines() == 4 && two.lines() == 2; });
 }
 
-TEST_CASE("a client whose turn has come hands in up to 16 requests, if there is room",
+namespace {
+
+/// In one piece, so that all of it was read before the client is paused.
+std::string forty(const std::string& message, int first_device) {
+  std::string all;
+  for (int device = first_device; device < first_device + 40; ++device)
+    all += request(message, device);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a client whose turn has come hands in up to 32 requests, if there is room",
           "[dispatcher]") {
   config::Broker broker = broker_named("a");
   broker.max_inflight = 1;
-  broker.queue_messages = 100;
+  broker.queue_messages = 200;
   BridgeLab lab({broker});
   lab.bring_up();
   Peer& filler = lab.connect();
   Peer& one = lab.connect();
   Peer& two = lab.connect();
-  for (int device = 1; device <= 101; ++device)
+  for (int device = 1; device <= 201; ++device)
     filler.send(request("filler", device));
-  lab.run_until([&] { return lab.pools[0]->queued() == 100; });
-  for (int device = 201; device <= 220; ++device)
-    one.send(request("one", device));
+  lab.run_until([&] { return lab.pools[0]->queued() == 200; });
+  one.send(forty("one", 301));
   lab.wait_for_parked(1);
-  for (int device = 301; device <= 320; ++device)
-    two.send(request("two", device));
+  two.send(forty("two", 401));
   lab.wait_for_parked(2);
-  for (std::size_t i = 1; i <= 101 + 26;
-       ++i) {  // the queue is served again when 26 places are free
+  // The queue is served again when 51 places are free.
+  for (std::size_t i = 1; i <= 201 + 51; ++i) {
     lab.wait_for_sent(i);
     lab.settle();
     lab.connection().ack();
   }
   const Texts sent = lab.connection().payloads();
-  CHECK(std::count(sent.begin() + 101, sent.begin() + 101 + 16, "one") == 16);
-  CHECK(std::count(sent.begin() + 101 + 16, sent.begin() + 101 + 26, "two") == 10);
+  CHECK(std::count(sent.begin() + 201, sent.begin() + 201 + 32, "one") == 32);
+  CHECK(std::count(sent.begin() + 201 + 32, sent.begin() + 201 + 51, "two") == 19);
 }
 
 TEST_CASE("a client that comes later does not take the room before those who wait",

@@ -48,6 +48,10 @@ struct Ticks {
   int count = 0;
 };
 
+TcpAddress at(const std::string& host, std::uint16_t port) {
+  return {host, port, "tcp://" + host + ":" + std::to_string(port)};
+}
+
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -68,7 +72,8 @@ TEST_CASE("without a free descriptor connections wait, the loop rests, then all 
           "[listener]") {
   TestLoop loop;
   Acceptor acceptor;
-  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  auto listener =
+      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
   REQUIRE(listener);
   std::vector<Socket> sockets;
   for (int count = 0; count < 3; ++count)
@@ -100,7 +105,8 @@ TEST_CASE("while descriptors stay short that is said once, however many come and
   REQUIRE(log::configure({.level = log::Level::Info, .file = folder.file("log")}));
   TestLoop loop;
   Acceptor acceptor;
-  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  auto listener =
+      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
   REQUIRE(listener);
   std::vector<Socket> sockets;
   for (int count = 0; count < 5; ++count)
@@ -144,7 +150,8 @@ TEST_CASE("a shortage in which one after the other is accepted all the same is o
           "[listener]") {
   TestLoop loop;
   Acceptor acceptor;
-  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  auto listener =
+      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
   REQUIRE(listener);
   const sockaddr_in address = loopback(listener.value()->port());
   std::vector<Socket> sockets;
@@ -177,7 +184,8 @@ TEST_CASE("a shortage in which one after the other is accepted all the same is o
 TEST_CASE("a connection is accepted and its peer is named", "[listener]") {
   TestLoop loop;
   Acceptor acceptor;
-  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  auto listener =
+      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
   REQUIRE(listener);
   CHECK(listener.value()->port() != 0);
   const Socket first = Socket::tcp(listener.value()->port());
@@ -190,7 +198,8 @@ TEST_CASE("a connection is accepted and its peer is named", "[listener]") {
 TEST_CASE("accepted connections outlive their listener", "[listener]") {
   TestLoop loop;
   Acceptor acceptor;
-  auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Acceptor::on_accepted>(&acceptor));
+  auto listener =
+      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
   REQUIRE(listener);
   const std::uint16_t port = listener.value()->port();
   Socket socket = Socket::tcp(port);
@@ -209,10 +218,10 @@ TEST_CASE("a port that is taken is an error that names the address", "[listener]
   TestLoop loop;
   Acceptor acceptor;
   const auto accepted = bind<&Acceptor::on_accepted>(&acceptor);
-  const auto first = Listener::tcp(loop, "127.0.0.1", 0, {}, accepted);
+  const auto first = Listener::tcp(loop, at("127.0.0.1", 0), {}, accepted);
   REQUIRE(first);
   const std::uint16_t port = first.value()->port();
-  const auto second = Listener::tcp(loop, "127.0.0.1", port, {}, accepted);
+  const auto second = Listener::tcp(loop, at("127.0.0.1", port), {}, accepted);
   REQUIRE_FALSE(second);
   CHECK(has(second.error().what, "tcp://127.0.0.1:" + std::to_string(port)));
   CHECK(has(second.error().what, "in use"));
@@ -223,21 +232,30 @@ TEST_CASE("with reuse_port two listeners share a port", "[listener]") {
   Acceptor acceptor;
   const auto accepted = bind<&Acceptor::on_accepted>(&acceptor);
   const TcpOptions shared{.reuse_port = true, .fast_open = true};
-  const auto first = Listener::tcp(loop, "127.0.0.1", 0, shared, accepted);
+  const auto first = Listener::tcp(loop, at("127.0.0.1", 0), shared, accepted);
   REQUIRE(first);
-  CHECK(Listener::tcp(loop, "127.0.0.1", first.value()->port(), shared, accepted));
+  CHECK(Listener::tcp(loop, at("127.0.0.1", first.value()->port()), shared, accepted));
+}
+
+TEST_CASE("a name is never waited for by who listens", "[listener]") {
+  TestLoop loop;
+  Acceptor acceptor;
+  const auto listener =
+      Listener::tcp(loop, at("localhost", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
+  REQUIRE_FALSE(listener);
+  CHECK(has(listener.error().what, "not known"));
 }
 
 TEST_CASE("an address that cannot be listened on is named", "[listener]") {
   TestLoop loop;
   Acceptor acceptor;
   const auto accepted = bind<&Acceptor::on_accepted>(&acceptor);
-  const auto foreign = Listener::tcp(loop, "192.0.2.1", 9501, {}, accepted);
+  const auto foreign = Listener::tcp(loop, at("192.0.2.1", 9501), {}, accepted);
   REQUIRE_FALSE(foreign);
   CHECK(has(foreign.error().what, "cannot listen on tcp://192.0.2.1:9501: "));
-  const auto ipv6 = Listener::tcp(loop, "2001:db8::1", 9501, {}, accepted);
+  const auto ipv6 = Listener::tcp(loop, {"2001:db8::1", 9501, "tcp://six:9501"}, {}, accepted);
   REQUIRE_FALSE(ipv6);
-  CHECK(has(ipv6.error().what, "tcp://[2001:db8::1]:9501"));
+  CHECK(has(ipv6.error().what, "cannot listen on tcp://six:9501: "));
   const Folder folder;
   const auto missing = Listener::unix_socket(loop, folder.file("no/such/folder"), accepted);
   REQUIRE_FALSE(missing);

@@ -8,7 +8,8 @@ namespace {
 class Connection {
  public:
   explicit Connection(TestLoop& loop) : loop_(loop) {
-    auto listener = Listener::tcp(loop, "127.0.0.1", 0, {}, bind<&Connection::on_accepted>(this));
+    auto listener = Listener::tcp(loop, {"127.0.0.1", 0, "tcp://127.0.0.1"}, {},
+                                  bind<&Connection::on_accepted>(this));
     REQUIRE(listener);
     peer = std::make_unique<Socket>(Socket::tcp(listener.value()->port()));
     loop.run_until([&] { return stream != nullptr; });

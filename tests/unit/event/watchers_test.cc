@@ -193,6 +193,9 @@ TEST_CASE("an address in digits needs no resolving", "[resolver]") {
   CHECK_FALSE(Resolver::is_numeric("localhost"));
   CHECK_FALSE(Resolver::is_numeric("127.0.0.1:80"));
   CHECK_FALSE(Resolver::is_numeric(""));
+  CHECK(Resolver::wait_for("::1").value() == "::1");
+  CHECK(Resolver::is_numeric(Resolver::wait_for("localhost").value()));
+  CHECK_FALSE(Resolver::wait_for("no such name"));
 }
 
 TEST_CASE("a name becomes addresses, each once, in a later turn", "[resolver]") {

@@ -82,6 +82,7 @@ class Simulation {
   void acknowledge(const Ack& ack) {
     Link& link = links_[ack.link];
     --link.in_flight;
+    link.window->count();
     if (link.window->is_probe(ack.sequence)) link.window->end_probe(1, now_);
     send(ack.link);
   }
@@ -193,14 +194,50 @@ TEST_CASE("only a round without any timely acknowledgement makes the size smalle
 
 TEST_CASE("what is sent within a round trip of a change says nothing of the new size", "[window]") {
   SharedSize shared;
-  shared.add(1s, 52ms, /*in_use=*/true, 1s + 52ms);
-  const std::size_t grown = shared.value();
-  CHECK(grown == 128);
-  for (const Nanoseconds sent : {1s + 10ms, 1s + 53ms, 1s + 103ms})
+  shared.add(1s, 52ms, /*in_use=*/false, 1s + 52ms);
+  Nanoseconds changed = 2s;
+  for (int i = 0; i < 20 && shared.value() == 64; ++i) {
+    shared.add(changed, 208ms, /*in_use=*/true, changed + 208ms);
+    changed += 208ms;
+  }
+  const std::size_t shrunken = shared.value();
+  REQUIRE(shrunken == 32);
+  for (const Nanoseconds sent : {changed - 5ms, changed + 10ms, changed + 51ms})
     shared.add(sent, 52ms, /*in_use=*/true, sent + 52ms);
-  CHECK(shared.value() == grown);
-  shared.add(1s + 105ms, 52ms, /*in_use=*/true, 1s + 157ms);
-  CHECK(shared.value() == 2 * grown);
+  CHECK(shared.value() == shrunken);
+  shared.add(changed + 53ms, 52ms, /*in_use=*/true, changed + 105ms);
+  CHECK(shared.value() == 2 * shrunken);
+}
+
+TEST_CASE("beyond what is free a window has to pay, or it is taken back", "[window]") {
+  // Whatever the window is, so many messages a second are all that the process can do.
+  struct Process {
+    SharedSize shared;
+    Nanoseconds now = 1s;
+    void run(Nanoseconds duration, unsigned per_ms) {
+      for (const Nanoseconds end = now + duration; now < end; now += 1ms) {
+        for (unsigned i = 0; i < per_ms; ++i)
+          shared.count();
+        shared.add(now - 10ms, 10ms, /*in_use=*/true, now);
+      }
+    }
+  };
+  Process busy;
+  busy.run(10s, 100);
+  std::size_t largest = 0;
+  for (int i = 0; i < 3000; ++i) {
+    busy.run(1ms, 100);
+    largest = std::max(largest, busy.shared.value());
+  }
+  CHECK(busy.shared.value() == 128);
+  CHECK(largest == 256);  // tried now and then
+  Process distant;
+  for (int i = 0; i < 3000; ++i)
+    distant.run(1ms, static_cast<unsigned>(distant.shared.value()));
+  CHECK(distant.shared.value() == 512);
+  // The way has become the process's: a smaller window does as well, and is found.
+  distant.run(25s, 100);
+  CHECK(distant.shared.value() <= 256);
 }
 
 TEST_CASE("the connections of a broker have one size", "[window]") {
