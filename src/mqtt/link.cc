@@ -19,11 +19,13 @@ constexpr Duration kSettledAfter = std::chrono::seconds(10);
 /// cannot announce) Mosquitto acknowledges a QoS 1 message that it throws away, and hangs up.
 constexpr std::size_t kQos2WindowV311 = 16;
 
-/// A window that was full opens again when this part of it is free: what follows leaves in one
-/// write, and not each message in one of its own as acknowledgements come in one by one.
+/// A window that was full opens again when this part of it is free, or this number of places if
+/// that is more: what follows leaves in one write, and not each message in one of its own as
+/// acknowledgements come in one by one.
 constexpr std::size_t kRefillPart = 4;
+constexpr std::size_t kLeastRefill = 4;
 /// Smaller windows are too small to leave a part of them empty.
-constexpr std::size_t kSmallWindow = 16;
+constexpr std::size_t kSmallWindow = 8;
 
 /// Without keep alive nothing obliges the broker; then so long.
 constexpr Duration kFenceWithoutKeepAlive = std::chrono::seconds(60);
@@ -273,7 +275,8 @@ void Link::note_window() noexcept {
   const std::size_t size = window_.size();
   if (in_flight_.size() >= size) {
     was_full_ = size >= kSmallWindow;
-  } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.answered() > 0) {
+  } else if (in_flight_.size() + std::max(size / kRefillPart, kLeastRefill) <= size ||
+             in_flight_.answered() > 0) {
     was_full_ = false;  // what is answered already may never be acknowledged: not waited for
   }
 }

@@ -1,4 +1,6 @@
 """Reload: brokers that come, go and change while they have messages (contract, promise 7)."""
+import pytest
+
 from harness.client import encode, request
 from harness.fake_broker import WITHHOLD
 from harness.metrics import scrape

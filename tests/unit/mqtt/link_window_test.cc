@@ -41,6 +41,21 @@ TEST_CASE("a window that was full opens again when a quarter of it is free", "[l
   CHECK(lab.connection().flushes == flushes + 1);
 }
 
+TEST_CASE("a small window that was full opens again when four places are free", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 8; });
+  lab.bring_up();
+  for (int i = 0; i < 12; ++i)
+    lab.send(i);
+  for (std::uint16_t id = 1; id <= 3; ++id) {
+    lab.connection().ack(id);
+    lab.turn();
+  }
+  CHECK(lab.pool->in_flight() == 5);
+  lab.connection().ack(4);
+  lab.turn();
+  CHECK(lab.pool->in_flight() == 8);
+}
+
 TEST_CASE("a full window does not wait for places that answered messages may hold for ever",
           "[link]") {
   PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
