@@ -58,8 +58,8 @@ Result<std::string> Resolver::wait_for(const std::string& host) {
   const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (status != 0) return Error{::gai_strerror(status)};
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
-  Addresses addresses = to_text(found);
-  return addresses.empty() ? host : std::move(addresses.front());
+  const Addresses addresses = to_text(found);
+  return addresses.empty() ? host : addresses.front();
 }
 
 void Resolver::resolve(const std::string& host) {

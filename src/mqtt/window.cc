@@ -126,17 +126,13 @@ bool SharedSize::end_trial(double rate, Nanoseconds now) noexcept {
 
 bool SharedSize::begin_trial(double rate, Nanoseconds now) noexcept {
   const std::size_t larger = std::min(size_ * 2, useful_at(base()));
-  std::size_t size = size_;
-  if (wants_larger_ && larger > std::max(size_, kFree) && now >= try_larger_at_) {
-    size = larger;
-  } else if (size_ > kFree && now >= try_smaller_at_) {
-    size = size_ / 2;
-  } else {
-    return false;
-  }
+  const bool tries_larger =
+      wants_larger_ && larger > std::max(size_, kFree) && now >= try_larger_at_;
+  const bool tries_smaller = size_ > kFree && now >= try_smaller_at_;
+  if (!tries_larger && !tries_smaller) return false;
   former_rate_ = rate;
   former_size_ = size_;
-  begin_round(size, now);
+  begin_round(tries_larger ? larger : size_ / 2, now);
   return true;
 }
 
