@@ -66,6 +66,7 @@ void SharedSize::add(Nanoseconds sent, Nanoseconds round_trip, bool in_use,
     wants_larger_ = true;
     const std::size_t larger = std::min(size_ * 2, useful_at(base));
     if (larger <= kFree && larger != size_) {
+      former_rate_ = 0;
       begin_round(larger, now);
       measure_anew(now);
       return;
