@@ -35,7 +35,9 @@ Result<LogFile> LogFile::open(const std::string& path) {
   // A FIFO would be waited for, at its opening and whenever its reader is slow.
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
   if (fd < 0) {
-    const char* why = errno == ENXIO ? "a FIFO or device that nobody reads" : std::strerror(errno);
+    const int error = errno;
+    const bool is_unread = error == ENXIO && std::filesystem::is_fifo(path, ignored);
+    const char* why = is_unread ? "a FIFO that nobody reads" : std::strerror(error);
     return Error{fmt::format("log file {}: {}", path, why)};
   }
   return LogFile(fd);

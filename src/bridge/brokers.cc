@@ -35,6 +35,13 @@ std::size_t fingerprint_of(const config::BrokerTls& tls) {
   return std::hash<std::string>{}(all);
 }
 
+bool has_other_identifiers(const mqtt::Pool& pool, const mqtt::PoolSettings& next) {
+  for (std::size_t slot = 0; slot < std::min(pool.connections(), next.client_ids.size()); ++slot) {
+    if (pool.link(slot).wanted_client_id() != next.client_ids[slot]) return true;
+  }
+  return false;
+}
+
 /// What becomes of a broker that stays; empty if nothing does.
 std::string describe(const Brokers::Entry& entry, const mqtt::PoolSettings& next) {
   config::Broker former = entry.pool->broker();
@@ -44,7 +51,8 @@ std::string describe(const Brokers::Entry& entry, const mqtt::PoolSettings& next
   if (former.name != next.broker.name)
     changes.push_back(fmt::format("renamed {}", next.broker.name));
   former.name = next.broker.name;
-  if (entry.pool->connection_key() != next.connection_key) {
+  if (entry.pool->connection_key() != next.connection_key ||
+      has_other_identifiers(*entry.pool, next)) {
     changes.emplace_back("connections are replaced");
   } else if (!(former == next.broker)) {
     changes.emplace_back("changed");
@@ -100,9 +108,9 @@ mqtt::PoolSettings Brokers::settings_of(const config::Config& config, const conf
 
 /// For each broker of the configuration the entry that it has already, or null.
 std::vector<Brokers::Entry*> Brokers::match(const config::Config& config) {
-  std::vector<config::Broker> known;
+  std::vector<config::KnownBroker> known;
   for (const Entry& entry : entries_)
-    known.push_back(entry.pool->broker());
+    known.push_back({entry.pool->broker(), entry.is_leaving});
   std::vector<Entry*> matches;
   for (const auto& match : config::match_brokers(known, config.brokers))
     matches.push_back(match ? &entries_[*match] : nullptr);

@@ -27,7 +27,7 @@ Result<void> Bridge::reload(config::Config next, const CertificatesByBroker& cer
   config_ = std::move(next);
   ++reloads_.ok;
   log::info("configuration reloaded: {}",
-            changes.empty() ? "nothing has changed" : fmt::format("{}", fmt::join(changes, ", ")));
+            changes.empty() ? "nothing has changed" : fmt::format("{}", fmt::join(changes, "; ")));
   return {};
 }
 

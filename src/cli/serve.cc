@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "bridge/bridge.h"
@@ -62,15 +63,32 @@ config::Loaded load(const ServeOptions& options, std::FILE* faults_to) {
   return loaded;
 }
 
-/// Looks the names of listeners up, while nothing waits. Of one that is not found, whoever has to
-/// bind to it will say so; a listener that stands does not need it any more.
-void resolve_listeners(config::Config& config) {
-  const auto resolve = [](config::Address& address) {
-    if (address.kind != config::Address::Kind::Tcp) return;
-    if (const auto found = event::Resolver::wait_for(address.host)) address.digits = found.value();
-  };
-  std::for_each(config.server.listen.begin(), config.server.listen.end(), resolve);
-  if (config.admin.listen) resolve(*config.admin.listen);
+std::vector<config::Address> addresses_of(const config::Config& config) {
+  std::vector<config::Address> all = config.server.listen;
+  if (config.admin.listen) all.push_back(*config.admin.listen);
+  return all;
+}
+
+/// Looks the names up that are listened on, while nothing waits, but for those of `standing`, where
+/// somebody listens already.
+Result<void> resolve_listeners(config::Config& config,
+                               const std::vector<config::Address>& standing) {
+  std::vector<config::Address*> all;
+  for (config::Address& address : config.server.listen)
+    all.push_back(&address);
+  if (config.admin.listen) all.push_back(&*config.admin.listen);
+  for (config::Address* address : all) {
+    if (address->kind != config::Address::Kind::Tcp ||
+        std::find(standing.begin(), standing.end(), *address) != standing.end()) {
+      continue;
+    }
+    Result<std::string> found = event::Resolver::wait_for(address->host);
+    if (!found) {
+      return Error{fmt::format("cannot listen on {}: {}", address->text(), found.error().what)};
+    }
+    address->digits = std::move(found).value();
+  }
+  return {};
 }
 
 /// A configuration to go on with, as far as files were read and names looked up for it.
@@ -78,13 +96,14 @@ struct Candidate {
   event::FileState state;  ///< of the file, from just before
   config::Loaded loaded;
   Result<bridge::CertificatesByBroker> certificates = bridge::CertificatesByBroker{};
+  Result<void> resolved = {};
 
-  void read(const ServeOptions& options) {
+  void read(const ServeOptions& options, const std::vector<config::Address>& standing) {
     state = event::FileState::of(options.file);
     loaded = load(options);
     if (!loaded.config) return;
     certificates = bridge::read_certificates(*loaded.config);
-    resolve_listeners(*loaded.config);
+    resolved = resolve_listeners(*loaded.config, standing);
   }
 };
 
@@ -150,7 +169,9 @@ class Service {
     auto candidate = std::make_shared<Candidate>();
     candidate_ = candidate;
     supervisor_.reloading();
-    loading_.start([candidate, options = options_] { candidate->read(options); });
+    loading_.start([candidate, options = options_, standing = addresses_of(bridge_.config())] {
+      candidate->read(options, standing);
+    });
   }
   /// Ends a reload: takes the new configuration over, or goes on with the one before.
   void on_loaded() noexcept {
@@ -170,6 +191,7 @@ class Service {
       log::error("{}", fault.text());
     if (!candidate.loaded.config) return Error{"it is not valid"};
     if (!candidate.certificates) return candidate.certificates.error();
+    if (!candidate.resolved) return candidate.resolved;
     for (const std::string& warning : candidate.loaded.warnings)
       log::warn("{}", warning);
 #ifdef SLUICE_ADMIN
@@ -240,7 +262,10 @@ int run_serve(const ServeOptions& options) {
   log::info("sluice {} starting with {}", SLUICE_VERSION, options.file);
   for (const std::string& warning : loaded.warnings)
     log::warn("{}", warning);
-  resolve_listeners(*loaded.config);
+  if (Result<void> resolved = resolve_listeners(*loaded.config, {}); !resolved) {
+    log::error("{}", resolved.error().what);
+    return kFailed;
+  }
   Service service(options, state, *loaded.config);
   if (Result<void> started = service.start(); !started) {
     log::error("{}", started.error().what);

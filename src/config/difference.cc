@@ -26,7 +26,7 @@ bool has_name(const std::vector<Broker>& brokers, const std::string& name) {
 /// Gives every broker of `next` that has none yet the first of `known` that fits and is free.
 class Matcher {
  public:
-  Matcher(const std::vector<Broker>& known, const std::vector<Broker>& next)
+  Matcher(const std::vector<KnownBroker>& known, const std::vector<Broker>& next)
       : known_(known), next_(next), taken_(known.size()), result_(next.size()) {}
 
   void match(const auto& fits) {
@@ -41,7 +41,7 @@ class Matcher {
   std::vector<std::optional<std::size_t>> take() { return std::move(result_); }
 
  private:
-  const std::vector<Broker>& known_;
+  const std::vector<KnownBroker>& known_;
   const std::vector<Broker>& next_;
   std::vector<bool> taken_;
   std::vector<std::optional<std::size_t>> result_;
@@ -73,21 +73,27 @@ std::string connection_key(const Broker& broker) {
                      broker.username, broker.password.size(), broker.password);
 }
 
-std::vector<std::optional<std::size_t>> match_brokers(const std::vector<Broker>& known,
+std::vector<std::optional<std::size_t>> match_brokers(const std::vector<KnownBroker>& known,
                                                       const std::vector<Broker>& next) {
-  const auto is_same_name = [](const Broker& a, const Broker& b) { return a.name == b.name; };
-  const auto is_same_place = [](const Broker& a, const Broker& b) {
-    return endpoint(a) == endpoint(b);
+  const auto is_same_name = [](const KnownBroker& a, const Broker& b) {
+    return a.settings.name == b.name;
+  };
+  const auto is_same_place = [](const KnownBroker& a, const Broker& b) {
+    return endpoint(a.settings) == endpoint(b);
   };
   Matcher matcher(known, next);
-  matcher.match(
-      [&](const Broker& a, const Broker& b) { return is_same_name(a, b) && is_same_place(a, b); });
-  matcher.match([&](const Broker& a, const Broker& b) {
-    return is_same_place(a, b) && has_same_range(a, b);
+  matcher.match([&](const KnownBroker& a, const Broker& b) {
+    return is_same_name(a, b) && is_same_place(a, b);
+  });
+  matcher.match([&](const KnownBroker& a, const Broker& b) {
+    return !a.is_leaving && is_same_place(a, b) && has_same_range(a.settings, b);
   });
   matcher.match(is_same_name);
-  matcher.match([&](const Broker& a, const Broker& b) {
-    return is_same_place(a, b) && !has_name(next, a.name);
+  matcher.match([&](const KnownBroker& a, const Broker& b) {
+    return !a.is_leaving && is_same_place(a, b) && !has_name(next, a.settings.name);
+  });
+  matcher.match([&](const KnownBroker& a, const Broker& b) {
+    return a.is_leaving && connection_key(a.settings) == connection_key(b);
   });
   return matcher.take();
 }

@@ -22,11 +22,18 @@ std::string connection_key(const Broker& broker);
 /// Where the broker is, written in one way only.
 std::string endpoint(const Broker& broker);
 
-/// For each broker of `next` the first of `known` that it is, if any; none twice. It is the one of
+/// A broker that there is already.
+struct KnownBroker {
+  const Broker& settings;
+  bool is_leaving = false;  ///< an earlier change removed it, and it still holds messages
+};
+
+/// For each broker of `next` the one of `known` that it is, if any; none twice. It is the one of
 /// its name, or, where a name is new or has gone to another place, the one at its url: names change
-/// in place, and messages that wait for a broker must not end up at another one that got its name,
-/// nor be overtaken by those that go to the same place under another name.
-std::vector<std::optional<std::size_t>> match_brokers(const std::vector<Broker>& known,
+/// in place, and messages that wait for a broker must not end up at another one that got its name.
+/// A new one that is reached in just the same way as one that is leaving is that one: otherwise it
+/// would overtake what that one holds.
+std::vector<std::optional<std::size_t>> match_brokers(const std::vector<KnownBroker>& known,
                                                       const std::vector<Broker>& next);
 
 /// Addresses of `of` that are not in `in`.

@@ -19,12 +19,10 @@ constexpr Duration kSettledAfter = std::chrono::seconds(10);
 /// cannot announce) Mosquitto acknowledges a QoS 1 message that it throws away, and hangs up.
 constexpr std::size_t kQos2WindowV311 = 16;
 
-/// A window that was full opens again when this part of it is free, or this number of places if
-/// that is more: what follows leaves in one write, and not each message in one of its own as
-/// acknowledgements come in one by one.
+/// A window that was full opens again when this part of it is free: what follows leaves in one
+/// write, and not each message in one of its own as acknowledgements come in one by one.
 constexpr std::size_t kRefillPart = 4;
-constexpr std::size_t kLeastRefill = 4;
-/// Smaller windows are too small to leave a part of them empty.
+/// A quarter of a smaller one is a single place.
 constexpr std::size_t kSmallWindow = 8;
 
 /// Without keep alive nothing obliges the broker; then so long.
@@ -262,9 +260,12 @@ void Link::tick() noexcept {
     lose({Loss::Kind::Closed, 0, "disconnected; the broker did not close in time"});
     return;
   }
+  const std::size_t former_size = window_.size();
   window_.tick(loop_.precise_now());
+  note_window();
   if (!lost_.empty() && loop_.now() >= fence_ends_) let_lost_go();
-  if (can_resend()) events_.on_link_progress(*this);  // the ramp allows more
+  // The ramp allows more, or the window is no longer closed down.
+  if (can_resend() || window_.size() > former_size) events_.on_link_progress(*this);
   if (transport_ != nullptr) transport_->tick();
 }
 
@@ -274,9 +275,9 @@ void Link::tick() noexcept {
 void Link::note_window() noexcept {
   const std::size_t size = window_.size();
   if (in_flight_.size() >= size) {
-    was_full_ = size >= kSmallWindow;
-  } else if (in_flight_.size() + std::max(size / kRefillPart, kLeastRefill) <= size ||
-             in_flight_.answered() > 0) {
+    // One that is closed down for a measurement opens by itself.
+    was_full_ = size >= kSmallWindow && size == window_.usual();
+  } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.answered() > 0) {
     was_full_ = false;  // what is answered already may never be acknowledged: not waited for
   }
 }
@@ -343,11 +344,11 @@ void Link::flush() noexcept {
 void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   Message* message = in_flight_.acknowledge(packet_id, loop_.now());
   if (message == nullptr) return;
-  note_window();
   window_.count();
   if (window_.is_probe(message->sequence)) {
     window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
   }
+  note_window();
   redelivery_.on_left(in_flight_.size());
   if (in_flight_.answered() > 0 || state_ == LinkState::Draining) judge_.schedule();
   Outcome outcome;

@@ -173,7 +173,7 @@ class Link final : public TransportEvents {
   Connack connack_;
   Window window_;
   InFlight in_flight_;
-  bool was_full_ = false;               // the window, and no part of it is free yet
+  bool was_full_ = false;               // the window, and not enough of it is free yet
   std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
   Redelivery redelivery_;
   List<Message> lost_;      // answered, and given to a connection that is gone

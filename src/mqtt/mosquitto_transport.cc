@@ -251,14 +251,16 @@ void MosquittoTransport::read_in() noexcept {
 void MosquittoTransport::write_out() noexcept {
   const int fd = mosquitto_socket(handle_);
   if (lost_ || fd < 0) return;
+  const bool has_something = batch_.has_unsent() || mosquitto_want_write(handle_);
   batch_.send(fd);
   if (mosquitto_want_write(handle_)) {
     const SocketBatch::Call call(batch_, fd, mode());
     writing_ = true;
     note(mosquitto_loop_write(handle_, 1));
     writing_ = false;
-    prompt_ack_.on_sent();
   }
+  if (has_something && !batch_.has_unsent() && !mosquitto_want_write(handle_))
+    prompt_ack_.on_sent();
   if (batch_.failure() == 0 || status_ != MOSQ_ERR_SUCCESS) return;
   read_in();  // what the broker said last: acknowledgements, perhaps why
   if (status_ != MOSQ_ERR_SUCCESS) return;

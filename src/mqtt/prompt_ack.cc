@@ -25,6 +25,7 @@ void PromptAck::on_read(int fd) noexcept {
 }
 
 void PromptAck::ask() noexcept {
+  timer_.stop();
   if (!is_owed()) return;
   const int on = 1;
   ::setsockopt(std::exchange(owed_to_, -1), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));

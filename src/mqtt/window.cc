@@ -1,6 +1,7 @@
 #include "mqtt/window.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::mqtt {
 namespace {
@@ -22,9 +23,10 @@ constexpr Nanoseconds kLongestProbe = std::chrono::seconds(5);
 constexpr std::size_t kFree = 128;
 constexpr Nanoseconds kNear = std::chrono::microseconds(500);
 
-/// So much more has to be acknowledged in a second with twice the size. Measured over so many round
+/// For a size that is larger by some part, more by this part of that has to be acknowledged in a
+/// second: 15 % with twice the size. Measured over so many round
 /// trips, the first of which still shows the former size, and over so long at least.
-constexpr double kWorthIt = 1.15;
+constexpr double kWorthIt = 0.15;
 constexpr int kTrialTrips = 5;
 constexpr Nanoseconds kShortestTrial = std::chrono::milliseconds(200);
 /// Until a larger size is tried again that brought nothing; until a smaller one is tried after a
@@ -65,7 +67,7 @@ void SharedSize::add(Nanoseconds sent, Nanoseconds round_trip, bool in_use,
   if (in_use && round_trip - base <= std::max(kLeastTarget, base) / 2) {
     wants_larger_ = true;
     const std::size_t larger = std::min(size_ * 2, useful_at(base));
-    if (larger <= kFree && larger != size_) {
+    if (larger < size_ || (larger <= kFree && larger > size_)) {
       former_rate_ = 0;
       begin_round(larger, now);
       measure_anew(now);
@@ -104,8 +106,10 @@ bool SharedSize::try_sizes(Nanoseconds now) noexcept {
   const Nanoseconds wanted = std::max(kShortestTrial, base() * kTrialTrips);
   if (length < wanted) return false;
   if (length > wanted * 2) {  // nothing was to be sent for a while: that says nothing
+    const bool is_on_trial = std::exchange(former_rate_, 0) > 0;
+    if (is_on_trial) begin_round(former_size_, now);
     measure_anew(now);
-    return false;
+    return is_on_trial;
   }
   const double rate = static_cast<double>(acknowledged_) / static_cast<double>(length.count());
   const bool has_changed = former_rate_ > 0 ? end_trial(rate, now) : begin_trial(rate, now);
@@ -117,7 +121,9 @@ bool SharedSize::end_trial(double rate, Nanoseconds now) noexcept {
   const bool is_larger = size_ > former_size_;
   const double with_larger = is_larger ? rate : former_rate_;
   const double with_smaller = is_larger ? former_rate_ : rate;
-  const bool keeps = is_larger == (with_larger >= with_smaller * kWorthIt);
+  const auto [smaller, larger] = std::minmax(size_, former_size_);
+  const double step = static_cast<double>(larger) / static_cast<double>(smaller) - 1;
+  const bool keeps = is_larger == (with_larger >= with_smaller * (1 + kWorthIt * step));
   former_rate_ = 0;
   try_smaller_at_ = now + (is_larger && keeps ? kConfirmPause : kSmallerPause);
   try_larger_at_ = now + (is_larger && keeps ? Nanoseconds{} : kLargerPause);
@@ -127,8 +133,8 @@ bool SharedSize::end_trial(double rate, Nanoseconds now) noexcept {
 
 bool SharedSize::begin_trial(double rate, Nanoseconds now) noexcept {
   const std::size_t larger = std::min(size_ * 2, useful_at(base()));
-  const bool tries_larger =
-      wants_larger_ && larger > std::max(size_, kFree) && now >= try_larger_at_;
+  const bool is_worth_a_trial = larger > kFree && larger >= size_ + size_ / 4;
+  const bool tries_larger = wants_larger_ && is_worth_a_trial && now >= try_larger_at_;
   const bool tries_smaller = size_ > kFree && now >= try_smaller_at_;
   if (!tries_larger && !tries_smaller) return false;
   former_rate_ = rate;

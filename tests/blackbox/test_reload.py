@@ -1,6 +1,7 @@
 """Reload: what makes one, what is refused, and what does not concern brokers (contract, promise 7)."""
 import copy
 import os
+import socket
 import time
 
 from harness import net
@@ -154,11 +155,14 @@ def test_a_listener_that_is_added_accepts_and_one_that_is_removed_leaves_its_cli
 def test_a_name_to_listen_on_is_looked_up_and_one_that_is_not_found_refuses_the_reload(rig):
     ports = [net.free_port() for _ in range(2)]
     rig.sluice.config["server"]["listen"] = [*rig.sluice.listen, f"tcp://localhost:{ports[0]}"]
-    rig.sluice.admin_port, rig.sluice.config["admin"]["listen"] = ports[1], f"localhost:{ports[1]}"
+    rig.sluice.reload()
+    assert_success(rig.sluice.client(address=("localhost", ports[0])).ask(request()))
+    rig.sluice.config["admin"]["listen"] = f"localhost:{ports[1]}"
     rig.sluice.write_config()
     rig.sluice.hang_up()
+    # The first of its addresses, where there are several.
+    rig.sluice.admin_host, rig.sluice.admin_port = socket.getaddrinfo("localhost", None)[0][4][0], ports[1]
     rig.sluice.wait_for_status("/readyz", 200)
-    assert_success(rig.sluice.client(address=("localhost", ports[0])).ask(request()))
     rig.sluice.config["server"]["listen"].append(f"tcp://no-such-host.invalid:{net.free_port()}")
     rig.sluice.reload(refused=True)
     rig.sluice.wait_for_log(r"reload refused.*cannot listen on tcp://no-such-host\.invalid:\d+: ")

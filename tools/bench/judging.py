@@ -43,10 +43,11 @@ def waits_of(waited_ms):
     """How long messages waited in a saturated broker, and whether that grew: the later half of the run, and its ratio
     to the earlier half. From the means of its parts, of which the first has the start in it and the last the end."""
     inner = waited_ms[1:-1]
-    if len(inner) < 2:
-        return {"broker_wait_ms": None, "broker_wait_growth": None}
     half = len(inner) // 2
-    earlier, later = statistics.mean(inner[:half]), statistics.mean(inner[-half:])
+    halves = [[wait for wait in part if wait is not None] for part in (inner[:half], inner[len(inner) - half:])]
+    if not all(halves):
+        return {"broker_wait_ms": None, "broker_wait_growth": None}
+    earlier, later = map(statistics.mean, halves)
     return {"broker_wait_ms": later, "broker_wait_growth": later / earlier if earlier else None}
 
 

@@ -49,17 +49,17 @@ class Measuring:
 
     def measure(self, scenario, subject, rate=None):
         """The figures of one run; raises Missing."""
-        _, broker_port = self.brokers.get(scenario.broker)
         if subject in BASELINES:
             if scenario.kind == "calls":
-                return self.trace_publisher(scenario, broker_port)
-            return self.measure_publisher(scenario, subject, broker_port, rate)
+                return self.trace_publisher(scenario)
+            return self.measure_publisher(scenario, subject, rate)
         if subject == "fixed":
             return self.best_of(scenario, subject,
-                                lambda window: self.measure_bridge(scenario, subject, broker_port, rate, window))
-        return self.measure_bridge(scenario, subject, broker_port, rate)
+                                lambda window: self.measure_bridge(scenario, subject, rate, window))
+        return self.measure_bridge(scenario, subject, rate)
 
-    def measure_bridge(self, scenario, subject, broker_port, rate, max_inflight=None):
+    def measure_bridge(self, scenario, subject, rate, max_inflight=None):
+        _, broker_port = self.brokers.get(scenario.broker)
         process, port = self.start(subject, broker_port, scenario, max_inflight)
         try:
             if scenario.kind == "idle":
@@ -71,9 +71,10 @@ class Measuring:
             raw["peak_mib"] = memory_kib(process.pid, "VmHWM") / 1024
         finally:
             self.processes.end(process)
+            waits = self.brokers.end_sink("saturated")  # each measurement has one of its own
         figures = judging.figures_of(raw)
-        if scenario.broker == "saturated":  # ended too, so that each measurement has one of its own
-            figures.update(judging.waits_of((self.brokers.end_sink("saturated") or {}).get("waited_ms", [])))
+        if scenario.broker == "saturated":
+            figures.update(judging.waits_of((waits or {}).get("waited_ms", [])))
         return figures
 
     def start(self, subject, broker_port, scenario, max_inflight):
@@ -88,7 +89,9 @@ class Measuring:
         options = ["--connections", str(scenario.clients), "--window", str(scenario.window)]
         return options + (["--rate", f"{rate:.2f}"] if rate else [])
 
-    def measure_publisher(self, scenario, subject, port, rate):
+    def measure_publisher(self, scenario, subject, rate):
+        _, port = self.brokers.get(scenario.broker)
+
         def measured_with(window):
             options = ["--connections", str(scenario.links), "--window", str(window)]
             options += ["--rate", f"{rate:.2f}"] if rate else []
@@ -168,7 +171,8 @@ class Measuring:
             self.processes.end(tracer, signal.SIGINT)
         return self.calls_of(calls, status, err)
 
-    def trace_publisher(self, scenario, port):
+    def trace_publisher(self, scenario):
+        _, port = self.brokers.get(scenario.broker)
         if not shutil.which("strace"):
             raise Missing("strace is not installed; `tools/install-deps bench` installs it")
         calls = self.processes.folder / "calls"

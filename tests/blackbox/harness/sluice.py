@@ -89,6 +89,7 @@ class Sluice:
     def __init__(self, folder, brokers, server=None, log=None, admin=True, listen=None, **tables):
         self._folder = folder
         self.port = net.free_port()
+        self.admin_host = "127.0.0.1"
         self.admin_port = net.free_port() if admin else None
         self.expected_exit = 0
         self._sockets = []
@@ -208,7 +209,7 @@ class Sluice:
     # --- the admin interface
     def http(self, path, method="GET"):
         """(status, body), or (None, reason) while nothing answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=BOUND_S)
+        connection = http.client.HTTPConnection(self.admin_host, self.admin_port, timeout=BOUND_S)
         try:
             connection.request(method, path)
             response = connection.getresponse()

@@ -23,9 +23,13 @@ Broker broker(std::string name, std::string host, std::int64_t max = 10) {
 }
 
 /// The place in `known` of each of `next`; -1: a new one.
-std::vector<int> matches(const std::vector<Broker>& known, const std::vector<Broker>& next) {
+std::vector<int> matches(const std::vector<Broker>& known, const std::vector<Broker>& next,
+                         std::optional<std::size_t> leaving = {}) {
+  std::vector<KnownBroker> all;
+  for (std::size_t at = 0; at < known.size(); ++at)
+    all.push_back({known[at], leaving == at});
   std::vector<int> places;
-  for (const auto& match : match_brokers(known, next))
+  for (const auto& match : match_brokers(all, next))
     places.push_back(match ? static_cast<int>(*match) : -1);
   return places;
 }
@@ -56,6 +60,25 @@ TEST_CASE("brokers that swap their names keep their messages", "[difference]") {
 TEST_CASE("brokers that swap their urls are still who they were", "[difference]") {
   const std::vector<Broker> known = {broker("a", "x", 10), broker("b", "y", 20)};
   CHECK(matches(known, {broker("a", "y", 10), broker("b", "x", 20)}) == Places{0, 1});
+}
+
+TEST_CASE("a broker that comes back is found while it is still leaving", "[difference]") {
+  CHECK(matches({broker("a", "x")}, {broker("a", "x")}, 0) == Places{0});
+  CHECK(matches({broker("a", "x")}, {broker("a", "y")}, 0) == Places{0});
+  CHECK(matches({broker("a", "x")}, {broker("b", "x")}, 0) == Places{0});
+  CHECK(matches({broker("a", "x")}, {broker("b", "y")}, 0) == Places{-1});
+}
+
+TEST_CASE("what a broker that is leaving holds goes to nobody with another login", "[difference]") {
+  Broker other = broker("b", "x");
+  other.username = "u";
+  CHECK(matches({broker("a", "x")}, {other}, 0) == Places{-1});
+}
+
+TEST_CASE("a live broker that moves to where another one is leaving takes its messages along",
+          "[difference]") {
+  const std::vector<Broker> known = {broker("b", "y"), broker("a", "x")};
+  CHECK(matches(known, {broker("b", "x")}, 1) == Places{0});
 }
 
 TEST_CASE("no broker is taken for two", "[difference]") {
@@ -112,11 +135,11 @@ TEST_CASE("listeners are told apart by their whole address", "[difference]") {
   CHECK(missing_addresses({tcp}, {tcp}).empty());
 }
 
-TEST_CASE("changes are told without a secret", "[difference]") {
+TEST_CASE("changes are told by section, and listeners one by one", "[difference]") {
   Config former = config_of(broker_with(""));
   CHECK(describe_changes(former, former).empty());
-  Config next = config_of(broker_with("password = \"s3cret\"\nusername = \"u\"") +
-                          "\n[replies]\nsuccess = \"ok\"\n[log]\nlevel = \"warn\"");
+  Config next =
+      config_of(broker_with("") + "\n[replies]\nsuccess = \"ok\"\n[log]\nlevel = \"warn\"");
   CHECK(describe_changes(former, next) == Texts{"[replies] changed", "[log] changed"});
   next = former;
   next.server.listen[0].port = 1;

@@ -83,29 +83,33 @@ TEST_CASE("after a while what was read is acknowledged at once, then a little la
   CHECK(connection.unacknowledged() == 0);
 }
 
-TEST_CASE("an acknowledgement that travelled with a message is not asked for again",
-          "[prompt-ack]") {
-  event::Loop loop;
-  const Connection connection;
-  PromptAck ack(loop);
-  ack.on_read(connection.ours());
-  ack.on_read(connection.ours());
-  REQUIRE(ack.is_owed());
-  ack.on_sent();
-  CHECK_FALSE(ack.is_owed());
-  loop.run_once();  // the timer, that finds nothing to do
-  CHECK_FALSE(ack.is_owed());
-}
+namespace {
 
-TEST_CASE("of a socket that is gone nothing is asked", "[prompt-ack]") {
-  event::Loop loop;
-  PromptAck ack(loop);
-  {
+/// Whether an owed acknowledgement that `end` has made superfluous stays unasked for: then the
+/// kernel puts it off by 40 ms, within which a busy machine may not get to the look.
+bool stays_unasked(void (PromptAck::*end)() noexcept) {
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    event::Loop loop;
     const Connection connection;
+    PromptAck ack(loop);
     ack.on_read(connection.ours());
+    connection.bring_a_puback();
     ack.on_read(connection.ours());
     REQUIRE(ack.is_owed());
-    ack.forget();
+    (ack.*end)();
+    loop.run_once();  // the timer, that finds nothing to do
+    if (connection.unacknowledged() == 1) return true;
   }
-  CHECK_FALSE(ack.is_owed());
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("an acknowledgement that travelled with a message is not asked for again",
+          "[prompt-ack]") {
+  CHECK(stays_unasked(&PromptAck::on_sent));
+}
+
+TEST_CASE("of a socket that is to be closed nothing is asked", "[prompt-ack]") {
+  CHECK(stays_unasked(&PromptAck::forget));
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,11 +47,12 @@ class Pace {
     return left <= 0 ? 0 : static_cast<int>((left + 999'999) / 1'000'000);
   }
 
-  /// Mean waiting time of the messages of each quarter of a second, in ms.
-  std::vector<double> waited_ms() const {
-    std::vector<double> means;
+  /// Mean waiting time of the messages of each quarter of a second, in ms; nothing where none came.
+  std::vector<std::optional<double>> waited_ms() const {
+    std::vector<std::optional<double>> means;
     for (const Bucket& bucket : buckets_) {
-      if (bucket.messages > 0) means.push_back(bucket.total_ms / bucket.messages);
+      means.emplace_back();
+      if (bucket.messages > 0) means.back() = bucket.total_ms / bucket.messages;
     }
     return means;
   }

@@ -214,7 +214,7 @@ class Sink {
 
   void run();
   std::uint64_t messages() const { return messages_; }
-  std::vector<double> waited_ms() const { return pace_.waited_ms(); }
+  std::vector<std::optional<double>> waited_ms() const { return pace_.waited_ms(); }
 
  private:
   void accept();
@@ -344,8 +344,9 @@ int main(int argc, char** argv) {
   sink.run();
   std::printf("{\"messages\":%ju,\"waited_ms\":[", std::uintmax_t{sink.messages()});
   const char* between = "";
-  for (const double wait : sink.waited_ms()) {
-    std::printf("%s%.3f", between, wait);
+  for (const std::optional<double> wait : sink.waited_ms()) {
+    std::fputs(between, stdout);
+    wait ? std::printf("%.3f", *wait) : std::fputs("null", stdout);
     between = ",";
   }
   std::puts("]}");

@@ -132,6 +132,7 @@ def test_every_target_is_about_something_that_a_run_measures():
 
 
 def test_waiting_in_a_saturated_broker_is_compared_between_the_halves_without_start_and_end():
+    assert judging.waits_of([900, 10, None, 10, 15, 15, 0]) == {"broker_wait_ms": 15, "broker_wait_growth": 1.5}
     assert judging.waits_of([900, 10, 10, 15, 15, 0]) == {"broker_wait_ms": 15, "broker_wait_growth": 1.5}
 
 
