@@ -188,13 +188,24 @@ def test_clients_that_have_just_connected_to_a_listener_are_not_cut_off_with_it(
 
 
 def test_the_admin_address_can_move(rig):
-    former, rig.sluice.admin_port = rig.sluice.admin_port, net.free_port()
-    rig.sluice.config["admin"]["listen"] = f"127.0.0.1:{rig.sluice.admin_port}"
-    rig.sluice.write_config()
-    rig.sluice.hang_up()
-    rig.sluice.wait_for_status("/readyz", 200)
-    assert rig.sluice.reloads() == (1, 0)
+    former, port = rig.sluice.admin_port, net.free_port()
+    rig.sluice.config["admin"]["listen"] = f"127.0.0.1:{port}"
+    rig.sluice.reload()
+    assert rig.sluice.admin_port == port and rig.sluice.reloads() == (1, 0)
+    assert rig.sluice.http("/readyz")[0] == 200
     wait_until(lambda: not net.accepts(former), "the former address is free")
+
+
+def test_the_admin_interface_can_be_turned_off_and_on_again(rig):
+    former = rig.sluice.admin_port
+    rig.sluice.config["admin"]["listen"] = ""
+    rig.sluice.reload()
+    wait_until(lambda: not net.accepts(former), "the former address is free")
+    assert_success(rig.client().ask(request()))
+    rig.sluice.config["admin"]["listen"] = f"127.0.0.1:{former}"
+    rig.sluice.reload()
+    assert rig.sluice.reloads() == (2, 0)
+    assert rig.sluice.http("/readyz")[0] == 200
 
 
 # --- limits, texts and the log

@@ -9,12 +9,13 @@ BOUND_S = 30.0
 
 
 def wait_until(condition, what, bound_s=BOUND_S, pause_s=0.01):
-    """Calls condition() until it returns something true, and returns that."""
+    """Calls condition() until it returns something true, and returns that. `what`: a text, or a function that
+    makes one when the time is up."""
     end = time.monotonic() + bound_s
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() >= end:
-            raise AssertionError(f"not within {bound_s:g} s: {what}")
+            raise AssertionError(f"not within {bound_s:g} s: {what() if callable(what) else what}")
         time.sleep(pause_s)
