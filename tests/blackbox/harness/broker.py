@@ -8,14 +8,17 @@ from .waiting import wait_until
 
 
 class Broker:
-    """options: further lines of mosquitto.conf as a dict; tls: a harness.certs.Server; passwords: dict;
+    """options: further lines of mosquitto.conf as a dict; tls: a harness.certs.Server; also_tls: the same for
+    a second listener, at tls_url, which wants client certificates and logs the names in them; passwords: dict;
     acl: text of an ACL file; verbose: log() shows every packet, too much for a long run."""
 
     def __init__(self, folder, host="127.0.0.1", options=None, tls=None, client_certificates=False,
-                 passwords=None, acl=None, port=None, verbose=True):
+                 passwords=None, acl=None, port=None, verbose=True, also_tls=None):
         self.host = host
         self.port = port or net.free_port(host)
         self.tls = tls
+        self.also_tls = also_tls
+        self.tls_url = f"mqtts://localhost:{net.free_port(host)}" if also_tls else None
         self._folder = folder
         self._file = folder / f"mosquitto-{self.port}.conf"
         self._passwords = passwords
@@ -45,10 +48,17 @@ class Broker:
         lines.append(f"listener {self.port} {self.host}")
         lines += [f"{key} {value}" for key, value in listener.items()]
         if self.tls:
-            lines += [f"cafile {self.tls.ca}", f"certfile {self.tls.certificate}", f"keyfile {self.tls.key}"]
+            lines += self._tls_lines(self.tls)
             if client_certificates:
                 lines.append("require_certificate true")
+        if self.also_tls:
+            lines.append(f"listener {self.tls_url.rpartition(':')[2]} {self.host}")
+            lines += [*self._tls_lines(self.also_tls), "require_certificate true", "use_identity_as_username true"]
         return "\n".join(lines) + "\n"
+
+    @staticmethod
+    def _tls_lines(server):
+        return [f"cafile {server.ca}", f"certfile {server.certificate}", f"keyfile {server.key}"]
 
     @property
     def url(self):
