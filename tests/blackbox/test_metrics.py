@@ -281,6 +281,7 @@ def test_reconnects_and_what_is_sent_again_are_counted(lab):
 def test_the_states_of_connections_follow_the_broker(lab):
     broker = lab.broker()
     sluice = lab.sluice(broker_table(broker, dead_after_ms=100, reconnect_max_ms=100))
+    sluice.wait_for_connections(4)
     assert scrape(sluice)("sluice_broker_connections", broker="main", state="up") == 4
     broker.kill()
     wait_until(lambda: scrape(sluice)("sluice_broker_dead", broker="main") == 1, "the broker is dead")
