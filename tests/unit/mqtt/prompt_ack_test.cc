@@ -58,6 +58,12 @@ class Connection {
     REQUIRE(::getsockopt(broker_, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
     return info.tcpi_unacked;
   }
+  /// Well before the 40 ms after which our kernel acknowledges by itself.
+  bool is_acknowledged_soon() const {
+    for (int i = 0; i < 20 && unacknowledged() > 0; ++i)
+      ::usleep(1000);
+    return unacknowledged() == 0;
+  }
 
  private:
   int ours_ = -1;
@@ -74,13 +80,13 @@ TEST_CASE("after a while what was read is acknowledged at once, then a little la
   connection.bring_a_puback();
   ack.on_read(connection.ours());
   CHECK_FALSE(ack.is_owed());
-  CHECK(connection.unacknowledged() == 0);
+  CHECK(connection.is_acknowledged_soon());
   connection.bring_a_puback();
   ack.on_read(connection.ours());
   CHECK(ack.is_owed());
   while (ack.is_owed())
     loop.run_once();
-  CHECK(connection.unacknowledged() == 0);
+  CHECK(connection.is_acknowledged_soon());
 }
 
 namespace {
