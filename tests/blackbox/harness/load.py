@@ -22,7 +22,7 @@ class Load:
 
     DEPTH = 30
     # Between two times: a test that is busy with its load alone, or a subscriber that falls behind, tells nothing.
-    PAUSE_S = 0.05
+    PAUSE_S = 0.02
 
     def __init__(self, sluice):
         self._sluice = sluice
