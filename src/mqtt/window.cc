@@ -24,8 +24,8 @@ constexpr std::size_t kFree = 128;
 constexpr Nanoseconds kNear = std::chrono::microseconds(500);
 
 /// For a size that is larger by some part, more by this part of that has to be acknowledged in a
-/// second: 15 % with twice the size. Measured over so many round
-/// trips, the first of which still shows the former size, and over so long at least.
+/// second: 15 % with twice the size. Measured over so many round trips, the first of which still
+/// shows the former size, and over so long at least.
 constexpr double kWorthIt = 0.15;
 constexpr int kTrialTrips = 5;
 constexpr Nanoseconds kShortestTrial = std::chrono::milliseconds(200);
