@@ -202,6 +202,20 @@ TEST_CASE("a pool tells of its connections", "[pool-log]") {
   CHECK(said.count(" slot 1: lost: ") == 1);
 }
 
+TEST_CASE("a removed broker's changes that were only counted are told before it is gone",
+          "[pool-log]") {
+  PoolLab lab;
+  const LogCapture said;
+  lab.bring_up();
+  for (int i = 0; i < 12; ++i) {
+    lab.connection().lose(Loss::Kind::HungUp, 0);
+    lab.accept_until(1);
+  }
+  CHECK(said.count("more changes of its connections") == 0);
+  lab.pool->dissolve();
+  CHECK(said.count("more changes of its connections") == 1);
+}
+
 TEST_CASE("connections that are replaced one after the other say nothing", "[pool-log]") {
   Scene scene(7);
   scene.bring_up(at(0));
