@@ -67,6 +67,7 @@ void OrderedReplies::compact() {
   text_.reserve(live_bytes_);
   for (std::uint64_t slot = next_; slot < next_ + ring_.size(); ++slot) {
     Piece& each = piece(slot);
+    if (each.size == 0) continue;
     const std::size_t begin = std::exchange(each.begin, text_.size());
     text_.append(former, begin, each.size);
   }
