@@ -335,10 +335,12 @@ void Link::flush() noexcept {
   const std::uint64_t newest = std::exchange(newest_unflushed_, 0);
   if (newest != 0 && window_.wants_probe()) {
     window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
+    note_window();  // it may be closed down now
   }
   transport_->flush();
-  const bool stands = state_ == LinkState::Ready || state_ == LinkState::Draining;
-  if (stands && transport_->is_congested()) events_.on_socket_full(*this);
+  if (state_ != LinkState::Ready && state_ != LinkState::Draining) return;
+  transport_->coalesce(was_full_ ? window_.size() / kRefillPart : 1);
+  if (transport_->is_congested()) events_.on_socket_full(*this);
 }
 
 void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
@@ -348,6 +350,7 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   if (window_.is_probe(message->sequence)) {
     window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
   }
+  const bool was_full = was_full_;
   note_window();
   redelivery_.on_left(in_flight_.size());
   if (in_flight_.answered() > 0 || state_ == LinkState::Draining) judge_.schedule();
@@ -360,6 +363,7 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   }
   events_.on_message_done(*message, outcome);
   events_.on_link_progress(*this);
+  if (was_full && !was_full_) flush_.schedule();  // behind what fills it again
 }
 
 void Link::on_writable() noexcept {
@@ -380,6 +384,7 @@ bool Link::give_up(Message& message) noexcept {
   }
   in_flight_.note_answered(message);
   note_window();
+  flush_.schedule();
   judge_.schedule();
   return false;
 }

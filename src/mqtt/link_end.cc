@@ -19,6 +19,7 @@ void Link::apply_limits() {
   in_flight_.resize(window_.most());
   backoff_.set_bounds(broker_.reconnect_min, broker_.reconnect_max);
   note_window();
+  flush_.schedule();
 }
 
 void Link::renew() noexcept {

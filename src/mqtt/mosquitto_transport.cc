@@ -11,50 +11,17 @@
 #include <cstring>
 #include <utility>
 
+#include "mqtt/mosquitto_transport_properties.h"
+
 namespace sluice::mqtt {
 namespace {
 
 constexpr int kNotSentLowWater = 131072;  // bytes the kernel may hold unsent: full means full soon
+/// The shortest (MQTT 5, section 3.4), and without TLS: a longer one is only read earlier.
+constexpr std::size_t kPubackBytes = 4;
+
 void set_option(int fd, int level, int option, int value) noexcept {
   ::setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-/// Frees a property list whatever happens.
-class Properties {
- public:
-  Properties() = default;
-  ~Properties() { mosquitto_property_free_all(&list_); }
-  Properties(const Properties&) = delete;
-  Properties& operator=(const Properties&) = delete;
-
-  void add(int id, const std::optional<std::string>& text) {
-    if (text) mosquitto_property_add_string(&list_, id, text->c_str());
-  }
-  void add_binary(int id, const std::string& bytes) {
-    mosquitto_property_add_binary(&list_, id, bytes.data(),
-                                  static_cast<std::uint16_t>(bytes.size()));
-  }
-  void add_number(int id, std::uint32_t number) {
-    mosquitto_property_add_int32(&list_, id, number);
-  }
-  void add_pair(int id, const std::string& name, const std::string& value) {
-    mosquitto_property_add_string_pair(&list_, id, name.c_str(), value.c_str());
-  }
-  const mosquitto_property* get() const noexcept { return list_; }
-
- private:
-  mosquitto_property* list_ = nullptr;
-};
-
-void fill(Properties& list, const protocol::Properties& from) {
-  list.add(MQTT_PROP_CONTENT_TYPE, from.content_type);
-  list.add(MQTT_PROP_RESPONSE_TOPIC, from.response_topic);
-  if (from.correlation_data) list.add_binary(MQTT_PROP_CORRELATION_DATA, *from.correlation_data);
-  if (from.message_expiry_s) {
-    list.add_number(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, *from.message_expiry_s);
-  }
-  for (const auto& [name, value] : from.user)
-    list.add_pair(MQTT_PROP_USER_PROPERTY, name, value);
 }
 
 /// CONNACK return codes of MQTT 3.1.1 (section 3.2.2.3) as the reason codes of MQTT 5.
@@ -145,6 +112,7 @@ MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& event
       broker_(broker),
       tls_(std::move(tls)),
       prompt_ack_(loop),
+      coalescing_(loop, bind<&MosquittoTransport::on_coalesced>(this)),
       parting_(loop, bind<&MosquittoTransport::on_parted>(this)) {}
 
 MosquittoTransport::~MosquittoTransport() {
@@ -232,7 +200,10 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   }
   if (events.readable) {
     read_in();
-    if (mosquitto_socket(handle_) >= 0) prompt_ack_.on_read(mosquitto_socket(handle_));
+    if (const int fd = mosquitto_socket(handle_); fd >= 0) {
+      prompt_ack_.on_read(fd);
+      coalescing_.on_read();
+    }
   }
   // PUBREL and PINGREQ are queued by reading; on a full socket only its readiness helps. What was
   // handed over leaves with flush(), all at once, and is timed from there.
@@ -281,9 +252,9 @@ void MosquittoTransport::note(int status) noexcept {
 
 PublishStatus MosquittoTransport::publish(const protocol::Request& request,
                                           std::uint16_t& packet_id) noexcept {
-  Properties properties;
+  PublishProperties properties;
   if (request.properties() != nullptr && protocol_ == config::Protocol::V5) {
-    fill(properties, *request.properties());
+    properties.fill(*request.properties());
   }
   int id = 0;
   const SocketBatch::Call call(batch_, mosquitto_socket(handle_), mode());
@@ -315,6 +286,12 @@ void MosquittoTransport::flush() noexcept {
   settle();
 }
 
+void MosquittoTransport::coalesce(std::size_t acknowledgements) noexcept {
+  if (handle_ == nullptr || lost_) return;
+  const std::size_t bytes = acknowledgements > 1 ? acknowledgements * kPubackBytes : 1;
+  coalescing_.set(mosquitto_socket(handle_), bytes);
+}
+
 void MosquittoTransport::tick() noexcept {
   if (handle_ == nullptr || lost_) return;
   note(mosquitto_loop_misc(handle_));
@@ -335,6 +312,7 @@ void MosquittoTransport::settle() noexcept {
   if (lost_) {
     watcher_.reset();  // at once: the number may belong to a new connection in a moment
     prompt_ack_.forget();
+    coalescing_.forget();
     deliver_acks();  // what was acknowledged before the end stays acknowledged
     if (handle_ == nullptr || waits_for_close()) return;
     const Loss loss = describe_loss();

@@ -7,6 +7,7 @@
 
 #include "event/fd_watcher.h"
 #include "event/loop.h"
+#include "mqtt/coalescing.h"
 #include "mqtt/parting.h"
 #include "mqtt/prompt_ack.h"
 #include "mqtt/socket_batch.h"
@@ -42,6 +43,7 @@ class MosquittoTransport final : public Transport {
                         std::uint16_t& packet_id) noexcept override;
   void flush() noexcept override;
   bool is_congested() const noexcept override { return congested_; }
+  void coalesce(std::size_t acknowledgements) noexcept override;
   void tick() noexcept override;
   void disconnect() noexcept override;
   void drop(bool reset) noexcept override;
@@ -56,6 +58,7 @@ class MosquittoTransport final : public Transport {
   Result<void> configure(const ConnectOptions& options);
   void attach();
   void on_ready(event::FdEvents events) noexcept;
+  void on_coalesced() noexcept { on_ready({.readable = true}); }
   void read_and_write(event::FdEvents events) noexcept;
   void read_in() noexcept;
   void write_out() noexcept;
@@ -85,6 +88,7 @@ class MosquittoTransport final : public Transport {
   config::Protocol protocol_ = config::Protocol::V5;
   SocketBatch batch_;
   PromptAck prompt_ack_;
+  Coalescing coalescing_;
 
   // Recorded by callbacks, acted on by settle().
   std::vector<Ack> acks_;

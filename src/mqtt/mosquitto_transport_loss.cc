@@ -48,6 +48,7 @@ Loss MosquittoTransport::describe_loss() const {
 void MosquittoTransport::drop(bool reset) noexcept {
   watcher_.reset();
   prompt_ack_.forget();
+  coalescing_.forget();
   parting_.drop();
   if (handle_ == nullptr) return;
   const int fd = mosquitto_socket(handle_);

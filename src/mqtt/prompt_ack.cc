@@ -17,15 +17,12 @@ PromptAck::PromptAck(event::Loop& loop) : loop_(loop), timer_(loop, bind<&Prompt
 
 void PromptAck::on_read(int fd) noexcept {
   owed_to_ = fd;
-  if (loop_.now() - asked_at_ >= kPause) {
-    ask();
-  } else if (!timer_.is_active()) {
-    timer_.start(kPause);
-  }
+  if (timer_.is_active()) return;
+  // Not here: what the turn sends may take the acknowledgement along.
+  timer_.start(loop_.now() - asked_at_ >= kPause ? Duration{} : kPause);
 }
 
 void PromptAck::ask() noexcept {
-  timer_.stop();
   if (!is_owed()) return;
   const int on = 1;
   ::setsockopt(std::exchange(owed_to_, -1), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));

@@ -6,8 +6,11 @@
 namespace sluice::mqtt {
 namespace {
 
-/// Late by so much is no reason to shrink.
-constexpr Nanoseconds kLeastTarget = std::chrono::milliseconds(2);
+/// Late by so much is no reason to shrink: acknowledgements that were waited for to come together
+/// are late, too, and a queue this short keeps a broker busy that sends them one by one.
+constexpr Nanoseconds kLeastTarget = std::chrono::milliseconds(6);
+/// Late by no more than this, or by half the base round trip, is prompt.
+constexpr Nanoseconds kPrompt = std::chrono::milliseconds(1);
 /// What a round has to be at least before its lateness counts: so many messages, over so long.
 constexpr unsigned kRoundSamples = 4;
 constexpr int kRoundTrips = 4;
@@ -64,7 +67,7 @@ void SharedSize::add(Nanoseconds sent, Nanoseconds round_trip, bool in_use,
   shortest_ = std::min(shortest_, round_trip);
   ++samples_;
   const Nanoseconds base = base_.value();
-  if (in_use && round_trip - base <= std::max(kLeastTarget, base) / 2) {
+  if (in_use && round_trip - base <= std::max(kPrompt, base / 2)) {
     wants_larger_ = true;
     const std::size_t larger = std::min(size_ * 2, useful_at(base));
     if (larger < size_ || (larger <= kFree && larger > size_)) {

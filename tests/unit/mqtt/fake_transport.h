@@ -36,6 +36,7 @@ struct Connection {
   bool hangs_on_goodbye = false;  ///< does not close after DISCONNECT
   unsigned flushes = 0;
   unsigned ticks = 0;
+  std::size_t coalesced = 1;  ///< acknowledgements that may come together
 
   bool is_open() const { return events != nullptr; }
   bool is_pending() const { return is_open() && !accepted; }
@@ -131,6 +132,9 @@ class FakeTransport final : public Transport {
   }
   void flush() noexcept override { ++connection_->flushes; }
   bool is_congested() const noexcept override { return connection_->congested; }
+  void coalesce(std::size_t acknowledgements) noexcept override {
+    connection_->coalesced = acknowledgements;
+  }
   void tick() noexcept override { ++connection_->ticks; }
   void disconnect() noexcept override {
     connection_->said_goodbye = true;

@@ -56,6 +56,43 @@ TEST_CASE("a window of eight waits for two free places, a smaller one for none",
   }
 }
 
+TEST_CASE("acknowledgements may come together while a full window waits for them", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  lab.bring_up();
+  const Connection& connection = lab.connection();
+  for (int i = 0; i < 31; ++i)
+    lab.send(i);
+  CHECK(connection.coalesced == 1);
+  lab.send(31);
+  CHECK(connection.coalesced == 8);
+  for (int i = 0; i < 7; ++i)
+    lab.connection().ack();
+  lab.turn();
+  CHECK(connection.coalesced == 8);
+  lab.connection().ack();
+  lab.turn();
+  CHECK(connection.coalesced == 1);
+}
+
+TEST_CASE("a small window, and one with messages that were given up, wait for each acknowledgement",
+          "[link]") {
+  PoolLab small(1, [](config::Broker& broker) { broker.max_inflight = 7; });
+  small.bring_up();
+  for (int i = 0; i < 12; ++i)
+    small.send(i);
+  CHECK(small.connection().coalesced == 1);
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  lab.bring_up();
+  Note& stuck = lab.send(0);
+  for (int i = 1; i < 32; ++i)
+    lab.send(i);
+  CHECK(lab.connection().coalesced == 8);
+  lab.give_up(stuck);
+  lab.connection().ack(1);
+  lab.turn();
+  CHECK(lab.connection().coalesced == 1);
+}
+
 TEST_CASE("a full window does not wait for places that answered messages may hold for ever",
           "[link]") {
   PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });

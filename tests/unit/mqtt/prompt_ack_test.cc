@@ -1,8 +1,6 @@
 // A broker that waits for TCP's acknowledgement gets it soon.
 #include "mqtt/prompt_ack.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,52 +8,29 @@
 #include <array>
 
 #include "catch.h"
+#include "tcp_pair.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
 
 namespace {
 
-/// A TCP connection over loopback; our side puts its acknowledgements off.
-class Connection {
+/// Our side puts its acknowledgements off.
+class Connection : public TcpPair {
  public:
-  Connection() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* raw = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof(address);
-    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(::bind(listener, raw, size) == 0);
-    REQUIRE(::listen(listener, 1) == 0);
-    REQUIRE(::getsockname(listener, raw, &size) == 0);
-    ours_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(::connect(ours_, raw, size) == 0);
-    broker_ = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    REQUIRE(broker_ >= 0);
-    ::close(listener);
-  }
-  ~Connection() {
-    ::close(ours_);
-    ::close(broker_);
-  }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  int ours() const { return ours_; }
   /// The broker writes, we read.
   void bring_a_puback() const {
     const int off = 0;
-    REQUIRE(::setsockopt(ours_, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)) == 0);
-    REQUIRE(::write(broker_, "\x40\x02\x00\x01", 4) == 4);
+    REQUIRE(::setsockopt(ours(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)) == 0);
+    REQUIRE(::write(broker(), "\x40\x02\x00\x01", 4) == 4);
     std::array<char, 4> packet{};
-    REQUIRE(::recv(ours_, packet.data(), packet.size(), MSG_WAITALL) == 4);
+    REQUIRE(::recv(ours(), packet.data(), packet.size(), MSG_WAITALL) == 4);
   }
   /// Segments of the broker that our kernel has not acknowledged.
   unsigned unacknowledged() const {
     tcp_info info{};
     socklen_t size = sizeof(info);
-    REQUIRE(::getsockopt(broker_, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+    REQUIRE(::getsockopt(broker(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
     return info.tcpi_unacked;
   }
   /// Well before the 40 ms after which our kernel acknowledges by itself.
@@ -64,21 +39,18 @@ class Connection {
       ::usleep(1000);
     return unacknowledged() == 0;
   }
-
- private:
-  int ours_ = -1;
-  int broker_ = -1;
 };
 
 }  // namespace
 
-TEST_CASE("after a while what was read is acknowledged at once, then a little later",
+TEST_CASE("after a while what was read is acknowledged after the turn, then a little later",
           "[prompt-ack]") {
   event::Loop loop;
   const Connection connection;
   PromptAck ack(loop);
   connection.bring_a_puback();
   ack.on_read(connection.ours());
+  loop.run_once();
   CHECK_FALSE(ack.is_owed());
   CHECK(connection.is_acknowledged_soon());
   connection.bring_a_puback();

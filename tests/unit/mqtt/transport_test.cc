@@ -151,6 +151,17 @@ struct Scene {
     });
   }
   void on_tick() noexcept {}
+  /// The socket that leads to the broker.
+  int socket() const {
+    for (int fd = 3; fd < 100; ++fd) {
+      sockaddr_in peer{};
+      socklen_t size = sizeof(peer);
+      const bool is_connected = ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+      if (is_connected && ntohs(peer.sin_port) == broker.port()) return fd;
+    }
+    FAIL("no socket");
+    return -1;
+  }
 
   MosquittoLibrary library;
   event::Loop loop;
@@ -177,6 +188,31 @@ TEST_CASE("a burst arrives whole, and all of its acknowledgements are seen", "[t
   scene.broker.send(acks);
   scene.run_until([&] { return scene.events.acknowledged == kMany; });
   CHECK(scene.events.losses.empty());
+}
+
+TEST_CASE("acknowledgements that may come together do, and all are seen", "[transport]") {
+  Scene scene;
+  for (int i = 0; i < 3; ++i)
+    scene.publish(1);
+  scene.transport->flush();
+  scene.wait_for(wire::Type::Publish, 3);
+  scene.transport->coalesce(3);
+  const auto low_water_mark = [fd = scene.socket()] {
+    int bytes = 0;
+    socklen_t size = sizeof(bytes);
+    REQUIRE(::getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, &size) == 0);
+    return bytes;
+  };
+  CHECK(low_water_mark() == 12);
+  for (std::uint16_t id = 1; id <= 3; ++id) {  // fewer than it waits for: a few milliseconds later
+    std::string ack;
+    wire::append_ack(ack, wire::Type::Puback, true, id);
+    scene.broker.send(ack);
+    scene.run_until([&] { return scene.events.acknowledged == id; });
+    CHECK(low_water_mark() == 12);
+  }
+  scene.transport->coalesce(1);
+  CHECK(low_water_mark() == 1);
 }
 
 TEST_CASE("QoS 0 is done when the socket has the message, and not before", "[transport]") {

@@ -1,0 +1,105 @@
+// When a socket counts as readable while more is worth waiting for.
+#include "mqtt/coalescing.h"
+
+#include <poll.h>
+
+#include <array>
+#include <string>
+
+#include "catch.h"
+#include "tcp_pair.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+
+namespace {
+
+class Scene {
+ public:
+  ~Scene() { coalescing.forget(); }
+
+  void bring(std::size_t bytes) const {
+    REQUIRE(::write(pair.broker(), std::string(bytes, 'x').data(), bytes) ==
+            static_cast<ssize_t>(bytes));
+  }
+  /// As epoll would say it.
+  bool is_readable() const {
+    pollfd look{.fd = pair.ours(), .events = POLLIN, .revents = 0};
+    return ::poll(&look, 1, 0) == 1;
+  }
+  int low_water_mark() const {
+    int bytes = 0;
+    socklen_t size = sizeof(bytes);
+    REQUIRE(::getsockopt(pair.ours(), SOL_SOCKET, SO_RCVLOWAT, &bytes, &size) == 0);
+    return bytes;
+  }
+  void read() noexcept {
+    ++reads;
+    std::array<char, 100> piece{};
+    while (::recv(pair.ours(), piece.data(), piece.size(), MSG_DONTWAIT) > 0) {
+    }
+    coalescing.on_read();
+  }
+
+  event::Loop loop;
+  TcpPair pair;
+  int reads = 0;
+  Coalescing coalescing{loop, bind<&Scene::read>(this)};
+};
+
+}  // namespace
+
+TEST_CASE("a socket is readable when enough has come, and not before", "[coalescing]") {
+  Scene scene;
+  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.bring(15);
+  CHECK_FALSE(scene.is_readable());
+  scene.bring(1);
+  CHECK(scene.is_readable());
+}
+
+TEST_CASE("less than enough is read a little later", "[coalescing]") {
+  Scene scene;
+  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.bring(4);
+  while (scene.reads == 0)
+    scene.loop.run_once();
+  scene.bring(4);
+  CHECK_FALSE(scene.is_readable());  // it goes on like that
+  while (scene.reads == 1)
+    scene.loop.run_once();
+}
+
+TEST_CASE("a socket that stays silent is left alone until something comes", "[coalescing]") {
+  Scene scene;
+  scene.coalescing.set(scene.pair.ours(), 16);
+  while (scene.low_water_mark() != 1)
+    scene.loop.run_once();
+  scene.loop.run();  // returns: no timer is left
+  CHECK(scene.reads == 0);
+  scene.bring(1);
+  CHECK(scene.is_readable());
+  scene.read();
+  CHECK(scene.low_water_mark() == 16);
+}
+
+TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalescing]") {
+  Scene scene;
+  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.bring(1);
+  scene.coalescing.set(scene.pair.ours(), 1);
+  CHECK(scene.is_readable());
+  scene.read();
+  CHECK(scene.low_water_mark() == 1);
+  scene.loop.run();
+  CHECK(scene.reads == 1);
+}
+
+TEST_CASE("a socket that is to be closed is not read any more", "[coalescing]") {
+  Scene scene;
+  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.bring(4);
+  scene.coalescing.forget();
+  scene.loop.run();
+  CHECK(scene.reads == 0);
+}
