@@ -136,7 +136,7 @@ class Brokers:
 
         def command_at(port):
             lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence false",
-                     "set_tcp_nodelay true", "max_queued_messages 0", "max_inflight_messages 0", "sys_interval 0",
+                     "max_queued_messages 0", "max_inflight_messages 0", "sys_interval 0",
                      "log_type error", "log_type warning"]
             if os.getuid() == 0:  # it would become another user, who may not read this folder
                 lines.append("user root")

@@ -97,6 +97,8 @@ TARGETS = (
     Target("throughput, sluice / Node.js bridge, Mosquitto", "messages_per_s", ("mosquitto", "sluice"),
            ("mosquitto", "node"), 3, True),
     Target("CPU per message, Node.js bridge / sluice, sink", "cpu_us", ("sink", "node"), ("sink", "sluice"), 6, True),
+    Target("CPU per message, Node.js bridge / sluice, Mosquitto", "cpu_us", ("mosquitto", "node"),
+           ("mosquitto", "sluice"), 6, True),
     Target("throughput, sluice / blocking pool, sink", "messages_per_s", ("sink", "sluice"), ("sink", "blocking"), 400,
            True),
     Target("throughput, sluice / blocking pool, Mosquitto", "messages_per_s", ("mosquitto", "sluice"),
