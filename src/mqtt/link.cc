@@ -262,7 +262,7 @@ void Link::tick() noexcept {
   }
   const std::size_t former_size = window_.size();
   window_.tick(loop_.precise_now());
-  note_window();
+  if (note_window()) flush_.schedule();
   if (!lost_.empty() && loop_.now() >= fence_ends_) let_lost_go();
   // The ramp allows more, or the window is no longer closed down.
   if (can_resend() || window_.size() > former_size) events_.on_link_progress(*this);
@@ -272,7 +272,8 @@ void Link::tick() noexcept {
 // --- messages
 // -------------------------------------------------------------------------------------
 
-void Link::note_window() noexcept {
+bool Link::note_window() noexcept {
+  const bool was_full = was_full_;
   const std::size_t size = window_.size();
   if (in_flight_.size() >= size) {
     // One that is closed down for a measurement opens by itself.
@@ -280,6 +281,7 @@ void Link::note_window() noexcept {
   } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.answered() > 0) {
     was_full_ = false;  // what is answered already may never be acknowledged: not waited for
   }
+  return was_full && !was_full_;
 }
 
 bool Link::window_is_open_for(const Message& message) const noexcept {
@@ -350,8 +352,7 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   if (window_.is_probe(message->sequence)) {
     window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
   }
-  const bool was_full = was_full_;
-  note_window();
+  const bool has_opened = note_window();
   redelivery_.on_left(in_flight_.size());
   if (in_flight_.answered() > 0 || state_ == LinkState::Draining) judge_.schedule();
   Outcome outcome;
@@ -363,7 +364,7 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   }
   events_.on_message_done(*message, outcome);
   events_.on_link_progress(*this);
-  if (was_full && !was_full_) flush_.schedule();  // behind what fills it again
+  if (has_opened) flush_.schedule();  // behind what fills it again
 }
 
 void Link::on_writable() noexcept {
@@ -383,8 +384,7 @@ bool Link::give_up(Message& message) noexcept {
     return false;
   }
   in_flight_.note_answered(message);
-  note_window();
-  flush_.schedule();
+  if (note_window()) flush_.schedule();
   judge_.schedule();
   return false;
 }

@@ -143,7 +143,9 @@ class Link final : public TransportEvents {
 
   void enter(LinkState next) noexcept;
   void lose(const Loss& loss) noexcept;
-  void note_window() noexcept;
+  /// The window, or what is in flight, has changed. True if it was full and is open again: then
+  /// flush() has to follow, so that acknowledgements are not waited for any longer.
+  bool note_window() noexcept;
   bool window_is_open_for(const Message& message) const noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
   void let_lost_go() noexcept;

@@ -18,8 +18,7 @@ void Link::apply_limits() {
   window_.set(broker_.max_inflight);
   in_flight_.resize(window_.most());
   backoff_.set_bounds(broker_.reconnect_min, broker_.reconnect_max);
-  note_window();
-  flush_.schedule();
+  if (note_window()) flush_.schedule();
 }
 
 void Link::renew() noexcept {

@@ -74,6 +74,18 @@ TEST_CASE("acknowledgements may come together while a full window waits for them
   CHECK(connection.coalesced == 1);
 }
 
+TEST_CASE("a window that a change of settings has opened does not wait for acknowledgements",
+          "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  lab.bring_up();
+  for (int i = 0; i < 32; ++i)
+    lab.send(i);
+  CHECK(lab.connection().coalesced == 8);
+  lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 64; });
+  lab.turn();
+  CHECK(lab.connection().coalesced == 1);
+}
+
 TEST_CASE("a small window, and one with messages that were given up, wait for each acknowledgement",
           "[link]") {
   PoolLab small(1, [](config::Broker& broker) { broker.max_inflight = 7; });

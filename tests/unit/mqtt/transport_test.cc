@@ -1,5 +1,6 @@
 // The driver of libmosquitto against a broker of a few lines, over a real socket.
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -70,6 +71,13 @@ class Broker {
   }
   void send(const std::string& bytes) {
     REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  }
+  /// Segments that our kernel has not acknowledged.
+  unsigned unacknowledged() const {
+    tcp_info info{};
+    socklen_t size = sizeof(info);
+    REQUIRE(::getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+    return info.tcpi_unacked;
   }
   /// The types of all whole packets received so far.
   std::vector<wire::Type> received() const {
@@ -213,6 +221,22 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
   }
   scene.transport->coalesce(1);
   CHECK(low_water_mark() == 1);
+}
+
+TEST_CASE("a broker does not wait long for TCP to acknowledge its PUBACK", "[transport]") {
+  Scene scene;
+  scene.publish(1);
+  scene.transport->flush();
+  scene.wait_for(wire::Type::Publish, 1);
+  const int off = 0;  // the kernel would put it off by 40 ms
+  REQUIRE(::setsockopt(scene.socket(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)) == 0);
+  std::string ack;
+  wire::append_ack(ack, wire::Type::Puback, true, 1);
+  scene.broker.send(ack);
+  scene.run_until([&] { return scene.events.acknowledged == 1; });
+  for (int turn = 0; turn < 8; ++turn)
+    scene.loop.run_once();
+  CHECK(scene.broker.unacknowledged() == 0);
 }
 
 TEST_CASE("QoS 0 is done when the socket has the message, and not before", "[transport]") {
