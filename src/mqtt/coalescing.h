@@ -11,7 +11,7 @@ namespace sluice::mqtt {
 
 /// A busy broker writes each PUBACK by itself, and each one would wake sluice up: a system call to
 /// wait, one to read 4 bytes, a reply in a write of its own, and for the broker a processor to
-/// wake. While a connection's window is full a few of them lead to nothing but replies. So
+/// wake. While a connection's window is full a few of them lead to little more than replies. So
 /// meanwhile its socket counts as readable when it holds enough of them to go on (SO_RCVLOWAT,
 /// socket(7)), or a few milliseconds after something was read. A socket that has brought nothing in
 /// that time is left alone: its next byte counts at once.

@@ -15,16 +15,6 @@ namespace {
 
 /// Backing off starts anew only after a connection that lived so long.
 constexpr Duration kSettledAfter = std::chrono::seconds(10);
-/// With 20 QoS 2 messages of a 3.1.1 client open (its default max_inflight_messages, which 3.1.1
-/// cannot announce) Mosquitto acknowledges a QoS 1 message that it throws away, and hangs up.
-constexpr std::size_t kQos2WindowV311 = 16;
-
-/// A window that was full opens again when this part of it is free: what follows leaves in one
-/// write, and not each message in one of its own as acknowledgements come in one by one.
-constexpr std::size_t kRefillPart = 4;
-/// A quarter of a smaller one is a single place.
-constexpr std::size_t kSmallWindow = 8;
-
 /// Without keep alive nothing obliges the broker; then so long.
 constexpr Duration kFenceWithoutKeepAlive = std::chrono::seconds(60);
 
@@ -262,45 +252,16 @@ void Link::tick() noexcept {
   }
   const std::size_t former_size = window_.size();
   window_.tick(loop_.precise_now());
-  if (note_window()) flush_.schedule();
+  const bool has_opened = note_window();
   if (!lost_.empty() && loop_.now() >= fence_ends_) let_lost_go();
   // The ramp allows more, or the window is no longer closed down.
-  if (can_resend() || window_.size() > former_size) events_.on_link_progress(*this);
+  if (can_resend() || has_opened || window_.size() > former_size) events_.on_link_progress(*this);
+  if (has_opened) flush_.schedule();
   if (transport_ != nullptr) transport_->tick();
 }
 
 // --- messages
 // -------------------------------------------------------------------------------------
-
-bool Link::note_window() noexcept {
-  const bool was_full = was_full_;
-  const std::size_t size = window_.size();
-  if (in_flight_.size() >= size) {
-    // One that is closed down for a measurement opens by itself.
-    was_full_ = size >= kSmallWindow && size == window_.usual();
-  } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.answered() > 0) {
-    was_full_ = false;  // what is answered already may never be acknowledged: not waited for
-  }
-  return was_full && !was_full_;
-}
-
-bool Link::window_is_open_for(const Message& message) const noexcept {
-  if (was_full_ || in_flight_.size() >= window_.size()) return false;
-  const bool is_bounded = message.request->qos == 2 && protocol_ == config::Protocol::V311;
-  return !is_bounded || in_flight_.qos2() < kQos2WindowV311;
-}
-
-bool Link::has_room_for(const Message& message) const noexcept {
-  return state_ == LinkState::Ready && !renewing_ && !leaving_ && redelivery_.is_empty() &&
-         !redelivery_.is_one_at_a_time() && window_is_open_for(message) &&
-         !transport_->is_congested();
-}
-
-bool Link::can_resend() noexcept {
-  return state_ == LinkState::Ready && !redelivery_.is_empty() && !transport_->is_congested() &&
-         redelivery_.may_send(loop_.now(), in_flight_.size()) &&
-         window_is_open_for(redelivery_.front());
-}
 
 void Link::hand_over(Message& message) noexcept {
   if (message.place == Place::Resend) redelivery_.take(message);
@@ -337,11 +298,12 @@ void Link::flush() noexcept {
   const std::uint64_t newest = std::exchange(newest_unflushed_, 0);
   if (newest != 0 && window_.wants_probe()) {
     window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
-    note_window();  // it may be closed down now
   }
   transport_->flush();
   if (state_ != LinkState::Ready && state_ != LinkState::Draining) return;
-  transport_->coalesce(was_full_ ? window_.size() / kRefillPart : 1);
+  // It may be closed down now, or have another size by what another connection has seen.
+  if (note_window()) events_.on_link_progress(*this);
+  transport_->coalesce(acknowledgements_to_wait_for());
   if (transport_->is_congested()) events_.on_socket_full(*this);
 }
 
@@ -352,7 +314,8 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   if (window_.is_probe(message->sequence)) {
     window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
   }
-  const bool has_opened = note_window();
+  const bool was_full = was_full_;
+  note_window();
   redelivery_.on_left(in_flight_.size());
   if (in_flight_.answered() > 0 || state_ == LinkState::Draining) judge_.schedule();
   Outcome outcome;
@@ -364,7 +327,7 @@ void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   }
   events_.on_message_done(*message, outcome);
   events_.on_link_progress(*this);
-  if (has_opened) flush_.schedule();  // behind what fills it again
+  if (was_full) flush_.schedule();  // behind what fills it again: there is less to wait for
 }
 
 void Link::on_writable() noexcept {

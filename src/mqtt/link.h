@@ -146,6 +146,7 @@ class Link final : public TransportEvents {
   /// The window, or what is in flight, has changed. True if it was full and is open again: then
   /// flush() has to follow, so that acknowledgements are not waited for any longer.
   bool note_window() noexcept;
+  std::size_t acknowledgements_to_wait_for() const noexcept;
   bool window_is_open_for(const Message& message) const noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
   void let_lost_go() noexcept;

@@ -14,13 +14,6 @@ constexpr Duration kGoodbye = std::chrono::seconds(1);
 
 }  // namespace
 
-void Link::apply_limits() {
-  window_.set(broker_.max_inflight);
-  in_flight_.resize(window_.most());
-  backoff_.set_bounds(broker_.reconnect_min, broker_.reconnect_max);
-  if (note_window()) flush_.schedule();
-}
-
 void Link::renew() noexcept {
   switch (state_) {
     case LinkState::Idle:

@@ -18,7 +18,7 @@ PromptAck::PromptAck(event::Loop& loop) : loop_(loop), timer_(loop, bind<&Prompt
 void PromptAck::on_read(int fd) noexcept {
   owed_to_ = fd;
   if (timer_.is_active()) return;
-  // Not here: what the turn sends may take the acknowledgement along.
+  // Not here: where a full window opens, the turn sends something that takes it along.
   timer_.start(loop_.now() - asked_at_ >= kPause ? Duration{} : kPause);
 }
 

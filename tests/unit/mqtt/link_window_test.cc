@@ -65,13 +65,28 @@ TEST_CASE("acknowledgements may come together while a full window waits for them
   CHECK(connection.coalesced == 1);
   lab.send(31);
   CHECK(connection.coalesced == 8);
-  for (int i = 0; i < 7; ++i)
+  for (int i = 0; i < 5; ++i)
     lab.connection().ack();
   lab.turn();
-  CHECK(connection.coalesced == 8);
-  lab.connection().ack();
+  CHECK(connection.coalesced == 3);  // what is missing: more may not come before it is sent
+  for (int i = 0; i < 3; ++i)
+    lab.connection().ack();
   lab.turn();
   CHECK(connection.coalesced == 1);
+}
+
+TEST_CASE("what one connection learns of the window opens the others", "[link]") {
+  PoolLab lab(2, [](config::Broker& broker) { broker.max_inflight.reset(); });
+  lab.bring_up();
+  for (int i = 0; i < 1000; ++i)
+    lab.send(i);
+  REQUIRE(lab.connection(1).coalesced == 16);
+  for (int round_trip = 0; round_trip < 3; ++round_trip) {
+    lab.connection(0).ack_all();
+    lab.turn();
+  }
+  REQUIRE(lab.pool->link(1).window() > 64);
+  lab.run_until([&] { return lab.pool->link(1).in_flight() == lab.pool->link(1).window(); });
 }
 
 TEST_CASE("a window that a change of settings has opened does not wait for acknowledgements",
@@ -86,7 +101,7 @@ TEST_CASE("a window that a change of settings has opened does not wait for ackno
   CHECK(lab.connection().coalesced == 1);
 }
 
-TEST_CASE("a small window, and one with messages that were given up, wait for each acknowledgement",
+TEST_CASE("a small window, and one in which messages were given up, wait for each acknowledgement",
           "[link]") {
   PoolLab small(1, [](config::Broker& broker) { broker.max_inflight = 7; });
   small.bring_up();
@@ -98,9 +113,10 @@ TEST_CASE("a small window, and one with messages that were given up, wait for ea
   Note& stuck = lab.send(0);
   for (int i = 1; i < 32; ++i)
     lab.send(i);
-  CHECK(lab.connection().coalesced == 8);
-  lab.give_up(stuck);
   lab.connection().ack(1);
+  lab.turn();
+  CHECK(lab.connection().coalesced == 7);
+  lab.give_up(stuck);
   lab.turn();
   CHECK(lab.connection().coalesced == 1);
 }

@@ -192,6 +192,25 @@ TEST_CASE("only a round without any timely acknowledgement makes the size smalle
   CHECK(shared.value() == before / 2);  // to where the shortest would be twice the base
 }
 
+TEST_CASE("next door a window grows at a millisecond of lateness and shrinks at six", "[window]") {
+  const auto after_rounds_of = [](Nanoseconds late) {
+    SharedSize shared;
+    Nanoseconds now = 1s;
+    const auto add = [&](Nanoseconds round_trip, bool in_use) {
+      shared.add(now, round_trip, in_use, now + round_trip);
+      now += round_trip;
+    };
+    add(200us, false);
+    for (int i = 0; i < 12; ++i)
+      add(200us + late, true);
+    return shared.value();
+  };
+  CHECK(after_rounds_of(900us) == 128);
+  CHECK(after_rounds_of(1100us) == 64);
+  CHECK(after_rounds_of(5900us) == 64);
+  CHECK(after_rounds_of(6100us) < 64);
+}
+
 TEST_CASE("what is sent within a round trip of a change says nothing of the new size", "[window]") {
   SharedSize shared;
   shared.add(1s, 52ms, /*in_use=*/false, 1s + 52ms);
