@@ -15,6 +15,7 @@ namespace {
 
 /// Backing off starts anew only after a connection that lived so long.
 constexpr Duration kSettledAfter = std::chrono::seconds(10);
+
 /// Without keep alive nothing obliges the broker; then so long.
 constexpr Duration kFenceWithoutKeepAlive = std::chrono::seconds(60);
 

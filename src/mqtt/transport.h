@@ -86,7 +86,7 @@ class Transport {
   virtual void flush() noexcept = 0;
   /// The socket is full: give nothing more until on_writable().
   virtual bool is_congested() const noexcept = 0;
-  /// Fewer acknowledgements than these lead to nothing: they may be delivered together, a few
+  /// Fewer acknowledgements than these lead to little: they may be delivered together, a few
   /// milliseconds late. 1: each at once, as at first. Only between on_connected() and on_lost().
   virtual void coalesce(std::size_t acknowledgements) noexcept = 0;
   /// Keep-alive; to be called about twice a second.

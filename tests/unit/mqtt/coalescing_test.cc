@@ -29,19 +29,14 @@ class Scene {
     pollfd look{.fd = pair.ours(), .events = POLLIN, .revents = 0};
     return ::poll(&look, 1, 0) == 1;
   }
-  int low_water_mark() const {
-    int bytes = 0;
-    socklen_t size = sizeof(bytes);
-    REQUIRE(::getsockopt(pair.ours(), SOL_SOCKET, SO_RCVLOWAT, &bytes, &size) == 0);
-    return bytes;
-  }
+  int mark() const { return low_water_mark(pair.ours()); }
   void read() noexcept {
     ++reads;
     std::array<char, 100> piece{};
     while (::recv(pair.ours(), piece.data(), piece.size(), MSG_DONTWAIT) > 0) {
     }
     coalescing.on_read();
-    marks.push_back(low_water_mark());
+    marks.push_back(mark());
     if (brings_more) bring(4);
   }
   void run_until(const std::function<bool()>& condition) {
@@ -81,13 +76,13 @@ TEST_CASE("less than enough is read a little later", "[coalescing]") {
 TEST_CASE("a socket that stays silent is left alone until something comes", "[coalescing]") {
   Scene scene;
   scene.coalescing.set(scene.pair.ours(), 16);
-  scene.run_until([&] { return scene.low_water_mark() == 1; });
+  scene.run_until([&] { return scene.mark() == 1; });
   scene.loop.run();  // returns: no timer is left
   CHECK(scene.reads == 0);
   scene.bring(1);
   CHECK(scene.is_readable());
   scene.read();
-  CHECK(scene.low_water_mark() == 16);
+  CHECK(scene.mark() == 16);
 }
 
 TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalescing]") {
@@ -97,7 +92,7 @@ TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalesc
   scene.coalescing.set(scene.pair.ours(), 1);
   CHECK(scene.is_readable());
   scene.read();
-  CHECK(scene.low_water_mark() == 1);
+  CHECK(scene.mark() == 1);
   scene.loop.run();
   CHECK(scene.reads == 1);
 }

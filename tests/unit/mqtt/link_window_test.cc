@@ -101,6 +101,18 @@ TEST_CASE("a window that a change of settings has opened does not wait for ackno
   CHECK(lab.connection().coalesced == 1);
 }
 
+TEST_CASE("of a window that has shrunk no more than a quarter is waited for at once", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 64; });
+  lab.bring_up();
+  for (int i = 0; i < 64; ++i)
+    lab.send(i);
+  CHECK(lab.connection().coalesced == 16);
+  lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 32; });
+  lab.connection().ack();
+  lab.turn();
+  CHECK(lab.connection().coalesced == 8);
+}
+
 TEST_CASE("a small window, and one in which messages were given up, wait for each acknowledgement",
           "[link]") {
   PoolLab small(1, [](config::Broker& broker) { broker.max_inflight = 7; });

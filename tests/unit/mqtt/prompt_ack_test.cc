@@ -28,12 +28,7 @@ class Connection : public TcpPair {
     REQUIRE(::recv(ours(), packet.data(), packet.size(), MSG_WAITALL) == 4);
   }
   /// Segments of the broker that our kernel has not acknowledged.
-  unsigned unacknowledged() const {
-    tcp_info info{};
-    socklen_t size = sizeof(info);
-    REQUIRE(::getsockopt(broker(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
-    return info.tcpi_unacked;
-  }
+  unsigned unacknowledged() const { return unacknowledged_segments(broker()); }
   /// Well before the 40 ms after which our kernel acknowledges by itself.
   bool is_acknowledged_soon() const {
     for (int i = 0; i < 20 && unacknowledged() > 0; ++i)

@@ -1,14 +1,31 @@
-// Both ends of a TCP connection over loopback.
+// Both ends of a TCP connection over loopback, and what the kernel says of an end.
 #pragma once
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "catch.h"
 
 namespace sluice::mqtt {
+
+/// Segments sent from here that the other side's kernel has not acknowledged.
+inline unsigned unacknowledged_segments(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  REQUIRE(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+  return info.tcpi_unacked;
+}
+
+/// So many bytes make it readable.
+inline int low_water_mark(int fd) {
+  int bytes = 0;
+  socklen_t size = sizeof(bytes);
+  REQUIRE(::getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, &size) == 0);
+  return bytes;
+}
 
 class TcpPair {
  public:

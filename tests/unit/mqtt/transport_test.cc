@@ -17,6 +17,7 @@
 #include "event/timer.h"
 #include "mqtt/mosquitto_transport.h"
 #include "mqtt_wire.h"
+#include "tcp_pair.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -72,13 +73,8 @@ class Broker {
   void send(const std::string& bytes) {
     REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
   }
-  /// Segments that our kernel has not acknowledged.
-  unsigned unacknowledged() const {
-    tcp_info info{};
-    socklen_t size = sizeof(info);
-    REQUIRE(::getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
-    return info.tcpi_unacked;
-  }
+  /// Segments that the transport's kernel has not acknowledged.
+  unsigned unacknowledged() const { return unacknowledged_segments(fd_); }
   /// The types of all whole packets received so far.
   std::vector<wire::Type> received() const {
     std::vector<wire::Type> types;
@@ -205,13 +201,7 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
   scene.transport->flush();
   scene.wait_for(wire::Type::Publish, 3);
   scene.transport->coalesce(3);
-  const auto low_water_mark = [fd = scene.socket()] {
-    int bytes = 0;
-    socklen_t size = sizeof(bytes);
-    REQUIRE(::getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, &size) == 0);
-    return bytes;
-  };
-  CHECK(low_water_mark() == 12);
+  CHECK(low_water_mark(scene.socket()) == 12);
   for (std::uint16_t id = 1; id <= 3; ++id) {  // fewer than it waits for: a few milliseconds later
     std::string ack;
     wire::append_ack(ack, wire::Type::Puback, true, id);
@@ -219,7 +209,7 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
     scene.run_until([&] { return scene.events.acknowledged == id; });
   }
   scene.transport->coalesce(1);
-  CHECK(low_water_mark() == 1);
+  CHECK(low_water_mark(scene.socket()) == 1);
 }
 
 TEST_CASE("a broker does not wait long for TCP to acknowledge its PUBACK", "[transport]") {
