@@ -89,8 +89,12 @@ struct MosquittoCallbacks {
   static void on_publish(mosquitto*, void* object, int packet_id, int code,
                          const mosquitto_property*) {
     MosquittoTransport& transport = self(object);
-    auto& acks = transport.writing_ ? transport.written_ : transport.acks_;
-    acks.push_back({static_cast<std::uint16_t>(packet_id), code});
+    const MosquittoTransport::Ack ack{static_cast<std::uint16_t>(packet_id), code};
+    if (transport.writing_) {
+      transport.written_.push_back({ack, transport.batch_.written()});
+    } else {
+      transport.acks_.push_back(ack);
+    }
   }
   static void on_log(mosquitto*, void* object, int level, const char* line) {
     if (level == MOSQ_LOG_ERR) self(object).log_line_ = line;
@@ -349,12 +353,12 @@ bool MosquittoTransport::has_more_to_write() const noexcept {
 }
 
 void MosquittoTransport::deliver_acks() noexcept {
-  // QoS 0 is done when the socket has taken it, and not only this side of it. What was to be sent
-  // by a send that failed is nowhere.
-  if (!batch_.has_unsent() && batch_.failure() == 0) {
-    acks_.insert(acks_.end(), written_.begin(), written_.end());
-    written_.clear();
-  }
+  // QoS 0 is done as soon as the socket has taken its last byte: it may arrive, so it must not be
+  // sent again. Without its last byte it cannot arrive.
+  auto next = written_.begin();
+  for (; next != written_.end() && next->end <= batch_.taken(); ++next)
+    acks_.push_back(next->ack);
+  written_.erase(written_.begin(), next);
   delivering_.swap(acks_);
   for (const Ack& ack : delivering_) {
     if (handle_ == nullptr) break;

@@ -54,6 +54,10 @@ class MosquittoTransport final : public Transport {
     std::uint16_t packet_id;
     int reason_code;
   };
+  struct Written {
+    Ack ack;
+    std::uint64_t end;  // as SocketBatch::written() counts
+  };
 
   Result<void> configure(const ConnectOptions& options);
   void attach();
@@ -92,7 +96,7 @@ class MosquittoTransport final : public Transport {
 
   // Recorded by callbacks, acted on by settle().
   std::vector<Ack> acks_;
-  std::vector<Ack> written_;  // of QoS 0: what the library has written
+  std::vector<Written> written_;  // of QoS 0, oldest first: the socket has not taken all of it yet
   std::vector<Ack> delivering_;
   Connack connack_;
   bool connected_ = false;  // CONNACK accepted

@@ -58,11 +58,13 @@ struct SocketCalls {
 
   static ssize_t write(SocketBatch::Call& call, const char* bytes, std::size_t size) noexcept {
     if (size > write_scratch.size() - call.filled_) flush(call);
-    if (call.batch_.failure_ != 0) return refuse(call.batch_.failure_);
-    if (call.batch_.has_unsent()) return refuse(EAGAIN);
+    SocketBatch& batch = call.batch_;
+    if (batch.failure_ != 0) return refuse(batch.failure_);
+    if (batch.has_unsent()) return refuse(EAGAIN);
     if (size >= write_scratch.size()) return ::send(call.fd_, bytes, size, MSG_NOSIGNAL);
     std::memcpy(write_scratch.data() + call.filled_, bytes, size);
     call.filled_ += size;
+    batch.written_ += size;
     return static_cast<ssize_t>(size);
   }
 
@@ -105,7 +107,9 @@ void SocketBatch::send_or_keep(int fd, std::string_view bytes) noexcept {
     failure_ = errno;
     return;
   }
-  unsent_ = bytes.substr(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+  const std::size_t taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+  taken_ += taken;
+  unsent_ = bytes.substr(taken);
 }
 
 void SocketBatch::send(int fd) noexcept {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -58,6 +59,10 @@ class SocketBatch {
   void send(int fd) noexcept;
   /// The errno of a send that failed; 0: none did. The connection is of no use then.
   int failure() const noexcept { return failure_; }
+  /// How many bytes the library has written into batches, and how many of those the socket has
+  /// taken. A write that goes straight to the socket is in neither.
+  std::uint64_t written() const noexcept { return written_; }
+  std::uint64_t taken() const noexcept { return taken_; }
   /// The connection is over.
   void discard() noexcept;
 
@@ -68,6 +73,8 @@ class SocketBatch {
   std::string_view unread_;  // in the scratch of all batches: no other one may read meanwhile
   bool drained_ = false;     // the latest read took all there was
   std::string unsent_;
+  std::uint64_t written_ = 0;
+  std::uint64_t taken_ = 0;
   int failure_ = 0;
 };
 

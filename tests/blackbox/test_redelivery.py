@@ -2,6 +2,7 @@
 identifier; what was answered is never sent again."""
 import pytest
 
+from harness import net
 from harness.client import encode, request
 from harness.fake_broker import WITHHOLD
 from harness.order import assert_in_order, numbers_of
@@ -236,3 +237,27 @@ def test_qos_0_is_answered_1_and_promises_nothing_more(lab):
     fake.hang_up()
     assert_success(client.ask(request(message="marker")))
     assert fake.payloads() == [b"once", b"marker"]
+
+
+def test_qos_0_arrives_once_where_a_full_socket_took_a_part_of_it_and_the_connection_is_lost(lab):
+    fake = lab.fake_broker()
+    sluice = lab.sluice(broker_table(fake, connections=1, queue_messages=100, ack_timeout_ms=120000, keepalive_s=600))
+    client = sluice.client()
+    fake.stall()
+    # More than the sockets on the way hold. The last ones that they take are a part of a write of many.
+    client.send_in_background(b"".join(
+        encode(request(qos=0, message=f"{i} ".ljust(4000), timeout_ms=60000)) for i in range(2000)))
+    client.wait_until_paused()
+    # All that was taken arrives, and the connection is lost, before sluice can send any more.
+    sluice.freeze()
+    fake.resume()
+    wait_until(lambda: net.under_way_to(fake.port) == 0, "the broker has read it")
+    fake.hang_up()
+    fake.wait_for(lambda broker: not broker.identifiers(), "the end of the connection")
+    arrived = len(fake.publishes)
+    sluice.thaw()
+    for reply in client.read_replies(2000):
+        assert_success(reply)
+    fake.wait_for_publishes(2000)
+    assert 0 < arrived < 2000
+    assert [int(payload) for payload in fake.payloads()] == list(range(2000))

@@ -38,6 +38,8 @@ class FakeBroker:
         if maximum_packet_size is not None:
             self._properties += b"\x27" + struct.pack(">I", maximum_packet_size)
         self._changed = threading.Condition()
+        self._reading = threading.Event()
+        self._reading.set()
         self._live = {}
         self._withheld = []
         self.connects = []
@@ -79,6 +81,13 @@ class FakeBroker:
                 with contextlib.suppress(OSError):
                     self._acknowledge(sock, version, publish, 0)
 
+    def stall(self):
+        """Reads nothing after the next packet of each connection, until resume(): the senders' sockets fill up."""
+        self._reading.clear()
+
+    def resume(self):
+        self._reading.set()
+
     def hang_up(self):
         """Ends all connections as they are."""
         with self._changed:
@@ -94,6 +103,7 @@ class FakeBroker:
         self._shut(self._listener)
         self._listener.close()
         self.hang_up()
+        self.resume()
 
     # --- how it works
     @staticmethod
@@ -147,6 +157,7 @@ class FakeBroker:
         if reason:
             return
         while True:
+            self._reading.wait()
             packet = mqtt.read_packet(read)
             if packet.kind == mqtt.PINGREQ:
                 sock.sendall(mqtt.packet(mqtt.PINGRESP, 0, b""))

@@ -32,15 +32,27 @@ def accepts(port, host="127.0.0.1"):
         return False
 
 
-def unread_by_peer(sock):
-    """Bytes which the process at the other end of a loopback IPv4 connection has not read yet; None
-    when the kernel does not list that end (not accepted yet, or gone)."""
-    own, peer = sock.getsockname()[1], sock.getpeername()[1]
+def _connections():
+    """(local port, remote port, bytes the other end has not acknowledged, bytes this one has not read) of each one."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         next(table)
         for line in table:
             fields = line.split()
-            local, remote = (int(fields[i].split(":")[1], 16) for i in (1, 2))
-            if (local, remote) == (peer, own):
-                return int(fields[4].split(":")[1], 16)
+            yield tuple(int(number, 16) for number in (
+                fields[1].split(":")[1], fields[2].split(":")[1], *fields[4].split(":")))
+
+
+def unread_by_peer(sock):
+    """Bytes which the process at the other end of a loopback IPv4 connection has not read yet; None
+    when the kernel does not list that end (not accepted yet, or gone)."""
+    own, peer = sock.getsockname()[1], sock.getpeername()[1]
+    for local, remote, _, unread in _connections():
+        if (local, remote) == (peer, own):
+            return unread
     return None
+
+
+def under_way_to(port):
+    """Bytes that sockets took for the loopback connections to this port and that have not been read there yet."""
+    return sum(unacknowledged if remote == port else unread
+               for local, remote, unacknowledged, unread in _connections() if port in (local, remote))

@@ -140,18 +140,24 @@ TEST_CASE("what the socket does not take is kept in order, and sent when there i
     expected += bytes;
   }
   REQUIRE(batch.has_unsent());
+  CHECK(batch.written() == expected.size());
+  CHECK(batch.taken() < expected.size());
   for (const Mode mode : {Mode::Batched, Mode::Direct}) {
     const SocketBatch::Call call(batch, pair.ours, mode);
     CHECK(put(pair.ours, "later") == -1);
     CHECK(errno == EAGAIN);
   }
   std::string received;
+  for (std::string piece = pair.receive(); !piece.empty(); piece = pair.receive())
+    received += piece;
+  CHECK(received.size() == batch.taken());
   for (int turn = 0; turn < 10'000 && received.size() < expected.size(); ++turn) {
-    received += pair.receive();
     batch.send(pair.ours);
+    received += pair.receive();
   }
   CHECK(received == expected);
   CHECK_FALSE(batch.has_unsent());
+  CHECK(batch.taken() == expected.size());
   CHECK(batch.failure() == 0);
 }
 
@@ -199,6 +205,8 @@ TEST_CASE("a send that fails is remembered with its reason", "[socket_batch]") {
     CHECK(put(pair.ours, "lost") == 4);
   }
   CHECK(batch.failure() == EPIPE);
+  CHECK(batch.written() == 4);
+  CHECK(batch.taken() == 0);
   const SocketBatch::Call call(batch, pair.ours, Mode::Batched);
   CHECK(put(pair.ours, "never") == -1);
   CHECK(errno == EPIPE);
