@@ -58,11 +58,14 @@ void Load::run() {
 
 void Load::turn() {
   if (timer_fd_ >= 0) arm_timer();
+  // Known apart from the timer, so that one that was not set shows in the report.
+  const bool is_late = timer_fd_ >= 0 && may_send_at(now_ns());
   std::array<epoll_event, 256> events;
   const int count =
       epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), kLongestWaitMs);
   if (count < 0 && errno != EINTR) fail("epoll_wait failed");
   const std::int64_t now = now_ns();
+  measurement_.on_wake_up(is_late && count == 0);
   measurement_.tick(now);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -100,17 +103,20 @@ void Load::send_due(std::int64_t now) {
     if (!connections_[index]->has_output()) filled_.push_back(index);
     send_next(index, measurement_.next_due());
   }
+  out_of_room_ = without_room == connections_.size();
   for (const std::size_t index : filled_)
     connections_[index]->flush();
   filled_.clear();
 }
 
+bool Load::may_send_at(std::int64_t now) const {
+  return measurement_.may_send() && !out_of_room_ && measurement_.next_due() <= now;
+}
+
 void Load::arm_timer() {
-  if (!measurement_.may_send()) return;
-  const std::int64_t due = measurement_.next_due();
-  itimerspec when{};
-  // Late and without room: replies wake the loop, not the clock.
-  if (due > now_ns()) {
+  itimerspec when{};  // not set while replies have to come first
+  if (measurement_.may_send() && !out_of_room_) {
+    const std::int64_t due = measurement_.next_due();  // in the past: wakes the loop at once
     when.it_value.tv_sec = due / 1'000'000'000;
     when.it_value.tv_nsec = due % 1'000'000'000;
   }

@@ -28,6 +28,7 @@ class Load {
   void turn();
   void fill(std::size_t index, std::int64_t now);
   void send_due(std::int64_t now);
+  bool may_send_at(std::int64_t now) const;
   void arm_timer();
   void send_next(std::size_t index, std::int64_t since);
   bool any_open() const;
@@ -41,6 +42,7 @@ class Load {
   std::vector<std::size_t> next_device_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::size_t next_connection_ = 0;
+  bool out_of_room_ = false;         ///< open loop: no connection may send, whatever is due
   std::vector<std::size_t> filled_;  ///< got requests in this turn, to be written together
 };
 

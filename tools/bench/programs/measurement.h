@@ -34,6 +34,10 @@ class Measurement {
   void on_success(std::int64_t since, std::int64_t now);
   void on_failure(const std::string& error);
   void on_connection_lost() { ++report_.lost_connections; }
+  void on_wake_up(bool overslept) {
+    ++report_.wake_ups;
+    if (overslept) ++report_.overslept;
+  }
 
   /// The result; complete when is_over().
   const Report& report() const { return report_; }

@@ -114,9 +114,11 @@ void print_json(const Report& report, const Options& options) {
   for (const auto& [name, share] : kPercentiles)
     std::printf("\"%s\":%.1f,", name, us(latency.percentile(share)));
   std::printf("\"max\":%.1f},\"own_peak_mib\":%.1f,", us(latency.max()), own_peak_mib());
-  std::printf("\"sent\":%ju,\"answered\":%ju,\"unsent\":%ju,\"lost_connections\":%ju,\"errors\":{",
+  std::printf("\"sent\":%ju,\"answered\":%ju,\"unsent\":%ju,\"lost_connections\":%ju,",
               std::uintmax_t{report.sent}, std::uintmax_t{report.answered},
               std::uintmax_t{report.unsent}, std::uintmax_t{report.lost_connections});
+  std::printf("\"wake_ups\":%ju,\"overslept\":%ju,\"errors\":{", std::uintmax_t{report.wake_ups},
+              std::uintmax_t{report.overslept});
   const char* comma = "";
   for (const auto& [name, times] : report.errors) {
     std::printf("%s\"%s\":%ju", comma, name.c_str(), std::uintmax_t{times});

@@ -43,7 +43,9 @@ struct Report {
   std::uint64_t answered = 0;                   ///< over the whole run
   std::uint64_t unsent = 0;                     ///< open loop: due, but no connection had room
   std::uint64_t lost_connections = 0;
-  Histogram latency;  ///< of the replies counted in `ok`
+  std::uint64_t wake_ups = 0;   ///< turns of the generator's loop, over the whole run
+  std::uint64_t overslept = 0;  ///< of those: it slept its limit though a message was due
+  Histogram latency;            ///< of the replies counted in `ok`
   std::vector<std::pair<std::string, double>> cpu_seconds;
 
   /// Every message was answered with success and no connection broke.

@@ -153,33 +153,52 @@ def serve(answer):
 OK = b'{"code":1,"msg":"ok"}\n'
 
 
-def test_a_load_that_was_answered_is_clean():
+def pausing(seconds):
+    """Answers at once, but for the 50th request, which waits, and all after it."""
+    def answer(number):
+        if number == 50:
+            time.sleep(seconds)
+        return OK
+    return answer
+
+
+def test_the_generator_exits_with_0_when_every_request_was_answered_with_code_1():
     status, report = run_load(serve(lambda _: OK), "--messages", "20")
     assert (status, report["sent"], report["ok"], report["errors"]) == (0, 20, 20, {})
 
 
-def test_a_load_counts_failures_by_their_name():
+def test_the_generator_counts_failed_requests_by_their_error():
     bad = b'{"code":2,"msg":"no","error":"timeout","published":"unknown"}\n'
     status, report = run_load(serve(lambda number: bad if number == 5 else OK), "--messages", "20")
     assert (status, report["ok"], report["errors"]) == (1, 19, {"timeout": 1})
 
 
-def test_a_request_that_is_never_answered_is_seen():
+def test_the_generator_reports_a_request_without_a_reply():
     status, report = run_load(serve(lambda number: b"" if number == 19 else OK), "--messages", "20")
     assert (status, report["sent"] - report["answered"]) == (1, 1)
 
 
-def test_a_lost_connection_is_seen():
+def test_the_generator_reports_a_lost_connection():
     status, report = run_load(serve(lambda number: None if number == 5 else OK), "--messages", "20")
     assert (status, report["lost_connections"]) == (1, 1)
 
 
-def test_a_pause_of_the_server_shows_in_the_messages_that_it_held_up():
-    def answer(number):
-        if number == 50:
-            time.sleep(0.5)
-        return OK
-
-    # 200 a second: 100 messages fall due in the pause. A closed loop would have noticed two.
-    _, report = run_load(serve(answer), "--rate", "200", "--seconds", "1.5", "--warm-up", "0")
+def test_at_a_fixed_rate_a_pause_of_the_server_counts_in_each_message_that_was_due_in_it():
+    _, report = run_load(serve(pausing(0.5)), "--rate", "200", "--seconds", "1.5", "--warm-up", "0")
+    # 100 messages fall due in the pause. A closed loop would have noticed two.
     assert report["latency_us"]["p90"] > 100_000
+
+
+def test_at_a_fixed_rate_the_generator_does_not_sleep_while_a_message_is_due():
+    """A message that fell due between the sending of the ones before it and the setting of the timer disarmed the
+    timer. With every request answered nothing woke the generator then, and it slept its limit of 5 ms."""
+    status, report = run_load(serve(lambda _: OK), "--window", "10000", "--rate", "20000", "--seconds", "1",
+                              "--warm-up", "0", "--grace", "30")
+    assert (status, report["overslept"]) == (0, 0)
+
+
+def test_at_a_fixed_rate_the_generator_waits_for_replies_while_every_window_is_full():
+    """It shares the processors with what it measures, so it must not ask all the time whether there is room."""
+    _, report = run_load(serve(pausing(0.5)), "--rate", "200", "--seconds", "1.5", "--warm-up", "0")
+    at_its_limit = (report["seconds"] + 1) * 200  # a second is the longest that it waits for replies at the end
+    assert report["wake_ups"] <= 2 * (report["sent"] + report["answered"]) + at_its_limit
