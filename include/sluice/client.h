@@ -40,7 +40,7 @@ struct MessageProperties {
   std::string response_topic;
   std::string correlation_data;  ///< any bytes
   std::optional<std::uint32_t> message_expiry_s;
-  std::vector<std::pair<std::string, std::string>> user;  ///< names must differ
+  std::vector<std::pair<std::string, std::string>> user;  ///< at most 256; names must differ
 };
 
 /// One message to publish. The client copies what it needs; the caller keeps the object.

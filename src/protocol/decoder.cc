@@ -170,7 +170,6 @@ std::unique_ptr<Properties> Decoder::Impl::properties(std::string& fault) {
 
 void Decoder::Impl::trim() {
   reader.trim();
-  members.trim();
   if (converted.capacity() > kKeptBytes) std::string().swap(converted);
 }
 

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "protocol/topic.h"
 #include "protocol/utf8.h"
@@ -19,7 +20,10 @@ using Name = Members::Name;
 
 constexpr std::size_t kMaxIdBytes = 256;
 constexpr std::size_t kMaxDeviceDigits = 19;
-constexpr std::size_t kKeptEntries = 1024;
+constexpr std::size_t kMaxUserProperties = 256;
+/// Names of unknown members that are compared in search of repeats. The rest is ignored unseen, so
+/// that a request of nothing else is neither sorted nor kept whole.
+constexpr std::size_t kMaxComparedNames = 1024;
 constexpr std::int64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
 
 struct Known {
@@ -88,11 +92,6 @@ bool is_device_text(std::string_view text) {
          text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-template <class T>
-void trim_to(std::vector<T>& entries, std::size_t kept) {
-  if (entries.capacity() > kept) std::vector<T>().swap(entries);
-}
-
 }  // namespace
 
 void Members::on_start() {
@@ -107,6 +106,7 @@ void Members::on_start() {
   token = {};
   fault_.clear();
   user.clear();
+  user_given_ = 0;
   unknown_members_.clear();
   unknown_properties_.clear();
 }
@@ -150,15 +150,16 @@ void Members::on_close(std::size_t depth, std::size_t end) {
   if (depth == 1) {
     in_properties_ = false;
     if (member_ == Name::Message) message_end = end;
-  } else if (depth == 2) {
-    in_user_ = false;
+  } else if (depth == 2 && std::exchange(in_user_, false) && user_given_ > kMaxUserProperties) {
+    refuse("properties.user",
+           fmt::format("expected at most {} members, got {}", kMaxUserProperties, user_given_));
   }
 }
 
-/// Records that a member was given, and refuses the second of its name.
+/// Records that a member was given, and refuses the second of its name; see kMaxComparedNames.
 void Members::note(Name name, std::string_view text, std::vector<std::string_view>& unknown) {
   if (name == Name::Unknown) {
-    unknown.push_back(text);
+    if (unknown.size() < kMaxComparedNames) unknown.push_back(text);
   } else if (has(name)) {
     refuse(text, "given twice");
   }
@@ -257,6 +258,7 @@ void Members::assign_encoding(const JsonValue& value) {
 }
 
 void Members::add_user_property(const JsonValue& value) {
+  if (++user_given_ > kMaxUserProperties) return;  // on_close() refuses them, with their number
   std::string_view text;
   take_text("properties.user", value, text);
   if (const auto fault = text_fault(user_name_)) refuse("properties.user", "a name: " + *fault);
@@ -309,12 +311,6 @@ void Members::complete() {
   if (!has(Name::DeviceId)) refuse("device_id", "missing");
   if (!has(Name::MqttTopic)) refuse("mqtt_topic", "missing");
   if (!has(Name::Message)) refuse("message", "missing");
-}
-
-void Members::trim() {
-  trim_to(user, kKeptEntries);
-  trim_to(unknown_members_, kKeptEntries);
-  trim_to(unknown_properties_, kKeptEntries);
 }
 
 }  // namespace sluice::protocol

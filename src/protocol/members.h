@@ -45,7 +45,6 @@ class Members final : public JsonEvents {
   }
   /// To be called after the last event. Finds what only all members together can tell.
   void complete();
-  void trim();
 
   bool has(Name name) const { return ((seen_ >> static_cast<unsigned>(name)) & 1U) != 0; }
   const std::string& fault() const { return fault_; }
@@ -97,6 +96,7 @@ class Members final : public JsonEvents {
   std::string_view user_name_;
   bool in_properties_ = false;
   bool in_user_ = false;
+  std::size_t user_given_ = 0;  // those beyond the limit included
   std::string fault_;
   std::vector<std::string_view> unknown_members_;
   std::vector<std::string_view> unknown_properties_;

@@ -54,6 +54,9 @@ Request Request::make(std::string_view topic, std::string_view payload, std::str
     request.capacity_ = static_cast<std::uint32_t>((size + kRounding - 1) / kRounding * kRounding);
     request.block_ = std::make_unique_for_overwrite<char[]>(request.capacity_);
   }
+  if (properties != nullptr) {
+    request.properties_bytes_ = static_cast<std::uint32_t>(size_of(*properties));
+  }
   request.properties_ = std::move(properties);
   char* const block = request.block_.get();
   std::uint32_t at = 0;
@@ -66,12 +69,6 @@ Request Request::make(std::string_view topic, std::string_view payload, std::str
   request.payload_at_ = at;
   request.payload_size_ = put(block, at, payload);
   return request;
-}
-
-std::size_t Request::bytes() const noexcept {
-  const std::size_t block =
-      std::size_t{topic_size_} + 1 + id_size_ + token_size_ + std::size_t{payload_size_};
-  return sizeof(Request) + block + (properties_ ? size_of(*properties_) : 0);
 }
 
 }  // namespace sluice::protocol

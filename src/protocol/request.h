@@ -51,7 +51,10 @@ class Request {
   const Properties* properties() const noexcept { return properties_.get(); }
 
   /// What the request is accounted as: itself, its block and its properties, in bytes.
-  std::size_t bytes() const noexcept;
+  std::size_t bytes() const noexcept {
+    return sizeof(Request) + topic_size_ + 1 + id_size_ + token_size_ + std::size_t{payload_size_} +
+           properties_bytes_;
+  }
 
   /// Frees the texts of a request that is answered and will not be sent any more. Only bytes(),
   /// which stays what it was, and the plain members may be asked for afterwards.
@@ -78,6 +81,7 @@ class Request {
   std::uint32_t token_size_ = 0;
   std::uint32_t payload_at_ = 0;
   std::uint32_t payload_size_ = 0;
+  std::uint32_t properties_bytes_ = 0;
 };
 
 }  // namespace sluice::protocol

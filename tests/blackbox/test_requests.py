@@ -310,6 +310,16 @@ def test_empty_properties_add_nothing(shared_rig):
     assert not hasattr(message.properties, "ContentType") and not hasattr(message.properties, "UserProperty")
 
 
+def test_256_user_properties_arrive_in_their_order_and_one_more_is_refused(shared_rig):
+    topic = next(TOPICS)
+    user = {f"name {number}": str(number) for number in range(256)}
+    message = published(shared_rig, request(topic=topic, properties={"user": user}), topic)
+    assert message.properties.UserProperty == list(user.items())
+    refused = shared_rig.client().ask(request(properties={"user": {**user, "one more": ""}}))
+    assert_failure(refused, "bad_request")
+    assert "256" in refused["detail"]
+
+
 @pytest.mark.parametrize("properties", [
     "null", "[]", '"x"', "5", '{"content_type":5}', r'{"content_type":"a\u0001"}', '{"response_topic":""}',
     '{"response_topic":"a/#"}', '{"response_topic":"a/+"}', '{"response_topic":null}', '{"correlation_data":5}',

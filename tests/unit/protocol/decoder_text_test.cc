@@ -79,6 +79,21 @@ TEST_CASE("a property of a wrong kind is refused by its name", "[decoder]") {
   CHECK(detail(R"("user":{"\u0000":"v"})").starts_with("properties.user: a name: "));
 }
 
+TEST_CASE("a request has at most 256 user properties", "[decoder]") {
+  const auto with_user = [](std::size_t count) {
+    std::string members;
+    for (std::size_t i = 0; i < count; ++i)
+      members += R"("a":"",)";
+    members.pop_back();
+    return with_properties(R"("user":{)" + members + "}");
+  };
+  CHECK(good(with_user(256)).properties()->user.size() == 256);
+  CHECK(bad(with_user(257)).detail == "properties.user: expected at most 256 members, got 257");
+  CHECK(bad(with_user(120000)).detail ==
+        "properties.user: expected at most 256 members, got 120000");
+  CHECK(good(with_user(256)).properties()->user.size() == 256);
+}
+
 TEST_CASE("a member given twice is refused", "[decoder]") {
   CHECK(bad(request_with(R"(,"message":"m")")).detail == "message: given twice");
   CHECK(bad(request_with(R"(,"mess\u0061ge":"m")")).detail == "message: given twice");
@@ -96,6 +111,24 @@ TEST_CASE("a member given twice is refused", "[decoder]") {
   CHECK(bad(request_with(R"(,"properties":{},"properties":{})")).detail ==
         "properties: given twice");
   CHECK(bad(request_with(R"(,"id":1,"id":2)")).id == "1");
+}
+
+TEST_CASE("only the first 1024 unknown members are compared, the others ignored unseen",
+          "[decoder]") {
+  const auto unknown = [](std::size_t count) {
+    std::string members;
+    for (std::size_t i = 0; i < count; ++i)
+      members += R"(,"x)" + std::to_string(i) + R"(":0)";
+    return members;
+  };
+  const std::string repeated = R"(,"x0":0)";
+  CHECK(bad(request_with(unknown(1023) + repeated)).detail == R"("x0": given twice)");
+  CHECK(good(request_with(unknown(1024) + repeated)).device_id == 1);
+  CHECK(bad(with_properties(R"("y":0)" + unknown(1022) + repeated)).detail ==
+        R"("x0": given twice)");
+  CHECK(good(with_properties(R"("y":0)" + unknown(1023) + repeated)).device_id == 1);
+  CHECK(good(request_with(unknown(100000))).device_id == 1);
+  CHECK(bad(request_with(unknown(1024) + R"(,"qos":1,"qos":1)")).detail == "qos: given twice");
 }
 
 TEST_CASE("names count at their own level only", "[decoder]") {
