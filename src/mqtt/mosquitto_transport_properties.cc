@@ -20,9 +20,16 @@ void PublishProperties::fill(const protocol::Properties& from) {
   if (from.message_expiry_s) {
     mosquitto_property_add_int32(&list_, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, *from.message_expiry_s);
   }
+  // The last property of a list is a list, too: adding to that one spares the library the walk
+  // from the first, which costs more with each property.
+  const mosquitto_property* last = list_;
   for (const auto& [name, value] : from.user) {
-    mosquitto_property_add_string_pair(&list_, MQTT_PROP_USER_PROPERTY, name.c_str(),
-                                       value.c_str());
+    while (const mosquitto_property* next = mosquitto_property_next(last))
+      last = next;
+    auto* tail = const_cast<mosquitto_property*>(last);
+    mosquitto_property_add_string_pair(tail != nullptr ? &tail : &list_, MQTT_PROP_USER_PROPERTY,
+                                       name.c_str(), value.c_str());
+    if (last == nullptr) last = list_;
   }
 }
 
