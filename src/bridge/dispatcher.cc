@@ -27,7 +27,10 @@ using protocol::Reply;
 Dispatcher::Dispatcher(event::Loop& loop)
     : loop_(loop), router_({}), timer_(loop, bind<&Dispatcher::on_deadline>(this)) {}
 
-Dispatcher::~Dispatcher() = default;
+Dispatcher::~Dispatcher() {
+  while (!free_.empty())
+    free_.pop_front();
+}
 
 void Dispatcher::connect(client::Server& server, const std::vector<mqtt::Pool*>& pools,
                          Router router) {
@@ -99,12 +102,9 @@ Dispatcher::Taken Dispatcher::submit(client::ReplyTo reply_to, protocol::Request
 Ticket& Dispatcher::take_ticket() {
   if (free_.empty()) {
     tickets_.push_back(std::make_unique<Ticket>());
-    free_.reserve(tickets_.size());
     return *tickets_.back();
   }
-  Ticket& ticket = *free_.back();
-  free_.pop_back();
-  return ticket;
+  return free_.pop_front();
 }
 
 void Dispatcher::prepare(Ticket& ticket, std::span<const std::size_t> brokers) {
@@ -334,7 +334,7 @@ void Dispatcher::recycle(Ticket& ticket) noexcept {
   server_->reuse(std::exchange(ticket.request, {}));
   ticket.brokers = 0;
   ticket.answered = false;
-  free_.push_back(&ticket);
+  free_.push_front(ticket);
 }
 
 // --- the clock

@@ -110,7 +110,7 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   event::Timer timer_;
   TimePoint armed_for_ = TimePoint::max();
   std::vector<std::unique_ptr<Ticket>> tickets_;  // owns all of them
-  std::vector<Ticket*> free_;
+  List<Ticket> free_;  // linked while neither in use nor parked; takes no memory of its own
   std::vector<Ticket*> parked_by_client_;  // at most one each, by the client's index
   client::ClientId served_;                // whose turn it is, while served_at_ is set
   Lane* served_at_ = nullptr;

@@ -1,0 +1,53 @@
+// What the ledger takes for each request while very many of them wait.
+#include <cstddef>
+#include <utility>
+
+#include "allocations.h"
+#include "bridge_lab.h"
+
+using namespace sluice;
+using namespace sluice::bridge;
+
+namespace {
+
+constexpr std::size_t kMany = 4096;
+
+config::Broker roomy() {
+  config::Broker broker = broker_named("a");
+  broker.queue_messages = kMany;
+  return broker;
+}
+
+struct Taken {
+  std::size_t requests = 0;  ///< for which memory was taken
+  std::size_t steps = 0;     ///< requests for which a block was taken that grows with their number
+};
+
+/// Queues many requests at a broker that is down, from a client that is gone.
+Taken queue_many(BridgeLab& lab) {
+  constexpr std::size_t kLarge = 4096;
+  Taken taken;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    auto request = protocol::Request::make("t", "open");
+    request.device_id = 7;
+    take_allocations();
+    lab.dispatcher->submit({}, std::move(request));
+    const Allocations now = take_allocations();
+    if (now.count > 0) ++taken.requests;
+    if (now.largest > kLarge) ++taken.steps;
+  }
+  return taken;
+}
+
+}  // namespace
+
+TEST_CASE("a queued request costs the same however many are queued", "[dispatcher]") {
+  BridgeLab lab({roomy()});
+  const Taken at_first = queue_many(lab);
+  REQUIRE(lab.pools.front()->queued() == kMany);
+  CHECK(at_first.requests == kMany);
+  CHECK(at_first.steps < 10);  // tables that double
+  lab.dispatcher->give_up_all();
+  CHECK(queue_many(lab).requests == 0);
+  REQUIRE(lab.pools.front()->queued() == kMany);
+}
