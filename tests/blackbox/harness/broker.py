@@ -1,4 +1,5 @@
 """A real Mosquitto with its own configuration on its own port, to be frozen, killed and restarted."""
+import os
 import signal
 import subprocess
 
@@ -9,11 +10,12 @@ from .waiting import wait_until
 
 class Broker:
     """options: further lines of mosquitto.conf as a dict; tls: a harness.certs.Server; also_tls: the same for
-    a second listener, at tls_url, which wants client certificates and logs the names in them; passwords: dict;
-    acl: text of an ACL file; verbose: log() shows every packet, too much for a long run."""
+    a second listener, at tls_url, which wants client certificates and logs the names in them; tls_version: the
+    only one it speaks, such as "TLSv1.2"; passwords: dict; acl: text of an ACL file; verbose: log() shows every
+    packet, too much for a long run."""
 
     def __init__(self, folder, host="127.0.0.1", options=None, tls=None, client_certificates=False,
-                 passwords=None, acl=None, port=None, verbose=True, also_tls=None):
+                 passwords=None, acl=None, port=None, verbose=True, also_tls=None, tls_version=None):
         self.host = host
         self.port = port or net.free_port(host)
         self.tls = tls
@@ -25,6 +27,14 @@ class Broker:
         self._verbose = verbose
         self._process = None
         self._file.write_text(self._text(options or {}, client_certificates, acl), encoding="utf-8")
+        self._env = {**os.environ, "OPENSSL_CONF": str(self._limit_tls(tls_version))} if tls_version else None
+
+    def _limit_tls(self, version):
+        """OpenSSL's configuration: Mosquitto's own tls_version is the lowest it speaks, and no highest one."""
+        file = self._folder / f"openssl-{self.port}.cnf"
+        file.write_text(f"openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = limits\n"
+                        f"[limits]\nMinProtocol = {version}\nMaxProtocol = {version}\n", encoding="ascii")
+        return file
 
     def _text(self, options, client_certificates, acl):
         lines = ["user root", "persistence false", "log_dest stderr", "set_tcp_nodelay true",
@@ -67,7 +77,8 @@ class Broker:
 
     def start(self):
         assert self._process is None
-        self._process = Process(["mosquitto", "-c", str(self._file), *(["-v"] if self._verbose else [])])
+        self._process = Process(["mosquitto", "-c", str(self._file), *(["-v"] if self._verbose else [])],
+                                env=self._env)
         wait_until(lambda: net.accepts(self.port, self.host) or not self._process.is_running(),
                    "Mosquitto listening")
         assert self._process.is_running(), self._process.output()

@@ -30,8 +30,8 @@ class Lab:
             return sluice
         return sluice.start(until=until, env=env, descriptors=descriptors, arguments=arguments)
 
-    def relay(self, broker):
-        return self.keep(Relay(broker))
+    def relay(self, broker, **options):
+        return self.keep(Relay(broker, **options))
 
     def fake_broker(self, **script):
         return self.keep(FakeBroker(**script))

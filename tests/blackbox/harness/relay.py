@@ -1,20 +1,27 @@
-"""A TCP relay between sluice and a broker that can stall, cut, refuse, and count."""
+"""A TCP relay between sluice and a broker that can stall, cut, refuse, split, delay, and count."""
 import select
 import socket
 import threading
+import time
+from collections import namedtuple
 
 from . import net
 from .waiting import BOUND_S
 
+# What the target sends first on each connection, `opening_bytes` of it, arrives in pieces as over a real network:
+# each `pause_s` after the one before, the very first after `delay_s`.
+Split = namedtuple("Split", "piece_bytes pause_s delay_s opening_bytes", defaults=(500, 0.005, 0.03, 8192))
+
 
 class Relay:
     """Its own thread for each connection. Stalled, it reads from neither side, so that the senders'
-    sockets fill up; cut, it resets every connection; refusing, nobody can connect."""
+    sockets fill up; cut, it resets every connection; refusing, nobody can connect. `split`: a Split."""
 
-    def __init__(self, target, host="127.0.0.1"):
+    def __init__(self, target, host="127.0.0.1", split=None):
         self.host = host
         self.port = net.free_port(host)
         self._target = target
+        self._split = split
         self._lock = threading.Lock()
         self._pairs = []
         self._flowing = threading.Event()
@@ -111,6 +118,7 @@ class Relay:
             end.close()
 
     def _pump(self, near, far):
+        passed_down = 0
         while not self._closed:
             self._flowing.wait()
             readable, _, _ = select.select([near, far], [], [], 0.05)
@@ -120,6 +128,17 @@ class Relay:
                 data = end.recv(1 << 16)
                 if not data:
                     return
-                (far if end is near else near).sendall(data)
                 if end is near:
+                    far.sendall(data)
                     self.bytes_up += len(data)
+                else:
+                    self._pass_down(near, data, passed_down)
+                    passed_down += len(data)
+
+    def _pass_down(self, near, data, passed):
+        while self._split and data and passed < self._split.opening_bytes:
+            time.sleep(self._split.pause_s if passed else self._split.delay_s)
+            piece, data = data[:self._split.piece_bytes], data[self._split.piece_bytes:]
+            near.sendall(piece)
+            passed += len(piece)
+        near.sendall(data)
