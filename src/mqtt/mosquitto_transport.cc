@@ -137,7 +137,9 @@ Result<void> MosquittoTransport::connect(const ConnectOptions& options) noexcept
   const int status =
       mosquitto_connect_async(handle_, options.address.c_str(), options.port, keepalive);
   note(status);
-  if (status != MOSQ_ERR_SUCCESS || mosquitto_socket(handle_) < 0) {
+  // libmosquitto before 2.0.15 begins the handshake in there, and with a quick broker ends it, too:
+  // then no further event may come until CONNECT is written.
+  if (status != MOSQ_ERR_SUCCESS || mosquitto_socket(handle_) < 0 || !check_handshake()) {
     const Error error{describe_failure()};
     drop(false);
     return error;
@@ -193,13 +195,8 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
     // Only loop_read moves the handshake on, whichever event it is.
     read_in();
     if (lost_ || mosquitto_socket(handle_) < 0) return;
-    const TlsState state = tls_state(mosquitto_ssl_get(handle_));
-    if (state.handshaking) {
-      lost_ = state.broken;
-      return;
-    }
-    handshaking_ = false;
-    write_out();  // CONNECT leaves here
+    lost_ = !check_handshake();
+    if (!handshaking_) write_out();  // CONNECT leaves here
     return;
   }
   if (events.readable) {
@@ -212,6 +209,14 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   // PUBREL and PINGREQ are queued by reading; on a full socket only its readiness helps. What was
   // handed over leaves with flush(), all at once, and is timed from there.
   if (events.writable || (!congested_ && unflushed_ == 0)) write_out();
+}
+
+/// Notes whether the handshake is over; false: it has failed.
+bool MosquittoTransport::check_handshake() noexcept {
+  if (!handshaking_) return true;
+  const TlsState state = tls_state(mosquitto_ssl_get(handle_));
+  handshaking_ = state.handshaking;
+  return !state.broken;
 }
 
 /// What one read of the socket brought, however many packets that is.

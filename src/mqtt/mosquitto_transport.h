@@ -64,6 +64,7 @@ class MosquittoTransport final : public Transport {
   void on_ready(event::FdEvents events) noexcept;
   void on_coalesced() noexcept { on_ready({.readable = true}); }
   void read_and_write(event::FdEvents events) noexcept;
+  bool check_handshake() noexcept;
   void read_in() noexcept;
   void write_out() noexcept;
   SocketBatch::Mode mode() const noexcept;

@@ -39,6 +39,11 @@ Result<void> set_own_certificate(SSL_CTX* context, const config::BrokerTls& tls)
   return {};
 }
 
+/// Whether the last operation on the socket only found no bytes, or no room.
+bool is_waiting(const SSL* ssl) noexcept {
+  return BIO_should_retry(SSL_get_rbio(ssl)) != 0;  // a bit of the BIO's flags, not 1
+}
+
 }  // namespace
 
 /// What OpenSSL calls back. Only records.
@@ -110,9 +115,11 @@ TlsState tls_state(void* ssl) noexcept {
   if (ssl == nullptr) return {};
   auto* connection = static_cast<SSL*>(ssl);
   if (SSL_is_init_finished(connection) == 1) return {};
-  const bool alive = BIO_should_retry(SSL_get_rbio(connection)) == 1;
+  const bool has_begun = SSL_in_before(connection) == 0;
   // Before its first step the handshake waits for nothing yet: it must be able to write.
-  return {.handshaking = true, .wants_write = !SSL_want_read(connection), .broken = !alive};
+  return {.handshaking = true,
+          .wants_write = !SSL_want_read(connection),
+          .broken = has_begun && !is_waiting(connection)};
 }
 
 }  // namespace sluice::mqtt

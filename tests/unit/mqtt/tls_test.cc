@@ -1,0 +1,248 @@
+// TLS under the transport: how the state of a handshake is read, and what one may meet.
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "catch.h"
+#include "event/timer.h"
+#include "mqtt/mosquitto_transport.h"
+#include "mqtt_wire.h"
+
+using namespace sluice;
+using namespace sluice::mqtt;
+
+namespace {
+
+using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+using Session = std::unique_ptr<SSL, decltype(&SSL_free)>;
+
+/// Needs no certificates, and so no files.
+void limit_to_anonymous(SSL_CTX* context) {
+  REQUIRE(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1);
+  REQUIRE(SSL_CTX_set_cipher_list(context, "AECDH-AES128-SHA:@SECLEVEL=0") == 1);
+}
+
+/// A client's handshake on one end of a pair of sockets.
+struct Handshake {
+  Handshake() {
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
+    REQUIRE(SSL_set_fd(session.get(), ends[0]) == 1);
+    SSL_set_connect_state(session.get());
+  }
+  ~Handshake() {
+    ::close(ends[0]);
+    hang_up();
+  }
+  void step() { REQUIRE(SSL_do_handshake(session.get()) < 0); }
+  void fill() {
+    const std::array<char, 4096> bytes{};
+    while (::send(ends[0], bytes.data(), bytes.size(), 0) > 0) {
+    }
+  }
+  void hang_up() {
+    if (ends[1] >= 0) ::close(std::exchange(ends[1], -1));
+  }
+  TlsState state() const { return tls_state(session.get()); }
+
+  std::array<int, 2> ends{-1, -1};
+  Context context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+  Session session{SSL_new(context.get()), SSL_free};
+};
+
+/// Accepts one connection. Sends `piece_bytes` of what it has to say at each step.
+class TlsServer {
+ public:
+  TlsServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(listener_, raw, size) == 0);
+    REQUIRE(::listen(listener_, 1) == 0);
+    REQUIRE(::getsockname(listener_, raw, &size) == 0);
+    port_ = ntohs(address.sin_port);
+    limit_to_anonymous(context_.get());
+    session_.reset(SSL_new(context_.get()));
+    SSL_set_bio(session_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_accept_state(session_.get());
+  }
+  ~TlsServer() {
+    stop_listening();
+    close();
+  }
+  TlsServer(const TlsServer&) = delete;
+  TlsServer& operator=(const TlsServer&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  bool has_connect() const {
+    wire::Packet packet;
+    std::size_t used = 0;
+    return wire::cut_packet(input_, packet, used) == wire::Cut::Whole &&
+           packet.type == wire::Type::Connect;
+  }
+  bool has_heard() const { return bytes_in_ > 0; }
+  void step(std::size_t piece_bytes) {
+    if (fd_ < 0) fd_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
+    std::array<char, 4096> bytes;
+    ssize_t count = 0;
+    while ((count = ::recv(fd_, bytes.data(), bytes.size(), 0)) > 0) {
+      bytes_in_ += static_cast<std::size_t>(count);
+      BIO_write(SSL_get_rbio(session_.get()), bytes.data(), static_cast<int>(count));
+    }
+    while ((count = SSL_read(session_.get(), bytes.data(), bytes.size())) > 0)
+      input_.append(bytes.data(), static_cast<std::size_t>(count));
+    const auto most = static_cast<int>(std::min(piece_bytes, bytes.size()));
+    const int ready = BIO_read(SSL_get_wbio(session_.get()), bytes.data(), most);
+    if (ready > 0) say({bytes.data(), static_cast<std::size_t>(ready)});
+  }
+  void say(std::string_view bytes) {
+    REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+  }
+  void close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+  void reset() {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    close();
+  }
+  void stop_listening() {
+    if (listener_ >= 0) ::close(std::exchange(listener_, -1));
+  }
+
+ private:
+  int listener_;
+  int fd_ = -1;
+  std::uint16_t port_ = 0;
+  Context context_{SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
+  Session session_{nullptr, SSL_free};
+  std::string input_;
+  std::size_t bytes_in_ = 0;
+};
+
+struct Events final : TransportEvents {
+  void on_connected(const Connack&) noexcept override {}
+  void on_acknowledged(std::uint16_t, int) noexcept override {}
+  void on_writable() noexcept override {}
+  void on_lost(const Loss& loss) noexcept override { losses.push_back(loss); }
+
+  std::vector<Loss> losses;
+};
+
+config::Broker broker_at(const std::string& host) {
+  config::Broker broker;
+  broker.host = host;
+  broker.tls_enabled = true;
+  broker.tls.insecure = true;
+  return broker;
+}
+
+/// A transport that is to connect to that server over TLS.
+struct Scene {
+  Scene() { limit_to_anonymous(tls->raw()); }
+  ~Scene() {
+    transport.drop(/*reset=*/false);
+    ticker.stop();
+  }
+
+  Result<void> connect() {
+    return transport.connect({.address = config.host,
+                              .port = server.port(),
+                              .client_id = "test",
+                              .protocol = config::Protocol::V5});
+  }
+  void run_until(const std::function<bool()>& condition) {
+    ticker.start_repeating(std::chrono::milliseconds(1));
+    for (int turn = 0; turn < 10'000; ++turn) {
+      if (condition()) return;
+      loop.run_once();
+    }
+    FAIL("it never came true");
+  }
+  /// What ended the attempt.
+  std::string wait_for_loss() {
+    run_until([this] { return !events.losses.empty(); });
+    CHECK(events.losses.front().kind == Loss::Kind::Unreachable);
+    return events.losses.front().text;
+  }
+  void on_tick() noexcept {}
+
+  MosquittoLibrary library;
+  event::Loop loop;
+  event::Timer ticker{loop, bind<&Scene::on_tick>(this)};
+  TlsServer server;
+  Events events;
+  config::Broker config = broker_at("127.0.0.1");
+  std::shared_ptr<TlsContext> tls = TlsContext::make(config).value();
+  MosquittoTransport transport{loop, events, config, tls};
+};
+
+TlsServer* quick_server = nullptr;
+
+/// Answers within the handshake's own step: what was written is answered before it is read for.
+void answer_at_once(const SSL*, int, int) {
+  quick_server->step(4096);
+}
+
+}  // namespace
+
+TEST_CASE("a handshake must be able to write before its first step, and waits for bytes after it",
+          "[tls]") {
+  Handshake handshake;
+  CHECK(handshake.state().handshaking);
+  CHECK(handshake.state().wants_write);
+  CHECK_FALSE(handshake.state().broken);
+  handshake.step();
+  CHECK(handshake.state().handshaking);
+  CHECK_FALSE(handshake.state().wants_write);
+  CHECK_FALSE(handshake.state().broken);
+}
+
+TEST_CASE("a handshake that finds its socket full waits for room", "[tls]") {
+  Handshake handshake;
+  handshake.fill();
+  handshake.step();
+  CHECK(handshake.state().wants_write);
+  CHECK_FALSE(handshake.state().broken);
+}
+
+TEST_CASE("a handshake whose other end is gone is broken", "[tls]") {
+  Handshake handshake;
+  handshake.step();
+  handshake.hang_up();
+  handshake.step();
+  CHECK(handshake.state().broken);
+}
+
+TEST_CASE("a handshake may come a byte at a time", "[tls]") {
+  Scene scene;
+  REQUIRE(scene.connect());
+  scene.run_until([&] {
+    scene.server.step(1);
+    return scene.server.has_connect();
+  });
+  CHECK(scene.events.losses.empty());
+}
+
+TEST_CASE("a broker may be so quick that the handshake is over when connecting has just begun",
+          "[tls]") {
+  Scene scene;
+  quick_server = &scene.server;
+  SSL_CTX_set_info_callback(scene.tls->raw(), answer_at_once);
+  REQUIRE(scene.connect());
+  scene.run_until([&] {
+    scene.server.step(4096);
+    return scene.server.has_connect();
+  });
+}
