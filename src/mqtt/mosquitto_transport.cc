@@ -96,9 +96,6 @@ struct MosquittoCallbacks {
       transport.acks_.push_back(ack);
     }
   }
-  static void on_log(mosquitto*, void* object, int level, const char* line) {
-    if (level == MOSQ_LOG_ERR) self(object).log_line_ = line;
-  }
 };
 
 MosquittoLibrary::MosquittoLibrary() {
@@ -153,7 +150,6 @@ Result<void> MosquittoTransport::configure(const ConnectOptions& options) {
   mosquitto_connect_v5_callback_set(handle_, MosquittoCallbacks::on_connect);
   mosquitto_disconnect_v5_callback_set(handle_, MosquittoCallbacks::on_disconnect);
   mosquitto_publish_v5_callback_set(handle_, MosquittoCallbacks::on_publish);
-  mosquitto_log_callback_set(handle_, MosquittoCallbacks::on_log);
   const bool is_v5 = options.protocol == config::Protocol::V5;
   mosquitto_int_option(handle_, MOSQ_OPT_PROTOCOL_VERSION,
                        is_v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
@@ -329,12 +325,7 @@ void MosquittoTransport::settle() noexcept {
     return;
   }
   arm();
-  if (connected_ && !std::exchange(connected_told_, true)) {
-    // While somebody listens the library formats a line for each packet. What it has to say of
-    // failures is wanted only up to here.
-    mosquitto_log_callback_set(handle_, nullptr);
-    events_.on_connected(connack_);
-  }
+  if (connected_ && !std::exchange(connected_told_, true)) events_.on_connected(connack_);
   deliver_acks();
   if (handle_ == nullptr || lost_) return;
   const bool was_congested =

@@ -107,7 +107,6 @@ class MosquittoTransport final : public Transport {
   int disconnect_code_ = 0;  // of the broker's DISCONNECT, or the library's status
   int status_ = 0;           // the first failing call's status
   int errno_ = 0;            // and its errno
-  std::string log_line_;     // the library's last complaint: it explains TLS failures
 
   bool closing_ = false;  // disconnect() was called
   Parting parting_;       // DISCONNECT is out, the broker has to close

@@ -13,8 +13,7 @@ namespace sluice::mqtt {
 
 std::string MosquittoTransport::describe_failure() const {
   if (tls_ != nullptr) {
-    if (std::string failure = tls_->take_failure(); !failure.empty()) return "TLS: " + failure;
-    if (status_ == MOSQ_ERR_TLS || (handshaking_ && connected_)) return "TLS: " + log_line_;
+    if (std::string failure = tls_->take_failure(); !failure.empty()) return failure;
   }
   switch (status_) {
     case MOSQ_ERR_SUCCESS:
@@ -24,14 +23,14 @@ std::string MosquittoTransport::describe_failure() const {
       return std::strerror(errno_);
     case MOSQ_ERR_KEEPALIVE:
       return "the broker did not answer a ping in time";
-    case MOSQ_ERR_TLS:
-      return "TLS: " + log_line_;
     default:
       return mosquitto_strerror(status_);
   }
 }
 
 Loss MosquittoTransport::describe_loss() const {
+  // In any case, so that what TLS failed at is not held against another connection later.
+  std::string failure = describe_failure();
   if (refused_code_ != 0) {
     return {Loss::Kind::Refused, refused_code_, mosquitto_reason_string(refused_code_)};
   }
@@ -40,9 +39,9 @@ Loss MosquittoTransport::describe_loss() const {
             fmt::format("the broker disconnected: {}", mosquitto_reason_string(disconnect_code_))};
   }
   if (closing_) return {Loss::Kind::Closed, 0, "disconnected"};
-  if (!connected_) return {Loss::Kind::Unreachable, 0, describe_failure()};
-  if (status_ == MOSQ_ERR_KEEPALIVE) return {Loss::Kind::Silent, 0, describe_failure()};
-  return {Loss::Kind::HungUp, 0, describe_failure()};
+  if (!connected_) return {Loss::Kind::Unreachable, 0, std::move(failure)};
+  if (status_ == MOSQ_ERR_KEEPALIVE) return {Loss::Kind::Silent, 0, std::move(failure)};
+  return {Loss::Kind::HungUp, 0, std::move(failure)};
 }
 
 void MosquittoTransport::drop(bool reset) noexcept {

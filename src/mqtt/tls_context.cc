@@ -5,6 +5,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "event/resolver.h"
@@ -12,11 +14,15 @@
 namespace sluice::mqtt {
 namespace {
 
+const char* reason_of(unsigned long code) noexcept {
+  const char* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : "unknown reason";
+}
+
 std::string last_error() {
   const unsigned long code = ERR_peek_last_error();
   ERR_clear_error();
-  const char* reason = ERR_reason_error_string(code);
-  return reason != nullptr ? reason : "unknown reason";
+  return reason_of(code);
 }
 
 Result<void> set_trust(SSL_CTX* context, const config::BrokerTls& tls) {
@@ -44,6 +50,24 @@ bool is_waiting(const SSL* ssl) noexcept {
   return BIO_should_retry(SSL_get_rbio(ssl)) != 0;  // a bit of the BIO's flags, not 1
 }
 
+/// What a step of the handshake failed at; empty if it only waits. `error`: the socket's.
+std::string describe_step(const SSL* ssl, int error) {
+  const unsigned long code = ERR_peek_error();
+  if (code == 0 && is_waiting(ssl)) return {};
+  if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    return "TLS handshake: the broker closed the connection";
+  }
+  if (code != 0) return fmt::format("TLS handshake: {}", reason_of(code));
+  // A write fails first where TCP could not connect: that is not a matter of TLS.
+  return fmt::format("{}{}", SSL_want_write(ssl) ? "" : "TLS handshake: ", std::strerror(error));
+}
+
+/// The name of an alert; OpenSSL 3.0 does not know this one of TLS 1.3.
+const char* name_of_alert(int alert) noexcept {
+  const bool is_new = (alert & 0xff) == SSL_AD_CERTIFICATE_REQUIRED;
+  return is_new ? "certificate required" : SSL_alert_desc_string_long(alert);
+}
+
 }  // namespace
 
 /// What OpenSSL calls back. Only records.
@@ -57,7 +81,7 @@ struct TlsCallbacks {
     const auto* ssl = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     context_of(ssl)->failure_ =
-        fmt::format("the broker's certificate was not accepted: {}",
+        fmt::format("TLS: the broker's certificate was not accepted: {}",
                     X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
     return ok;
   }
@@ -71,8 +95,12 @@ struct TlsCallbacks {
                self->server_name_.data());
     }
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL) {
-      self->failure_ = fmt::format("the broker refused the TLS handshake or our certificate: {}",
-                                   SSL_alert_desc_string_long(value));
+      self->failure_ = fmt::format("TLS: the broker refused the handshake or our certificate: {}",
+                                   name_of_alert(value));
+    }
+    if ((where & SSL_CB_CONNECT_EXIT) == SSL_CB_CONNECT_EXIT && value <= 0 &&
+        self->failure_.empty()) {
+      self->failure_ = describe_step(ssl, errno);
     }
   }
 };

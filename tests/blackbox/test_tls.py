@@ -11,6 +11,7 @@ from harness.client import encode, request
 from harness.relay import Split
 from harness.replies import assert_failure, assert_success
 from harness.sluice import broker_table
+from harness.waiting import wait_until
 
 Network = namedtuple("Network", "split tls_version intermediates")
 NETWORKS = {
@@ -142,15 +143,29 @@ def test_a_client_certificate_is_shown_where_it_is_configured(lab, way, authorit
 def test_without_the_client_certificate_it_asks_for_a_broker_is_not_reached(lab, way, authority, localhost):
     broker = way.broker(tls=localhost, client_certificates=True)
     sluice = lab.sluice(way.to(broker, ca=authority.ca), until="alive")
-    assert_failure(sluice.client().ask(request(timeout_ms=1000)), "broker_unavailable")
+    # TLS 1.2 has no alert of its own for this.
+    sluice.wait_for_log("refused the handshake or our certificate: (certificate required|handshake failure)")
+    assert_failure(sluice.client().ask(request(timeout_ms=300)), "broker_unavailable")
     assert sluice.http("/readyz")[0] == 503
 
 
 def test_a_port_that_does_not_speak_tls_ends_nothing(lab, way, authority):
     broker = way.broker()
     sluice = lab.sluice(way.to(broker, ca=authority.ca), until="alive")
-    assert_failure(sluice.client().ask(request(timeout_ms=500)), "broker_unavailable")
+    sluice.wait_for_log("cannot connect to .*TLS handshake: ")
+    assert_failure(sluice.client().ask(request(timeout_ms=300)), "broker_unavailable")
     assert sluice.http("/healthz")[0] == 200
+
+
+def test_a_refusal_that_comes_late_is_noticed_and_not_taken_for_a_failure_of_tls(lab):
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    url = f"mqtts://127.0.0.1:{listener.getsockname()[1]}"
+    with socket.create_connection(listener.getsockname()):  # the backlog is full: a further SYN has to be sent again
+        sluice = lab.sluice({**broker_table(url), "connections": 1, "connect_timeout_ms": 60000, "keepalive_s": 0},
+                            until="alive")
+        wait_until(lambda: sluice.broker_status()["connections"][0]["state"] == "Connecting", "an attempt")
+        listener.close()
+        sluice.wait_for_log("cannot connect to [^ ]+: Connection refused")
 
 
 def test_a_server_that_stalls_in_the_handshake_holds_up_nobody(lab, way, authority, localhost):

@@ -246,3 +246,38 @@ TEST_CASE("a broker may be so quick that the handshake is over when connecting h
     return scene.server.has_connect();
   });
 }
+
+TEST_CASE("an end in the middle of the handshake is noticed, and is named", "[tls]") {
+  Scene scene;
+  REQUIRE(scene.connect());
+  scene.run_until([&] {
+    scene.server.step(/*piece_bytes=*/20);
+    return scene.server.has_heard();
+  });
+  SECTION("the broker resets the connection") {
+    scene.server.reset();
+    CHECK(scene.wait_for_loss() == "TLS handshake: Connection reset by peer");
+  }
+  SECTION("the broker closes the connection") {
+    scene.server.close();
+    CHECK(scene.wait_for_loss() == "TLS handshake: the broker closed the connection");
+  }
+}
+
+TEST_CASE("a broker that does not speak TLS is found out by its first bytes", "[tls]") {
+  Scene scene;
+  REQUIRE(scene.connect());
+  scene.run_until([&] {
+    scene.server.step(/*piece_bytes=*/0);
+    return scene.server.has_heard();
+  });
+  scene.server.say("220 ready for mail");
+  CHECK(scene.wait_for_loss() == "TLS handshake: wrong version number");
+}
+
+TEST_CASE("a port that nobody listens on is not taken for a failure of TLS", "[tls]") {
+  Scene scene;
+  scene.server.stop_listening();
+  const Result<void> begun = scene.connect();
+  CHECK((begun ? scene.wait_for_loss() : begun.error().what) == "Connection refused");
+}
