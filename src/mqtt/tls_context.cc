@@ -45,6 +45,16 @@ Result<void> set_own_certificate(SSL_CTX* context, const config::BrokerTls& tls)
   return {};
 }
 
+/// Without it a trusted certificate of any host would do.
+bool expect_host(SSL_CTX* context, const std::string& host) {
+  X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
+  if (!event::Resolver::is_numeric(host)) {
+    return X509_VERIFY_PARAM_set1_host(expected, host.c_str(), host.size()) == 1;
+  }
+  const std::string address = host.substr(0, host.find('%'));  // no certificate names an interface
+  return X509_VERIFY_PARAM_set1_ip_asc(expected, address.c_str()) == 1;
+}
+
 /// Whether the last operation on the socket only found no bytes, or no room.
 bool is_waiting(const SSL* ssl) noexcept {
   return BIO_should_retry(SSL_get_rbio(ssl)) != 0;  // a bit of the BIO's flags, not 1
@@ -121,13 +131,10 @@ Result<std::unique_ptr<TlsContext>> TlsContext::make(const config::Broker& broke
   } else {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TlsCallbacks::on_verify);
   }
-  X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
-  if (event::Resolver::is_numeric(broker.host)) {
-    X509_VERIFY_PARAM_set1_ip_asc(expected, broker.host.c_str());
-  } else {
-    X509_VERIFY_PARAM_set1_host(expected, broker.host.c_str(), broker.host.size());
-    made->server_name_ = broker.host;
+  if (!expect_host(context, broker.host)) {
+    return Error{fmt::format("certificates cannot be checked for host {}", broker.host)};
   }
+  if (!event::Resolver::is_numeric(broker.host)) made->server_name_ = broker.host;
   return made;
 }
 

@@ -1,6 +1,7 @@
 // TLS under the transport: how the state of a handshake is read, and what one may meet.
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -280,4 +281,13 @@ TEST_CASE("a port that nobody listens on is not taken for a failure of TLS", "[t
   scene.server.stop_listening();
   const Result<void> begun = scene.connect();
   CHECK((begun ? scene.wait_for_loss() : begun.error().what) == "Connection refused");
+}
+
+TEST_CASE("a certificate is checked for an address without the interface behind it", "[tls]") {
+  const auto context = TlsContext::make(broker_at("fe80::1%eth0")).value();
+  X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context->raw());
+  char* address = X509_VERIFY_PARAM_get1_ip_asc(expected);
+  REQUIRE(address != nullptr);
+  CHECK(std::string(address) == "FE80:0:0:0:0:0:0:1");
+  OPENSSL_free(address);
 }
