@@ -2,8 +2,10 @@
 // O(log n) without a search because each entry knows its place.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -21,23 +23,31 @@ class DeadlineEntry {
  private:
   template <class T>
   friend class DeadlineQueue;
-  static constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
+  static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
   TimePoint deadline_{};
-  std::size_t place_ = kNowhere;
+  std::uint32_t place_ = kNowhere;
+  std::uint32_t number_ = 0;  // of its insertion; wraps
 };
 
-/// Orders elements it does not own by their deadline. Equal deadlines come out in any order.
+/// Orders elements it does not own by their deadline, and equal deadlines as they were inserted.
 template <class T>
 class DeadlineQueue {
  public:
   bool empty() const noexcept { return heap_.empty(); }
   std::size_t size() const noexcept { return heap_.size(); }
   TimePoint earliest() const noexcept { return entry(0).deadline_; }
+  T& front() const noexcept { return *heap_[0]; }
+
+  /// While no more than so many wait, insert() allocates nothing.
+  void make_room_for(std::size_t count) {
+    if (count > heap_.capacity()) heap_.reserve(std::max(count, 2 * heap_.capacity()));
+  }
 
   void insert(T& element, TimePoint deadline) {
     DeadlineEntry& added = element;
-    assert(!added.is_waiting());
+    assert(!added.is_waiting() && heap_.size() < DeadlineEntry::kNowhere);
     added.deadline_ = deadline;
+    added.number_ = next_number_++;
     heap_.push_back(&element);
     rise(heap_.size() - 1);
   }
@@ -68,11 +78,14 @@ class DeadlineQueue {
  private:
   DeadlineEntry& entry(std::size_t place) const noexcept { return *heap_[place]; }
   bool is_earlier(std::size_t a, std::size_t b) const noexcept {
-    return entry(a).deadline_ < entry(b).deadline_;
+    const DeadlineEntry& one = entry(a);
+    const DeadlineEntry& other = entry(b);
+    if (one.deadline_ != other.deadline_) return one.deadline_ < other.deadline_;
+    return static_cast<std::int32_t>(one.number_ - other.number_) < 0;
   }
   void put(std::size_t place, T* element) noexcept {
     heap_[place] = element;
-    entry(place).place_ = place;
+    entry(place).place_ = static_cast<std::uint32_t>(place);
   }
   void swap(std::size_t a, std::size_t b) noexcept {
     T* former = heap_[a];
@@ -80,7 +93,7 @@ class DeadlineQueue {
     put(b, former);
   }
   void rise(std::size_t place) noexcept {
-    entry(place).place_ = place;
+    put(place, heap_[place]);
     while (place > 0 && is_earlier(place, (place - 1) / 2)) {
       swap(place, (place - 1) / 2);
       place = (place - 1) / 2;
@@ -98,6 +111,7 @@ class DeadlineQueue {
   }
 
   std::vector<T*> heap_;
+  std::uint32_t next_number_ = 0;
 };
 
 }  // namespace sluice

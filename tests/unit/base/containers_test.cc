@@ -107,6 +107,29 @@ TEST_CASE("deadlines come out in their order, and only when due", "[deadline_que
   CHECK(queue.empty());
 }
 
+TEST_CASE("equal deadlines come out in the order in which they were inserted", "[deadline_queue]") {
+  constexpr std::size_t kCount = 100;
+  std::vector<Item> items(kCount);
+  DeadlineQueue<Item> queue;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    items[i].number = static_cast<int>(i);
+    queue.insert(items[i], at(static_cast<int>(i % 3)));
+  }
+  // Inserted anew: behind its equals.
+  queue.remove(items[6]);
+  queue.insert(items[6], at(0));
+  std::vector<int> seen;
+  while (const Item* next = queue.pop_due(at(2)))
+    seen.push_back(next->number);
+  std::vector<int> expected;
+  for (int deadline = 0; deadline < 3; ++deadline) {
+    for (int number = deadline; number < static_cast<int>(kCount); number += 3)
+      if (number != 6) expected.push_back(number);
+    if (deadline == 0) expected.push_back(6);
+  }
+  CHECK(seen == expected);
+}
+
 TEST_CASE("a deadline can be taken out from any place", "[deadline_queue]") {
   // Every one of a few hundred, in an order that has nothing to do with that of the deadlines.
   constexpr std::size_t kCount = 300;
