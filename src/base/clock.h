@@ -8,4 +8,11 @@ namespace sluice {
 using Duration = std::chrono::milliseconds;
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 
+/// Stands in for the monotonic clock of the system.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual std::chrono::nanoseconds now() const noexcept = 0;
+};
+
 }  // namespace sluice

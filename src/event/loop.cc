@@ -8,6 +8,13 @@
 namespace sluice::event {
 namespace {
 
+std::unique_ptr<uv_loop_t> make_loop() {
+  auto loop = std::make_unique<uv_loop_t>();
+  // Without descriptors at the very start nothing sensible can follow.
+  if (uv_loop_init(loop.get()) != 0) std::abort();
+  return loop;
+}
+
 template <class T, int (*Init)(uv_loop_t*, T*)>
 Handle<T> make_handle(uv_loop_t* loop, void* owner) {
   auto* handle = new T;
@@ -29,11 +36,11 @@ void Deferred::cancel() noexcept {
   queue_->remove(*this);
 }
 
-Loop::Loop() : uv_(new uv_loop_s), read_buffer_(new char[kReadBufferBytes]) {
+Loop::Loop(const Clock* clock)
+    : clock_(clock), uv_(make_loop()), read_buffer_(new char[kReadBufferBytes]), timers_(*this) {
+  if (clock_ != nullptr) begin_turn();
   // A write to a connection that is gone is to be an error, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
-  const int status = uv_loop_init(uv_.get());
-  if (status != 0) std::abort();  // no descriptors at the very start: nothing sensible can follow
   prepare_ = make_handle<uv_prepare_t, uv_prepare_init>(uv_.get(), this);
   check_ = make_handle<uv_check_t, uv_check_init>(uv_.get(), this);
   idle_ = make_handle<uv_idle_t, uv_idle_init>(uv_.get(), this);
@@ -57,18 +64,22 @@ Loop::~Loop() {
 }
 
 TimePoint Loop::now() const noexcept {
+  if (clock_ != nullptr) return turn_began_;
   return TimePoint(Duration(static_cast<Duration::rep>(uv_now(uv_.get()))));
 }
 
 std::chrono::nanoseconds Loop::precise_now() const noexcept {
+  if (clock_ != nullptr) return clock_->now();
   return std::chrono::nanoseconds(static_cast<std::int64_t>(uv_hrtime()));
 }
 
 void Loop::run() noexcept {
+  assert(clock_ == nullptr);
   uv_run(uv_.get(), UV_RUN_DEFAULT);
 }
 void Loop::run_once() noexcept {
-  uv_run(uv_.get(), UV_RUN_ONCE);
+  if (clock_ != nullptr) begin_turn();
+  uv_run(uv_.get(), clock_ == nullptr ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 void Loop::stop() noexcept {
   uv_stop(uv_.get());
@@ -82,6 +93,7 @@ int Loop::close() noexcept {
   prepare_.reset();
   check_.reset();
   idle_.reset();
+  timers_.close();
   do {
     while (!retired_.empty() || !deferred_.empty())
       end_of_turn();
@@ -92,14 +104,22 @@ int Loop::close() noexcept {
     uv_walk(uv_.get(), let_go, nullptr);
     uv_run(uv_.get(), UV_RUN_DEFAULT);
   } while (!retired_.empty() || !deferred_.empty());
+  if (timers_.has_timers()) return UV_EBUSY;
   const int status = uv_loop_close(uv_.get());
   closed_ = status == 0;
   return status;
 }
 
+/// With the system's clock libuv does this.
+void Loop::begin_turn() noexcept {
+  turn_began_ = TimePoint(std::chrono::floor<Duration>(clock_->now()));
+  timers_.run_due();
+}
+
 void Loop::end_of_turn() noexcept {
   run_deferred();
   bury_retired();
+  if (clock_ == nullptr) timers_.arm();
   // Work that was put off again must not wait for the next event.
   if (idle_ == nullptr) return;
   if (deferred_.empty()) {

@@ -1,5 +1,5 @@
-// The one libuv loop: its clock, work put off to the end of a turn, and the place where objects go
-// that must not die inside their own callback.
+// The one libuv loop: its clock and timers, work put off to the end of a turn, and the place where
+// objects go that must not die inside their own callback.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include "base/delegate.h"
 #include "base/list.h"
 #include "event/handle.h"
+#include "event/timer_queue.h"
 
 namespace sluice::event {
 
@@ -39,7 +40,9 @@ class Deferred : public ListNode<> {
 /// Owns the uv_loop_t. Not thread-safe: every member is for the loop's own thread.
 class Loop {
  public:
-  Loop();
+  /// Null is the system's clock. With another one, which outlives the loop, it never waits: each
+  /// run_once() fires what is due by that clock.
+  explicit Loop(const Clock* clock = nullptr);
   /// Lets outstanding closes finish and closes the loop. A handle still owned by somebody is a bug.
   ~Loop();
   Loop(const Loop&) = delete;
@@ -51,14 +54,18 @@ class Loop {
   /// The monotonic clock right now, for measuring; deadlines use now().
   std::chrono::nanoseconds precise_now() const noexcept;
 
+  /// When the next timer fires; TimePoint::max() if none is running.
+  TimePoint next_deadline() const noexcept { return timers_.earliest(); }
+
   /// So much happens in this turn that what can be put off to the next, for company, may be.
   bool is_busy() const noexcept { return events_ >= kBusyTurn; }
   /// Something was read, or became ready to be.
   void note_event() noexcept { ++events_; }
 
-  /// Turns until stop() or until nothing is left to wait for.
+  /// Turns until stop() or until nothing is left to wait for. Only with the system's clock.
   void run() noexcept;
-  /// One turn; waits for an event if nothing is due. For tests and tools.
+  /// One turn; with the system's clock it waits for an event if nothing is due. For tests and
+  /// tools.
   void run_once() noexcept;
   void stop() noexcept;
   /// Something is still being read or looked up on another thread, or written.
@@ -80,20 +87,26 @@ class Loop {
   std::span<char> read_buffer() noexcept { return {read_buffer_.get(), kReadBufferBytes}; }
 
   uv_loop_s* raw() noexcept { return uv_.get(); }
+  /// For Timer.
+  TimerQueue& timers() noexcept { return timers_; }
 
   static constexpr std::size_t kReadBufferBytes = 65536;
   static constexpr unsigned kBusyTurn = 16;
 
  private:
   friend class Deferred;
+  void begin_turn() noexcept;
   void end_of_turn() noexcept;
   void run_deferred() noexcept;
   void bury_retired() noexcept;
 
   using Grave = std::unique_ptr<void, void (*)(void*)>;
 
+  const Clock* clock_;      // null: the system's, as libuv reads it
+  TimePoint turn_began_{};  // by *clock_
   std::unique_ptr<uv_loop_s> uv_;
   std::unique_ptr<char[]> read_buffer_;
+  TimerQueue timers_;
   Handle<uv_prepare_s> prepare_;
   Handle<uv_check_s> check_;
   Handle<uv_idle_s> idle_;

@@ -1,47 +1,44 @@
 #include "event/timer.h"
 
-#include <uv.h>
-
-#include <algorithm>
-
 #include "event/loop.h"
+#include "event/timer_queue.h"
 
 namespace sluice::event {
 
-Timer::Timer(Loop& loop, Delegate<void()> fired) : fired_(fired), handle_(new uv_timer_t) {
-  uv_timer_init(loop.raw(), handle_.get());
-  handle_->data = this;
+Timer::Timer(Loop& loop, Delegate<void()> fired) : loop_(loop), fired_(fired) {
+  loop_.timers().add();
+}
+
+Timer::~Timer() {
+  loop_.timers().remove(*this);
 }
 
 void Timer::start(Duration after) noexcept {
-  start(after, Duration(0));
-}
-void Timer::start_repeating(Duration interval) noexcept {
-  start(interval, interval);
+  interval_ = Duration(0);
+  loop_.timers().start(*this, after);
 }
 
-void Timer::start(Duration after, Duration interval) noexcept {
-  const auto to_uv = [](Duration time) {
-    return static_cast<std::uint64_t>(std::max<Duration::rep>(time.count(), 0));
-  };
-  uv_timer_start(
-      handle_.get(),
-      [](uv_timer_t* handle) {
-        if (auto* self = static_cast<Timer*>(handle->data)) self->fired_();
-      },
-      to_uv(after), to_uv(interval));
+void Timer::start_repeating(Duration interval) noexcept {
+  interval_ = interval;
+  loop_.timers().start(*this, interval);
 }
 
 void Timer::stop() noexcept {
-  uv_timer_stop(handle_.get());
-}
-
-bool Timer::is_active() const noexcept {
-  return uv_is_active(reinterpret_cast<const uv_handle_t*>(handle_.get())) != 0;
+  loop_.timers().stop(*this);
 }
 
 void Timer::unref() noexcept {
-  uv_unref(reinterpret_cast<uv_handle_t*>(handle_.get()));
+  loop_.timers().unref(*this);
+}
+
+void Timer::fire() noexcept {
+  if (interval_ > Duration(0)) {
+    start_repeating(interval_);
+  } else {
+    stop();
+  }
+  const Delegate<void()> fired = fired_;  // which may destroy this timer
+  fired();
 }
 
 }  // namespace sluice::event

@@ -1,18 +1,22 @@
 // A timer as a member: it dies with its owner and can never fire late.
 #pragma once
 
+#include <cstdint>
+
 #include "base/clock.h"
+#include "base/deadline_queue.h"
 #include "base/delegate.h"
-#include "event/handle.h"
 
 namespace sluice::event {
 
 class Loop;
 
-/// Calls its delegate once after a delay, or again and again. Not thread-safe.
-class Timer {
+/// Calls its delegate once after a delay, or again and again. It may be started, stopped and
+/// destroyed at any time, also while it or another timer fires. Not thread-safe.
+class Timer : private DeadlineEntry {
  public:
   Timer(Loop& loop, Delegate<void()> fired);
+  ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
@@ -21,15 +25,20 @@ class Timer {
   /// Fires every `interval`, first after one interval.
   void start_repeating(Duration interval) noexcept;
   void stop() noexcept;
-  bool is_active() const noexcept;
+  bool is_active() const noexcept { return is_waiting(); }
   /// The loop may end although this timer is running.
   void unref() noexcept;
 
  private:
-  void start(Duration after, Duration interval) noexcept;
+  friend class DeadlineQueue<Timer>;
+  friend class TimerQueue;
+  void fire() noexcept;
 
+  Loop& loop_;
   Delegate<void()> fired_;
-  Handle<uv_timer_s> handle_;
+  Duration interval_{};  // 0: only once
+  bool is_referenced_ = true;
+  std::uint64_t round_ = 0;  // of TimerQueue::run_due(), in or after which it was started
 };
 
 }  // namespace sluice::event

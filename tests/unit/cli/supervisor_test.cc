@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "catch.h"
+#include "test_loop.h"
 
 namespace sluice::cli {
 namespace {
@@ -18,15 +19,6 @@ namespace {
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-
-/// A loop with something to wait for, as one with listeners is.
-struct BusyLoop {
-  BusyLoop() { timer.start_repeating(Duration(5)); }
-  void on_tick() noexcept {}
-
-  event::Loop loop;
-  event::Timer timer{loop, bind<&BusyLoop::on_tick>(this)};
-};
 
 /// Stands for systemd, at an abstract address: no file is left behind.
 class Systemd {
@@ -67,12 +59,11 @@ class Systemd {
 
 TEST_CASE("ready is said in a turn of the loop, not before", "[supervisor]") {
   const Systemd systemd;
-  BusyLoop busy;
-  event::Loop& loop = busy.loop;
+  event::TestLoop loop;
   Supervisor supervisor(loop);
   supervisor.start();
   CHECK(systemd.heard().empty());
-  loop.run_once();
+  loop.run_turns();
   const auto heard = systemd.heard();
   REQUIRE(heard.size() == 1);
   CHECK(has(heard[0], "READY=1\nSTATUS="));
@@ -80,28 +71,22 @@ TEST_CASE("ready is said in a turn of the loop, not before", "[supervisor]") {
 
 TEST_CASE("the watchdog is fed at half its time, by the loop alone", "[supervisor]") {
   const Systemd systemd("40000");
-  BusyLoop busy;
-  event::Loop& loop = busy.loop;
+  event::TestLoop loop;
   Supervisor supervisor(loop);
   supervisor.start();
-  const auto begin = loop.precise_now();
-  std::size_t fed = 0;
-  while (fed < 5) {
-    loop.run_once();
-    for (const std::string& message : systemd.heard())
-      fed += message == "WATCHDOG=1" ? 1U : 0U;
-  }
-  CHECK(loop.precise_now() - begin >= std::chrono::milliseconds(5 * 20 - 5));
-  const auto hangs_until = loop.precise_now() + std::chrono::milliseconds(60);
-  while (loop.precise_now() < hangs_until) {
-  }
+  loop.run_turns();
+  CHECK(systemd.heard().size() == 1);  // ready
+  loop.advance(Duration(19));
+  CHECK(systemd.heard().empty());
+  loop.advance(Duration(81));
+  CHECK(systemd.heard() == std::vector<std::string>(5, "WATCHDOG=1"));
+  loop.clock.move_to(loop.clock.now() + std::chrono::seconds(1));  // and the loop hangs
   CHECK(systemd.heard().empty());
 }
 
 TEST_CASE("a reload is said with its time, and its end is ready again", "[supervisor]") {
   const Systemd systemd;
-  BusyLoop busy;
-  event::Loop& loop = busy.loop;
+  event::TestLoop loop;
   Supervisor supervisor(loop);
   supervisor.reloading();
   supervisor.reloaded("the former configuration goes on");
@@ -116,8 +101,7 @@ TEST_CASE("a reload is said with its time, and its end is ready again", "[superv
 TEST_CASE("nobody who asked is told nothing", "[supervisor]") {
   const std::string ignored = "@" + std::to_string(::getpid()) + "-nobody-listens";
   ::setenv("NOTIFY_SOCKET", ignored.c_str(), 1);
-  BusyLoop busy;
-  event::Loop& loop = busy.loop;
+  event::TestLoop loop;
   Supervisor deaf(loop);
   deaf.stopping();
   ::unsetenv("NOTIFY_SOCKET");
@@ -125,7 +109,7 @@ TEST_CASE("nobody who asked is told nothing", "[supervisor]") {
   supervisor.start();
   supervisor.reloading();
   supervisor.stopping();
-  loop.run_once();
+  loop.run_turns();
 }
 
 }  // namespace sluice::cli

@@ -28,17 +28,22 @@ void write(const std::string& path, const std::string& text) {
 class Watched {
  public:
   explicit Watched(std::string path)
-      : watcher_(loop, path, FileState::of(path), Duration(5), bind<&Count::up>(&changes)) {}
+      : watcher_(loop, path, FileState::of(path), kInterval, bind<&Count::up>(&changes)) {}
 
+  void look() {
+    loop.advance(kInterval);
+    loop.run_until([&] { return !loop->has_requests(); });
+  }
   /// Enough looks to see whatever there is to see.
   void settle() {
-    Timer timer(loop, bind<&Count::up>(&ends_));
-    timer.start(Duration(60));
-    const int before = ends_.times;
-    loop.run_until([&] { return ends_.times > before; });
+    for (int looks = 0; looks < 5; ++looks)
+      look();
   }
-  void wait_for(int count) {
-    loop.run_until([&] { return changes.times >= count; });
+  /// The second look that finds the same tells, and no other.
+  void expect(int count) {
+    look();
+    look();
+    CHECK(changes.times == count);
     settle();
     CHECK(changes.times == count);
   }
@@ -47,7 +52,7 @@ class Watched {
   Count changes;
 
  private:
-  Count ends_;
+  static constexpr Duration kInterval = std::chrono::seconds(1);
   FileWatcher watcher_;
 };
 
@@ -67,14 +72,14 @@ TEST_CASE("a file written in place, renamed over or replaced tells once each", "
   write(path, "one");
   Watched watched(path);
   write(path, "another");
-  watched.wait_for(1);
+  watched.expect(1);
   write(folder.file("g"), "renamed");
   std::filesystem::rename(folder.file("g"), path);
-  watched.wait_for(2);
+  watched.expect(2);
   std::filesystem::remove(path);
-  watched.wait_for(3);
+  watched.expect(3);
   write(path, "back");
-  watched.wait_for(4);
+  watched.expect(4);
 }
 
 TEST_CASE("a link to a folder that is swapped under it tells, as a ConfigMap does", "[file]") {
@@ -89,7 +94,7 @@ TEST_CASE("a link to a folder that is swapped under it tells, as a ConfigMap doe
   Watched watched(folder.file("f"));
   fs::create_symlink("v2", folder.file("next"));
   fs::rename(folder.file("next"), folder.file("data"));
-  watched.wait_for(1);
+  watched.expect(1);
 }
 
 TEST_CASE("a file is not told of while it is being written", "[file]") {
@@ -97,13 +102,13 @@ TEST_CASE("a file is not told of while it is being written", "[file]") {
   const std::string path = folder.file("f");
   write(path, "");
   Watched watched(path);
-  // A byte before each turn: no two looks find the same.
-  for (int i = 0; i < 200; ++i) {
+  // A byte before each: no two looks find the same.
+  for (int looks = 0; looks < 40; ++looks) {
     std::ofstream(path, std::ios::binary | std::ios::app) << 'x';
-    watched.loop->run_once();
+    watched.look();
   }
   CHECK(watched.changes.times == 0);
-  watched.wait_for(1);
+  watched.expect(1);
 }
 
 TEST_CASE("work is done on another thread and its end told on the loop", "[work]") {
@@ -135,7 +140,7 @@ TEST_CASE("nobody is told of the end of work whose owner is gone", "[work]") {
   // Under way by now, or cancelled: both are an end.
   work.reset();
   *go_on = true;
-  loop.run_turns(20);
+  loop.run_until([&] { return !loop->has_requests(); });
   CHECK(ends.times == 0);
 }
 

@@ -161,15 +161,20 @@ TEST_CASE("closing a loop whose timer somebody still owns fails and does not han
 }
 
 TEST_CASE("stop() ends run()", "[loop]") {
-  TestLoop loop;
-  struct Stopper {
-    Loop& loop;
-    void run() noexcept { loop.stop(); }
-  } stopper{loop};
-  Deferred deferred(loop, bind<&Stopper::run>(&stopper));
-  deferred.schedule();
-  loop->run();
-  SUCCEED("run() has returned");
+  Loop loop;
+  {
+    Idler idler;
+    Timer late(loop, bind<&Idler::on_fired>(&idler));
+    late.start(Duration(3600000));
+    struct Stopper {
+      Loop& loop;
+      void run() noexcept { loop.stop(); }
+    } stopper{loop};
+    Deferred deferred(loop, bind<&Stopper::run>(&stopper));
+    deferred.schedule();
+    loop.run();
+  }
+  CHECK(loop.close() == 0);
 }
 
 TEST_CASE("a turn in which much is read is a busy one, the next one is not", "[loop]") {
@@ -207,11 +212,39 @@ TEST_CASE("a turn in which much is read is a busy one, the next one is not", "[l
 }
 
 TEST_CASE("the precise clock goes on within a turn and never back", "[loop]") {
+  Loop loop;
+  const auto before = loop.precise_now();
+  const TimePoint turn = loop.now();
+  CHECK(loop.precise_now() >= before);
+  CHECK(loop.now() == turn);
+}
+
+TEST_CASE("a clock of the loop's own counts as the system's does", "[loop]") {
+  using namespace std::chrono_literals;
   TestLoop loop;
-  const auto before = loop->precise_now();
   const TimePoint turn = loop->now();
-  CHECK(loop->precise_now() >= before);
+  CHECK(loop->precise_now() == turn.time_since_epoch());
+  loop.clock.move_to(loop.clock.now() + 2500us);
+  CHECK(loop->precise_now() == turn.time_since_epoch() + 2500us);
   CHECK(loop->now() == turn);
+  loop.run_turns(1);
+  CHECK(loop->now() == turn + 2ms);
+}
+
+TEST_CASE("a loop with a clock of its own does not wait", "[loop]") {
+  TestLoop loop;
+  Idler idler;
+  Timer late(loop, bind<&Idler::on_fired>(&idler));
+  late.start(Duration(3600000));
+  CHECK(loop->next_deadline() == loop->now() + Duration(3600000));
+  std::string text;
+  Job job(loop, text, 'a');
+  job.deferred().schedule();
+  loop->run_once();
+  CHECK(text == "a");
+  loop->run_once();
+  late.stop();
+  CHECK(loop->next_deadline() == TimePoint::max());
 }
 
 }  // namespace sluice::event

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -35,30 +34,6 @@ void require(int status) {
 }
 
 }  // namespace
-
-TestLoop::TestLoop() : ticker_(new Timer(loop_, bind<&TestLoop::on_tick>(this))) {
-  ticker_->start_repeating(Duration(1));
-}
-
-TestLoop::~TestLoop() {
-  ticker_.reset();
-  CHECK(loop_.close() == 0);
-}
-
-void TestLoop::run_until(const std::function<bool()>& condition) {
-  // Only so that a test that would hang says where.
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) {
-      throw std::runtime_error("what the test waits for has not come");
-    }
-    loop_.run_once();
-  }
-}
-
-void TestLoop::run_turns(int count) {
-  run_until([&count] { return count-- <= 0; });
-}
 
 Folder::Folder() {
   std::string name = "/tmp/sluice-event-XXXXXX";

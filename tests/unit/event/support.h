@@ -1,7 +1,6 @@
-// A loop that is turned until something has come true, and is closed at the end of each test.
+// Sockets and files for the other side, and what a stream tells.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,30 +10,9 @@
 #include "event/listener.h"
 #include "event/loop.h"
 #include "event/stream.h"
-#include "event/timer.h"
+#include "test_loop.h"
 
 namespace sluice::event {
-
-/// Declare it first in a test, so that all else is gone when it closes the loop.
-class TestLoop {
- public:
-  TestLoop();
-  ~TestLoop();
-  TestLoop(const TestLoop&) = delete;
-  TestLoop& operator=(const TestLoop&) = delete;
-
-  /// Fails the test if the condition never comes true.
-  void run_until(const std::function<bool()>& condition);
-  void run_turns(int count);
-  operator Loop&() noexcept { return loop_; }  // NOLINT: stands for the loop
-  Loop* operator->() noexcept { return &loop_; }
-
- private:
-  void on_tick() noexcept {}
-
-  Loop loop_;
-  std::unique_ptr<Timer> ticker_;
-};
 
 /// A directory of its own for socket files.
 class Folder {
