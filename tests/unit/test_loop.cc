@@ -11,18 +11,18 @@
 namespace sluice::event {
 namespace {
 
-/// What a timer has put off, and what that puts off in its turn, is done after so many.
+/// After this many turns work that a timer has put off is done, and work that this puts off, too.
 constexpr int kTurns = 4;
-/// Of simulated time; tests set times to an hour that shall not come.
+/// By the loop's clock. Tests set time-outs that shall not come to an hour.
 constexpr Duration kLongest = std::chrono::minutes(10);
-/// Of real time. Only so that a test that would hang says where.
+/// By the system's clock; only so that a test that would hang fails.
 constexpr std::chrono::seconds kPatience{30};
 
-struct Nobody {
+struct Idle {
   void on_timer() noexcept {}
-} nobody;
+} idle;
 
-/// False if none has come within so many milliseconds.
+/// False if none has come within `limit` milliseconds.
 bool wait_for_event(Loop& loop, int limit) {
   if (uv_backend_timeout(loop.raw()) == 0) return true;  // put off, if nothing else
   pollfd events{.fd = uv_backend_fd(loop.raw()), .events = POLLIN, .revents = 0};
@@ -36,7 +36,7 @@ void ManualClock::move_to(std::chrono::nanoseconds time) noexcept {
   now_ = time;
 }
 
-TestLoop::TestLoop() : keeper_(new Timer(loop_, bind<&Nobody::on_timer>(&nobody))) {
+TestLoop::TestLoop() : keeper_(new Timer(loop_, bind<&Idle::on_timer>(&idle))) {
   keeper_->start(Duration::max());
 }
 
@@ -58,7 +58,7 @@ void TestLoop::run_turns(int count) {
 void TestLoop::run_until(const std::function<bool()>& condition) {
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
   for (int turns = 0; !condition(); turn()) {
-    // No longer than that: meanwhile it may be the turn of the test's own sockets.
+    // Not longer: what comes next may come to one of the test's own sockets.
     if (++turns % kTurns == 0) wait_for_event(loop_, 1);
     if (std::chrono::steady_clock::now() > give_up) {
       throw std::runtime_error("what the test waits for has not come");

@@ -33,11 +33,11 @@ class TestLoop {
   /// Turns the loop until the condition holds, waiting for sockets and threads while no time
   /// passes; fails the test if it never does.
   void run_until(const std::function<bool()>& condition);
-  /// Lets so much time pass. Each timer fires at its own time, and whatever follows from that
-  /// happens before the next one.
+  /// Moves the clock on. Each timer on the way fires at its own time, and what follows from that
+  /// happens before the next one fires.
   void advance(Duration time);
-  /// The same, until the condition holds; returns how long that took. Fails the test if it took
-  /// more than ten minutes.
+  /// The same, from timer to timer until the condition holds; returns how far the clock moved.
+  /// Fails the test after ten minutes of that clock.
   Duration advance_until(const std::function<bool()>& condition);
 
   /// Nothing is left to do before the next timer is due, or something comes from outside.

@@ -41,7 +41,7 @@ struct Scene {
     return *made;
   }
   Timer& timer(char letter) { return alarm(letter).timer; }
-  /// So much time passes while the loop is kept from turning.
+  /// The clock moves on while the loop is kept from turning.
   void stall(Duration time) {
     loop.clock.move_to(loop.clock.now() + time);
     loop.run_turns();
@@ -159,7 +159,7 @@ TEST_CASE("a later start replaces an earlier one, also that of a repeating timer
   CHECK(scene.text == "a");
 }
 
-TEST_CASE("a delay beyond all time is never", "[timer]") {
+TEST_CASE("a delay that the clock cannot count never ends", "[timer]") {
   Scene scene;
   scene.timer('a').start(Duration::max());
   scene.loop.advance(hours(1000));
@@ -260,7 +260,7 @@ TEST_CASE("whatever is started, stopped and destroyed, the others fire in their 
 
 namespace {
 
-/// Two timers that the system's clock drives.
+/// Timers that the system's clock drives.
 struct RealScene {
   ~RealScene() {
     alarms.clear();
@@ -289,7 +289,7 @@ TEST_CASE("a loop sleeps until its earliest timer is due", "[timer]") {
   CHECK(scene.loop.now() - begin >= Duration(3));
 }
 
-TEST_CASE("a timer that was stopped or put off wakes nobody", "[timer]") {
+TEST_CASE("a timer that was stopped or put off does not wake the loop", "[timer]") {
   const bool is_stopped = GENERATE(true, false);
   RealScene scene;
   Timer& early = scene.alarm(0).timer;
