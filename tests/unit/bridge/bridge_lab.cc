@@ -53,8 +53,10 @@ BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
   if (const Result<void> bound = server->listen(); !bound) {
     throw std::runtime_error(bound.error().what);
   }
-  ticker_ = std::make_unique<event::Timer>(loop, bind<&BridgeLab::on_tick>(this));
-  ticker_->start_repeating(Duration(1));
+  loop.after_turn = [this] {
+    for (const auto& peer : peers_)
+      peer->pump();
+  };
 }
 
 BridgeLab::~BridgeLab() {
@@ -70,8 +72,6 @@ BridgeLab::~BridgeLab() {
   pools.clear();
   server.reset();
   dispatcher.reset();
-  ticker_.reset();
-  CHECK(loop.close() == 0);
 }
 
 void BridgeLab::bring_up(const mqtt::Connack& connack) {
@@ -91,24 +91,6 @@ void BridgeLab::bring_up(std::size_t pool, const mqtt::Connack& connack) {
 client::Peer& BridgeLab::connect() {
   peers_.push_back(std::make_unique<client::Peer>(client::Peer::tcp(server->port(0))));
   return *peers_.back();
-}
-
-void BridgeLab::run_until(const std::function<bool()>& condition) {
-  // Only so that a test that would hang says where.
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) {
-      throw std::runtime_error("what the test waits for has not come");
-    }
-    loop.run_once();
-    for (const auto& peer : peers_)
-      peer->pump();
-  }
-}
-
-void BridgeLab::settle() {
-  int turns = 20;
-  run_until([&turns] { return turns-- <= 0; });
 }
 
 std::string BridgeLab::wait_for_line(client::Peer& peer, std::size_t number) {

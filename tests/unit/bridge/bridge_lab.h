@@ -15,10 +15,9 @@
 #include "client/server.h"
 #include "client/support.h"
 #include "config/config.h"
-#include "event/loop.h"
-#include "event/timer.h"
 #include "mqtt/fake_transport.h"
 #include "mqtt/pool.h"
+#include "test_loop.h"
 
 namespace sluice::bridge {
 
@@ -41,16 +40,19 @@ class BridgeLab {
   /// The latest connection of a broker's only link.
   mqtt::Connection& connection(std::size_t pool = 0) { return brokers[pool].latest("c0"); }
 
-  void run_until(const std::function<bool()>& condition);
-  /// Long enough for everything that can happen by itself to have happened.
-  void settle();
+  /// Waits for the condition while no time passes.
+  void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
+  /// Moves the clock on.
+  void advance(Duration time) { loop.advance(time); }
+  /// Enough turns for everything that follows from what has happened so far.
+  void settle() { loop.run_turns(20); }
   std::string wait_for_line(client::Peer& peer, std::size_t number);
   /// Waits until a connection was given so many messages in all.
   void wait_for_sent(std::size_t count, std::size_t pool = 0);
   /// Waits until so many clients wait for room.
   void wait_for_parked(std::size_t count);
 
-  event::Loop loop;
+  event::TestLoop loop;
   Random random{3};
   config::Config config;
   std::deque<mqtt::FakeBroker> brokers;
@@ -59,9 +61,6 @@ class BridgeLab {
   std::unique_ptr<client::Server> server;
 
  private:
-  void on_tick() noexcept {}
-
-  std::unique_ptr<event::Timer> ticker_;
   std::vector<std::unique_ptr<client::Peer>> peers_;
 };
 

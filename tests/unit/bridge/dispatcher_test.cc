@@ -16,6 +16,7 @@ using Texts = std::vector<std::string>;
 namespace {
 
 constexpr unsigned kSoon = 20;
+constexpr Duration kJustBefore(kSoon - 1);
 
 /// One message in flight, one in the queue.
 config::Broker narrow(std::string name = "a") {
@@ -80,6 +81,10 @@ TEST_CASE("a request handed over and not acknowledged in time is a timeout, answ
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
+  lab.wait_for_sent(1);
+  lab.advance(kJustBefore);
+  CHECK(peer.lines() == 0);
+  lab.advance(Duration(1));
   CHECK(has(lab.wait_for_line(peer, 0), R"("error":"timeout","published":"unknown")"));
   CHECK(lab.pools[0]->in_flight() == 1);
   CHECK(lab.connection().sent[0].request->topic().data() == nullptr);  // its texts are freed
@@ -101,6 +106,10 @@ TEST_CASE("a request that no connection took in time is unavailable and never se
   peer.send(request("x", 7));
   lab.wait_for_sent(1);
   peer.send(request("y", 8, {.timeout_ms = kSoon}));
+  lab.run_until([&] { return lab.pools[0]->queued() == 1; });
+  lab.advance(kJustBefore);
+  CHECK(peer.lines() == 0);
+  lab.advance(Duration(1));
   CHECK(has(lab.wait_for_line(peer, 0), R"("error":"broker_unavailable","published":"no")"));
   lab.connection().ack();
   lab.wait_for_line(peer, 1);
@@ -115,6 +124,9 @@ TEST_CASE("a request lost with its connection and answered is not sent again", "
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
   lab.wait_for_sent(1);
   lab.connection().lose();
+  lab.advance(kJustBefore);
+  CHECK(peer.lines() == 0);
+  lab.advance(Duration(1));
   CHECK(has(lab.wait_for_line(peer, 0), R"("error":"timeout","published":"unknown")"));
   lab.bring_up();
   lab.settle();
@@ -128,6 +140,10 @@ TEST_CASE("a shorter deadline set later comes first", "[dispatcher]") {
   peer.send(request("late", 7));
   lab.wait_for_sent(1);
   peer.send(request("soon", 7, {.timeout_ms = kSoon}));
+  lab.wait_for_sent(2);
+  lab.advance(kJustBefore);
+  CHECK(peer.lines() == 0);
+  lab.advance(Duration(1));
   CHECK(has(lab.wait_for_line(peer, 0), R"("id":"soon")"));
   CHECK_FALSE(lab.dispatcher->is_idle());
 }
@@ -252,6 +268,10 @@ TEST_CASE("a request that found no room until its deadline is answered, and its 
   Peer& two = lab.connect();
   fill(lab, one);
   two.send(request("parked", 1, {.timeout_ms = kSoon}) + request("next", 1000));
+  lab.wait_for_parked(1);
+  lab.advance(kJustBefore);
+  CHECK(two.lines() == 0);
+  lab.advance(Duration(1));
   CHECK(has(lab.wait_for_line(two, 0), R"("error":"broker_unavailable","published":"no")"));
   CHECK(has(lab.wait_for_line(two, 1), R"("error":"no_route")"));
 }
@@ -301,6 +321,7 @@ TEST_CASE("whoever waits for a broker that is found dead is told at once", "[dis
   two.send(request("parked", 1));
   lab.wait_for_parked(1);
   lab.connection().lose();
+  lab.advance(Duration(1));
   CHECK(has(lab.wait_for_line(two, 0), R"("error":"broker_unavailable","published":"no")"));
   two.send(request("another", 1));
   CHECK(has(lab.wait_for_line(two, 1), R"("error":"broker_unavailable","published":"no")"));

@@ -56,6 +56,7 @@ TEST_CASE("one deadline for both: each broker's part is told, late ones change n
   lab.wait_for_sent(1, 0);
   lab.wait_for_sent(1, 1);
   lab.connection(0).ack();
+  lab.advance(Duration(50));
   const std::string reply = lab.wait_for_line(peer, 0);
   CHECK(has(reply, R"("error":"timeout","published":"unknown")"));
   CHECK(has(reply, R"("brokers":{"a":"ok","b":"timeout"})"));

@@ -8,6 +8,9 @@ bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
+/// What a client has to close after a gentle end.
+constexpr Duration kLinger = std::chrono::seconds(1);
+
 }  // namespace
 
 TEST_CASE("a client that shuts down its writing side still gets all its replies", "[client]") {
@@ -65,7 +68,9 @@ TEST_CASE("a frame that is too large ends the connection without a reset", "[cli
   // Unread input would turn the close into a reset, which destroys what the peer has not read yet.
   peer.stop_receiving();
   lab.sink.answer(0);
-  lab.run_until([&] { return lab.server->empty(); });
+  lab.run_until([&] { return lab.loop.would_sleep(); });  // all is read
+  lab.advance(kLinger);
+  CHECK(lab.server->empty());
   peer.start_receiving();
   lab.wait_for_end(peer);
   CHECK(has(peer.received(), R"("code":1)"));
@@ -96,8 +101,10 @@ TEST_CASE("a client that does not close after a gentle end is closed all the sam
   Peer& peer = lab.connect();
   peer.send("GET / HTTP/1.1\r\n\r\n");
   lab.wait_for_end(peer);
+  lab.advance(kLinger - Duration(1));
   CHECK_FALSE(lab.server->empty());
-  lab.run_until([&] { return lab.server->empty(); });
+  lab.advance(Duration(1));
+  CHECK(lab.server->empty());
 }
 
 TEST_CASE("a client that reads slowly gets all replies before a gentle end", "[client]") {
@@ -111,7 +118,7 @@ TEST_CASE("a client that reads slowly gets all replies before a gentle end", "[c
     many += request("a", id);
   peer.send(many + "GET / HTTP/1.1\r\n");
   lab.wait_for_requests(5000);
-  lab.let_pass(Duration(1200));  // longer than the linger, which must not have begun
+  lab.advance(2 * kLinger);  // which must not have begun
   peer.start_receiving();
   lab.wait_for_end(peer);
   CHECK(peer.lines() == 5000);
@@ -165,6 +172,10 @@ TEST_CASE("a request that takes longer than request_timeout is a fault", "[clien
   peer.send(request("a"));
   lab.wait_for_requests(1);
   peer.send(R"({"id":1,"device_id":1)");
+  lab.run_turns(3);
+  lab.advance(Duration(19));
+  CHECK(peer.lines() == 0);
+  lab.advance(Duration(1));
   const std::string fault = lab.wait_for_line(peer, 0);
   CHECK(has(fault, "request_timeout_ms (20)"));
   CHECK(has(fault, R"("id":1)"));
@@ -191,7 +202,7 @@ TEST_CASE("request_timeout stands still while sluice does not read", "[client]")
     burst += request("a");
   peer.send(burst + last.substr(0, 10));
   lab.run_until([&] { return lab.counters().paused == 1; });
-  lab.let_pass(Duration(400));
+  lab.advance(Duration(400));
   lab.sink.answer(0);
   lab.wait_for_line(peer, 20);
   lab.run_turns(3);
@@ -214,7 +225,11 @@ TEST_CASE("a client that takes no replies for write_timeout is closed", "[client
   for (int i = 0; i < 5000; ++i)
     many += request("a", id);
   peer.send(many);
-  lab.run_until([&] { return lab.counters().closed_total == 1; });
+  lab.run_until([&] { return lab.counters().paused == 1; });
+  lab.advance(Duration(49));
+  CHECK(lab.counters().closed_total == 0);
+  lab.advance(Duration(1));
+  CHECK(lab.counters().closed_total == 1);
   CHECK(lab.counters().pauses_for(PauseReason::Output) == 1);
   CHECK(lab.counters().paused == 0);
   CHECK(peer.lines() == 0);
@@ -226,10 +241,17 @@ TEST_CASE("a client with nothing to do is ended after idle_timeout", "[client]")
   Peer& waiting = lab.connect();
   waiting.send(request("a"));
   lab.wait_for_requests(1);
+  lab.advance(Duration(29));
+  CHECK_FALSE(idle.at_end());
+  lab.advance(Duration(1));
   lab.wait_for_end(idle);
-  lab.let_pass(Duration(60));
+  lab.advance(Duration(60));
   CHECK_FALSE(waiting.at_end());
   lab.sink.answer(0);
+  lab.wait_for_line(waiting, 0);
+  lab.advance(Duration(29));
+  CHECK_FALSE(waiting.at_end());
+  lab.advance(Duration(1));
   lab.wait_for_end(waiting);
   CHECK(waiting.lines() == 1);
 }
@@ -256,7 +278,8 @@ TEST_CASE("draining ends each client when its last reply is out", "[client]") {
   lab.sink.answer(0);
   lab.wait_for_end(busy);
   CHECK(busy.lines() == 2);
-  lab.run_until([&] { return lab.server->empty(); });
+  lab.advance(kLinger);
+  CHECK(lab.server->empty());
   CHECK(lab.counters().connections == 0);
 }
 
@@ -287,7 +310,8 @@ TEST_CASE("end_all ends clients whatever is outstanding, after the replies that 
   lab.sink.answer(1);  // too late
   lab.wait_for_end(peer);
   CHECK(peer.lines() == 1);
-  lab.run_until([&] { return lab.server->empty(); });
+  lab.advance(kLinger);
+  CHECK(lab.server->empty());
   CHECK(lab.sink.forgotten.size() == 1);
 }
 

@@ -154,16 +154,16 @@ Lab::Lab(const std::function<void(config::Config&)>& change) {
   sink.server = server.get();
   const Result<void> listening = server->listen();
   if (!listening) throw std::runtime_error(listening.error().what);
-  ticker_ = std::make_unique<event::Timer>(loop, bind<&Lab::on_tick>(this));
-  ticker_->start_repeating(Duration(1));
+  loop.after_turn = [this] {
+    for (const auto& peer : peers_)
+      peer->pump();
+  };
 }
 
 Lab::~Lab() {
   peers_.clear();
   server.reset();
-  ticker_.reset();
   ::rmdir(directory_.c_str());
-  CHECK(loop.close() == 0);
 }
 
 Peer& Lab::connect() {
@@ -174,23 +174,6 @@ Peer& Lab::connect() {
 Peer& Lab::connect_unix() {
   peers_.push_back(std::make_unique<Peer>(Peer::unix_socket(directory_ + "/socket")));
   return *peers_.back();
-}
-
-void Lab::run_until(const std::function<bool()>& condition) {
-  // Only so that a test that would hang says where.
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) {
-      throw std::runtime_error("what the test waits for has not come");
-    }
-    loop.run_once();
-    for (const auto& peer : peers_)
-      peer->pump();
-  }
-}
-
-void Lab::run_turns(int count) {
-  run_until([&count] { return count-- <= 0; });
 }
 
 void Lab::wait_for_requests(std::size_t count) {
@@ -205,11 +188,6 @@ std::string Lab::wait_for_line(Peer& peer, std::size_t number) {
 void Lab::wait_for_end(Peer& peer) {
   run_until([&] { return peer.at_end() || peer.was_reset(); });
   CHECK_FALSE(peer.was_reset());
-}
-
-void Lab::let_pass(Duration time) {
-  const TimePoint until = loop.now() + time;
-  run_until([&] { return loop.now() >= until; });
 }
 
 std::string request(std::string_view topic, std::string_view id_json) {

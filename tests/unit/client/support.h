@@ -1,4 +1,4 @@
-// A server on a real loop with a scripted sink behind it, and clients on plain sockets before it.
+// A server with a scripted sink behind it, and clients on plain sockets before it.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,8 @@
 #include "catch.h"
 #include "client/server.h"
 #include "config/config.h"
-#include "event/loop.h"
-#include "event/timer.h"
 #include "protocol/request.h"
+#include "test_loop.h"
 
 namespace sluice::client {
 
@@ -94,28 +93,25 @@ class Lab {
 
   Peer& connect();
   Peer& connect_unix();
-  /// Turns the loop and pumps all peers until the condition holds; fails the test if it never does.
-  void run_until(const std::function<bool()>& condition);
-  void run_turns(int count);
+  /// Turns the loop and pumps all peers until the condition holds, while no time passes.
+  void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
+  void run_turns(int count) { loop.run_turns(count); }
   /// Waits until so many requests were submitted in all.
   void wait_for_requests(std::size_t count);
   /// Waits for a line and returns it.
   std::string wait_for_line(Peer& peer, std::size_t number);
   void wait_for_end(Peer& peer);
-  /// Runs the loop for so long.
-  void let_pass(Duration time);
+  /// Moves the clock on.
+  void advance(Duration time) { loop.advance(time); }
   const ServerCounters& counters() const { return server->counters(); }
 
-  event::Loop loop;
+  event::TestLoop loop;
   FakeSink sink;
   config::Config config;
   std::unique_ptr<Server> server;
 
  private:
-  void on_tick() noexcept {}
-
   std::string directory_;
-  std::unique_ptr<event::Timer> ticker_;
   std::vector<std::unique_ptr<Peer>> peers_;
 };
 

@@ -4,12 +4,12 @@
 #include <poll.h>
 
 #include <array>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "catch.h"
 #include "tcp_pair.h"
+#include "test_loop.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -39,13 +39,9 @@ class Scene {
     marks.push_back(mark());
     if (brings_more) bring(4);
   }
-  void run_until(const std::function<bool()>& condition) {
-    for (int turn = 0; turn < 1000 && !condition(); ++turn)
-      loop.run_once();
-    REQUIRE(condition());
-  }
+  bool has_timer() { return loop->next_deadline() != TimePoint::max(); }
 
-  event::Loop loop;
+  event::TestLoop loop;
   TcpPair pair;
   int reads = 0;
   std::vector<int> marks;    ///< after each read
@@ -69,15 +65,15 @@ TEST_CASE("less than enough is read a little later", "[coalescing]") {
   scene.brings_more = true;
   scene.coalescing.set(scene.pair.ours(), 16);
   scene.bring(4);
-  scene.run_until([&] { return scene.reads == 3; });
+  CHECK(scene.loop.advance_until([&] { return scene.reads == 3; }) == Duration(3 * 3));
   CHECK(scene.marks == std::vector<int>{16, 16, 16});
 }
 
 TEST_CASE("a socket that stays silent is left alone until something comes", "[coalescing]") {
   Scene scene;
   scene.coalescing.set(scene.pair.ours(), 16);
-  scene.run_until([&] { return scene.mark() == 1; });
-  scene.loop.run();  // returns: no timer is left
+  CHECK(scene.loop.advance_until([&] { return scene.mark() == 1; }) == Duration(3));
+  CHECK_FALSE(scene.has_timer());
   CHECK(scene.reads == 0);
   scene.bring(1);
   CHECK(scene.is_readable());
@@ -93,7 +89,7 @@ TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalesc
   CHECK(scene.is_readable());
   scene.read();
   CHECK(scene.mark() == 1);
-  scene.loop.run();
+  CHECK_FALSE(scene.has_timer());
   CHECK(scene.reads == 1);
 }
 
@@ -102,6 +98,6 @@ TEST_CASE("a socket that is to be closed is not read any more", "[coalescing]") 
   scene.coalescing.set(scene.pair.ours(), 16);
   scene.bring(4);
   scene.coalescing.forget();
-  scene.loop.run();
+  CHECK_FALSE(scene.has_timer());
   CHECK(scene.reads == 0);
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -28,7 +29,7 @@ struct Connection {
   ConnectOptions options;
   TransportEvents* events = nullptr;  ///< null once the link has dropped it
   std::vector<Sent> sent;             ///< ever, in order
-  std::vector<Sent> unacked;          ///< of these
+  std::deque<Sent> unacked;           ///< of these
   bool accepted = false;
   bool congested = false;
   bool said_goodbye = false;  ///< DISCONNECT was sent

@@ -2,8 +2,7 @@
 #include "mqtt/identifiers.h"
 
 #include "catch.h"
-#include "event/loop.h"
-#include "event/timer.h"
+#include "test_loop.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -15,18 +14,10 @@ struct Count {
   int times = 0;
 };
 
-void turn(event::Loop& loop) {
-  Count ticks;
-  event::Timer timer(loop, bind<&Count::up>(&ticks));
-  timer.start(Duration(1));
-  while (ticks.times == 0)
-    loop.run_once();
-}
-
 }  // namespace
 
 TEST_CASE("an identifier that somebody holds is waited for", "[identifiers]") {
-  event::Loop loop;
+  event::TestLoop loop;
   Count freed;
   Identifiers identifiers(loop, bind<&Count::up>(&freed));
   const int a = 0;
@@ -35,13 +26,13 @@ TEST_CASE("an identifier that somebody holds is waited for", "[identifiers]") {
   CHECK(identifiers.claim(&a, "x"));
   CHECK_FALSE(identifiers.claim(&b, "x"));
   CHECK(identifiers.claim(&a, "y"));  // and gives x back
-  turn(loop);
+  loop.run_turns(2);
   CHECK(freed.times == 1);
   CHECK(identifiers.claim(&b, "x"));
   CHECK(identifiers.held_by(&b) == "x");
   identifiers.release(&b);
   identifiers.release(&b);
-  turn(loop);
+  loop.run_turns(2);
   CHECK(freed.times == 1);  // nobody had asked in vain
   CHECK(identifiers.held_by(&b).empty());
 }

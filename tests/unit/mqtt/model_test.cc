@@ -18,7 +18,7 @@ constexpr unsigned kLinks = 4;
 constexpr std::int64_t kDevices = 20;
 constexpr unsigned kWindow = 6;
 constexpr std::size_t kInflightBytes = 6000;
-constexpr int kSteps = 20000;
+constexpr int kSteps = 5000;
 
 /// Plays clients, broker and network at random. Violations are collected, because they are found
 /// inside callbacks from which nothing may be thrown.
@@ -56,14 +56,14 @@ class Model {
       change();
     }
     if (roll(3) > 0) lab_.turn(1 + static_cast<int>(roll(3)));
+    if (roll(30) == 0) lab_.advance(Duration(roll(100)));
     check();
   }
 
   /// The network is well from now on: everything must come to its end.
   void finish() {
-    // Only so that a test that would hang ends: suspects wait for their turn in real time.
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!open_.empty() && std::chrono::steady_clock::now() < end) {
+    const TimePoint end = lab_.loop.now() + std::chrono::minutes(1);
+    while (!open_.empty() && lab_.loop.now() < end) {
       for (auto& attempt : lab_.broker.attempts) {
         if (!attempt->is_pending()) continue;
         windows_[attempt.get()] = kWindow;
@@ -73,14 +73,14 @@ class Model {
         connection->set_congested(false);
         connection->ack_all();
       }
-      lab_.turn(2);
+      lab_.advance(Duration(50));  // suspects wait for their turn
       check();
     }
     if (!open_.empty()) complain("not everything came to its end");
     // Also the last change.
-    while (!is_settled() && std::chrono::steady_clock::now() < end) {
+    while (!is_settled() && lab_.loop.now() < end) {
       lab_.broker.accept_pending();
-      lab_.turn(2);
+      lab_.advance(Duration(50));
     }
     if (!is_settled()) complain("the last change has not come to its end");
     if (lab_.pool->in_flight() + lab_.pool->queued() + lab_.pool->queued_bytes() != 0) {
@@ -261,6 +261,7 @@ class Model {
   }
 
   void check() {
+    std::erase_if(lab_.broker.attempts, [](const auto& attempt) { return !attempt->is_open(); });
     check_identifiers();
     std::size_t in_flight = 0;
     std::size_t in_flight_bytes = 0;
@@ -298,14 +299,16 @@ class Model {
 }  // namespace
 
 TEST_CASE("whatever happens, order holds and every message is done exactly once", "[pool][model]") {
-  const unsigned seed = GENERATE(1u, 2u, 3u);
+  const unsigned seed = GENERATE(range(1U, 13U));
   CAPTURE(seed);
   Model model(seed);
-  for (int step = 0; step < kSteps; ++step) {
+  int step = 0;
+  while (step < kSteps && model.complaints().empty()) {
     model.step();
-    CAPTURE(step);
-    REQUIRE(model.complaints() == std::vector<std::string>{});
+    ++step;
   }
+  CAPTURE(step);
+  REQUIRE(model.complaints() == std::vector<std::string>{});
   model.finish();
   CHECK(model.complaints() == std::vector<std::string>{});
   for (const Note& note : model.lab().notes)

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "catch.h"
-#include "event/timer.h"
+#include "test_loop.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -55,19 +55,11 @@ class Pair {
   std::array<int, 2> ends_{};
 };
 
-void turn(event::Loop& loop) {
-  Count ticks;
-  event::Timer timer(loop, bind<&Count::up>(&ticks));
-  timer.start(Duration(5));
-  while (ticks.times == 0)
-    loop.run_once();
-}
-
 }  // namespace
 
 TEST_CASE("a connection that was parted from is over when the peer has read all and closed",
           "[parting]") {
-  event::Loop loop;
+  event::TestLoop loop;
   Count over;
   {
     Parting parting(loop, bind<&Count::up>(&over));
@@ -78,21 +70,19 @@ TEST_CASE("a connection that was parted from is over when the peer has read all 
     CHECK(parting.begin());
     CHECK(parting.is_under_way());
     pair.say('x');  // an answer that nobody waits for any more
-    turn(loop);
+    loop.run_turns(4);
     CHECK(over.times == 0);
     CHECK(pair.read_all() == "goodbye");
-    turn(loop);
+    loop.run_turns(4);
     CHECK(over.times == 0);
     pair.close_broker();
-    while (over.times == 0)
-      loop.run_once();
+    loop.run_until([&] { return over.times == 1; });
     CHECK_FALSE(parting.is_under_way());
   }
-  CHECK(loop.close() == 0);
 }
 
 TEST_CASE("a parting that is dropped closes the connection and tells nobody", "[parting]") {
-  event::Loop loop;
+  event::TestLoop loop;
   Count over;
   {
     Parting parting(loop, bind<&Count::up>(&over));
@@ -103,8 +93,7 @@ TEST_CASE("a parting that is dropped closes the connection and tells nobody", "[
     parting.drop();
     CHECK(pair.read_all() == "goodbye");
     pair.close_broker();
-    turn(loop);
+    loop.run_turns(4);
   }
   CHECK(over.times == 0);
-  CHECK(loop.close() == 0);
 }

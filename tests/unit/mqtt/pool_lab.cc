@@ -26,9 +26,6 @@ PoolLab::PoolLab(unsigned links, const std::function<void(config::Broker&)>& cha
   if (change) change(to);
   settings = {to, identifiers(links), broker.factory()};
   pool = std::make_unique<Pool>(loop, *this, random, settings);
-  spin_ = std::make_unique<event::Deferred>(loop, bind<&PoolLab::on_spin>(this));
-  ticker_ = std::make_unique<event::Timer>(loop, bind<&PoolLab::on_tick>(this));
-  ticker_->start_repeating(Duration(1));
 }
 
 PoolLab::~PoolLab() {
@@ -42,10 +39,6 @@ PoolLab::~PoolLab() {
   CHECK(pool->queued() == 0);
   CHECK(pool->queued_bytes() == 0);
   CHECK(pool->is_stopped());
-  pool.reset();
-  spin_.reset();
-  ticker_.reset();
-  CHECK(loop.close() == 0);
 }
 
 std::vector<std::string> PoolLab::identifiers(unsigned count, const std::string& prefix) {
@@ -88,10 +81,15 @@ Note& PoolLab::make(std::int64_t device, const NoteOptions& options) {
   return note;
 }
 
-Note& PoolLab::send(std::int64_t device, const NoteOptions& options) {
+Note& PoolLab::hand_in(std::int64_t device, const NoteOptions& options) {
   Note& note = make(device, options);
   note.gone = false;
   pool->accept(note);
+  return note;
+}
+
+Note& PoolLab::send(std::int64_t device, const NoteOptions& options) {
+  Note& note = hand_in(device, options);
   turn();
   return note;
 }
@@ -126,26 +124,6 @@ void PoolLab::acknowledge(const Note& note) {
     if (on.unacked[place].request != &note.own) continue;
     on.ack(place);
     return;
-  }
-}
-
-void PoolLab::turn(int count) {
-  spinning_ = true;
-  spin_->schedule();
-  while (count-- > 0)
-    loop.run_once();
-  spinning_ = false;
-  spin_->cancel();
-}
-
-void PoolLab::run_until(const std::function<bool()>& condition) {
-  // Only so that a test that would hang says where.
-  const auto give_up_at = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up_at) {
-      throw std::runtime_error("what the test waits for has not come");
-    }
-    loop.run_once();
   }
 }
 

@@ -1,4 +1,4 @@
-// A pool on a real loop between a scripted broker and a test that stands for the ledger.
+// A pool between a scripted broker and a test that stands for the ledger.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,9 @@
 #include "base/random.h"
 #include "catch.h"
 #include "config/config.h"
-#include "event/loop.h"
-#include "event/timer.h"
 #include "fake_transport.h"
 #include "mqtt/pool.h"
+#include "test_loop.h"
 
 namespace sluice::mqtt {
 
@@ -51,7 +50,9 @@ class PoolLab final : public PoolEvents {
   void accept_until(std::size_t ready, const Connack& connack = {});
 
   Note& make(std::int64_t device, const NoteOptions& options = {});
-  /// make(), accept() and the turn's end.
+  /// make() and accept().
+  Note& hand_in(std::int64_t device, const NoteOptions& options = {});
+  /// The same, and the turn's end.
   Note& send(std::int64_t device, const NoteOptions& options = {});
   void give_up(Note& note);
   /// What admission() says of such a message.
@@ -70,12 +71,16 @@ class PoolLab final : public PoolEvents {
   /// Acknowledges this message, wherever it is in flight.
   void acknowledge(const Note& note);
 
-  /// Some turns of the loop, none of which waits.
-  void turn(int count = 4);
-  /// Turns the loop until the condition holds; fails the test if it never does.
-  void run_until(const std::function<bool()>& condition);
+  /// Some turns of the loop, in which no time passes.
+  void turn(int count = 4) { loop.run_turns(count); }
+  /// Moves the clock on.
+  void advance(Duration time) { loop.advance(time); }
+  /// Moves the clock on until the condition holds; returns how far.
+  Duration run_until(const std::function<bool()>& condition) {
+    return loop.advance_until(condition);
+  }
 
-  event::Loop loop;
+  event::TestLoop loop;
   Random random{11};
   FakeBroker broker;
   std::deque<Note> notes;
@@ -87,14 +92,6 @@ class PoolLab final : public PoolEvents {
  private:
   void on_message_done(Message& message, const Outcome& outcome) noexcept override;
   void on_room(Pool&) noexcept override { ++rooms; }
-  void on_spin() noexcept {
-    if (spinning_) spin_->schedule();
-  }
-  void on_tick() noexcept {}
-
-  bool spinning_ = false;
-  std::unique_ptr<event::Deferred> spin_;
-  std::unique_ptr<event::Timer> ticker_;
 };
 
 }  // namespace sluice::mqtt

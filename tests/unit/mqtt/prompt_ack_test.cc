@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
 
 #include "catch.h"
 #include "tcp_pair.h"
+#include "test_loop.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -41,45 +41,27 @@ class Connection : public TcpPair {
 
 TEST_CASE("after a while what was read is acknowledged after the turn, then a little later",
           "[prompt-ack]") {
-  event::Loop loop;
+  event::TestLoop loop;
   const Connection connection;
   PromptAck ack(loop);
-  struct Look {
-    Look(event::Loop& loop, const PromptAck& seen)
-        : prompt(seen), timer(loop, bind<&Look::on_timer>(this)) {}
-    void on_timer() noexcept {
-      was_owed = prompt.is_owed();
-      done = true;
-    }
-    /// Whether one is owed still after a millisecond, the order of timers being what counts.
-    bool after_a_millisecond(event::Loop& loop) {
-      done = false;
-      timer.start(std::chrono::milliseconds(1));
-      while (!done)
-        loop.run_once();
-      return was_owed;
-    }
-    const PromptAck& prompt;
-    event::Timer timer;
-    bool was_owed = false;
-    bool done = false;
-  };
-  Look look(loop, ack);
   connection.bring_a_puback();
   ack.on_read(connection.ours());
   CHECK(ack.is_owed());
-  CHECK_FALSE(look.after_a_millisecond(loop));
+  loop.run_turns(1);
+  CHECK_FALSE(ack.is_owed());
   CHECK(connection.is_acknowledged_soon());
-  bool was_put_off = false;
-  for (int attempt = 0; attempt < 50 && !was_put_off; ++attempt) {  // a stall is a while, too
-    connection.bring_a_puback();
-    ack.on_read(connection.ours());
-    was_put_off = look.after_a_millisecond(loop);
-  }
-  CHECK(was_put_off);
-  while (ack.is_owed())
-    loop.run_once();
+  connection.bring_a_puback();
+  ack.on_read(connection.ours());
+  loop.advance(Duration(2));
+  CHECK(ack.is_owed());
+  loop.advance(Duration(1));
+  CHECK_FALSE(ack.is_owed());
   CHECK(connection.is_acknowledged_soon());
+  loop.advance(Duration(3));
+  connection.bring_a_puback();
+  ack.on_read(connection.ours());
+  loop.run_turns(1);
+  CHECK_FALSE(ack.is_owed());
 }
 
 namespace {
@@ -88,7 +70,7 @@ namespace {
 /// kernel puts it off by 40 ms, within which a busy machine may not get to the look.
 bool stays_unasked(void (PromptAck::*end)() noexcept) {
   for (int attempt = 0; attempt < 50; ++attempt) {
-    event::Loop loop;
+    event::TestLoop loop;
     const Connection connection;
     PromptAck ack(loop);
     ack.on_read(connection.ours());
@@ -96,7 +78,7 @@ bool stays_unasked(void (PromptAck::*end)() noexcept) {
     ack.on_read(connection.ours());
     REQUIRE(ack.is_owed());
     (ack.*end)();
-    loop.run_once();
+    loop.advance(Duration(3));
     if (connection.unacknowledged() == 1) return true;
   }
   return false;

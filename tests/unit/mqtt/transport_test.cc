@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "catch.h"
-#include "event/timer.h"
 #include "mqtt/mosquitto_transport.h"
 #include "mqtt_wire.h"
 #include "tcp_pair.h"
+#include "test_loop.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -128,19 +128,8 @@ struct Scene {
     broker.send(connack);
     run_until([this] { return events.connected; });
   }
-  ~Scene() {
-    transport.reset();
-    ticker.stop();
-  }
 
-  void run_until(const std::function<bool()>& condition) {
-    ticker.start_repeating(std::chrono::milliseconds(1));
-    for (int turn = 0; turn < 10'000; ++turn) {
-      if (condition()) return;
-      loop.run_once();
-    }
-    FAIL("it never came true");
-  }
+  void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
   void publish(std::uint8_t qos, std::size_t size = 100) {
     protocol::Request request = protocol::Request::make("t", std::string(size, 'x'));
     request.qos = qos;
@@ -154,7 +143,6 @@ struct Scene {
       return broker.count(type) == count;
     });
   }
-  void on_tick() noexcept {}
   /// The socket that leads to the broker.
   int socket() const {
     for (int fd = 3; fd < 100; ++fd) {
@@ -168,8 +156,7 @@ struct Scene {
   }
 
   MosquittoLibrary library;
-  event::Loop loop;
-  event::Timer ticker{loop, bind<&Scene::on_tick>(this)};
+  event::TestLoop loop;
   Broker broker;
   Events events;
   config::Broker config;
@@ -206,7 +193,10 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
     std::string ack;
     wire::append_ack(ack, wire::Type::Puback, true, id);
     scene.broker.send(ack);
-    scene.run_until([&] { return scene.events.acknowledged == id; });
+    scene.loop.advance(Duration(2));
+    CHECK(scene.events.acknowledged + 1 == id);
+    scene.loop.advance(Duration(1));
+    CHECK(scene.events.acknowledged == id);
   }
   scene.transport->coalesce(1);
   CHECK(low_water_mark(scene.socket()) == 1);
@@ -223,8 +213,7 @@ TEST_CASE("a broker does not wait long for TCP to acknowledge its PUBACK", "[tra
   wire::append_ack(ack, wire::Type::Puback, true, 1);
   scene.broker.send(ack);
   scene.run_until([&] { return scene.events.acknowledged == 1; });
-  for (int turn = 0; turn < 8; ++turn)
-    scene.loop.run_once();
+  scene.loop.run_turns(8);
   CHECK(scene.broker.unacknowledged() == 0);
 }
 

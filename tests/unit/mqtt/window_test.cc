@@ -3,10 +3,10 @@
 #include "mqtt/window.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <random>
 #include <vector>
 
@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Links that always have something to send. Time is simulated; nothing waits.
+/// Links that always have something to send. Time is simulated.
 class Simulation {
  public:
   struct Path {
@@ -27,28 +27,27 @@ class Simulation {
   };
 
   Simulation(unsigned links, Path along, std::optional<unsigned> fixed = std::nullopt)
-      : path(along) {
-    for (unsigned i = 0; i < links; ++i) {
-      links_.push_back({std::make_unique<Window>(fixed, size_)});
-      links_.back().window->open(65535);
-      send(i);
+      : path(along), links_(links) {
+    for (Link& link : links_) {
+      link.window = std::make_unique<Window>(fixed, size_);
+      link.window->open(65535);
+      send(link);
+      link.next_ack = link.ack_of(link.oldest).at;
     }
   }
 
   /// Lets so much time pass. Returns messages a second meanwhile.
   double run(Nanoseconds duration) {
     const Nanoseconds begin = now_;
+    const Nanoseconds end = begin + duration;
     std::size_t count = 0;
     slowest_ = 0ns;
-    while (!acks_.empty() && acks_.top().at < begin + duration) {
-      const Ack ack = acks_.top();
-      acks_.pop();
-      now_ = ack.at;
+    for (Link* next = &next_link(); next->next_ack < end; next = &next_link()) {
+      now_ = next->next_ack;
       ++count;
-      slowest_ = std::max(slowest_, ack.at - ack.sent);
-      acknowledge(ack);
+      acknowledge(*next);
     }
-    now_ = begin + duration;
+    now_ = end;
     return static_cast<double>(count) / std::chrono::duration<double>(duration).count();
   }
 
@@ -59,53 +58,62 @@ class Simulation {
   Path path;
 
  private:
-  struct Link {
-    std::unique_ptr<Window> window;
-    std::size_t in_flight = 0;
-    std::uint64_t sequence = 0;
-    Nanoseconds last_ack{};  // acknowledgements of one link stay in order
-  };
   struct Ack {
     Nanoseconds at;
     Nanoseconds sent;
-    unsigned link;
-    std::uint64_t sequence;
-    bool operator<(const Ack& other) const { return at > other.at; }
+  };
+  struct Link {
+    Ack& ack_of(std::uint64_t message) { return acks[message % Window::kMost]; }
+    std::size_t in_flight() const { return static_cast<std::size_t>(newest - oldest + 1); }
+
+    std::unique_ptr<Window> window;
+    std::array<Ack, Window::kMost> acks{};  // of what is in flight; they stay in order
+    std::uint64_t oldest = 1;               // in flight
+    std::uint64_t newest = 0;
+    Nanoseconds next_ack{};
+    Nanoseconds last_ack{};
   };
 
-  double dice() { return std::uniform_real_distribution<double>()(dice_); }
-
-  Nanoseconds scaled(Nanoseconds most) {
-    return Nanoseconds(static_cast<Nanoseconds::rep>(dice() * static_cast<double>(most.count())));
+  Link& next_link() {
+    Link* next = &links_[0];
+    for (Link& link : links_) {
+      if (link.next_ack < next->next_ack) next = &link;
+    }
+    return *next;
   }
 
-  void acknowledge(const Ack& ack) {
-    Link& link = links_[ack.link];
-    --link.in_flight;
+  Nanoseconds random(Nanoseconds most) {
+    if (most == 0ns) return most;
+    const double part = std::uniform_real_distribution<double>()(dice_);
+    return Nanoseconds(static_cast<Nanoseconds::rep>(part * static_cast<double>(most.count())));
+  }
+
+  void acknowledge(Link& link) {
+    const std::uint64_t message = link.oldest++;
+    slowest_ = std::max(slowest_, now_ - link.ack_of(message).sent);
     link.window->count();
-    if (link.window->is_probe(ack.sequence)) link.window->end_probe(1, now_);
-    send(ack.link);
+    if (link.window->is_probe(message)) link.window->end_probe(1, now_);
+    send(link);
+    link.next_ack = link.ack_of(link.oldest).at;
   }
 
-  void send(unsigned index) {
-    Link& link = links_[index];
+  void send(Link& link) {
     bool sent = false;
-    for (; link.in_flight < link.window->size(); ++link.in_flight) {
+    const std::size_t size = link.window->size();
+    while (link.in_flight() < size) {
       const Nanoseconds start = std::max(now_ + path.round_trip / 2, free_at_);
       free_at_ = start + path.service;
-      const Nanoseconds late = scaled(path.jitter);
-      link.last_ack = std::max(link.last_ack, free_at_ + path.round_trip / 2 + late);
-      acks_.push({link.last_ack, now_, index, ++link.sequence});
+      link.last_ack = std::max(link.last_ack, free_at_ + path.round_trip / 2 + random(path.jitter));
+      link.ack_of(++link.newest) = {link.last_ack, now_};
       sent = true;
     }
     if (sent && link.window->wants_probe()) {
-      link.window->start_probe(link.sequence, link.in_flight, now_);
+      link.window->start_probe(link.newest, link.in_flight(), now_);
     }
   }
 
   SharedSize size_;
   std::vector<Link> links_;
-  std::priority_queue<Ack> acks_;
   std::mt19937 dice_{7};
   Nanoseconds now_ = 1h;
   Nanoseconds free_at_{};
@@ -116,8 +124,9 @@ double best_fixed(unsigned links, Simulation::Path path) {
   double best = 0;
   for (const unsigned window : {8u, 16u, 32u, 64u, 128u, 256u, 512u}) {
     Simulation simulation(links, path, window);
-    simulation.run(1s);
-    best = std::max(best, simulation.run(1s));
+    const Nanoseconds enough = std::clamp<Nanoseconds>(path.round_trip * 20, 100ms, 1s);
+    simulation.run(enough);
+    best = std::max(best, simulation.run(enough));
   }
   return best;
 }
@@ -125,15 +134,13 @@ double best_fixed(unsigned links, Simulation::Path path) {
 }  // namespace
 
 TEST_CASE("an automatic window reaches most of the best fixed window's throughput", "[window]") {
-  for (const Nanoseconds round_trip : {100us, 10000us, 52000us}) {
-    CAPTURE(round_trip.count());
-    const Simulation::Path path{
-        .round_trip = round_trip, .jitter = round_trip / 50, .service = 8us};
-    const double best = best_fixed(4, path);
-    Simulation simulation(4, path);
-    simulation.run(2s);
-    CHECK(simulation.run(10s) >= 0.9 * best);
-  }
+  const Nanoseconds round_trip = GENERATE(100us, 10000us, 52000us);
+  CAPTURE(round_trip.count());
+  const Simulation::Path path{.round_trip = round_trip, .jitter = round_trip / 50, .service = 8us};
+  const double best = best_fixed(4, path);
+  Simulation simulation(4, path);
+  simulation.run(2s);
+  CHECK(simulation.run(10s) >= 0.9 * best);
 }
 
 TEST_CASE("a distant broker gets the largest window, a near one no more than is free", "[window]") {
@@ -159,8 +166,12 @@ TEST_CASE("a broker that is too slow has small windows, and latency does not gro
 TEST_CASE("jitter of a distant path does not starve it", "[window]") {
   Simulation simulation(1, {.round_trip = 52ms, .jitter = 6ms, .service = 1us});
   simulation.run(5s);
-  simulation.run(30s);
-  CHECK(simulation.window() >= 400);
+  int large = 0;
+  for (int tenths = 0; tenths < 300; ++tenths) {
+    simulation.run(100ms);
+    large += simulation.window() >= 400 ? 1 : 0;
+  }
+  CHECK(large >= 270);  // all but the moments in which smaller ones are tried
 }
 
 TEST_CASE("a path that becomes longer is believed after a while", "[window]") {
