@@ -19,9 +19,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr int kSmallBuffer = 4096;
-constexpr std::size_t kMiB = std::size_t{1024} * 1024;
-
 Message message_with(std::string payload) {
   Message message;
   message.device_id = 7;
@@ -82,6 +79,8 @@ TEST_CASE("what was handed over is unknown when the server closes, what was answ
 }
 
 TEST_CASE("a request the kernel never got whole was not published", "[sdk]") {
+  constexpr int kSmallBuffer = 4096;
+  constexpr std::size_t kSize = std::size_t{16} * 1024 * 1024;
   std::atomic<bool> is_full{false};
   ScriptedServer server(
       [&](Peer& peer) {
@@ -93,7 +92,7 @@ TEST_CASE("a request the kernel never got whole was not published", "[sdk]") {
   Client client;
   REQUIRE(client.connect(server.address()));
   const auto small = client.submit(message_with("a"));
-  const auto large = client.submit(message_with(std::string(64 * kMiB, 'x')));
+  const auto large = client.submit(message_with(std::string(kSize, 'x')));
   CHECK(client.wants_write());
   is_full = true;
   is_full.notify_one();
@@ -121,24 +120,24 @@ TEST_CASE("signals neither end a wait nor a transfer", "[sdk]") {
   counting.sa_handler = [](int) {};  // without SA_RESTART: calls are interrupted
   ::sigaction(SIGUSR1, &counting, &former);
   const pthread_t caller = ::pthread_self();
-  ScriptedServer server(
-      [caller](Peer& peer) {
-        for (std::size_t size = kMiB; peer.read_bytes(size); size += kMiB) {
-          ::pthread_kill(caller, SIGUSR1);
-          if (size == 8 * kMiB) break;
-        }
-        const std::string id = id_of(peer.read_line());
-        for (int i = 0; i < 100; ++i) {
-          ::pthread_kill(caller, SIGUSR1);
-          std::this_thread::yield();
-        }
-        peer.write(success(id));
-        peer.read_to_end();
-      },
-      kSmallBuffer);
+  const TemporaryPath place;
+  const std::size_t piece = more_than_a_socket_holds();
+  ScriptedServer server(place.path(), [caller, piece](Peer& peer) {
+    for (std::size_t size = piece; peer.read_bytes(size); size += piece) {
+      ::pthread_kill(caller, SIGUSR1);
+      if (size == 8 * piece) break;
+    }
+    const std::string id = id_of(peer.read_line());
+    for (int i = 0; i < 100; ++i) {
+      ::pthread_kill(caller, SIGUSR1);
+      std::this_thread::yield();
+    }
+    peer.write(success(id));
+    peer.read_to_end();
+  });
   Client client;
   REQUIRE(client.connect(server.address()));
-  CHECK(client.publish(message_with(std::string(8 * kMiB, 'x'))).outcome == Outcome::Published);
+  CHECK(client.publish(message_with(std::string(8 * piece, 'x'))).outcome == Outcome::Published);
   client.close();
   ::sigaction(SIGUSR1, &former, nullptr);
 }
@@ -258,26 +257,28 @@ TEST_CASE("a server that writes before it reads and a client that does the same 
           "[sdk]") {
   // More than all buffers between the two can hold, in both directions, before either reads.
   constexpr int kMessages = 16;
-  ScriptedServer server(
-      [](Peer& peer) {
-        const std::string filler =
-            failure("no_route", "no", R"(,"id":"none","x":")" + std::string(kMiB / 2, 'y') + "\"");
-        for (int i = 0; i < 32; ++i)
-          peer.write(filler);
-        for (int i = 0; i < kMessages; ++i) {
-          const std::string request = peer.read_line();
-          peer.write(R"({"code":1,"x":")" + std::string(kMiB / 2, 'z') + R"(","id":)" +
-                     id_of(request) + "}\n");
-        }
-        peer.read_to_end();
-      },
-      kSmallBuffer);
-  Client client;
+  const TemporaryPath place;
+  const std::size_t piece = more_than_a_socket_holds() / 8;
+  ScriptedServer server(place.path(), [piece](Peer& peer) {
+    const std::string filler =
+        failure("no_route", "no", R"(,"id":"none","x":")" + std::string(piece, 'y') + "\"");
+    for (int i = 0; i < kMessages; ++i)
+      peer.write(filler);
+    for (int i = 0; i < kMessages; ++i) {
+      const std::string request = peer.read_line();
+      peer.write(R"({"code":1,"x":")" + std::string(piece, 'z') + R"(","id":)" + id_of(request) +
+                 "}\n");
+    }
+    peer.read_to_end();
+  });
+  ClientOptions options;
+  options.window_bytes = 8 * piece;
+  Client client(options);
   REQUIRE(client.connect(server.address()));
   int submitted = 0;
   int published = 0;
   while (published < kMessages) {
-    if (submitted < kMessages && client.submit(message_with(std::string(kMiB, 'x')))) {
+    if (submitted < kMessages && client.submit(message_with(std::string(piece, 'x')))) {
       ++submitted;
       continue;
     }
@@ -290,21 +291,20 @@ TEST_CASE("a server that writes before it reads and a client that does the same 
 }
 
 TEST_CASE("a request answered before it was written is still written to its end", "[sdk]") {
-  constexpr std::size_t kSize = 16 * kMiB;
-  ScriptedServer server(
-      [](Peer& peer) {
-        if (!peer.read_bytes(kMiB)) return;
-        peer.write(failure("too_large", "no", ""));
-        (void)peer.read_line();
-        peer.write(success(id_of(peer.read_line())));
-        peer.read_to_end();
-      },
-      kSmallBuffer);
+  const TemporaryPath place;
+  const std::size_t piece = more_than_a_socket_holds();
+  ScriptedServer server(place.path(), [piece](Peer& peer) {
+    if (!peer.read_bytes(piece)) return;
+    peer.write(failure("too_large", "no", ""));
+    (void)peer.read_line();
+    peer.write(success(id_of(peer.read_line())));
+    peer.read_to_end();
+  });
   ClientOptions options;
   options.window_bytes = 1;
   Client client(options);
   REQUIRE(client.connect(server.address()));
-  CHECK(client.publish(message_with(std::string(kSize, 'x'))).outcome == Outcome::Refused);
+  CHECK(client.publish(message_with(std::string(4 * piece, 'x'))).outcome == Outcome::Refused);
   while (!client.can_submit())
     CHECK_FALSE(client.next_result());
   CHECK(client.publish(message_with("b")).outcome == Outcome::Published);

@@ -150,6 +150,16 @@ class ScriptedServer {
   std::thread thread_;
 };
 
+/// More bytes than a unix socket takes in one direction while nobody reads.
+inline std::size_t more_than_a_socket_holds() {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int size = 0;
+  socklen_t length = sizeof size;
+  if (::getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) != 0) std::abort();
+  ::close(fd);
+  return 2 * static_cast<std::size_t>(size);
+}
+
 /// The id member of a request as text, with its quotes where it is a string.
 inline std::string id_of(const std::string& request) {
   const std::size_t at = request.find("\"id\":");

@@ -3,9 +3,11 @@
 #include "documentation.h"
 
 #include <algorithm>
+#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "config/document.h"
 #include "config/keys.h"
@@ -52,9 +54,7 @@ void flatten(const Node& table, const std::string& prefix, Variables& values) {
   }
 }
 
-/// The faults of a configuration in which `key` has this value and all else is in order, as far as
-/// they speak of that key.
-std::string faults_with(const std::string& key, const std::string& value) {
+std::string find_faults_with(const std::string& key, const std::string& value) {
   Variables broker = {
       {"name", "\"a\""}, {"url", "\"mqtt://h\""}, {"min_dev_no", "0"}, {"max_dev_no", "10"}};
   const std::size_t dot = key.find('.');
@@ -76,13 +76,25 @@ std::string faults_with(const std::string& key, const std::string& value) {
   return faults;
 }
 
+/// The faults of a configuration in which `key` has this value and all else is in order, as far as
+/// they speak of that key. Each is looked for once, as the documents are compared again and again.
+const std::string& faults_with(const std::string& key, const std::string& value) {
+  static std::map<std::pair<std::string, std::string>, std::string> known;
+  const auto [place, is_new] = known.try_emplace({key, value});
+  if (is_new) place->second = find_faults_with(key, value);
+  return place->second;
+}
+
 /// "0, or 5 to 65535" has two: 0 to 0, 5 to 65535.
 Numbers numbers_in(std::string allowed) {
-  allowed = std::regex_replace(allowed, std::regex("2⁴⁰"), "1099511627776");
-  allowed = std::regex_replace(allowed, std::regex("`[^`]*`|64-bit"), "");
-  allowed = std::regex_replace(allowed, std::regex("at (most|least)\\D*\\d*"), "");
+  static const std::regex power("2⁴⁰");
+  static const std::regex other_values("`[^`]*`|64-bit");
+  static const std::regex length("at (most|least)\\D*\\d*");
+  static const std::regex number("(\\d+)( to (\\d+))?");
+  allowed = std::regex_replace(allowed, power, "1099511627776");
+  allowed = std::regex_replace(allowed, other_values, "");
+  allowed = std::regex_replace(allowed, length, "");
   Numbers numbers;
-  const std::regex number("(\\d+)( to (\\d+))?");
   for (std::sregex_iterator at(allowed.begin(), allowed.end(), number), end; at != end; ++at) {
     const std::int64_t from = std::stoll((*at)[1]);
     numbers.emplace_back(from, (*at)[3].matched ? std::stoll((*at)[3]) : from);
@@ -96,8 +108,7 @@ bool holds(const Numbers& numbers, std::int64_t value) {
   });
 }
 
-std::set<std::string> matches(const std::string& text, const char* expression) {
-  const std::regex pattern(expression);
+std::set<std::string> matches(const std::string& text, const std::regex& pattern) {
   return {std::sregex_token_iterator(text.begin(), text.end(), pattern, 1),
           std::sregex_token_iterator()};
 }
@@ -123,13 +134,16 @@ void compare_allowed(const Row& row, const std::string& general, std::vector<std
   const std::string expected = faults_with(row.key, "2000-01-01");
   if (expected.empty()) found.push_back(row.key + ": faults_with() cannot give it a value");
   if (expected.find("an integer from") != std::string::npos) compare_numbers(row, found);
-  std::set<std::string> words = matches(expected, "(\"[^\"]*\")");
+  static const std::regex quoted("(\"[^\"]*\")");
+  static const std::regex as_code("`([^`]*)`");
+  static const std::regex length("(at most \\d+ bytes)");
+  std::set<std::string> words = matches(expected, quoted);
   if (expected.find("true or false") != std::string::npos) words = {"true", "false"};
-  if (!words.empty() && words != matches(row.allowed, "`([^`]*)`"))
+  if (!words.empty() && words != matches(row.allowed, as_code))
     found.push_back(row.key + ": the documentation allows " + row.allowed +
                     ", the program: " + expected);
   const std::string too_long = faults_with(row.key, "\"" + std::string(70000, 'a') + "\"");
-  for (const std::string& bytes : matches(too_long, "(at most \\d+ bytes)")) {
+  for (const std::string& bytes : matches(too_long, length)) {
     const std::string number = bytes.substr(8, bytes.size() - 14);
     if (general.find(bytes) == std::string::npos &&
         !std::regex_search(row.allowed, std::regex("(at most|to) " + number + "\\b")))
