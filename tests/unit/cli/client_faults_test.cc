@@ -80,7 +80,7 @@ TEST_CASE("what was handed over is unknown when the server closes, what was answ
 
 TEST_CASE("a request the kernel never got whole was not published", "[sdk]") {
   constexpr int kSmallBuffer = 4096;
-  constexpr std::size_t kSize = std::size_t{16} * 1024 * 1024;
+  constexpr std::size_t kSize = std::size_t{8} * 1024 * 1024;
   std::atomic<bool> is_full{false};
   ScriptedServer server(
       [&](Peer& peer) {

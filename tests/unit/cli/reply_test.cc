@@ -101,8 +101,8 @@ TEST_CASE("every prefix and every changed byte of a reply is survived", "[sdk]")
   for (std::size_t size = 0; size < kWhole.size(); ++size) {
     CHECK_FALSE(parse_reply(kWhole.substr(0, size)));
   }
-  std::uint32_t state = 12345;
-  for (int round = 0; round < 20'000; ++round) {
+  std::uint32_t state = GENERATE(1U, 2U, 3U, 4U);
+  for (int round = 0; round < 5'000; ++round) {
     std::string text(kWhole);
     for (int change = 0; change < 3; ++change) {
       state = state * 1664525U + 1013904223U;

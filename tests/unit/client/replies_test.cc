@@ -91,35 +91,34 @@ TEST_CASE("in whatever order replies become ready, they come out in the order of
     return std::to_string(slot) + std::string(slot % 390, '.') + ';';
   };
   std::mt19937 dice(5);
-  for (const std::size_t most_open : {8u, 60u, 500u}) {
-    Buffers buffers;
-    OrderedReplies replies(buffers);
-    std::string out;
-    std::string expected;
-    std::vector<std::uint64_t> open;
-    const auto become_ready = [&](std::size_t at) {
-      const std::uint64_t slot = open[at];
-      open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
-      if (!replies.is_next(slot)) {
-        replies.keep(slot, text_of(slot));
-        return;
-      }
-      out += text_of(slot);
-      replies.advance(out);
-    };
-    for (int step = 0; step < 20000; ++step) {
-      if (open.empty() || (open.size() < most_open && dice() % 2 == 0)) {
-        open.push_back(replies.reserve());
-        expected += text_of(open.back());
-      } else {
-        become_ready(dice() % 8 == 0 ? 0 : dice() % open.size());
-      }
+  const std::size_t most_open = GENERATE(8U, 60U, 500U);
+  Buffers buffers;
+  OrderedReplies replies(buffers);
+  std::string out;
+  std::string expected;
+  std::vector<std::uint64_t> open;
+  const auto become_ready = [&](std::size_t at) {
+    const std::uint64_t slot = open[at];
+    open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+    if (!replies.is_next(slot)) {
+      replies.keep(slot, text_of(slot));
+      return;
     }
-    while (!open.empty())
-      become_ready(dice() % open.size());
-    CHECK(out == expected);
-    CHECK(replies.kept_bytes() == 0);
+    out += text_of(slot);
+    replies.advance(out);
+  };
+  for (int step = 0; step < 20000; ++step) {
+    if (open.empty() || (open.size() < most_open && dice() % 2 == 0)) {
+      open.push_back(replies.reserve());
+      expected += text_of(open.back());
+    } else {
+      become_ready(dice() % 8 == 0 ? 0 : dice() % open.size());
+    }
   }
+  while (!open.empty())
+    become_ready(dice() % open.size());
+  CHECK(out == expected);
+  CHECK(replies.kept_bytes() == 0);
 }
 
 TEST_CASE("replies without an id keep the order of their requests", "[client]") {

@@ -142,6 +142,7 @@ void compare_allowed(const Row& row, const std::string& general, std::vector<std
   if (!words.empty() && words != matches(row.allowed, as_code))
     found.push_back(row.key + ": the documentation allows " + row.allowed +
                     ", the program: " + expected);
+  if (!words.empty() || expected.find("an integer from") != std::string::npos) return;
   const std::string too_long = faults_with(row.key, "\"" + std::string(70000, 'a') + "\"");
   for (const std::string& bytes : matches(too_long, length)) {
     const std::string number = bytes.substr(8, bytes.size() - 14);

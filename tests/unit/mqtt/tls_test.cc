@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "catch.h"
-#include "event/timer.h"
 #include "mqtt/mosquitto_transport.h"
 #include "mqtt_wire.h"
+#include "test_loop.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -152,10 +152,7 @@ config::Broker broker_at(const std::string& host) {
 /// A transport that is to connect to that server over TLS.
 struct Scene {
   Scene() { limit_to_anonymous(tls->raw()); }
-  ~Scene() {
-    transport.drop(/*reset=*/false);
-    ticker.stop();
-  }
+  ~Scene() { transport.drop(/*reset=*/false); }
 
   Result<void> connect() {
     return transport.connect({.address = config.host,
@@ -163,25 +160,16 @@ struct Scene {
                               .client_id = "test",
                               .protocol = config::Protocol::V5});
   }
-  void run_until(const std::function<bool()>& condition) {
-    ticker.start_repeating(std::chrono::milliseconds(1));
-    for (int turn = 0; turn < 10'000; ++turn) {
-      if (condition()) return;
-      loop.run_once();
-    }
-    FAIL("it never came true");
-  }
+  void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
   /// What ended the attempt.
   std::string wait_for_loss() {
     run_until([this] { return !events.losses.empty(); });
     CHECK(events.losses.front().kind == Loss::Kind::Unreachable);
     return events.losses.front().text;
   }
-  void on_tick() noexcept {}
 
   MosquittoLibrary library;
-  event::Loop loop;
-  event::Timer ticker{loop, bind<&Scene::on_tick>(this)};
+  event::TestLoop loop;
   TlsServer server;
   Events events;
   config::Broker config = broker_at("127.0.0.1");
