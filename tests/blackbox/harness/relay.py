@@ -46,6 +46,7 @@ class Relay:
     def cut(self, count=None):
         """Resets all connections, or the oldest `count`: what is under way in either direction is lost."""
         with self._lock:
+            self._take_waiting()
             count = len(self._pairs) if count is None else count
             pairs, self._pairs = self._pairs[:count], self._pairs[count:]
         for pair in pairs:
@@ -55,6 +56,7 @@ class Relay:
     def refuse(self):
         """New connections are refused from now on; those that exist stay."""
         with self._lock:
+            self._take_waiting()
             listener, self._listener = self._listener, None
         if listener:
             listener.shutdown(socket.SHUT_RDWR)
@@ -66,6 +68,7 @@ class Relay:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((self.host, self.port))
         listener.listen(128)
+        listener.setblocking(False)
         with self._lock:
             self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
@@ -89,33 +92,52 @@ class Relay:
     def _accept(self, listener):
         while True:
             try:
-                near, _ = listener.accept()
-            except OSError:
+                select.select([listener], [], [])
+            except (OSError, ValueError):
                 return
-            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+            with self._lock:
+                if self._listener is not listener:
+                    return
+                self._take_waiting()
 
-    def _serve(self, near):
+    def _take_waiting(self):
+        """Who is connected for the kernel is connected: cut() means it, too. Called with the lock."""
+        while self._listener:
+            try:
+                near, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            pair = [near]
+            self._pairs.append(pair)
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(pair,), daemon=True).start()
+
+    def _serve(self, pair):
         try:
             far = socket.create_connection((self._target.host, self._target.port), timeout=BOUND_S)
         except OSError:
-            self._reset(near)
+            self._forget(pair)
+            self._reset(pair[0])
             return
-        for end in (near, far):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            end.settimeout(BOUND_S * 4)
-        pair = (near, far)
         with self._lock:
-            self._pairs.append(pair)
-            self.connections += 1
+            pair.append(far)
+            was_cut = pair not in self._pairs
         try:
-            self._pump(near, far)
+            for end in pair:
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                end.settimeout(BOUND_S * 4)
+            if not was_cut:
+                self._pump(*pair)
         except (OSError, ValueError):
             pass
+        self._forget(pair)
+        for end in pair:
+            end.close()
+
+    def _forget(self, pair):
         with self._lock:
             if pair in self._pairs:
                 self._pairs.remove(pair)
-        for end in pair:
-            end.close()
 
     def _pump(self, near, far):
         passed_down = 0
