@@ -1,26 +1,62 @@
 """Free ports, reachability, and what the kernel knows of a connection."""
+import errno
+import functools
+import itertools
+import os
 import random
 import socket
+import struct
 
-_RANDOM = random.SystemRandom()
+# What one process claims; a test uses a few dozen.
+BLOCK_PORTS = 250
+
+
+def _blocks():
+    """First ports of the blocks that there are. They lie below the range of outgoing connections: a port of that
+    range could be taken by any client between two starts of a broker, or even connect to itself."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as text:
+        first_outgoing = int(text.read().split()[0])
+    low, high = (10240, first_outgoing) if first_outgoing > 11000 else (61001, 65536)
+    return list(range(low, high - BLOCK_PORTS + 1, BLOCK_PORTS))
+
+
+class _Ports:
+    """A block of ports that no other process of any test run on this machine hands out. It is claimed by a name that
+    the kernel gives to one socket only and takes back when the process ends."""
+
+    def __init__(self):
+        self._claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        blocks = _blocks()
+        random.SystemRandom().shuffle(blocks)
+        first = next(filter(self._claims, blocks), None)
+        assert first, f"all {len(blocks)} blocks of {BLOCK_PORTS} ports are claimed by other test runs"
+        self._cycle = itertools.cycle(range(first, first + BLOCK_PORTS))
+
+    def _claims(self, first):
+        try:
+            self._claim.bind(f"\0sluice-test-ports-{first}")
+        except OSError:
+            return False
+        return True
+
+    def take(self, host):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        for port in itertools.islice(self._cycle, BLOCK_PORTS):
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                try:
+                    probe.bind((host, port))
+                except OSError:
+                    continue
+                return port
+        raise AssertionError(f"none of {BLOCK_PORTS} ports is free")
+
+
+_ports = functools.cache(_Ports)
 
 
 def free_port(host="127.0.0.1"):
-    """A port nobody listens on. It lies below the range of outgoing connections: a port of that range
-    could be taken by any client between two starts of a broker, or even connect to itself."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as text:
-        first_outgoing = int(text.read().split()[0])
-    low, high = (10240, first_outgoing - 1) if first_outgoing > 11000 else (61001, 65535)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for _ in range(200):
-        port = _RANDOM.randint(low, high)
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port found")
+    """A port nobody listens on, and that is handed out again only after all others of the block."""
+    return _ports().take(host)
 
 
 def accepts(port, host="127.0.0.1"):
@@ -32,27 +68,40 @@ def accepts(port, host="127.0.0.1"):
         return False
 
 
-def _connections():
-    """(local port, remote port, bytes the other end has not acknowledged, bytes this one has not read) of each one."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        next(table)
-        for line in table:
-            fields = line.split()
-            yield tuple(int(number, 16) for number in (
-                fields[1].split(":")[1], fields[2].split(":")[1], *fields[4].split(":")))
+# linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
+_NLMSG_ERROR, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, _NETLINK_SOCK_DIAG = 2, 20, 1, 4
+_HEADER, _ANY, _LISTENING = struct.Struct("=IHHII"), 0xffffffff, 10
+_AT_RECEIVE_QUEUE = _HEADER.size + 4 + 48 + 4  # behind the state, the addresses and the timer
 
 
 def unread_by_peer(sock):
-    """Bytes which the process at the other end of a loopback IPv4 connection has not read yet; None
-    when the kernel does not list that end (not accepted yet, or gone)."""
-    own, peer = sock.getsockname()[1], sock.getpeername()[1]
-    for local, remote, _, unread in _connections():
-        if (local, remote) == (peer, own):
-            return unread
-    return None
+    """Bytes which the process at the other end of a loopback IPv4 connection has not read yet; None when the kernel
+    does not know that end any more. The kernel is asked for this one socket: /proc/net/tcp takes it 10 ms."""
+    own, peer = sock.getsockname(), sock.getpeername()
+    addresses = b"".join(socket.inet_aton(address).ljust(16, b"\0") for address in (peer[0], own[0]))
+    body = (struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, _ANY) +
+            struct.pack(">HH", peer[1], own[1]) + addresses + struct.pack("=III", 0, _ANY, _ANY))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
+        kernel.send(_HEADER.pack(_HEADER.size + len(body), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0) + body)
+        answer = kernel.recv(8192)
+    if _HEADER.unpack_from(answer)[1] == _NLMSG_ERROR:
+        (error,) = struct.unpack_from("=i", answer, _HEADER.size)
+        assert error == -errno.ENOENT, f"the kernel tells nothing of its sockets: {os.strerror(-error)}"
+        return None
+    if answer[_HEADER.size + 1] == _LISTENING:  # named where it has no such connection any more
+        return None
+    return struct.unpack_from("=I", answer, _AT_RECEIVE_QUEUE)[0]
 
 
 def under_way_to(port):
     """Bytes that sockets took for the loopback connections to this port and that have not been read there yet."""
-    return sum(unacknowledged if remote == port else unread
-               for local, remote, unacknowledged, unread in _connections() if port in (local, remote))
+    under_way = 0
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        next(table)
+        for line in table:
+            fields = line.split()
+            local, remote = (int(fields[at].split(":")[1], 16) for at in (1, 2))
+            unacknowledged, unread = (int(number, 16) for number in fields[4].split(":"))
+            if port in (local, remote):
+                under_way += unacknowledged if remote == port else unread
+    return under_way

@@ -1,0 +1,65 @@
+"""The parts that the other tests are made of, where a mistake would be taken for one of sluice."""
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from harness import net
+from harness.relay import Relay
+from harness.waiting import wait_until
+
+
+def test_a_wait_that_fails_says_how_things_are_then():
+    looks = []
+    with pytest.raises(AssertionError) as failure:
+        wait_until(lambda: looks.append(1), lambda: f"something; {len(looks)} looks", bound_s=0.05)
+    assert str(failure.value) == f"not within 0.05 s: something; {len(looks)} looks"
+
+
+def test_two_test_runs_are_handed_different_ports():
+    own = net.free_port()
+    code = "from harness import net; print(*(net.free_port() for _ in range(net.BLOCK_PORTS)))"
+    other = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60, text=True,
+                           env={**os.environ, "PYTHONPATH": os.path.dirname(__file__)})
+    ports = {int(port) for port in other.stdout.split()}
+    assert len(ports) > net.BLOCK_PORTS / 2 and own not in ports
+
+
+def test_a_port_is_handed_out_again_only_after_all_others():
+    ports = [net.free_port() for _ in range(net.BLOCK_PORTS // 2)]
+    assert len(set(ports)) == len(ports)
+
+
+class Listener:
+    """A broker that accepts and says nothing."""
+    host = "127.0.0.1"
+
+    def __init__(self):
+        self.socket = socket.create_server((self.host, 0))
+        self.port = self.socket.getsockname()[1]
+
+    def close(self):
+        self.socket.close()
+
+
+def test_a_cut_means_connections_too_that_the_relay_has_not_accepted_yet(lab):
+    relay = lab.keep(Relay(lab.keep(Listener())))
+    for _ in range(100):
+        with socket.create_connection((relay.host, relay.port), timeout=30) as client:
+            relay.cut()
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+
+
+def test_what_is_left_unread_is_what_the_peer_has_not_read():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        client.sendall(b"x" * 700)
+        wait_until(lambda: net.unread_by_peer(client) == 700, lambda: f"700 bytes, not {net.unread_by_peer(client)}")
+        peer, _ = server.accept()
+        with peer:
+            assert len(peer.recv(300)) == 300
+            assert net.unread_by_peer(client) == 400
+            assert len(peer.recv(400)) == 400
+            assert net.unread_by_peer(client) == 0
