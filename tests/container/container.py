@@ -79,7 +79,7 @@ class Container:
         def answers():
             assert self._process.is_running(), f"it has ended:\n{self.log()}"
             return self.http(path) == 200
-        wait_until(answers, f"{path} says 200; the log:\n{self.log()}")
+        wait_until(answers, lambda: f"{path} says 200; the log:\n{self.log()}")
         return self
 
     def client(self):

@@ -56,9 +56,10 @@ class Changes:
             self.border, self.overlap, self.come_or_go, self.extra, self.listeners, self.admin, self.limits,
             self.defaults, self.texts, self.log, self.nothing]
 
-    def next(self, rounds):
-        """Makes one change after the other: all kinds, in another order each time."""
-        for turn in range(rounds):
+    def next(self, rounds, first=0):
+        """Makes one change after the other: all kinds, in another order each time. With first=1 already those of the
+        first round make something else of the configuration."""
+        for turn in range(first, first + rounds):
             self._dice.shuffle(self._kinds)
             for kind in self._kinds:
                 kind(turn)

@@ -1,4 +1,5 @@
 """A client of sluice, as the PHP back end or netcat would be: raw bytes out, replies in."""
+import contextlib
 import json
 import socket
 import ssl
@@ -32,7 +33,9 @@ def frame(value):
 
 
 class Client:
-    def __init__(self, address, family=None, receive_buffer=None, tls=None, end=b"\n"):
+    """is_paused(client): what sluice says of it."""
+
+    def __init__(self, address, family=None, receive_buffer=None, tls=None, end=b"\n", is_paused=None):
         if family is None:
             family = socket.AF_UNIX if isinstance(address, str) else (
                 socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
@@ -46,6 +49,7 @@ class Client:
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self._end = end
+        self._is_paused = is_paused
         self._input = bytearray()
         self._eof = False
         self._threads = []
@@ -80,13 +84,14 @@ class Client:
         wait_until(lambda: net.unread_by_peer(self.socket) == 0, "sluice reads its input", pause_s=0.0005)
 
     def wait_until_paused(self):
-        """Waits until sluice leaves input of this connection unread, and goes on leaving it."""
+        """Waits until sluice leaves input of this connection unread, and goes on leaving it: it says that it has
+        paused it, and no turn of its loop, of which each answer takes one, makes the input less or more."""
         seen = []
 
         def settled():
-            seen.append(net.unread_by_peer(self.socket))
-            return seen[-1] and len(seen) >= 10 and len(set(seen[-10:])) == 1
-        wait_until(settled, "sluice stops reading this connection", pause_s=0.05)
+            seen.append(net.unread_by_peer(self.socket) if self._is_paused(self) else None)
+            return seen[-1] and len(seen) >= 5 and len(set(seen[-5:])) == 1
+        wait_until(settled, lambda: f"sluice stops reading this connection; unread lately: {seen[-5:]}")
 
     def half_close(self):
         self.socket.shutdown(socket.SHUT_WR)
@@ -134,9 +139,12 @@ class Client:
         return json.loads(self.read_bytes(length))
 
     def read_until_eof(self):
-        """Waits for the end of the connection and returns all that came before. A reset fails here."""
+        """Waits for the end of the connection and returns all that came before; then this side ends, too, so that
+        sluice need not wait for it. A reset fails here."""
         while self._fill():
             pass
+        with contextlib.suppress(OSError):  # where something is still being sent, the other side may reset it now
+            self.half_close()
         rest = bytes(self._input)
         self._input.clear()
         return rest

@@ -37,7 +37,7 @@ class Process:
 
     def wait(self, bound_s=BOUND_S):
         """Waits for the end and returns the exit status (negative: the signal)."""
-        wait_until(lambda: not self.is_running(), f"the end of process {self.pid}\n{self.output()}", bound_s)
+        wait_until(lambda: not self.is_running(), lambda: f"the end of process {self.pid}\n{self.output()}", bound_s)
         self._reader.join(5)
         self._child.stdout.close()
         return self._child.returncode

@@ -16,6 +16,7 @@ from .waiting import BOUND_S, wait_until
 
 SANITIZER_REPORT = re.compile(
     r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|LeakSanitizer:|runtime error:|WARNING: ThreadSanitizer")
+TOOK_TOO_LONG = "the request took longer than request_timeout_ms"
 
 
 def binary():
@@ -172,7 +173,7 @@ class Sluice:
         def there():
             slots = self.broker_status(name)["connections"]
             return len(slots) == count and all(slot["state"] == "Ready" for slot in slots)
-        wait_until(there, f"{count} connections to {name}: {self.broker_status(name)}")
+        wait_until(there, lambda: f"{count} connections to {name}: {self.broker_status(name)}")
 
     @property
     def pid(self):
@@ -196,7 +197,22 @@ class Sluice:
 
     def wait_for_log(self, pattern):
         expression = re.compile(pattern, re.IGNORECASE)
-        return wait_until(lambda: expression.search(self.log()), f"/{pattern}/ in the log:\n{self.log()[-4000:]}")
+        return wait_until(lambda: expression.search(self.log()),
+                          lambda: f"/{pattern}/ in the log:\n{self.log()[-4000:]}")
+
+    def start_clock(self):
+        """A request is begun, and not ended, where request_timeout_ms says how long something may take; see
+        assert_in_time."""
+        client = self.client()
+        client.send_raw(b"{")
+        client.wait_until_read()
+
+    def assert_in_time(self, pattern):
+        """What the log says of it came before that request had taken too long. Both by sluice's own clock: time in
+        which a busy machine does not let it run counts for both."""
+        self.wait_for_log(pattern)
+        before = re.split(pattern, self.log(), maxsplit=1, flags=re.IGNORECASE)[0]
+        assert TOOK_TOO_LONG not in before, f"/{pattern}/ came too late:\n{before[-4000:]}"
 
     def is_running(self):
         return self._process is not None and self._exit is None and self._process.is_running()
@@ -242,17 +258,28 @@ class Sluice:
             connection.close()
 
     def wait_for_status(self, path, status):
+        answer = None
+
         def there():
+            nonlocal answer
             assert self._process.is_running(), f"it ended early:\n{self.log()}"
-            return self.http(path)[0] == status
-        wait_until(there, f"{path} says {status}; the log:\n{self.log()[-4000:]}")
+            answer = self.http(path)
+            return answer[0] == status
+        wait_until(there, lambda: f"{path} says {status}, and not {answer}; the log:\n{self.log()[-4000:]}")
 
     # --- its clients
     def client(self, **more):
         """A new connection to the first listener, closed with the test."""
-        client = Client(more.pop("address", ("127.0.0.1", self.port)), **more)
+        client = Client(more.pop("address", ("127.0.0.1", self.port)), is_paused=self._is_paused, **more)
         self._sockets.append(client)
         return client
+
+    def _is_paused(self, client):
+        """Of all that are paused, those that have been longest are named."""
+        host, port = client.socket.getsockname()
+        clients = self.status()["clients"]
+        assert clients["paused"] <= len(clients["paused_longest"]), "more are paused than are named"
+        return any(paused["peer"] == f"{host}:{port}" for paused in clients["paused_longest"])
 
     # --- its end
     def signal(self, number):
@@ -274,6 +301,9 @@ class Sluice:
         return self._exit
 
     def stop(self):
+        """Its clients leave first, so that it need not wait for them."""
+        for client in self._sockets:
+            client.close()
         self.terminate()
         return self.wait()
 

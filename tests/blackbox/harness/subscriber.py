@@ -5,7 +5,7 @@ from collections import namedtuple
 import paho.mqtt.client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .waiting import BOUND_S
+from .waiting import BOUND_S, text_of
 
 Received = namedtuple("Received", "topic payload qos retain properties")
 
@@ -25,7 +25,7 @@ class Subscriber:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
-        self._client.reconnect_delay_set(1, 1)
+        self._client.reconnect_delay_set(0.02, 0.1)
         self._client.max_inflight_messages_set(0)
         if username is not None:
             self._client.username_pw_set(username, password)
@@ -52,9 +52,10 @@ class Subscriber:
             self._changed.notify_all()
 
     def _wait(self, condition, what, bound_s=BOUND_S):
+        """`what`: a text, or a function that makes one when the time is up."""
         with self._changed:
             assert self._changed.wait_for(condition, bound_s), (
-                f"not within {bound_s:g} s: {what}; {len(self._messages)} received: "
+                f"not within {bound_s:g} s: {text_of(what)}; {len(self._messages)} received: "
                 f"{[(m.topic, m.payload[:40]) for m in self._messages[-5:]]}")
 
     def subscriptions(self):
@@ -82,7 +83,7 @@ class Subscriber:
         self._wait(lambda: any(m.payload == payload and topic in (None, m.topic) for m in self._messages),
                    f"the message {payload[:60]!r}")
 
-    def wait_for_payloads(self, payloads, topic=None):
+    def wait_for_payloads(self, payloads, topic=None, bound_s=BOUND_S):
         """Waits until each of these has been seen (on one topic), repeats and others besides."""
         missing = set(payloads)
         seen = 0
@@ -94,7 +95,7 @@ class Subscriber:
             seen = len(self._messages)
             return not missing
 
-        self._wait(all_there, f"{len(missing)} payloads")
+        self._wait(all_there, lambda: f"{len(missing)} more payloads, such as {sorted(missing)[:5]}", bound_s)
 
     def close(self):
         self._client.disconnect()
