@@ -34,23 +34,24 @@ def of_size(size, **members):
 
 
 # --- cut and glued
-def test_a_request_may_be_split_at_every_byte(shared_rig):
-    client = shared_rig.client()
-    data = encode(request(topic="dev/文/cmd", message='a "quoted} {\\ brace'))
-    for cut in range(1, len(data)):
+def split_at_every_byte(rig, data):
+    """A client for each place at which the data can be split: its second part is another read than its first."""
+    clients = [rig.client() for _ in data[1:]]
+    for cut, client in enumerate(clients, 1):
         client.send_raw(data[:cut])
+    for cut, client in enumerate(clients, 1):
         client.wait_until_read()
         client.send_raw(data[cut:])
+    return clients
+
+
+def test_a_request_may_be_split_at_every_byte(shared_rig):
+    for client in split_at_every_byte(shared_rig, encode(request(topic="dev/文/cmd", message='a "quoted} {\\ brace'))):
         assert_success(client.read_reply())
 
 
 def test_a_framed_request_may_be_split_at_every_byte(shared_rig):
-    client = shared_rig.client()
-    data = frame(request(topic="dev/文/cmd"))
-    for cut in range(1, len(data)):
-        client.send_raw(data[:cut])
-        client.wait_until_read()
-        client.send_raw(data[cut:])
+    for client in split_at_every_byte(shared_rig, frame(request(topic="dev/文/cmd"))):
         assert_success(client.read_frame())
 
 

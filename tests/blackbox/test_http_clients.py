@@ -40,7 +40,7 @@ def read_to_end(sock):
     return data
 
 
-def assert_messages_flow(rig, count=200):
+def assert_messages_flow(rig, count=50):
     client = rig.client()
     for _ in range(count):
         assert_success(client.ask(request(timeout_ms=10000)))
@@ -91,7 +91,7 @@ def test_a_thousand_connections_use_few_descriptors_and_delay_nothing(rig, socke
 
 def test_who_drips_is_ended_and_the_next_one_served(rig, sockets):
     """More than there are places, each sending a byte now and then: none is idle, none keeps its place."""
-    crowd = [sockets(rig.sluice) for _ in range(40)]
+    crowd = [sockets(rig.sluice) for _ in range(20)]
     over = threading.Event()
 
     def drip():
@@ -112,7 +112,9 @@ def test_who_drips_is_ended_and_the_next_one_served(rig, sockets):
         dripper.join(BOUND_S)
 
 
+@pytest.mark.slow
 def test_who_never_reads_a_large_answer_holds_up_nobody_and_is_ended(lab, sockets):
+    """With 200 brokers, for an answer that fits no socket. Fast: test_who_drips_is_ended_and_the_next_one_served."""
     broker = lab.broker()
     many = [broker_table("mqtt://127.0.0.1:1", f"silent-{i}", 2000000 + i, 2000002 + i, connections=1,
                          reconnect_min_ms=60000, reconnect_max_ms=60000) for i in range(200)]
@@ -147,7 +149,7 @@ def test_pages_asked_for_without_end_delay_no_message(rig, sockets):
         thread.start()
     try:
         wait_until(lambda: len(answers) > 50, "they are asking")
-        assert_messages_flow(rig, 300)
+        assert_messages_flow(rig)
     finally:
         over.set()
         for thread in greedy:

@@ -103,11 +103,13 @@ def test_a_thousand_connections_too_many_disturb_none_of_those_there_are(lab):
 
 
 # --- input_bytes
+@pytest.mark.slow
 def test_of_a_thousand_clients_with_half_a_request_the_one_that_holds_most_is_told_to_go(lab):
     """What is begun holds more than input_bytes allows, so it is ended, largest first, until the rest fits; who
-    has not begun waits. request_timeout_ms ends them all."""
+    has not begun waits. request_timeout_ms ends them all. Fast:
+    test_above_input_bytes_the_client_that_holds_most_is_closed in test_backpressure.py."""
     sluice = lab.sluice(broker_table(lab.broker(), **SMALL_BROKER), server={"max_connections": 1100},
-                        limits={"input_bytes": 16 * MIB, "max_request_bytes": 65536, "request_timeout_ms": 2000})
+                        limits={"input_bytes": 16 * MIB, "max_request_bytes": 65536, "request_timeout_ms": 5000})
     largest, other = sluice.client(), sluice.client()
     largest.send_raw(encode(request(message="x" * 60000))[:-1])
     largest.wait_until_read()
@@ -143,7 +145,9 @@ def unread_replies(sluice):
     return client
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_its_replies_is_not_read_from(lab):
+    """Several. Fast, with one: test_unread_output_is_a_reason in test_metrics.py."""
     sluice = lab.sluice(broker_table(lab.broker(), **SMALL_BROKER), limits={"output_bytes": 16384, "input_bytes": MIB})
     clients = [unread_replies(sluice) for _ in range(3)]
     wait_until_all_are_paused(clients)
@@ -168,12 +172,15 @@ def test_a_client_that_takes_no_reply_for_too_long_is_closed(lab):
 
 
 # --- a broker's queue
+@pytest.mark.slow
 @pytest.mark.parametrize("size, count, limits", [
     # Each time the other limit is out of reach of all that is sent.
     pytest.param(16, 1500, {"queue_messages": 1000, "queue_bytes": 4 * MIB}, id="small messages, queue_messages"),
     pytest.param(16, 1500, {"queue_messages": 1000000, "queue_bytes": MIB // 2}, id="small messages, queue_bytes"),
     pytest.param(65536, 150, {"queue_messages": 1000000, "queue_bytes": 4 * MIB}, id="large messages, queue_bytes")])
 def test_a_full_queue_pauses_its_clients_and_loses_nothing(lab, size, count, limits):
+    """Thousands of messages. Fast, with hundreds: test_a_full_queue_pauses_its_clients_and_goes_on_when_there_is_room
+    in test_backpressure.py."""
     slow, live = lab.broker(), lab.broker()
     subscriber = lab.subscriber(slow)
     sluice = lab.sluice(
@@ -314,10 +321,12 @@ def test_a_log_file_on_a_full_disk_costs_lines_and_nothing_else(lab, tmp_path):
 
 
 # --- idle clients
-def test_ten_thousand_idle_clients_cost_little_memory(lab, record_property):
+@pytest.mark.parametrize("wanted", [1000, pytest.param(10000, marks=pytest.mark.slow)])
+def test_idle_clients_cost_little_memory_and_nothing_else(lab, record_property, wanted):
+    """The fast one is that with 1,000."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    count = min(10000, hard - 300)
+    count = min(wanted, hard - 300)
     assert count >= 1000, f"a hard limit of {hard} open files is too low for this test"
     try:
         sluice = lab.sluice(broker_table(lab.broker(), **SMALL_BROKER), server={"max_connections": count + 10},

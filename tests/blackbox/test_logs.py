@@ -135,7 +135,7 @@ def test_a_debug_line_tells_of_each_request(lab):
 
 def test_clients_brokers_and_slots_are_named_in_one_form_everywhere(lab):
     relay = lab.relay(lab.broker())
-    sluice = lab.sluice(broker_table(relay, name="gizmo"), server={"max_connections": 3})
+    sluice = lab.sluice(broker_table(relay, name="gizmo", dead_after_ms=200), server={"max_connections": 3})
     clients = [sluice.client() for _ in range(3)]
     assert_success(clients[0].ask(request()))
     assert_failure(clients[0].ask(request(qos=7)), "bad_request")
@@ -234,18 +234,39 @@ def test_a_broker_that_goes_and_comes_is_at_most_two_lines_for_each_change(lab):
     assert len(back) == 2 and re.search(r"connected to \S+ after \d+ attempts that failed", back[0]), back
 
 
-def test_a_flapping_broker_is_told_of_until_it_is_too_much_then_counted(lab):
+def flapping(lab, times):
+    """sluice, whose broker has ended its three connections so many times."""
     relay = lab.relay(lab.broker())
     sluice = lab.sluice(broker_table(relay, connections=3, reconnect_min_ms=10, reconnect_max_ms=50))
-    for number in range(1, 26):
-        wait_until(lambda: '"connections_up":3' in sluice.http("/status")[1], "all are up")
+    for number in range(1, times + 1):
+        sluice.wait_for_connections(3)
         relay.cut()
         wait_until(lambda n=number: len(re.findall(r"slot \d: lost", sluice.log())) >= 3 * n, "they are lost")
-    summary = sluice.wait_for_log(r"(\d+) more changes of its connections since then; none for 10 s now; 3 of 3 are up")
-    assert int(summary[1]) >= 40
+    return sluice
+
+
+def assert_told_of_until_it_is_too_much(sluice):
     lines = [line for line in for_operators(sluice) if line.startswith("broker")]
     assert len([line for line in lines if "another client probably" in line]) <= 1  # it looks like that
     assert len(lines) <= 8 + 3, lines
+
+
+def test_a_flapping_broker_is_told_of_until_it_is_too_much_then_counted_until_the_end(lab):
+    sluice = flapping(lab, times=10)
+    assert sluice.stop() == 0
+    summary = re.search(r"(\d+) more changes of its connections since then; \d of 3 are up", sluice.log())
+    assert int(summary[1]) >= 10
+    assert_told_of_until_it_is_too_much(sluice)
+
+
+@pytest.mark.slow
+def test_a_flapping_broker_is_told_of_until_it_is_too_much_then_counted_until_it_is_quiet(lab):
+    """10 s of quiet. Fast: the test above, and "a broker that flaps is told of eight times, then counted until it is
+    quiet" in tests/unit/mqtt/pool_log_test.cc."""
+    sluice = flapping(lab, times=25)
+    summary = sluice.wait_for_log(r"(\d+) more changes of its connections since then; none for 10 s now; 3 of 3 are up")
+    assert int(summary[1]) >= 40
+    assert_told_of_until_it_is_too_much(sluice)
 
 
 def test_clients_that_come_and_go_are_no_news(lab):

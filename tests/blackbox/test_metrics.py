@@ -227,9 +227,11 @@ def test_a_full_pipeline_is_a_reason(lab):
 def test_unread_output_is_a_reason(rig, lab):
     sluice = lab.sluice(rig.broker, limits={"output_bytes": 16384}, server={"instance": "other"})
     client = sluice.client(receive_buffer=4096)
-    client.send_in_background(b"".join(encode({"id": f"{i} ".ljust(250, "x")}) for i in range(40000)))
+    client.send_in_background(b"".join(encode({"id": f"{i} ".ljust(250, "x")}) for i in range(20000)))
     paused_for(sluice, "output")
-    client.read_replies(40000)
+    for number, reply in enumerate(client.read_replies(20000)):
+        assert_failure(reply, "bad_request")
+        assert reply["id"].split()[0] == str(number)
     wait_until(lambda: scrape(sluice)("sluice_clients", state="paused") == 0, "it is read from again")
 
 
@@ -243,8 +245,15 @@ def test_input_bytes_in_use_are_a_reason(lab):
     for number, client in enumerate(clients[1:]):  # parked
         client.send_raw(encode(request(device=10 + number, message="x" * 30000)))
     wait_until(lambda: scrape(sluice)("sluice_client_pauses_total", reason="queue") == 2, "two are parked")
-    clients[0].send_raw(encode(request(device=3, message="x" * 30000))[:25000])
+    last = encode(request(device=3, message="x" * 30000))
+    clients[0].send_raw(last[:25000])
     paused_for(sluice, "input")
+    fake.on_publish = lambda publish: None
+    fake.acknowledge_all()
+    clients[0].send_raw(last[25000:])
+    for client, count in zip(clients, (3, 1, 1)):
+        for reply in client.read_replies(count):
+            assert_success(reply)
 
 
 def test_a_socket_that_takes_no_more_is_counted(lab):
@@ -304,11 +313,13 @@ def test_a_connection_in_its_connect_is_connecting(lab):
     relay.resume()
 
 
-def test_a_rival_with_the_same_identifiers_is_counted(lab):
+def test_a_rival_with_the_same_identifiers_is_said_once_and_counted(lab):
     broker = lab.broker()
     first = lab.sluice(broker_table(broker, connections=2, client_id="same-{slot}"))
     lab.sluice(broker_table(broker, connections=1, client_id="same-{slot}"), until="alive")
     wait_until(lambda: scrape(first)("sluice_session_taken_over_total", broker="main") > 0, "a take-over")
+    first.wait_for_log("warn.*another client probably connects with the identifier same-0")
+    assert first.log().count("another client probably") == 1
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/status"])

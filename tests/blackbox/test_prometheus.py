@@ -6,6 +6,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from harness import net
 from harness.client import request
 from harness.process import Process
@@ -57,7 +59,10 @@ class Prometheus:
         self._process.kill()
 
 
+@pytest.mark.slow
 def test_a_prometheus_scrapes_it(rig, lab):
+    """It takes 5 s until its first scrape. Fast: test_every_series_of_every_broker_is_there_from_the_start_at_0 in
+    test_metrics.py has promtool read the same text, and test_the_example_configuration_is_valid the rules."""
     client = rig.client()
     for _ in range(5):
         assert_success(client.ask(request()))

@@ -67,26 +67,43 @@ def assert_no_identifier_was_connected_twice(brokers, sluice):
     assert twice <= sluice.log().count("the broker did not close in time")
 
 
-@pytest.mark.parametrize("seed", range(1, 3))
-def test_a_hundred_reloads_of_every_kind_lose_reorder_and_drop_nothing(lab, brokers, certificates, seed):
+def reload_under_load(lab, brokers, certificates, seed, changes_of, pauses):
+    """Applies the changes that changes_of(Changes) makes; after each, as many messages as one of `pauses` says are
+    sent. Nothing may be lost, reordered or dropped. Returns the load, and what each broker's subscriber has seen."""
     subscribers = [lab.subscriber(broker, qos=0) for broker in brokers]
     sluice = lab.sluice(*tables(*brokers[:2], certificates))
-    changes = Changes(sluice, *brokers, certificates, seed)
     load = load_of_all_devices(lab, sluice)
+    load.goes_on(100)
     dice = random.Random(seed)
-    refused = 0
-    for step, _ in enumerate(itertools.islice(changes.next(rounds=RELOADS), RELOADS)):
+    done = refused = 0
+    for done, _ in enumerate(changes_of(Changes(sluice, *brokers, certificates, seed)), 1):
         sluice.reload()
-        if step % 20 == 19:
+        if done % 20 == 0:
             sluice.reload(refused=True, text="[server]\nlisten = 1\n")
             refused += 1
-        load.goes_on(dice.choice([0, 0, 20, 200]))
+        load.goes_on(dice.choice(pauses))
         assert_no_connection_was_lost(sluice)
     load.finish()
-    assert sluice.reloads()[0] >= RELOADS and sluice.reloads()[1] == refused
+    assert sluice.reloads()[0] >= done and sluice.reloads()[1] == refused
     seen = load.assert_account(*subscribers)
-    assert_every_kind_took_place(brokers, seen, load)
     assert_no_identifier_was_connected_twice(brokers, sluice)
+    return load, seen
+
+
+def test_a_reload_of_each_kind_loses_reorders_and_drops_nothing(lab, brokers, certificates):
+    _, seen = reload_under_load(lab, brokers, certificates, seed=1, pauses=[20],
+                                changes_of=lambda changes: changes.next(rounds=1, first=1))
+    for device in range(LOW + 1, BORDERS[0]):
+        assert seen[0][device] and seen[2][device], f"device {device}: its broker has changed its address"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 3))
+def test_a_hundred_reloads_of_every_kind_lose_reorder_and_drop_nothing(lab, brokers, certificates, seed):
+    """Each kind several times, and after and before many others. Fast: the test above, each kind once."""
+    load, seen = reload_under_load(lab, brokers, certificates, seed, pauses=[0, 0, 20, 200],
+                                   changes_of=lambda changes: itertools.islice(changes.next(RELOADS), RELOADS))
+    assert_every_kind_took_place(brokers, seen, load)
 
 
 # --- a broker that is removed while it has something of everything
@@ -153,7 +170,9 @@ def test_a_broker_removed_under_load_brings_all_that_it_holds_to_its_end(lab):
     assert_no_connection_was_lost(removal.sluice)
 
 
+@pytest.mark.slow
 def test_what_a_broker_removed_under_load_holds_too_long_is_answered_honestly(lab):
+    """Fast, without load: test_what_a_removed_broker_has_keeps_its_deadlines in test_reload_brokers.py."""
     removal, devices = Removal(lab), [device for device in range(1001, 1019) if qos_of(device) > 0]
     for at in range(6):
         removal.load.add(devices[at::6], may_fail=[NO_ROUTE, TIMEOUT, UNAVAILABLE], timeout_ms=300)

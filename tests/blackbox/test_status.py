@@ -122,4 +122,5 @@ def test_while_stopping_it_says_so(lab):
     assert not status_of(sluice)["ready"]
     fake.acknowledge_all()
     assert_success(client.read_reply())
+    assert client.read_until_eof() == b""
     assert sluice.wait() == 0

@@ -3,6 +3,7 @@ import re
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from harness.waiting import BOUND_S, wait_until
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_with_nothing_to_do_exits_with_0(rig, number):
+    """Also where a client never ends its side."""
     assert_success(rig.client().ask(request()))
     rig.sluice.signal(number)
     assert rig.sluice.wait() == 0
@@ -181,24 +183,26 @@ def test_what_a_drain_answered_as_not_published_never_arrives(lab):
     assert len(never) == 8 and not never & set(subscriber.payloads())
 
 
-def test_during_the_drain_delay_everything_goes_on_but_readiness(lab):
-    broker = lab.broker()
-    sluice = lab.sluice(broker, server={"drain_delay_ms": 4000})
+def test_after_the_drain_delay_listeners_close_and_clients_are_ended(lab):
+    sluice = lab.sluice(lab.broker(), server={"drain_delay_ms": 300})
+    client = sluice.client()
+    assert_success(client.ask(request()))
+    began = time.monotonic()
+    sluice.terminate()
+    assert client.read_until_eof() == b""
+    assert time.monotonic() - began >= 0.3
+    assert sluice.wait() == 0
+    assert not net.accepts(sluice.port)
+
+
+def test_during_the_drain_delay_everything_goes_on_but_readiness_until_a_second_signal(lab):
+    sluice = lab.sluice(lab.broker(), server={"drain_delay_ms": 600000})
     before = sluice.client()
     sluice.terminate()
     sluice.wait_for_status("/readyz", 503)
     assert sluice.http("/healthz")[0] == 200
     assert_success(before.ask(request()))
     assert_success(sluice.client().ask(request()))
-    assert before.read_until_eof() == b""
-    assert sluice.wait() == 0
-    assert not net.accepts(sluice.port)
-
-
-def test_a_second_signal_during_the_drain_delay_exits_with_1(lab):
-    sluice = lab.sluice(lab.broker(), server={"drain_delay_ms": 600000})
-    sluice.terminate()
-    sluice.wait_for_status("/readyz", 503)
     sluice.terminate()
     sluice.expected_exit = 1
     assert sluice.wait() == 1
