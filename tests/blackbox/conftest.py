@@ -5,6 +5,8 @@ Tests run side by side with -n, and beside anything else: none judges by the tim
 """
 import ctypes
 import faulthandler
+import itertools
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +19,8 @@ from harness.lab import Lab  # noqa: E402
 
 # No test may hang the suite; far above anything that a passing test takes.
 TEST_LIMIT_S = 240
+
+_numbers = itertools.count()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,6 +61,19 @@ def shared_lab(tmp_path_factory):
     lab = Lab(tmp_path_factory.mktemp("shared"))
     yield lab
     lab.close()
+
+
+@pytest.fixture
+def topic():
+    """One that no other test uses."""
+    return f"own/{next(_numbers)}"
+
+
+@pytest.fixture
+def taken_port():
+    """A port on which somebody else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock.getsockname()[1]
 
 
 class Rig:

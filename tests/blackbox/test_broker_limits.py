@@ -2,14 +2,14 @@
 import pytest
 
 from harness.client import encode, request
-from harness.fake_broker import HANG_UP, WITHHOLD
+from harness.fake_broker import HANG_UP, withhold
 from harness.replies import assert_failure, assert_success
 from harness.sluice import broker_table
 from harness.waiting import wait_until
 
 
 def test_the_receive_maximum_is_obeyed(lab):
-    fake = lab.fake_broker(receive_maximum=3, on_publish=lambda publish: WITHHOLD)
+    fake = lab.fake_broker(receive_maximum=3, on_publish=withhold)
     sluice = lab.sluice(broker_table(fake, connections=2, max_inflight=64))
     client = sluice.client()
     client.send_raw(b"".join(encode(request(device=1 + i, message=i, qos=1 + i % 2)) for i in range(60)))

@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from harness.client import encode, request
-from harness.replies import assert_failure, assert_success
+from harness.replies import assert_failure, assert_success, assert_successes
 from harness.sluice import broker_table
 from harness.waiting import wait_until
 
@@ -68,8 +68,7 @@ def test_2000_messages_arrive_in_order(lab, protocol, qos):
     subscriber = lab.subscriber(broker)
     client = lab.sluice(broker_table(broker, protocol=protocol)).client()
     client.send_in_background(b"".join(encode(request(message=i, qos=qos)) for i in range(2000)))
-    for reply in client.read_replies(2000):
-        assert_success(reply)
+    assert_successes(client, 2000)
     subscriber.wait_for(2000)
     assert subscriber.payloads() == [str(i).encode() for i in range(2000)]
 

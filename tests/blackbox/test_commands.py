@@ -1,6 +1,5 @@
 """The command line: check and its faults, usage, exit statuses, and a start that cannot be."""
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -176,39 +175,23 @@ def test_serve_with_a_faulty_configuration_exits_with_2_and_says_the_same(tmp_pa
     assert status == 2 and f"{file}:2:" in output
 
 
-def test_an_address_in_use_is_named_and_exits_with_1(tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        file = tmp_path / "test.toml"
-        file.write_text(with_broker(f'[server]\nlisten = ["tcp://127.0.0.1:{net.free_port()}", '
-                                    f'"tcp://127.0.0.1:{port}"]\n[admin]\nlisten = ""'), encoding="utf-8")
-        status, output = run("serve", "-c", str(file))
-    assert status == 1 and f"127.0.0.1:{port}" in output
+@pytest.mark.parametrize("listeners, admin", [('"tcp://127.0.0.1:{free}", "tcp://127.0.0.1:{taken}"', ""),
+                                              ('"tcp://127.0.0.1:{free}"', "127.0.0.1:{taken}")],
+                         ids=["for requests", "admin"])
+def test_an_address_in_use_is_named_and_exits_with_1(tmp_path, taken_port, listeners, admin):
+    file = tmp_path / "test.toml"
+    text = f'[server]\nlisten = [{listeners}]\n[admin]\nlisten = "{admin}"'
+    file.write_text(with_broker(text.format(free=net.free_port(), taken=taken_port)), encoding="utf-8")
+    status, output = run("serve", "-c", str(file))
+    assert status == 1 and f"127.0.0.1:{taken_port}" in output
 
 
-def test_the_admin_address_in_use_is_named_and_exits_with_1(tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        file = tmp_path / "test.toml"
-        file.write_text(with_broker(f'[server]\nlisten = ["tcp://127.0.0.1:{net.free_port()}"]\n'
-                                    f'[admin]\nlisten = "127.0.0.1:{port}"'), encoding="utf-8")
-        status, output = run("serve", "-c", str(file))
-    assert status == 1 and f"127.0.0.1:{port}" in output
-
-
-def test_listeners_are_bound_before_any_broker_is_contacted(lab, tmp_path):
+def test_listeners_are_bound_before_any_broker_is_contacted(lab, tmp_path, taken_port):
     broker = lab.broker()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        file = tmp_path / "test.toml"
-        file.write_text(toml({"server": {"listen": [f"tcp://127.0.0.1:{taken.getsockname()[1]}"]},
-                              "admin": {"listen": ""}, "broker": [broker_table(broker)]}), encoding="utf-8")
-        assert run("serve", "-c", str(file))[0] == 1
+    file = tmp_path / "test.toml"
+    file.write_text(toml({"server": {"listen": [f"tcp://127.0.0.1:{taken_port}"]}, "admin": {"listen": ""},
+                          "broker": [broker_table(broker)]}), encoding="utf-8")
+    assert run("serve", "-c", str(file))[0] == 1
     assert "sluice-" not in broker.log()
 
 

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from harness.client import encode, frame, request
-from harness.replies import assert_failure, assert_success
+from harness.replies import assert_failure, assert_success, assert_successes
 
 TOPICS = (f"f/{number}" for number in itertools.count())
 LIMIT = 4096
@@ -60,8 +60,7 @@ def test_requests_may_come_byte_by_byte(shared_rig):
     for byte in encode(request(topic=topic, message=1)) + encode(request(topic=topic, message=2)):
         client.send_raw(bytes([byte]))
         client.wait_until_read()
-    for reply in client.read_replies(2):
-        assert_success(reply)
+    assert_successes(client, 2)
     shared_rig.subscriber.wait_for(2, topic)
     assert shared_rig.subscriber.payloads(topic) == [b"1", b"2"]
 
@@ -70,8 +69,7 @@ def test_requests_may_come_byte_by_byte(shared_rig):
 def test_many_requests_may_come_in_one_piece(shared_rig, between):
     client, topic = shared_rig.client(), next(TOPICS)
     client.send_raw(between.join(encode(request(topic=topic, message=i)) for i in range(100)) + between)
-    for reply in client.read_replies(100):
-        assert_success(reply)
+    assert_successes(client, 100)
     shared_rig.subscriber.wait_for(100, topic)
     assert shared_rig.subscriber.payloads(topic) == [str(i).encode() for i in range(100)]
 

@@ -5,9 +5,9 @@ import subprocess
 import pytest
 
 from harness.client import encode, request
-from harness.fake_broker import WITHHOLD
+from harness.fake_broker import WITHHOLD, acknowledge, withhold
 from harness.metrics import scrape
-from harness.replies import assert_failure, assert_success
+from harness.replies import assert_failure, assert_success, assert_successes
 from harness.sluice import broker_table
 from harness.waiting import wait_until
 
@@ -36,7 +36,7 @@ def assert_clean(metrics):
 
 def withholding(lab, **keys):
     """A broker that acknowledges nothing until told, with one connection."""
-    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    fake = lab.fake_broker(on_publish=withhold)
     return fake, broker_table(fake, connections=1, ack_timeout_ms=120000, **keys)
 
 
@@ -194,9 +194,8 @@ def test_in_flight_queued_and_paused_are_what_they_are_and_go_back_to_0(lab):
     assert metrics("sluice_clients", state="reading") == 1
     assert metrics.of("sluice_client_pauses_total", reason="queue") == {frozenset(): 1}
     assert metrics.sum("sluice_client_pauses_total") == 1
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    assert [reply["code"] for reply in client.read_replies(8)] == [1] * 8
+    fake.recover()
+    assert_successes(client, 8)
     assert_success(other.ask(request()))
     metrics = scrape(sluice)
     for name in ("sluice_inflight", "sluice_queued"):
@@ -219,9 +218,8 @@ def test_a_full_pipeline_is_a_reason(lab):
     client.send_raw(b"".join(encode(request(device=1 + i)) for i in range(5)))
     metrics = paused_for(sluice, "pipeline")
     assert metrics.sum("sluice_client_pauses_total") == metrics("sluice_client_pauses_total", reason="pipeline")
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    assert [reply["code"] for reply in client.read_replies(5)] == [1] * 5
+    fake.recover()
+    assert_successes(client, 5)
 
 
 def test_unread_output_is_a_reason(rig, lab):
@@ -248,12 +246,10 @@ def test_input_bytes_in_use_are_a_reason(lab):
     last = encode(request(device=3, message="x" * 30000))
     clients[0].send_raw(last[:25000])
     paused_for(sluice, "input")
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
+    fake.recover()
     clients[0].send_raw(last[25000:])
     for client, count in zip(clients, (3, 1, 1)):
-        for reply in client.read_replies(count):
-            assert_success(reply)
+        assert_successes(client, count)
 
 
 def test_a_socket_that_takes_no_more_is_counted(lab):
@@ -266,8 +262,7 @@ def test_a_socket_that_takes_no_more_is_counted(lab):
         encode(request(device=1 + i % 50, message="x" * 500000, timeout_ms=60000)) for i in range(40)))
     wait_until(lambda: scrape(sluice)("sluice_socket_full_total", broker="main") > 0, "the socket is full")
     relay.resume()
-    for reply in client.read_replies(40):
-        assert_success(reply)
+    assert_successes(client, 40)
 
 
 # --- connections
@@ -277,9 +272,9 @@ def test_reconnects_and_what_is_sent_again_are_counted(lab):
     client = sluice.client()
     client.send_raw(b"".join(encode(request(device=1 + i, message=i)) for i in range(3)))
     fake.wait_for_publishes(3)
-    fake.on_publish = lambda publish: None
+    fake.on_publish = acknowledge
     fake.hang_up()
-    assert [reply["code"] for reply in client.read_replies(3)] == [1] * 3
+    assert_successes(client, 3)
     metrics = scrape(sluice)
     assert metrics("sluice_reconnects_total", broker="main") == 1
     assert metrics("sluice_redelivered_total", broker="main") == 3

@@ -2,7 +2,7 @@
 import pytest
 
 from harness.client import encode, frame, request
-from harness.replies import assert_failure, assert_success
+from harness.replies import assert_failure, assert_success, assert_successes
 from harness.sluice import broker_table, in_threads
 
 
@@ -76,55 +76,52 @@ def test_a_timeout_keeps_its_place_among_the_replies(one_frozen):
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
-def test_2000_pipelined_requests_of_one_device_arrive_in_order(rig, qos):
-    client = rig.client()
-    client.send_in_background(b"".join(encode(request(message=i, qos=qos)) for i in range(2000)))
-    for reply in client.read_replies(2000):
-        assert_success(reply)
-    rig.subscriber.wait_for(2000)
-    assert rig.subscriber.payloads() == [str(i).encode() for i in range(2000)]
+def test_2000_pipelined_requests_of_one_device_arrive_in_order(shared_rig, topic, qos):
+    client = shared_rig.client()
+    client.send_in_background(b"".join(encode(request(topic=topic, message=i, qos=qos)) for i in range(2000)))
+    assert_successes(client, 2000)
+    shared_rig.subscriber.wait_for(2000, topic)
+    assert shared_rig.subscriber.payloads(topic) == [str(i).encode() for i in range(2000)]
 
 
-def test_messages_of_many_devices_on_one_connection_arrive_in_order_for_each(rig):
-    client = rig.client()
+def test_messages_of_many_devices_on_one_connection_arrive_in_order_for_each(shared_rig, topic):
+    client = shared_rig.client()
     client.send_in_background(b"".join(
-        encode(request(device=1 + i % 37, topic=f"dev/{1 + i % 37}", message=i)) for i in range(2000)))
-    for reply in client.read_replies(2000):
-        assert_success(reply)
-    rig.subscriber.wait_for(2000)
+        encode(request(device=1 + i % 37, topic=f"{topic}/{i % 37}", message=i)) for i in range(2000)))
+    assert_successes(client, 2000)
     for device in range(37):
         expected = [str(i).encode() for i in range(2000) if i % 37 == device]
-        assert rig.subscriber.payloads(f"dev/{1 + device}") == expected
+        shared_rig.subscriber.wait_for(len(expected), f"{topic}/{device}")
+        assert shared_rig.subscriber.payloads(f"{topic}/{device}") == expected
 
 
-def test_one_device_has_one_order_however_its_number_is_written(rig):
-    client = rig.client()
+def test_one_device_has_one_order_however_its_number_is_written(shared_rig, topic):
+    client = shared_rig.client()
     names = [7, "7", "007", "0000000000000000007"]
-    client.send_raw(b"".join(encode(request(device=names[i % 4], message=i)) for i in range(400)))
-    for reply in client.read_replies(400):
-        assert_success(reply)
-    rig.subscriber.wait_for(400)
-    assert rig.subscriber.payloads() == [str(i).encode() for i in range(400)]
+    client.send_raw(b"".join(encode(request(device=names[i % 4], topic=topic, message=i)) for i in range(400)))
+    assert_successes(client, 400)
+    shared_rig.subscriber.wait_for(400, topic)
+    assert shared_rig.subscriber.payloads(topic) == [str(i).encode() for i in range(400)]
 
 
-def test_200_clients_at_once_are_all_served(rig):
+def test_200_clients_at_once_are_all_served(shared_rig, topic):
     def work(number):
-        client = rig.client()
+        client = shared_rig.client()
         client.send_raw(b"".join(
-            encode(request(device=1 + number, topic=f"many/{number}", message=i)) for i in range(10)))
+            encode(request(device=1 + number, topic=f"{topic}/{number}", message=i)) for i in range(10)))
         return client.read_replies(10)
 
     for replies in in_threads(work, list(range(200))):
         for reply in replies:
             assert_success(reply)
-    rig.subscriber.wait_for(2000)
     for number in range(200):
-        assert rig.subscriber.payloads(f"many/{number}") == [str(i).encode() for i in range(10)]
+        shared_rig.subscriber.wait_for(10, f"{topic}/{number}")
+        assert shared_rig.subscriber.payloads(f"{topic}/{number}") == [str(i).encode() for i in range(10)]
 
 
-def test_replies_to_200_clients_never_mix(rig):
+def test_replies_to_200_clients_never_mix(shared_rig):
     def work(number):
-        client = rig.client()
+        client = shared_rig.client()
         return [client.ask(request(device=1 + number, id=f"{number}/{i}"))["id"] for i in range(5)]
 
     assert in_threads(work, list(range(200))) == [[f"{n}/{i}" for i in range(5)] for n in range(200)]
@@ -136,7 +133,6 @@ def test_qos_1_beside_qos_2_over_3_1_1_loses_nothing(lab):
     subscriber = lab.subscriber(broker)
     client = lab.sluice(broker_table(broker, protocol="3.1.1", connections=1)).client()
     client.send_in_background(b"".join(encode(request(message=i, qos=1 + i % 2)) for i in range(2000)))
-    for reply in client.read_replies(2000):
-        assert_success(reply)
+    assert_successes(client, 2000)
     subscriber.wait_for(2000)
     assert len(set(subscriber.payloads())) == 2000

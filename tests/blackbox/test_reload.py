@@ -5,7 +5,7 @@ import socket
 
 from harness import net
 from harness.client import frame, request
-from harness.fake_broker import WITHHOLD
+from harness.fake_broker import withhold
 from harness.replies import assert_failure, assert_success
 from harness.sluice import broker_table, toml
 from harness.waiting import wait_until
@@ -248,7 +248,7 @@ def test_the_log_gets_another_level_and_another_file(rig, tmp_path):
 
 
 def test_a_stop_is_not_disturbed_by_a_reload(lab):
-    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    fake = lab.fake_broker(on_publish=withhold)
     sluice = lab.sluice(fake, server={"drain_timeout_ms": 60000})
     client = sluice.client()
     client.send(request())

@@ -2,10 +2,10 @@
 import pytest
 
 from harness.client import encode, request
-from harness.fake_broker import WITHHOLD
+from harness.fake_broker import acknowledge, withhold
 from harness.metrics import scrape
 from harness.order import assert_in_order, numbers_of
-from harness.replies import assert_failure, assert_success
+from harness.replies import assert_failure, assert_success, assert_successes
 from harness.sluice import broker_table
 from harness.waiting import wait_until
 
@@ -33,10 +33,6 @@ def fill(sluice, fake, **members):
     clients[2].send(request(device=3, message="parked", **members))
     wait_for_parked(sluice)
     return clients
-
-
-def withhold(_publish):
-    return WITHHOLD
 
 
 # --- added and removed
@@ -70,8 +66,7 @@ def test_a_removed_broker_gets_nothing_new_and_keeps_what_it_has(lab):
     assert sluice.http("/readyz")[0] == 200
     assert sluice.broker_status()["state"] == "leaving"
     assert scrape(sluice)("sluice_inflight", broker="main") == 1
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
+    fake.recover()
     for client in clients:
         assert_success(client.read_reply())
     assert fake.payloads() == [b"in flight", b"queued", b"parked"]
@@ -125,10 +120,8 @@ def test_a_broker_that_comes_back_goes_on_with_its_pool_and_its_order(lab, name,
     sluice.reload()
     sluice.wait_for_log(f"configuration reloaded: broker main: {said}\n")
     client.send(request(message="3"))
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    for reply in client.read_replies(3):
-        assert_success(reply)
+    fake.recover()
+    assert_successes(client, 3)
     assert fake.payloads() == [b"1", b"2", b"3"]
     assert len(fake.connects) == 1
     assert scrape(sluice)("sluice_requests_total", broker=name, result="ok") == 3
@@ -182,10 +175,8 @@ def test_a_smaller_window_holds_for_the_connection_there_is(lab):
     fake.acknowledge_all()
     fake.wait_for_publishes(10)
     assert sluice.broker_status()["in_flight"] == 2
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    for reply in client.read_replies(20):
-        assert_success(reply)
+    fake.recover()
+    assert_successes(client, 20)
     assert len(fake.connects) == 1
 
 
@@ -200,10 +191,8 @@ def test_a_broker_can_be_renamed_in_place(lab):
     sluice.reload()
     sluice.wait_for_log("configuration reloaded: broker old: renamed new\n")
     assert sluice.broker_status("old") is None
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    for reply in client.read_replies(2):
-        assert_success(reply)
+    fake.recover()
+    assert_successes(client, 2)
     assert len(fake.connects) == 1
     assert scrape(sluice).results("new") == {"ok": 2}
 
@@ -223,10 +212,8 @@ def test_a_pool_grows_and_shrinks_without_losing_what_it_has(lab):
     sluice.config["broker"][0]["connections"] = 1
     sluice.reload()
     assert sluice.broker_status()["in_flight"] >= 8
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    for reply in client.read_replies(16):
-        assert_success(reply)
+    fake.recover()
+    assert_successes(client, 16)
     sluice.wait_for_connections(1)
     assert len(fake.identifiers()) == 1 and not fake.overlaps
     for device in range(1, 5):
@@ -244,10 +231,9 @@ def test_what_a_leaving_slot_had_in_flight_when_it_was_lost_is_sent_again_under_
     fake.wait_for_publishes(2)
     sluice.config["broker"][0]["connections"] = 1
     sluice.reload()
-    fake.on_publish = lambda publish: None
+    fake.on_publish = acknowledge
     fake.hang_up()
-    for reply in client.read_replies(2):
-        assert_success(reply)
+    assert_successes(client, 2)
     sluice.wait_for_connections(1)
     assert [connect.client_id for connect in fake.connects].count("x-1") == 2
     wait_until(lambda: fake.identifiers() == ["x-0"], "only the first slot is left")

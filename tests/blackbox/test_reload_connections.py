@@ -1,18 +1,14 @@
 """Reload: settings that need other connections; they are replaced one after the other (contract, promise 7)."""
 from harness.certs import Authority
 from harness.client import encode, request
-from harness.fake_broker import WITHHOLD
+from harness.fake_broker import acknowledge, withhold
 from harness.metrics import scrape
 from harness.order import assert_in_order, numbers_of
-from harness.replies import assert_success
+from harness.replies import assert_success, assert_successes
 from harness.sluice import broker_table
 from harness.waiting import wait_until
 
 SECRET = "correct-horse-battery"
-
-
-def withhold(_publish):
-    return WITHHOLD
 
 
 def with_messages(lab, fake, count=8, **more):
@@ -38,10 +34,8 @@ def test_a_connection_with_another_setting_is_replaced_when_all_is_acknowledged(
     sluice.config["broker"][0]["keepalive_s"] = 77
     sluice.reload()
     assert len(fake.connects) == 2 and not fake.goodbyes
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    for reply in client.read_replies(8):
-        assert_success(reply)
+    fake.recover()
+    assert_successes(client, 8)
     fake.wait_for(lambda broker: len(broker.connects) == 4, "two successors")
     assert sorted(fake.goodbyes) == ["x-0", "x-1"]
     assert [connect.keepalive for connect in fake.connects] == [30, 30, 77, 77]
@@ -56,10 +50,9 @@ def test_what_was_lost_while_it_waited_for_the_change_is_sent_again_under_the_sa
     sluice, client = with_messages(lab, fake)
     sluice.config["broker"][0]["username"] = "somebody"
     sluice.reload()
-    fake.on_publish = lambda publish: None
+    fake.on_publish = acknowledge
     fake.hang_up()
-    for reply in client.read_replies(8):
-        assert_success(reply)
+    assert_successes(client, 8)
     sluice.wait_for_connections(2)
     assert_all_in_order(fake)
     assert {connect.client_id for connect in fake.connects} == {"x-0", "x-1"}
@@ -74,10 +67,8 @@ def test_under_another_identifier_a_slot_brings_to_its_end_what_it_has_under_the
     fake.hang_up()
     fake.wait_for_publishes(12)
     assert {connect.client_id for connect in fake.connects} == {"x-0", "x-1"}
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    for reply in client.read_replies(8):
-        assert_success(reply)
+    fake.recover()
+    assert_successes(client, 8)
     wait_until(lambda: fake.identifiers() == ["y-0", "y-1"], "the new identifiers")
     assert_all_in_order(fake)
 
@@ -119,8 +110,7 @@ def test_another_address_gets_what_comes_and_what_waits(lab):
     client.send(request(message="3"))
     assert not new.connects
     old.acknowledge_all()
-    for reply in client.read_replies(3):
-        assert_success(reply)
+    assert_successes(client, 3)
     assert (old.payloads(), new.payloads()) == ([b"1"], [b"2", b"3"])
     wait_until(lambda: not old.identifiers(), "nothing is left at the former address")
 
@@ -153,10 +143,8 @@ def test_two_brokers_can_swap_their_names_and_keep_what_they_have(lab):
     a, b = sluice.config["broker"]
     a["name"], b["name"] = "b", "a"
     sluice.reload()
-    first.on_publish = lambda publish: None
-    first.acknowledge_all()
-    for reply in client.read_replies(2):
-        assert_success(reply)
+    first.recover()
+    assert_successes(client, 2)
     assert first.payloads() == [b"1", b"2"] and not second.payloads()
     sluice.wait_for_connections(4, "a")
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from harness.client import encode, request
-from harness.replies import assert_failure, assert_success
+from harness.replies import assert_failure, assert_success, assert_successes
 
 
 # --- success
@@ -164,8 +164,7 @@ def test_qos_0_is_answered_when_the_socket_has_taken_it(rig):
     client = rig.client()
     for number in range(100):
         client.send(request(topic="qos 0", qos=0, message=number))
-    for reply in client.read_replies(100):
-        assert_success(reply)
+    assert_successes(client, 100)
     rig.subscriber.wait_for(100, "qos 0")
     assert rig.subscriber.payloads("qos 0") == [str(n).encode() for n in range(100)]
 

@@ -2,7 +2,7 @@
 import pytest
 
 from harness.client import encode, request
-from harness.replies import assert_failure, assert_success
+from harness.replies import assert_failure, assert_success, assert_successes
 from harness.sluice import broker_table
 
 
@@ -38,8 +38,7 @@ def test_one_connection_may_serve_both_brokers_in_turn(side_by_side):
     sluice, west, east = side_by_side
     client = sluice.client()
     client.send_raw(b"".join(encode(request(device=1 + 1000 * (i % 2), message=i)) for i in range(200)))
-    for reply in client.read_replies(200):
-        assert_success(reply)
+    assert_successes(client, 200)
     west.wait_for(100)
     east.wait_for(100)
     assert west.payloads() == [str(i).encode() for i in range(0, 200, 2)]

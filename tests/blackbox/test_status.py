@@ -2,8 +2,8 @@
 import json
 
 from harness.client import encode, request
-from harness.fake_broker import WITHHOLD
-from harness.replies import assert_failure, assert_success
+from harness.fake_broker import WITHHOLD, withhold
+from harness.replies import assert_failure, assert_success, assert_successes
 from harness.sluice import broker_table, run
 from harness.waiting import wait_until
 
@@ -78,9 +78,8 @@ def test_every_member_tells_what_happened(lab):
     assert [connection["slot"] for connection in other["connections"]] == [0, 1]
     assert all(connection["state"] in ("Backoff", "Connecting") for connection in other["connections"])
 
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
-    assert [reply["code"] for reply in flood.read_replies(8)] == [1] * 8
+    fake.recover()
+    assert_successes(flood, 8)
     status = status_of(sluice)
     assert (status["clients"]["paused"], status["clients"]["paused_longest"]) == (0, [])
     assert (status["brokers"][0]["queued"], status["brokers"][0]["waiting_clients"]) == (0, 0)
@@ -88,7 +87,7 @@ def test_every_member_tells_what_happened(lab):
 
 
 def test_at_most_twenty_paused_clients_are_named_and_all_are_counted(lab):
-    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    fake = lab.fake_broker(on_publish=withhold)
     sluice = lab.sluice(broker_table(fake, connections=1, ack_timeout_ms=120000), limits={"max_pipeline": 1})
     clients = []
     for number in range(25):
@@ -104,14 +103,13 @@ def test_at_most_twenty_paused_clients_are_named_and_all_are_counted(lab):
     times = [paused["paused_s"] for paused in shown["paused_longest"]]
     assert times == sorted(times, reverse=True)
     assert all(paused["reasons"] == ["pipeline"] and paused["broker"] is None for paused in shown["paused_longest"])
-    fake.on_publish = lambda publish: None
-    fake.acknowledge_all()
+    fake.recover()
     for client in clients:
         assert [reply["code"] for reply in client.read_replies(2)] == [1, 1]
 
 
 def test_while_stopping_it_says_so(lab):
-    fake = lab.fake_broker(on_publish=lambda publish: WITHHOLD)
+    fake = lab.fake_broker(on_publish=withhold)
     sluice = lab.sluice(fake)
     assert (status_of(sluice)["stopping"], status_of(sluice)["ready"]) == (False, True)
     client = sluice.client()

@@ -67,21 +67,19 @@ def test_ready_then_signs_of_life_then_stopping(lab, systemd):
 def test_without_a_watchdog_there_are_no_signs_of_life(lab, systemd):
     sluice = lab.sluice(lab.broker(), env=systemd.env)
     assert systemd.next()["READY"] == "1"
-    assert_success(sluice.client().ask(request()))
+    client = sluice.client()
+    assert_success(client.ask(request()))
+    client.close()
     sluice.signal(signal.SIGTERM)
     assert systemd.next()["STOPPING"] == "1"
     assert sluice.wait() == 0
 
 
-def test_a_start_that_cannot_be_is_never_ready(systemd, tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        file = tmp_path / "test.toml"
-        file.write_text(toml({"server": {"listen": [f"tcp://127.0.0.1:{taken.getsockname()[1]}"]},
-                              "admin": {"listen": ""}, "broker": [broker_table("mqtt://127.0.0.1:1")]}),
-                        encoding="utf-8")
-        assert run("serve", "-c", str(file), env=systemd.env)[0] == 1
+def test_a_start_that_cannot_be_is_never_ready(systemd, tmp_path, taken_port):
+    file = tmp_path / "test.toml"
+    file.write_text(toml({"server": {"listen": [f"tcp://127.0.0.1:{taken_port}"]}, "admin": {"listen": ""},
+                          "broker": [broker_table("mqtt://127.0.0.1:1")]}), encoding="utf-8")
+    assert run("serve", "-c", str(file), env=systemd.env)[0] == 1
     assert systemd.is_silent()
 
 

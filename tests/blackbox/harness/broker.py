@@ -1,4 +1,5 @@
 """A real Mosquitto with its own configuration on its own port, to be frozen, killed and restarted."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -93,6 +94,14 @@ class Broker:
     def thaw(self):
         if self._process:
             self._process.signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
 
     def kill(self):
         """As a crash would: kill -9."""

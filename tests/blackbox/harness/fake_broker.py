@@ -16,6 +16,15 @@ HANG_UP = object()
 WITHHOLD = object()
 
 
+def withhold(_publish):
+    """on_publish of a broker that acknowledges nothing by itself."""
+    return WITHHOLD
+
+
+def acknowledge(_publish):
+    """on_publish of one that acknowledges everything."""
+
+
 class FakeBroker:
     """connack(connect) → reason code, 0 by default. on_publish(publish) → None to acknowledge, a reason
     code, WITHHOLD (until acknowledge_all()), or HANG_UP. Limits are announced over MQTT 5 only. `overlaps`:
@@ -27,7 +36,7 @@ class FakeBroker:
                  retain_available=None, maximum_packet_size=None):
         self.port = net.free_port()
         self._connack = connack or (lambda connect: 0)
-        self.on_publish = on_publish or (lambda publish: None)
+        self.on_publish = on_publish or acknowledge
         self._properties = b""
         if receive_maximum is not None:
             self._properties += b"\x21" + struct.pack(">H", receive_maximum)
@@ -80,6 +89,11 @@ class FakeBroker:
             for sock, version, publish in held:
                 with contextlib.suppress(OSError):
                     self._acknowledge(sock, version, publish, 0)
+
+    def recover(self):
+        """Acknowledges all from now on, what is held back first."""
+        self.on_publish = acknowledge
+        self.acknowledge_all()
 
     def stall(self):
         """Reads nothing after the next packet of each connection, until resume(): the senders' sockets fill up."""

@@ -12,6 +12,12 @@ def assert_success(reply):
     assert "error" not in reply and "published" not in reply, reply
 
 
+def assert_successes(client, count):
+    """The client's next `count` replies are successes."""
+    for reply in client.read_replies(count):
+        assert_success(reply)
+
+
 def assert_failure(reply, error, published="no"):
     assert list(reply)[0] == "code", reply
     assert (reply["code"], reply["msg"]) == (2, FAILURE_TEXT), reply

@@ -1,11 +1,11 @@
 """What a device would see: an MQTT 5 subscriber on a broker connection of its own."""
 import threading
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .waiting import BOUND_S, text_of
+from .waiting import BOUND_S, wait_until
 
 Received = namedtuple("Received", "topic payload qos retain properties")
 
@@ -16,8 +16,9 @@ class Subscriber:
     and take unread messages away."""
 
     def __init__(self, broker, topic="#", qos=2, username=None, password=None, tls=None):
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._messages = []
+        self._by_topic = defaultdict(list)
         self._subscriptions = 0
         self._topic = topic
         self._qos = qos
@@ -40,59 +41,55 @@ class Subscriber:
         client.subscribe(self._topic, options=SubscribeOptions(qos=self._qos, retainAsPublished=True))
 
     def _on_subscribe(self, *_arguments):
-        with self._changed:
+        with self._lock:
             self._subscriptions += 1
-            self._changed.notify_all()
 
     def _on_message(self, _client, _userdata, message):
         received = Received(message.topic, bytes(message.payload), message.qos, bool(message.retain),
                             message.properties)
-        with self._changed:
+        with self._lock:
             self._messages.append(received)
-            self._changed.notify_all()
+            self._by_topic[received.topic].append(received)
 
     def _wait(self, condition, what, bound_s=BOUND_S):
-        """`what`: a text, or a function that makes one when the time is up."""
-        with self._changed:
-            assert self._changed.wait_for(condition, bound_s), (
-                f"not within {bound_s:g} s: {text_of(what)}; {len(self._messages)} received: "
-                f"{[(m.topic, m.payload[:40]) for m in self._messages[-5:]]}")
+        wait_until(condition, lambda: f"{what()}; {len(self._messages)} received: "
+                                      f"{[(m.topic, m.payload[:40]) for m in self.messages()[-5:]]}",
+                   bound_s, pause_s=0.002)
 
     def subscriptions(self):
         """How often it has been subscribed, this connection's included."""
-        with self._changed:
+        with self._lock:
             return self._subscriptions
 
     def wait_for_subscriptions(self, count):
-        self._wait(lambda: self._subscriptions >= count, f"subscription {count}")
+        self._wait(lambda: self.subscriptions() >= count, lambda: f"subscription {count}")
 
     def messages(self, topic=None):
-        with self._changed:
-            return [m for m in self._messages if topic is None or m.topic == topic]
+        with self._lock:
+            return list(self._messages if topic is None else self._by_topic[topic])
 
     def payloads(self, topic=None):
         return [m.payload for m in self.messages(topic)]
 
     def wait_for(self, count, topic=None):
         """Waits for at least so many messages (of one topic) and returns them all."""
-        self._wait(lambda: sum(topic is None or m.topic == topic for m in self._messages) >= count,
-                   f"{count} messages of {topic or 'any topic'}")
+        received = self._messages if topic is None else self._by_topic[topic]
+        self._wait(lambda: len(received) >= count, lambda: f"{count} messages of {topic or 'any topic'}")
         return self.messages(topic)
 
     def wait_for_payload(self, payload, topic=None):
-        self._wait(lambda: any(m.payload == payload and topic in (None, m.topic) for m in self._messages),
-                   f"the message {payload[:60]!r}")
+        self.wait_for_payloads([payload], topic)
 
     def wait_for_payloads(self, payloads, topic=None, bound_s=BOUND_S):
         """Waits until each of these has been seen (on one topic), repeats and others besides."""
-        missing = set(payloads)
-        seen = 0
+        received = self._messages if topic is None else self._by_topic[topic]
+        missing, seen = set(payloads), 0
 
         def all_there():
             nonlocal seen
-            missing.difference_update(
-                m.payload for m in self._messages[seen:] if topic in (None, m.topic))
-            seen = len(self._messages)
+            fresh = received[seen:]
+            missing.difference_update(message.payload for message in fresh)
+            seen += len(fresh)
             return not missing
 
         self._wait(all_there, lambda: f"{len(missing)} more payloads, such as {sorted(missing)[:5]}", bound_s)

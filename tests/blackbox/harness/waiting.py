@@ -8,11 +8,6 @@ import time
 BOUND_S = 30.0
 
 
-def text_of(what):
-    """What a wait was for: a text, or a function that makes one of how things are now."""
-    return what() if callable(what) else what
-
-
 def wait_until(condition, what, bound_s=BOUND_S, pause_s=0.01):
     """Calls condition() until it returns something true, and returns that. `what`: a text, or a function that
     makes one when the time is up."""
@@ -22,5 +17,5 @@ def wait_until(condition, what, bound_s=BOUND_S, pause_s=0.01):
         if value:
             return value
         if time.monotonic() >= end:
-            raise AssertionError(f"not within {bound_s:g} s: {text_of(what)}")
+            raise AssertionError(f"not within {bound_s:g} s: {what() if callable(what) else what}")
         time.sleep(pause_s)
