@@ -1,4 +1,4 @@
-"""Just enough of MQTT 5 and 3.1.1 to play a broker: reading packets, building the few answers."""
+"""Just enough of MQTT 5 and 3.1.1 to play a broker, and to talk to one: reading packets, building the few there are."""
 import struct
 from collections import namedtuple
 
@@ -33,6 +33,11 @@ def take_integer(data, at):
 def take_bytes(data, at):
     (length,) = struct.unpack_from(">H", data, at)
     return data[at + 2:at + 2 + length], at + 2 + length
+
+
+def counted(data):
+    """Behind their 2-byte length."""
+    return struct.pack(">H", len(data)) + data
 
 
 def packet(kind, flags, body):
@@ -79,6 +84,18 @@ def parse_publish(flags, body, version):
         length, at = take_integer(body, at)
         at += length
     return Publish(topic.decode(), body[at:], qos, bool(flags & 1), bool(flags & 8), packet_id)
+
+
+def connect(version, client_id, keepalive=60):
+    """A clean start without a user name."""
+    properties = b"\0" if version == 5 else b""
+    return packet(CONNECT, 0, counted(b"MQTT") + bytes([version, 2]) + struct.pack(">H", keepalive) + properties +
+                  counted(client_id.encode()))
+
+
+def publish(version, topic, payload, qos=0, packet_id=None):
+    identifier = struct.pack(">H", packet_id) if qos else b""
+    return packet(PUBLISH, qos << 1, counted(topic.encode()) + identifier + (b"\0" if version == 5 else b"") + payload)
 
 
 def connack(version, reason, properties):

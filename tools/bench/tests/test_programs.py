@@ -9,12 +9,13 @@ import threading
 import time
 
 import pytest
+from harness import mqtt_packets as mqtt
 from processes import Processes, accepts, start_on_a_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 PROGRAMS = ROOT / os.environ.get("BENCH_PROGRAMS", "build/bench/tools/bench/programs")
-CONNECT_V5 = b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02ab"
-CONNECT_V4 = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02ab"
+CONNECT_V5 = mqtt.connect(5, "ab")
+CONNECT_V4 = mqtt.connect(4, "ab")
 
 
 @pytest.fixture
@@ -44,14 +45,8 @@ def receive(connection, size):
     return got
 
 
-def publish(qos, number, payload=b"x", version=5):
-    body = b"\x00\x01t" + (number.to_bytes(2, "big") if qos else b"") + (b"\x00" if version == 5 else b"") + payload
-    length, rest = b"", len(body)
-    while True:
-        rest, digit = divmod(rest, 128)
-        length += bytes([digit | (0x80 if rest else 0)])
-        if not rest:
-            return bytes([0x30 | qos << 1]) + length + body
+def publish(qos, number, payload=b"x"):
+    return mqtt.publish(5, "t", payload, qos, number)
 
 
 @pytest.mark.parametrize("packet, answer", [(CONNECT_V5, b"\x20\x03\x00\x00\x00"), (CONNECT_V4, b"\x20\x02\x00\x00")])
@@ -71,8 +66,8 @@ def test_the_sink_announces_a_receive_maximum_when_asked_to(processes):
 
 def test_the_sink_acknowledges_and_counts_whatever_the_pieces(processes):
     sink, port = start(processes, "sluice-bench-sink")
-    stream = (CONNECT_V5 + publish(1, 7) + publish(0, 0) + publish(2, 8) + b"\x62\x02\x00\x08" +
-              publish(1, 9, b"y" * 400) + b"\xc0\x00")
+    stream = (CONNECT_V5 + publish(1, 7) + publish(0, 0) + publish(2, 8) + mqtt.acknowledgement(mqtt.PUBREL, 8, 5) +
+              publish(1, 9, b"y" * 400) + mqtt.packet(mqtt.PINGREQ, 0, b""))
     answers = (b"\x20\x03\x00\x00\x00" + b"\x40\x02\x00\x07" + b"\x50\x02\x00\x08" + b"\x70\x02\x00\x08" +
                b"\x40\x02\x00\x09" + b"\xd0\x00")
     for size in (1, 3, len(stream)):
