@@ -61,6 +61,7 @@ def test_no_matching_subscribers_is_a_success_that_says_so(lab):
 def test_a_message_the_broker_hangs_up_on_again_when_it_is_alone_is_rejected_as_unknown(lab, qos):
     fake = lab.fake_broker(on_publish=lambda publish: HANG_UP if publish.payload == b"poison" else None)
     sluice = lab.sluice(broker_table(fake, connections=2))
+    sluice.wait_for_connections(2)  # a message is not blamed while no other connection stands
     poisoner, client = sluice.client(), sluice.client()
     poisoner.send(request(device=1, message="poison", qos=qos, timeout_ms=30000))
     for device in range(2, 30):

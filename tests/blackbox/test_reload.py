@@ -88,7 +88,7 @@ def test_a_reload_without_a_change_touches_nothing(rig):
 def test_an_invalid_file_is_refused_named_and_counted_and_the_old_one_goes_on(rig):
     client = rig.client()
     good = toml(rig.sluice.config)
-    rig.sluice.reload(refused=True, text=good + "\n[defaults]\nqos = 7\n")
+    rig.sluice.reload(refused=True, text=good.replace("[defaults]", "[defaults]\nqos = 7"))
     rig.sluice.wait_for_log(r"sluice-\d+\.toml:\d+:\d+: defaults\.qos: expected .*found 7")
     rig.sluice.wait_for_log("reload refused, the configuration before stays in force: it is not valid")
     assert_success(client.ask(request()))
@@ -177,12 +177,11 @@ def test_clients_that_have_just_connected_to_a_listener_are_not_cut_off_with_it(
     rig.sluice.config["server"]["listen"] = [*rig.sluice.listen, f"tcp://127.0.0.1:{other}"]
     rig.sluice.reload()
     rig.sluice.config["server"]["listen"] = rig.sluice.listen
-    rig.sluice.write_config()
     # The kernel accepts them; sluice has not seen them when it finds out that their listener goes.
-    rig.sluice.freeze()
-    late = [rig.sluice.client(address=("127.0.0.1", other)) for _ in range(20)]
-    rig.sluice.hang_up()
-    rig.sluice.thaw()
+    with rig.sluice.frozen():
+        rig.sluice.write_config()
+        late = [rig.sluice.client(address=("127.0.0.1", other)) for _ in range(20)]
+        rig.sluice.hang_up()
     for client in late:
         assert_success(client.ask(request()))
     rig.sluice.wait_for_reloads(2)

@@ -277,7 +277,7 @@ def test_any_other_timeout_is_refused(shared_rig, timeout):
 
 
 def test_the_largest_timeout_is_configured(lab):
-    sluice = lab.sluice(lab.broker(), limits={"max_timeout_ms": 20000})
+    sluice = lab.sluice(lab.broker(), limits={"max_timeout_ms": 20000}, defaults={"publish_timeout_ms": 20000})
     client = sluice.client()
     assert_success(client.ask(request(timeout_ms=20000)))
     assert_failure(client.ask(request(timeout_ms=20001)), "bad_request")

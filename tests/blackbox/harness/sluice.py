@@ -1,4 +1,5 @@
 """The program under test: its configuration as a dict, its start, its end, and what it said."""
+import contextlib
 import http.client
 import json
 import os
@@ -99,6 +100,8 @@ class Sluice:
         self.listen = listen or [f"tcp://127.0.0.1:{self.port}"]
         self.config = {
             "server": {"listen": self.listen, "drain_timeout_ms": 5000, **(server or {})},
+            # What waits only because the machine is busy shall not time out.
+            "defaults": {"publish_timeout_ms": 60000},
             **tables,
             "log": {"level": "debug", **(log or {})},
             "admin": {"listen": f"127.0.0.1:{self.admin_port}" if admin else ""},
@@ -125,10 +128,12 @@ class Sluice:
         return found["ok"], found["refused"]
 
     def reload(self, refused=False, text=None):
-        """Writes `config` (or the text) to the file, sends SIGHUP, and waits until it is in force or refused."""
+        """Writes `config` (or the text) to the file, sends SIGHUP, and waits until it is in force or refused. Frozen
+        meanwhile, sluice cannot find the file by itself before the signal comes, and read it twice."""
         before = self.reloads()
-        self.write_config(text)
-        self.hang_up()
+        with self.frozen():
+            self.write_config(text)
+            self.hang_up()
         if not refused:
             self._follow_admin()
         self.wait_for_reloads(before[0] + (not refused), before[1] + refused)
@@ -144,15 +149,16 @@ class Sluice:
     def hang_up(self):
         self.signal(signal.SIGHUP)
 
-    def freeze(self):
+    @contextlib.contextmanager
+    def frozen(self):
         self.signal(signal.SIGSTOP)
-
-    def thaw(self):
-        self.signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def wait_for_reloads(self, done, refused=0):
-        """Waits for at least so many: on a machine that stands still for half a second between the writing and
-        the signal, sluice has found the file by itself, and reads it twice."""
+        """Waits for at least so many."""
         def there():
             now = self.reloads()
             return now[0] >= done and now[1] >= refused
