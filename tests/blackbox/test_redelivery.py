@@ -252,13 +252,12 @@ def test_qos_0_arrives_once_where_a_full_socket_took_a_part_of_it_and_the_connec
         encode(request(qos=0, message=f"{i} ".ljust(4000), timeout_ms=60000)) for i in range(2000)))
     client.wait_until_paused()
     # All that was taken arrives, and the connection is lost, before sluice can send any more.
-    sluice.freeze()
-    fake.resume()
-    wait_until(lambda: net.under_way_to(fake.port) == 0, "the broker has read it")
-    fake.hang_up()
-    fake.wait_for(lambda broker: not broker.identifiers(), "the end of the connection")
-    arrived = len(fake.publishes)
-    sluice.thaw()
+    with sluice.frozen():
+        fake.resume()
+        wait_until(lambda: net.under_way_to(fake.port) == 0, "the broker has read it")
+        fake.hang_up()
+        fake.wait_for(lambda broker: not broker.identifiers(), "the end of the connection")
+        arrived = len(fake.publishes)
     for reply in client.read_replies(2000):
         assert_success(reply)
     fake.wait_for_publishes(2000)
