@@ -93,15 +93,18 @@ def unread_by_peer(sock):
     return struct.unpack_from("=I", answer, _AT_RECEIVE_QUEUE)[0]
 
 
-def under_way_to(port):
-    """Bytes that sockets took for the loopback connections to this port and that have not been read there yet."""
-    under_way = 0
+def _queues():
+    """(local port, remote port, bytes not acknowledged by the other end, bytes not read by this one) of each socket."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         next(table)
         for line in table:
             fields = line.split()
-            local, remote = (int(fields[at].split(":")[1], 16) for at in (1, 2))
-            unacknowledged, unread = (int(number, 16) for number in fields[4].split(":"))
-            if port in (local, remote):
-                under_way += unacknowledged if remote == port else unread
-    return under_way
+            yield tuple(int(number, 16) for number in (
+                fields[1].split(":")[1], fields[2].split(":")[1], *fields[4].split(":")))
+
+
+def under_way_to(port):
+    """Bytes that sockets took for the loopback connections to this port and that have not been read there yet. Bytes
+    go from the sender's queue to the receiver's: looked at in this order, none can be missed in between."""
+    unacknowledged = sum(queued for _, remote, queued, _ in _queues() if remote == port)
+    return unacknowledged + sum(unread for local, _, _, unread in _queues() if local == port)
