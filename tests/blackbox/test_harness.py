@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from harness import net
+from harness.process import Process
 from harness.relay import Relay
 from harness.waiting import wait_until
 
@@ -63,3 +64,15 @@ def test_what_is_left_unread_is_what_the_peer_has_not_read():
             assert net.unread_by_peer(client) == 400
             assert len(peer.recv(400)) == 400
             assert net.unread_by_peer(client) == 0
+
+
+def test_what_a_process_has_written_is_in_its_output_at_once(tmp_path):
+    """As much as a pipe holds: it takes a while to be collected."""
+    for number in range(20):
+        done = tmp_path / str(number)
+        process = Process(["sh", "-c", f"head -c 60000 /dev/zero; touch {done}; exec sleep 60"])
+        try:
+            wait_until(done.exists, "all is written", pause_s=0)
+            assert len(process.output()) == 60000
+        finally:
+            process.kill()

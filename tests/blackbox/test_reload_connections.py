@@ -189,9 +189,9 @@ def test_certificates_are_read_again_on_a_reload(lab, tmp_path):
     ca.write_bytes(new.ca.read_bytes())
     sluice.config["broker"][0]["url"] = f"mqtts://localhost:{renewed.port}"
     sluice.reload()
+    wait_until(lambda: renewed.log().count("New client connected") == 4, "four connections to it")
     sluice.wait_for_connections(4)
     assert_success(sluice.client().ask(request()))
-    assert renewed.log().count("New client connected") == 4
     # The same address and other files: connections are made anew.
     ca.write_bytes(new.ca.read_bytes() + old.ca.read_bytes())
     sluice.reload()

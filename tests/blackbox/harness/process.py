@@ -1,5 +1,6 @@
 """A child process whose error output is collected, and which is always ended by its own id."""
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -12,13 +13,29 @@ class Process:
         self._child = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=env, cwd=cwd)
-        self._chunks = []
+        self._chunks, self._ended = [], False
+        self._lock = threading.Lock()
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
 
+    def _poll(self):
+        written = select.poll()
+        written.register(self._child.stdout, select.POLLIN)
+        return written
+
     def _collect(self):
-        for chunk in iter(lambda: os.read(self._child.stdout.fileno(), 65536), b""):
-            self._chunks.append(chunk)
+        written = self._poll()
+        while not self._ended:
+            written.poll()
+            self._take_written()
+
+    def _take_written(self):
+        """All that the child has written so far."""
+        with self._lock:
+            while not self._ended and self._poll().poll(0):
+                chunk = os.read(self._child.stdout.fileno(), 65536)
+                self._chunks.append(chunk)
+                self._ended = not chunk
 
     @property
     def pid(self):
@@ -26,6 +43,7 @@ class Process:
 
     def output(self):
         """All that was written so far, standard output and error output together."""
+        self._take_written()
         return b"".join(self._chunks).decode("utf-8", "replace")
 
     def is_running(self):
@@ -39,7 +57,9 @@ class Process:
         """Waits for the end and returns the exit status (negative: the signal)."""
         wait_until(lambda: not self.is_running(), lambda: f"the end of process {self.pid}\n{self.output()}", bound_s)
         self._reader.join(5)
-        self._child.stdout.close()
+        with self._lock:
+            self._ended = True
+            self._child.stdout.close()
         return self._child.returncode
 
     def kill(self):
