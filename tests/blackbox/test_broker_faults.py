@@ -157,10 +157,8 @@ def test_an_idle_connection_on_which_nothing_answers_is_replaced_within_two_keep
     assert_success(sluice.client().ask(request()))
 
 
-@pytest.mark.slow
 def test_two_processes_with_one_identifier_say_so_and_leave_each_other_in_peace(lab):
-    """Mosquitto 2.0.11 just closes the older connection; MQTT 5 brokers that say why are covered by a unit test.
-    Fast: test_a_rival_with_the_same_identifiers_is_said_once_and_counted in test_metrics.py."""
+    """Mosquitto 2.0.11 just closes the older connection; MQTT 5 brokers that say why are covered by a unit test."""
     broker = lab.broker()
     table = broker_table(broker, connections=3, client_id="twin-{slot}", reconnect_min_ms=100, reconnect_max_ms=30000)
     first = lab.sluice(table)

@@ -89,8 +89,10 @@ def test_a_thousand_connections_use_few_descriptors_and_delay_nothing(rig, socke
     rig.sluice.wait_for_status("/healthz", 200)
 
 
+@pytest.mark.slow
 def test_who_drips_is_ended_and_the_next_one_served(rig, sockets):
-    """More than there are places, each sending a byte now and then: none is idle, none keeps its place."""
+    """More than there are places, each sending a byte now and then: none is idle, none keeps its place. Fast: "who
+    drips is ended after five seconds, and who waited has the place" in tests/unit/admin/http_server_test.cc."""
     crowd = [sockets(rig.sluice) for _ in range(20)]
     over = threading.Event()
 
@@ -114,7 +116,8 @@ def test_who_drips_is_ended_and_the_next_one_served(rig, sockets):
 
 @pytest.mark.slow
 def test_who_never_reads_a_large_answer_holds_up_nobody_and_is_ended(lab, sockets):
-    """With 200 brokers, for an answer that fits no socket. Fast: test_who_drips_is_ended_and_the_next_one_served."""
+    """With 200 brokers, for an answer that fits no socket. Fast: who drips is ended by the same rule, in
+    tests/unit/admin/http_server_test.cc."""
     broker = lab.broker()
     many = [broker_table("mqtt://127.0.0.1:1", f"silent-{i}", 2000000 + i, 2000002 + i, connections=1,
                          reconnect_min_ms=60000, reconnect_max_ms=60000) for i in range(200)]
