@@ -20,6 +20,12 @@ class ManualClock final : public Clock {
   std::chrono::nanoseconds now_ = std::chrono::hours(1000);
 };
 
+/// How often a callback came.
+struct Count {
+  void up() noexcept { ++times; }
+  int times = 0;
+};
+
 /// Declare it first in a test, so that all else is gone when it closes the loop.
 class TestLoop {
  public:

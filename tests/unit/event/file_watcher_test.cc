@@ -16,11 +16,6 @@
 namespace sluice::event {
 namespace {
 
-struct Count {
-  void up() noexcept { ++times; }
-  int times = 0;
-};
-
 void write(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }

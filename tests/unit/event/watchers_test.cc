@@ -14,11 +14,6 @@
 namespace sluice::event {
 namespace {
 
-struct Count {
-  void up() noexcept { ++times; }
-  int times = 0;
-};
-
 class Pipe {
  public:
   Pipe() {

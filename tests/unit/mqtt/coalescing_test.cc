@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "tcp_pair.h"
+#include "test_broker.h"
 #include "test_loop.h"
 
 using namespace sluice;
@@ -20,20 +20,17 @@ class Scene {
  public:
   ~Scene() { coalescing.forget(); }
 
-  void bring(std::size_t bytes) const {
-    REQUIRE(::write(pair.broker(), std::string(bytes, 'x').data(), bytes) ==
-            static_cast<ssize_t>(bytes));
-  }
+  void bring(std::size_t bytes) const { connected.broker.send(std::string(bytes, 'x')); }
   /// As epoll would say it.
   bool is_readable() const {
-    pollfd look{.fd = pair.ours(), .events = POLLIN, .revents = 0};
+    pollfd look{.fd = connected.fd(), .events = POLLIN, .revents = 0};
     return ::poll(&look, 1, 0) == 1;
   }
-  int mark() const { return low_water_mark(pair.ours()); }
+  int mark() const { return low_water_mark(connected.fd()); }
   void read() noexcept {
     ++reads;
     std::array<char, 100> piece{};
-    while (::recv(pair.ours(), piece.data(), piece.size(), MSG_DONTWAIT) > 0) {
+    while (::recv(connected.fd(), piece.data(), piece.size(), MSG_DONTWAIT) > 0) {
     }
     coalescing.on_read();
     marks.push_back(mark());
@@ -42,7 +39,7 @@ class Scene {
   bool has_timer() { return loop->next_deadline() != TimePoint::max(); }
 
   event::TestLoop loop;
-  TcpPair pair;
+  Connected connected;
   int reads = 0;
   std::vector<int> marks;    ///< after each read
   bool brings_more = false;  ///< after each read
@@ -53,7 +50,7 @@ class Scene {
 
 TEST_CASE("a socket is readable when enough has come, and not before", "[coalescing]") {
   Scene scene;
-  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.coalescing.set(scene.connected.fd(), 16);
   scene.bring(15);
   CHECK_FALSE(scene.is_readable());
   scene.bring(1);
@@ -63,7 +60,7 @@ TEST_CASE("a socket is readable when enough has come, and not before", "[coalesc
 TEST_CASE("less than enough is read a little later", "[coalescing]") {
   Scene scene;
   scene.brings_more = true;
-  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.coalescing.set(scene.connected.fd(), 16);
   scene.bring(4);
   CHECK(scene.loop.advance_until([&] { return scene.reads == 3; }) == Duration(3 * 3));
   CHECK(scene.marks == std::vector<int>{16, 16, 16});
@@ -71,7 +68,7 @@ TEST_CASE("less than enough is read a little later", "[coalescing]") {
 
 TEST_CASE("a socket that stays silent is left alone until something comes", "[coalescing]") {
   Scene scene;
-  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.coalescing.set(scene.connected.fd(), 16);
   CHECK(scene.loop.advance_until([&] { return scene.mark() == 1; }) == Duration(3));
   CHECK_FALSE(scene.has_timer());
   CHECK(scene.reads == 0);
@@ -83,9 +80,9 @@ TEST_CASE("a socket that stays silent is left alone until something comes", "[co
 
 TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalescing]") {
   Scene scene;
-  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.coalescing.set(scene.connected.fd(), 16);
   scene.bring(1);
-  scene.coalescing.set(scene.pair.ours(), 1);
+  scene.coalescing.set(scene.connected.fd(), 1);
   CHECK(scene.is_readable());
   scene.read();
   CHECK(scene.mark() == 1);
@@ -95,7 +92,7 @@ TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalesc
 
 TEST_CASE("a socket that is to be closed is not read any more", "[coalescing]") {
   Scene scene;
-  scene.coalescing.set(scene.pair.ours(), 16);
+  scene.coalescing.set(scene.connected.fd(), 16);
   scene.bring(4);
   scene.coalescing.forget();
   CHECK_FALSE(scene.has_timer());

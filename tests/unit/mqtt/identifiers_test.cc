@@ -7,19 +7,10 @@
 using namespace sluice;
 using namespace sluice::mqtt;
 
-namespace {
-
-struct Count {
-  void up() noexcept { ++times; }
-  int times = 0;
-};
-
-}  // namespace
-
 TEST_CASE("an identifier that somebody holds is waited for", "[identifiers]") {
   event::TestLoop loop;
-  Count freed;
-  Identifiers identifiers(loop, bind<&Count::up>(&freed));
+  event::Count freed;
+  Identifiers identifiers(loop, bind<&event::Count::up>(&freed));
   const int a = 0;
   const int b = 0;
   CHECK(identifiers.claim(&a, "x"));

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
 
 #include "catch.h"
-#include "tcp_pair.h"
+#include "test_broker.h"
 #include "test_loop.h"
 
 using namespace sluice;
@@ -17,23 +18,23 @@ using namespace sluice::mqtt;
 namespace {
 
 /// Our side puts its acknowledgements off.
-class Connection : public TcpPair {
+class Connection : public Connected {
  public:
   /// The broker writes, we read.
   void bring_a_puback() const {
     const int off = 0;
-    REQUIRE(::setsockopt(ours(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)) == 0);
-    REQUIRE(::write(broker(), "\x40\x02\x00\x01", 4) == 4);
+    REQUIRE(::setsockopt(fd(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)) == 0);
+    std::string puback;
+    wire::append_ack(puback, wire::Type::Puback, true, 1);
+    broker.send(puback);
     std::array<char, 4> packet{};
-    REQUIRE(::recv(ours(), packet.data(), packet.size(), MSG_WAITALL) == 4);
+    REQUIRE(::recv(fd(), packet.data(), packet.size(), MSG_WAITALL) == 4);
   }
-  /// Segments of the broker that our kernel has not acknowledged.
-  unsigned unacknowledged() const { return unacknowledged_segments(broker()); }
   /// Well before the 40 ms after which our kernel acknowledges by itself.
   bool is_acknowledged_soon() const {
-    for (int i = 0; i < 20 && unacknowledged() > 0; ++i)
+    for (int i = 0; i < 20 && broker.unacknowledged() > 0; ++i)
       ::usleep(1000);
-    return unacknowledged() == 0;
+    return broker.unacknowledged() == 0;
   }
 };
 
@@ -45,13 +46,13 @@ TEST_CASE("after a while what was read is acknowledged after the turn, then a li
   const Connection connection;
   PromptAck ack(loop);
   connection.bring_a_puback();
-  ack.on_read(connection.ours());
+  ack.on_read(connection.fd());
   CHECK(ack.is_owed());
   loop.run_turns(1);
   CHECK_FALSE(ack.is_owed());
   CHECK(connection.is_acknowledged_soon());
   connection.bring_a_puback();
-  ack.on_read(connection.ours());
+  ack.on_read(connection.fd());
   loop.advance(Duration(2));
   CHECK(ack.is_owed());
   loop.advance(Duration(1));
@@ -59,7 +60,7 @@ TEST_CASE("after a while what was read is acknowledged after the turn, then a li
   CHECK(connection.is_acknowledged_soon());
   loop.advance(Duration(3));
   connection.bring_a_puback();
-  ack.on_read(connection.ours());
+  ack.on_read(connection.fd());
   loop.run_turns(1);
   CHECK_FALSE(ack.is_owed());
 }
@@ -73,13 +74,13 @@ bool stays_unasked(void (PromptAck::*end)() noexcept) {
     event::TestLoop loop;
     const Connection connection;
     PromptAck ack(loop);
-    ack.on_read(connection.ours());
+    ack.on_read(connection.fd());
     connection.bring_a_puback();
-    ack.on_read(connection.ours());
+    ack.on_read(connection.fd());
     REQUIRE(ack.is_owed());
     (ack.*end)();
     loop.advance(Duration(3));
-    if (connection.unacknowledged() == 1) return true;
+    if (connection.broker.unacknowledged() == 1) return true;
   }
   return false;
 }

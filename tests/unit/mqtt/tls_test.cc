@@ -1,22 +1,20 @@
 // TLS under the transport: how the state of a handshake is read, and what one may meet.
-#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "catch.h"
 #include "mqtt/mosquitto_transport.h"
 #include "mqtt_wire.h"
+#include "socket_pair.h"
+#include "test_broker.h"
 #include "test_loop.h"
 
 using namespace sluice;
@@ -36,100 +34,58 @@ void limit_to_anonymous(SSL_CTX* context) {
 /// A client's handshake on one end of a pair of sockets.
 struct Handshake {
   Handshake() {
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
-    REQUIRE(SSL_set_fd(session.get(), ends[0]) == 1);
+    REQUIRE(SSL_set_fd(session.get(), ends.ours()) == 1);
     SSL_set_connect_state(session.get());
-  }
-  ~Handshake() {
-    ::close(ends[0]);
-    hang_up();
   }
   void step() { REQUIRE(SSL_do_handshake(session.get()) < 0); }
   void fill() {
     const std::array<char, 4096> bytes{};
-    while (::send(ends[0], bytes.data(), bytes.size(), 0) > 0) {
+    while (::send(ends.ours(), bytes.data(), bytes.size(), 0) > 0) {
     }
   }
-  void hang_up() {
-    if (ends[1] >= 0) ::close(std::exchange(ends[1], -1));
-  }
+  void hang_up() { ends.close_theirs(); }
   TlsState state() const { return tls_state(session.get()); }
 
-  std::array<int, 2> ends{-1, -1};
+  SocketPair ends;
   Context context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
   Session session{SSL_new(context.get()), SSL_free};
 };
 
-/// Accepts one connection. Sends `piece_bytes` of what it has to say at each step.
-class TlsServer {
+/// A broker that speaks TLS. Sends `piece_bytes` of what it has to say at each step.
+class TlsBroker : public TestBroker {
  public:
-  TlsServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* raw = reinterpret_cast<sockaddr*>(&address);
-    REQUIRE(::bind(listener_, raw, size) == 0);
-    REQUIRE(::listen(listener_, 1) == 0);
-    REQUIRE(::getsockname(listener_, raw, &size) == 0);
-    port_ = ntohs(address.sin_port);
+  TlsBroker() {
     limit_to_anonymous(context_.get());
     session_.reset(SSL_new(context_.get()));
     SSL_set_bio(session_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_accept_state(session_.get());
   }
-  ~TlsServer() {
-    stop_listening();
-    close();
-  }
-  TlsServer(const TlsServer&) = delete;
-  TlsServer& operator=(const TlsServer&) = delete;
 
-  std::uint16_t port() const { return port_; }
   bool has_connect() const {
-    wire::Packet packet;
-    std::size_t used = 0;
-    return wire::cut_packet(input_, packet, used) == wire::Cut::Whole &&
-           packet.type == wire::Type::Connect;
+    const auto types = packet_types(plain_);
+    return !types.empty() && types.front() == wire::Type::Connect;
   }
-  bool has_heard() const { return bytes_in_ > 0; }
+  bool has_heard() const { return !input().empty(); }
   void step(std::size_t piece_bytes) {
-    if (fd_ < 0) fd_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
+    if (!accept()) return;
+    read();
+    BIO_write(SSL_get_rbio(session_.get()), input().data() + taken_,
+              static_cast<int>(input().size() - taken_));
+    taken_ = input().size();
     std::array<char, 4096> bytes;
-    ssize_t count = 0;
-    while ((count = ::recv(fd_, bytes.data(), bytes.size(), 0)) > 0) {
-      bytes_in_ += static_cast<std::size_t>(count);
-      BIO_write(SSL_get_rbio(session_.get()), bytes.data(), static_cast<int>(count));
-    }
+    int count = 0;
     while ((count = SSL_read(session_.get(), bytes.data(), bytes.size())) > 0)
-      input_.append(bytes.data(), static_cast<std::size_t>(count));
+      plain_.append(bytes.data(), static_cast<std::size_t>(count));
     const auto most = static_cast<int>(std::min(piece_bytes, bytes.size()));
     const int ready = BIO_read(SSL_get_wbio(session_.get()), bytes.data(), most);
-    if (ready > 0) say({bytes.data(), static_cast<std::size_t>(ready)});
-  }
-  void say(std::string_view bytes) {
-    REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
-  }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-  void reset() {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-    close();
-  }
-  void stop_listening() {
-    if (listener_ >= 0) ::close(std::exchange(listener_, -1));
+    if (ready > 0) send({bytes.data(), static_cast<std::size_t>(ready)});
   }
 
  private:
-  int listener_;
-  int fd_ = -1;
-  std::uint16_t port_ = 0;
   Context context_{SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
   Session session_{nullptr, SSL_free};
-  std::string input_;
-  std::size_t bytes_in_ = 0;
+  std::size_t taken_ = 0;  ///< of input(), by the session
+  std::string plain_;
 };
 
 struct Events final : TransportEvents {
@@ -149,14 +105,14 @@ config::Broker broker_at(const std::string& host) {
   return broker;
 }
 
-/// A transport that is to connect to that server over TLS.
+/// A transport that is to connect to that broker over TLS.
 struct Scene {
   Scene() { limit_to_anonymous(tls->raw()); }
   ~Scene() { transport.drop(/*reset=*/false); }
 
   Result<void> connect() {
     return transport.connect({.address = config.host,
-                              .port = server.port(),
+                              .port = broker.port(),
                               .client_id = "test",
                               .protocol = config::Protocol::V5});
   }
@@ -170,18 +126,18 @@ struct Scene {
 
   MosquittoLibrary library;
   event::TestLoop loop;
-  TlsServer server;
+  TlsBroker broker;
   Events events;
   config::Broker config = broker_at("127.0.0.1");
   std::shared_ptr<TlsContext> tls = TlsContext::make(config).value();
   MosquittoTransport transport{loop, events, config, tls};
 };
 
-TlsServer* quick_server = nullptr;
+TlsBroker* quick_broker = nullptr;
 
 /// Answers within the handshake's own step: what was written is answered before it is read for.
 void answer_at_once(const SSL*, int, int) {
-  quick_server->step(4096);
+  quick_broker->step(4096);
 }
 
 }  // namespace
@@ -218,8 +174,8 @@ TEST_CASE("a handshake may come a byte at a time", "[tls]") {
   Scene scene;
   REQUIRE(scene.connect());
   scene.run_until([&] {
-    scene.server.step(1);
-    return scene.server.has_connect();
+    scene.broker.step(1);
+    return scene.broker.has_connect();
   });
   CHECK(scene.events.losses.empty());
 }
@@ -227,12 +183,12 @@ TEST_CASE("a handshake may come a byte at a time", "[tls]") {
 TEST_CASE("a broker may be so quick that the handshake is over when connecting has just begun",
           "[tls]") {
   Scene scene;
-  quick_server = &scene.server;
+  quick_broker = &scene.broker;
   SSL_CTX_set_info_callback(scene.tls->raw(), answer_at_once);
   REQUIRE(scene.connect());
   scene.run_until([&] {
-    scene.server.step(4096);
-    return scene.server.has_connect();
+    scene.broker.step(4096);
+    return scene.broker.has_connect();
   });
 }
 
@@ -240,15 +196,15 @@ TEST_CASE("an end in the middle of the handshake is noticed, and is named", "[tl
   Scene scene;
   REQUIRE(scene.connect());
   scene.run_until([&] {
-    scene.server.step(/*piece_bytes=*/20);
-    return scene.server.has_heard();
+    scene.broker.step(/*piece_bytes=*/20);
+    return scene.broker.has_heard();
   });
   SECTION("the broker resets the connection") {
-    scene.server.reset();
+    scene.broker.reset();
     CHECK(scene.wait_for_loss() == "TLS handshake: Connection reset by peer");
   }
   SECTION("the broker closes the connection") {
-    scene.server.close();
+    scene.broker.close();
     CHECK(scene.wait_for_loss() == "TLS handshake: the broker closed the connection");
   }
 }
@@ -257,16 +213,16 @@ TEST_CASE("a broker that does not speak TLS is found out by its first bytes", "[
   Scene scene;
   REQUIRE(scene.connect());
   scene.run_until([&] {
-    scene.server.step(/*piece_bytes=*/0);
-    return scene.server.has_heard();
+    scene.broker.step(/*piece_bytes=*/0);
+    return scene.broker.has_heard();
   });
-  scene.server.say("220 ready for mail");
+  scene.broker.send("220 ready for mail");
   CHECK(scene.wait_for_loss() == "TLS handshake: wrong version number");
 }
 
 TEST_CASE("a port that nobody listens on is not taken for a failure of TLS", "[tls]") {
   Scene scene;
-  scene.server.stop_listening();
+  scene.broker.stop_listening();
   const Result<void> begun = scene.connect();
   CHECK((begun ? scene.wait_for_loss() : begun.error().what) == "Connection refused");
 }

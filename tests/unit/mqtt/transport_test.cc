@@ -2,100 +2,24 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "catch.h"
 #include "mqtt/mosquitto_transport.h"
 #include "mqtt_wire.h"
-#include "tcp_pair.h"
+#include "test_broker.h"
 #include "test_loop.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
 
 namespace {
-
-/// Accepts one connection and answers its CONNECT. Reads only when told to.
-class Broker {
- public:
-  Broker() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* raw = reinterpret_cast<sockaddr*>(&address);
-    const int small = 65536;  // inherited by the accepted socket
-    ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    REQUIRE(::bind(listener_, raw, size) == 0);
-    REQUIRE(::listen(listener_, 1) == 0);
-    REQUIRE(::getsockname(listener_, raw, &size) == 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~Broker() {
-    ::close(listener_);
-    close();
-  }
-  Broker(const Broker&) = delete;
-  Broker& operator=(const Broker&) = delete;
-
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-  std::uint16_t port() const { return port_; }
-  bool accept() {
-    if (fd_ < 0) fd_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
-    return fd_ >= 0;
-  }
-  /// Everything there is; false at the end of the connection.
-  bool read() {
-    std::vector<char> piece(1 << 20);
-    ssize_t count = 0;
-    while ((count = ::recv(fd_, piece.data(), piece.size(), 0)) > 0)
-      input_.append(piece.data(), static_cast<std::size_t>(count));
-    return count < 0;
-  }
-  /// Ends the connection with a reset: whatever is sent to it fails.
-  void reset() {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-    ::close(std::exchange(fd_, -1));
-  }
-  void send(const std::string& bytes) {
-    REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
-  }
-  /// Segments that the transport's kernel has not acknowledged.
-  unsigned unacknowledged() const { return unacknowledged_segments(fd_); }
-  /// The types of all whole packets received so far.
-  std::vector<wire::Type> received() const {
-    std::vector<wire::Type> types;
-    wire::Packet packet;
-    std::size_t used = 0;
-    for (std::string_view rest = input_; wire::cut_packet(rest, packet, used) == wire::Cut::Whole;
-         rest.remove_prefix(used))
-      types.push_back(packet.type);
-    return types;
-  }
-  std::size_t count(wire::Type type) const {
-    const auto types = received();
-    return static_cast<std::size_t>(std::count(types.begin(), types.end(), type));
-  }
-
- private:
-  int listener_;
-  int fd_ = -1;
-  std::uint16_t port_ = 0;
-  std::string input_;
-};
 
 struct Events final : TransportEvents {
   void on_connected(const Connack&) noexcept override { connected = true; }
@@ -157,7 +81,7 @@ struct Scene {
 
   MosquittoLibrary library;
   event::TestLoop loop;
-  Broker broker;
+  TestBroker broker;
   Events events;
   config::Broker config;
   std::unique_ptr<MosquittoTransport> transport;
@@ -295,7 +219,7 @@ TEST_CASE("DISCONNECT reaches the broker behind everything else", "[transport]")
   scene.broker.close();
   scene.run_until([&] { return !scene.events.losses.empty(); });
   CHECK(scene.events.losses.front().kind == Loss::Kind::Closed);
-  CHECK(scene.broker.received() ==
+  CHECK(packet_types(scene.broker.input()) ==
         std::vector{wire::Type::Connect, wire::Type::Publish, wire::Type::Disconnect});
 }
 
