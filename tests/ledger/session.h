@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "../support/mqtt_wire.h"
 #include "ledger.h"
+#include "mqtt_wire.h"
 #include "poller.h"
 
 namespace sluice::ledger {

@@ -74,21 +74,15 @@ void append_first_byte(std::string& out, Type type) {
 }  // namespace
 
 Cut cut_packet(std::string_view input, Packet& packet, std::size_t& used) {
-  std::size_t length = 0;
-  for (std::size_t i = 0; i < kLongestLength; ++i) {
-    if (input.size() < i + 2) return Cut::Partial;
-    const std::uint8_t part = byte_at(input, i + 1);
-    length |= static_cast<std::size_t>(part & 0x7F) << (7 * i);
-    if ((part & 0x80) != 0) continue;
-    const std::size_t start = i + 2;
-    if (input.size() - start < length) return Cut::Partial;
-    packet.type = static_cast<Type>(byte_at(input, 0) >> 4);
-    packet.flags = byte_at(input, 0) & 0x0F;
-    packet.body = input.substr(start, length);
-    used = start + length;
-    return Cut::Whole;
-  }
-  return Cut::Malformed;
+  FixedHeader header;
+  const Cut cut = cut_header(input, header);
+  if (cut != Cut::Whole) return cut;
+  if (input.size() - header.size < header.body_size) return Cut::Partial;
+  packet.type = header.type;
+  packet.flags = header.flags;
+  packet.body = input.substr(header.size, header.body_size);
+  used = header.size + header.body_size;
+  return Cut::Whole;
 }
 
 std::optional<Connect> parse_connect(std::string_view body) {
@@ -144,11 +138,11 @@ void append_connack(std::string& out, bool is_v5, std::uint8_t code,
 
 void append_ack(std::string& out, Type type, bool is_v5, std::uint16_t packet_id,
                 std::uint8_t code) {
-  const bool says_code = is_v5 && code != 0;
-  append_first_byte(out, type);
-  append_byte(out, says_code ? 3 : 2);
-  append_number(out, packet_id);
-  if (says_code) append_byte(out, code);
+  const std::array<char, 4> success = ack(type, packet_id);
+  out.append(success.data(), success.size());
+  if (!is_v5 || code == 0) return;
+  out[out.size() - 3] = 3;
+  append_byte(out, code);
 }
 
 void append_pingresp(std::string& out) {

@@ -2,6 +2,7 @@
 // in versions 5 and 3.1.1. Pure functions over bytes; properties are skipped, not understood.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,14 @@ enum class Type : std::uint8_t {
   Pingreq = 12,
   Pingresp = 13,
   Disconnect = 14,
+};
+
+/// What a packet begins with; `size` and `body_size` are bytes.
+struct FixedHeader {
+  Type type = Type::Connect;
+  std::uint8_t flags = 0;
+  std::size_t size = 0;
+  std::size_t body_size = 0;
 };
 
 /// One packet as it was received. The body lies in the caller's buffer.
@@ -48,6 +57,25 @@ struct Publish {
 
 enum class Cut { Whole, Partial, Malformed };
 
+/// Reads the fixed header at the front of `input`, which may lack its body. In line, as a measuring
+/// broker does it for each message.
+inline Cut cut_header(std::string_view input, FixedHeader& header) {
+  constexpr std::size_t kLongestLength = 4;
+  header.body_size = 0;
+  for (std::size_t i = 1; i <= kLongestLength; ++i) {
+    if (input.size() <= i) return Cut::Partial;
+    const auto part = static_cast<std::uint8_t>(input[i]);
+    header.body_size |= static_cast<std::size_t>(part & 0x7F) << (7 * (i - 1));
+    if ((part & 0x80) != 0) continue;
+    const auto first = static_cast<std::uint8_t>(input[0]);
+    header.type = static_cast<Type>(first >> 4);
+    header.flags = first & 0x0F;
+    header.size = i + 1;
+    return Cut::Whole;
+  }
+  return Cut::Malformed;
+}
+
 /// Looks for one packet at the front of `input`. Whole: `packet` is set, and it took `used` bytes.
 Cut cut_packet(std::string_view input, Packet& packet, std::size_t& used);
 
@@ -59,6 +87,11 @@ std::optional<std::uint16_t> parse_packet_id(std::string_view body);
 /// `receive_maximum` goes only to a version 5 client.
 void append_connack(std::string& out, bool is_v5, std::uint8_t code,
                     std::optional<std::uint16_t> receive_maximum = std::nullopt);
+/// PUBACK, PUBREC or PUBCOMP of a success, in either version.
+constexpr std::array<char, 4> ack(Type type, std::uint16_t packet_id) {
+  return {static_cast<char>(static_cast<unsigned>(type) << 4), 2, static_cast<char>(packet_id >> 8),
+          static_cast<char>(packet_id & 0xFF)};
+}
 /// PUBACK, PUBREC or PUBCOMP; a code goes only to a version 5 client.
 void append_ack(std::string& out, Type type, bool is_v5, std::uint16_t packet_id,
                 std::uint8_t code = 0);

@@ -1,21 +1,16 @@
 // sluice-bench-delay: makes a broker distant. Passes each byte on a fixed time after it came, in
 // both directions, as fast as it comes: a long way, not a narrow one. What one direction may hold
 // is bounded; beyond it the sender is not read from.
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -26,7 +21,12 @@
 #include <string_view>
 #include <vector>
 
+#include "stand_in.h"
+
 namespace {
+
+using sluice::bench::loopback;
+using sluice::bench::read_number;
 
 constexpr std::size_t kReadBytes = 1 << 16;
 constexpr std::size_t kMaxHeldBytes = 8 << 20;  // of one direction: 300 MB/s at 26 ms
@@ -40,14 +40,6 @@ std::int64_t now_ns() {
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "sluice-bench-delay: %s: %s\n", what, std::strerror(errno));
   std::exit(1);
-}
-
-sockaddr_in loopback(unsigned port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
 }
 
 /// What travels one way: bytes with the time at which they arrive.
@@ -106,19 +98,8 @@ class Delay {
 
 Delay::Delay(unsigned port, unsigned broker_port, std::int64_t delay_ns)
     : broker_port_(broker_port), delay_ns_(delay_ns) {
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  sigprocmask(SIG_BLOCK, &ends, nullptr);
-  signals_ = signalfd(-1, &ends, SFD_CLOEXEC);
-  const sockaddr_in address = loopback(port);
-  const int on = 1;
-  setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      listen(listener_, 1024) != 0) {
-    fail("cannot listen");
-  }
+  signals_ = sluice::bench::open_end_signals();
+  if (!sluice::bench::listen_on(listener_, port)) fail("cannot listen");
   for (int* fd : {&listener_, &timer_, &signals_}) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -257,11 +238,6 @@ void Delay::arm(std::int64_t due) {
   when.it_value.tv_sec = due / 1'000'000'000;
   when.it_value.tv_nsec = due % 1'000'000'000;
   timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr);
-}
-
-bool read_number(std::string_view text, unsigned most, unsigned& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && value <= most;
 }
 
 }  // namespace

@@ -2,19 +2,15 @@
 // for all that a read brought, counts, and forwards to nobody: so that what stands before the
 // broker is measured and not the broker. MQTT 3.1.1 and 5; announces no Receive Maximum unless
 // asked to. With --per-second it is a broker that can do only so much.
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -23,41 +19,28 @@
 #include <string_view>
 #include <vector>
 
+#include "mqtt_wire.h"
 #include "pace.h"
 #include "report.h"
+#include "stand_in.h"
 
 namespace {
 
+namespace wire = sluice::wire;
 using sluice::bench::now_ns;
+using sluice::bench::read_number;
 
 constexpr std::size_t kReadBytes = 1 << 18;
 constexpr std::size_t kMaxUnsentAcks = 1 << 20;  // a peer that reads none is not read from beyond
-
-struct Packet {
-  unsigned char first;
-  std::size_t body_at;
-  std::size_t body_bytes;
-};
 
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "sluice-bench-sink: %s: %s\n", what, std::strerror(errno));
   std::exit(1);
 }
 
-std::size_t number_at(std::string_view bytes, std::size_t at) {
-  return static_cast<std::size_t>(static_cast<unsigned char>(bytes[at])) << 8 |
-         static_cast<unsigned char>(bytes[at + 1]);
-}
-
-/// The packet at the start of `bytes`, if its fixed header is there (MQTT 5, section 2.1).
-std::optional<Packet> packet_at(std::string_view bytes) {
-  std::size_t length = 0;
-  for (std::size_t i = 1; i < bytes.size() && i < 5; ++i) {
-    const auto digit = static_cast<unsigned char>(bytes[i]);
-    length |= static_cast<std::size_t>(digit & 0x7F) << (7 * (i - 1));
-    if (digit < 0x80) return Packet{static_cast<unsigned char>(bytes[0]), i + 1, length};
-  }
-  return std::nullopt;
+std::uint16_t number_at(std::string_view bytes, std::size_t at) {
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[at]) << 8 |
+                                    static_cast<unsigned char>(bytes[at + 1]));
 }
 
 /// One connection of a publisher.
@@ -65,7 +48,8 @@ class Peer {
  public:
   using Pace = sluice::bench::Pace<Peer>;
 
-  Peer(int socket, unsigned receive_maximum, std::uint64_t& messages, Pace& pace)
+  Peer(int socket, std::optional<std::uint16_t> receive_maximum, std::uint64_t& messages,
+       Pace& pace)
       : socket_(socket), receive_maximum_(receive_maximum), messages_(messages), pace_(pace) {}
   ~Peer() {
     pace_.forget(this);
@@ -86,21 +70,19 @@ class Peer {
  private:
   std::size_t take(std::string_view bytes);
   /// False when more bytes are needed to know what it is.
-  bool take_publish(const Packet& packet, std::string_view bytes);
-  void take_connect(std::string_view body);
+  bool take_publish(const wire::FixedHeader& header, std::string_view bytes);
+  /// A whole packet that is no PUBLISH.
+  void take_rest(wire::Type type, std::string_view body);
   void acknowledge();
-  void answer(unsigned char first, std::string_view id) {
-    output_ += {static_cast<char>(first), 2, id[0], id[1]};
-  }
 
   int socket_;
-  unsigned receive_maximum_;
+  std::optional<std::uint16_t> receive_maximum_;
   std::uint64_t& messages_;
   Pace& pace_;
   std::string rest_;      ///< the start of a packet whose end has not come
   std::size_t skip_ = 0;  ///< bytes of a payload still to come
-  unsigned char qos_ = 0;
-  std::array<char, 2> id_{};
+  unsigned qos_ = 0;
+  std::uint16_t id_ = 0;
   std::string output_;
   bool over_ = false;
 };
@@ -127,11 +109,13 @@ std::size_t Peer::take(std::string_view bytes) {
       continue;
     }
     const std::string_view left = bytes.substr(at);
-    const std::optional<Packet> packet = packet_at(left);
-    if (!packet) break;
-    if ((packet->first & 0xF0) == 0x30) {
-      if (!take_publish(*packet, left)) break;
-      const std::size_t size = packet->body_at + packet->body_bytes;
+    wire::FixedHeader header;
+    const wire::Cut cut = wire::cut_header(left, header);
+    over_ = cut == wire::Cut::Malformed;
+    if (cut != wire::Cut::Whole) break;
+    const std::size_t size = header.size + header.body_size;
+    if (header.type == wire::Type::Publish) {
+      if (!take_publish(header, left)) break;
       at += std::min(size, left.size());
       if (size > left.size()) {
         skip_ = size - left.size();
@@ -140,62 +124,47 @@ std::size_t Peer::take(std::string_view bytes) {
       }
       continue;
     }
-    if (left.size() < packet->body_at + packet->body_bytes) break;
-    const std::string_view body = left.substr(packet->body_at, packet->body_bytes);
-    switch (packet->first & 0xF0) {
-      case 0x10:
-        take_connect(body);
-        break;
-      case 0x60:  // PUBREL
-        if (body.size() >= 2) answer(0x70, body);
-        break;
-      case 0xC0:
-        output_ += {static_cast<char>(0xD0), 0};
-        break;
-      default:
-        over_ = true;  // DISCONNECT, or something a publisher does not send
-    }
-    at += packet->body_at + packet->body_bytes;
+    if (left.size() < size) break;
+    take_rest(header.type, left.substr(header.size, header.body_size));
+    at += size;
   }
   return at;
 }
 
-bool Peer::take_publish(const Packet& packet, std::string_view bytes) {
-  if (bytes.size() < packet.body_at + 2) return false;
-  const std::size_t after_topic = packet.body_at + 2 + number_at(bytes, packet.body_at);
-  qos_ = (packet.first >> 1) & 3;
+bool Peer::take_publish(const wire::FixedHeader& header, std::string_view bytes) {
+  if (bytes.size() < header.size + 2) return false;
+  const std::size_t after_topic = header.size + 2 + number_at(bytes, header.size);
+  qos_ = (header.flags >> 1) & 3;
   if (qos_ == 0) return true;
   if (bytes.size() < after_topic + 2) return false;
-  id_ = {bytes[after_topic], bytes[after_topic + 1]};
+  id_ = number_at(bytes, after_topic);
   return true;
 }
 
 void Peer::acknowledge() {
   ++messages_;
   if (qos_ == 0) return;
-  const char first = qos_ == 1 ? '\x40' : '\x50';
+  const auto answer = wire::ack(qos_ == 1 ? wire::Type::Puback : wire::Type::Pubrec, id_);
   if (pace_.is_set()) {
-    pace_.owe(this, {first, 2, id_[0], id_[1]}, now_ns());
+    pace_.owe(this, {answer.data(), answer.size()}, now_ns());
   } else {
-    answer(static_cast<unsigned char>(first), {id_.data(), id_.size()});
+    add({answer.data(), answer.size()});
   }
 }
 
-void Peer::take_connect(std::string_view body) {
-  const bool is_v5 = body.size() > 6 && body[6] == 5;
-  if (!is_v5) {
-    output_ += {0x20, 2, 0, 0};
-  } else if (receive_maximum_ == 0) {
-    output_ += {0x20, 3, 0, 0, 0};
+void Peer::take_rest(wire::Type type, std::string_view body) {
+  if (type == wire::Type::Connect) {
+    const auto connect = wire::parse_connect(body);
+    over_ = !connect;
+    if (connect) wire::append_connack(output_, connect->is_v5, 0, receive_maximum_);
+  } else if (type == wire::Type::Pubrel) {
+    if (const auto id = wire::parse_packet_id(body)) {
+      wire::append_ack(output_, wire::Type::Pubcomp, /*is_v5=*/true, *id);
+    }
+  } else if (type == wire::Type::Pingreq) {
+    wire::append_pingresp(output_);
   } else {
-    output_ += {0x20,
-                6,
-                0,
-                0,
-                3,
-                0x21,
-                static_cast<char>(receive_maximum_ >> 8),
-                static_cast<char>(receive_maximum_)};
+    over_ = true;  // DISCONNECT, or something a publisher does not send
   }
 }
 
@@ -210,7 +179,7 @@ bool Peer::flush() {
 /// The listener and its peers in one loop, until SIGTERM or SIGINT.
 class Sink {
  public:
-  Sink(std::uint16_t port, unsigned receive_maximum, unsigned per_second);
+  Sink(std::uint16_t port, std::optional<std::uint16_t> receive_maximum, unsigned per_second);
 
   void run();
   std::uint64_t messages() const { return messages_; }
@@ -225,30 +194,16 @@ class Sink {
   int epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int signals_ = -1;
-  unsigned receive_maximum_;
+  std::optional<std::uint16_t> receive_maximum_;
   std::uint64_t messages_ = 0;
   Peer::Pace pace_;
   std::vector<char> buffer_ = std::vector<char>(kReadBytes);
 };
 
-Sink::Sink(std::uint16_t port, unsigned receive_maximum, unsigned per_second)
+Sink::Sink(std::uint16_t port, std::optional<std::uint16_t> receive_maximum, unsigned per_second)
     : receive_maximum_(receive_maximum), pace_(per_second) {
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  sigprocmask(SIG_BLOCK, &ends, nullptr);
-  signals_ = signalfd(-1, &ends, SFD_CLOEXEC);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int on = 1;
-  setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      listen(listener_, 1024) != 0) {
-    fail("cannot listen");
-  }
+  signals_ = sluice::bench::open_end_signals();
+  if (!sluice::bench::listen_on(listener_, port)) fail("cannot listen");
   watch(EPOLL_CTL_ADD, listener_, &listener_, EPOLLIN);
   watch(EPOLL_CTL_ADD, signals_, nullptr, EPOLLIN);
 }
@@ -313,11 +268,6 @@ void Sink::serve(Peer* peer, std::uint32_t events) {
             (peer->wants_write() ? std::uint32_t{EPOLLOUT} : 0U));
 }
 
-bool read_number(std::string_view text, unsigned& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && value <= 65535;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -327,9 +277,9 @@ int main(int argc, char** argv) {
   bool is_good = argc % 2 == 1;
   for (int i = 1; i + 1 < argc && is_good; i += 2) {
     const std::string_view name = argv[i];
-    is_good = (name == "--port" && read_number(argv[i + 1], port)) ||
-              (name == "--receive-maximum" && read_number(argv[i + 1], receive_maximum)) ||
-              (name == "--per-second" && read_number(argv[i + 1], per_second));
+    is_good = (name == "--port" && read_number(argv[i + 1], 65535, port)) ||
+              (name == "--receive-maximum" && read_number(argv[i + 1], 65535, receive_maximum)) ||
+              (name == "--per-second" && read_number(argv[i + 1], 65535, per_second));
   }
   if (!is_good || port == 0) {
     std::fprintf(stderr,
@@ -340,7 +290,9 @@ int main(int argc, char** argv) {
                  argv[0]);
     return 2;
   }
-  Sink sink(static_cast<std::uint16_t>(port), receive_maximum, per_second);
+  std::optional<std::uint16_t> announced;
+  if (receive_maximum > 0) announced = static_cast<std::uint16_t>(receive_maximum);
+  Sink sink(static_cast<std::uint16_t>(port), announced, per_second);
   sink.run();
   std::printf("{\"messages\":%ju,\"waited_ms\":[", std::uintmax_t{sink.messages()});
   const char* between = "";
