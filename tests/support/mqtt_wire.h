@@ -61,16 +61,14 @@ enum class Cut { Whole, Partial, Malformed };
 /// broker does it for each message.
 inline Cut cut_header(std::string_view input, FixedHeader& header) {
   constexpr std::size_t kLongestLength = 4;
-  header.body_size = 0;
+  std::size_t length = 0;
   for (std::size_t i = 1; i <= kLongestLength; ++i) {
     if (input.size() <= i) return Cut::Partial;
     const auto part = static_cast<std::uint8_t>(input[i]);
-    header.body_size |= static_cast<std::size_t>(part & 0x7F) << (7 * (i - 1));
-    if ((part & 0x80) != 0) continue;
+    length |= static_cast<std::size_t>(part & 0x7F) << (7 * (i - 1));
+    if (part >= 0x80) continue;
     const auto first = static_cast<std::uint8_t>(input[0]);
-    header.type = static_cast<Type>(first >> 4);
-    header.flags = first & 0x0F;
-    header.size = i + 1;
+    header = {static_cast<Type>(first >> 4), static_cast<std::uint8_t>(first & 0x0F), i + 1, length};
     return Cut::Whole;
   }
   return Cut::Malformed;

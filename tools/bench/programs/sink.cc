@@ -111,8 +111,10 @@ std::size_t Peer::take(std::string_view bytes) {
     const std::string_view left = bytes.substr(at);
     wire::FixedHeader header;
     const wire::Cut cut = wire::cut_header(left, header);
-    over_ = cut == wire::Cut::Malformed;
-    if (cut != wire::Cut::Whole) break;
+    if (cut != wire::Cut::Whole) {
+      over_ = cut == wire::Cut::Malformed;
+      break;
+    }
     const std::size_t size = header.size + header.body_size;
     if (header.type == wire::Type::Publish) {
       if (!take_publish(header, left)) break;
