@@ -26,6 +26,13 @@ config::Broker broker_named(std::string name) {
   return broker;
 }
 
+config::Broker narrow_broker(std::string name) {
+  config::Broker broker = broker_named(std::move(name));
+  broker.max_inflight = 1;
+  broker.queue_messages = 1;
+  return broker;
+}
+
 BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
   log::Settings quiet;
   quiet.level = log::Level::Error;
@@ -93,6 +100,11 @@ client::Peer& BridgeLab::connect() {
   return *peers_.back();
 }
 
+void BridgeLab::fill(client::Peer& peer, std::size_t pool) {
+  peer.send(request("first", 900) + request("second", 901));
+  run_until([&] { return pools[pool]->in_flight() + pools[pool]->queued() == 2; });
+}
+
 std::string BridgeLab::wait_for_line(client::Peer& peer, std::size_t number) {
   run_until([&] { return peer.lines() > number; });
   return peer.line(number);
@@ -104,6 +116,16 @@ void BridgeLab::wait_for_sent(std::size_t count, std::size_t pool) {
 
 void BridgeLab::wait_for_parked(std::size_t count) {
   run_until([&] { return server->counters().paused >= count; });
+}
+
+FullLab::FullLab(config::Broker broker) : BridgeLab({std::move(broker)}) {
+  bring_up();
+  fill(one);
+}
+
+void FullLab::park(const std::string& requests) {
+  two.send(requests);
+  wait_for_parked(1);
 }
 
 std::string request(std::string_view name, std::int64_t device, const RequestOptions& options) {

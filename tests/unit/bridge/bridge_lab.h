@@ -24,6 +24,15 @@ namespace sluice::bridge {
 /// One link and every device from 1 to 999, unless the test says otherwise. Times are so long that
 /// none comes by itself.
 config::Broker broker_named(std::string name);
+/// The same, with room for one message in flight and one in the queue.
+config::Broker narrow_broker(std::string name = "a");
+
+/// What a broker announces that takes no QoS 2.
+inline mqtt::Connack without_qos2() {
+  mqtt::Connack connack;
+  connack.maximum_qos = 1;
+  return connack;
+}
 
 /// Ends with a closed loop, which proves that nothing was left behind.
 class BridgeLab {
@@ -37,6 +46,8 @@ class BridgeLab {
   void bring_up(const mqtt::Connack& connack = {});
   void bring_up(std::size_t pool, const mqtt::Connack& connack);
   client::Peer& connect();
+  /// Sends two messages of this client, which leave no room in a narrow broker.
+  void fill(client::Peer& peer, std::size_t pool = 0);
   /// The latest connection of a broker's only link.
   mqtt::Connection& connection(std::size_t pool = 0) { return brokers[pool].latest("c0"); }
 
@@ -62,6 +73,18 @@ class BridgeLab {
 
  private:
   std::vector<std::unique_ptr<client::Peer>> peers_;
+};
+
+/// A narrow broker without room: `one` has a message in flight and one in the queue.
+class FullLab : public BridgeLab {
+ public:
+  explicit FullLab(config::Broker broker = narrow_broker());
+
+  /// Sends requests of `two`, of which the first one waits for room.
+  void park(const std::string& requests);
+
+  client::Peer& one = connect();
+  client::Peer& two = connect();
 };
 
 struct RequestOptions {

@@ -13,14 +13,6 @@ namespace {
 
 constexpr unsigned kSoon = 30;
 
-/// Takes one message, and queues one.
-config::Broker narrow(std::string name) {
-  config::Broker broker = broker_named(std::move(name));
-  broker.max_inflight = 1;
-  broker.queue_messages = 1;
-  return broker;
-}
-
 const BrokerCounters& counters(const BridgeLab& lab, std::size_t broker = 0) {
   return lab.dispatcher->lanes()[broker]->counters;
 }
@@ -93,9 +85,7 @@ TEST_CASE("a fan-out counts once per broker, each with its own result", "[counte
 TEST_CASE("what one broker says beforehand counts for that one alone", "[counters]") {
   BridgeLab lab({broker_named("a"), broker_named("b")});
   lab.bring_up(0, {});
-  mqtt::Connack connack;
-  connack.maximum_qos = 1;
-  lab.bring_up(1, connack);
+  lab.bring_up(1, without_qos2());
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.qos = 2}));
   lab.wait_for_line(peer, 0);
@@ -106,7 +96,7 @@ TEST_CASE("what one broker says beforehand counts for that one alone", "[counter
 }
 
 TEST_CASE("a dead and full broker counts what it turns away", "[counters]") {
-  BridgeLab lab({narrow("a")});  // never comes
+  BridgeLab lab({narrow_broker()});  // never comes
   Peer& peer = lab.connect();
   peer.send(request("held", 1));
   lab.run_until([&] { return lab.pools[0]->queued() == 1; });
@@ -118,7 +108,7 @@ TEST_CASE("a dead and full broker counts what it turns away", "[counters]") {
 
 TEST_CASE("a request that waits for room counts when it is answered, and names its broker",
           "[counters]") {
-  BridgeLab lab({narrow("a")});
+  BridgeLab lab({narrow_broker()});
   lab.bring_up();
   Peer& one = lab.connect();
   Peer& two = lab.connect();

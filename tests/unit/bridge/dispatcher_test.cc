@@ -18,19 +18,12 @@ namespace {
 constexpr unsigned kSoon = 20;
 constexpr Duration kJustBefore(kSoon - 1);
 
-/// One message in flight, one in the queue.
-config::Broker narrow(std::string name = "a") {
-  config::Broker broker = broker_named(std::move(name));
-  broker.max_inflight = 1;
-  broker.queue_messages = 1;
-  return broker;
-}
-
-/// Sends one message into flight and one into the queue: a third has no room.
-void fill(BridgeLab& lab, Peer& peer, std::size_t pool = 0) {
-  peer.send(request("first", 900));
-  peer.send(request("second", 901));
-  lab.run_until([&] { return lab.pools[pool]->in_flight() + lab.pools[pool]->queued() == 2; });
+/// Nothing comes before the deadline of kSoon; returns the line that comes then.
+std::string wait_for_deadline(BridgeLab& lab, Peer& peer) {
+  lab.advance(kJustBefore);
+  CHECK(peer.lines() == 0);
+  lab.advance(Duration(1));
+  return lab.wait_for_line(peer, 0);
 }
 
 }  // namespace
@@ -82,10 +75,7 @@ TEST_CASE("a request handed over and not acknowledged in time is a timeout, answ
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
   lab.wait_for_sent(1);
-  lab.advance(kJustBefore);
-  CHECK(peer.lines() == 0);
-  lab.advance(Duration(1));
-  CHECK(has(lab.wait_for_line(peer, 0), R"("error":"timeout","published":"unknown")"));
+  CHECK(has(wait_for_deadline(lab, peer), R"("error":"timeout","published":"unknown")"));
   CHECK(lab.pools[0]->in_flight() == 1);
   CHECK(lab.connection().sent[0].request->topic().data() == nullptr);  // its texts are freed
   lab.connection().ack();                                              // late
@@ -100,17 +90,14 @@ TEST_CASE("a request handed over and not acknowledged in time is a timeout, answ
 
 TEST_CASE("a request that no connection took in time is unavailable and never sent",
           "[dispatcher]") {
-  BridgeLab lab({narrow()});
+  BridgeLab lab({narrow_broker()});
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7));
   lab.wait_for_sent(1);
   peer.send(request("y", 8, {.timeout_ms = kSoon}));
   lab.run_until([&] { return lab.pools[0]->queued() == 1; });
-  lab.advance(kJustBefore);
-  CHECK(peer.lines() == 0);
-  lab.advance(Duration(1));
-  CHECK(has(lab.wait_for_line(peer, 0), R"("error":"broker_unavailable","published":"no")"));
+  CHECK(has(wait_for_deadline(lab, peer), R"("error":"broker_unavailable","published":"no")"));
   lab.connection().ack();
   lab.wait_for_line(peer, 1);
   lab.settle();
@@ -124,10 +111,7 @@ TEST_CASE("a request lost with its connection and answered is not sent again", "
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
   lab.wait_for_sent(1);
   lab.connection().lose();
-  lab.advance(kJustBefore);
-  CHECK(peer.lines() == 0);
-  lab.advance(Duration(1));
-  CHECK(has(lab.wait_for_line(peer, 0), R"("error":"timeout","published":"unknown")"));
+  CHECK(has(wait_for_deadline(lab, peer), R"("error":"timeout","published":"unknown")"));
   lab.bring_up();
   lab.settle();
   CHECK(lab.connection().sent.empty());
@@ -141,10 +125,7 @@ TEST_CASE("a shorter deadline set later comes first", "[dispatcher]") {
   lab.wait_for_sent(1);
   peer.send(request("soon", 7, {.timeout_ms = kSoon}));
   lab.wait_for_sent(2);
-  lab.advance(kJustBefore);
-  CHECK(peer.lines() == 0);
-  lab.advance(Duration(1));
-  CHECK(has(lab.wait_for_line(peer, 0), R"("id":"soon")"));
+  CHECK(has(wait_for_deadline(lab, peer), R"("id":"soon")"));
   CHECK_FALSE(lab.dispatcher->is_idle());
 }
 
@@ -152,14 +133,10 @@ TEST_CASE("a shorter deadline set later comes first", "[dispatcher]") {
 // -----------------------------------------------------------------------------
 
 TEST_CASE("clients without room are served in turn", "[dispatcher]") {
-  BridgeLab lab({narrow()});
-  lab.bring_up();
-  Peer& one = lab.connect();
-  Peer& two = lab.connect();
-  fill(lab, one);
-  one.send(request("one-1", 1) + request("one-2", 2));
+  FullLab lab;
+  lab.one.send(request("one-1", 1) + request("one-2", 2));
   lab.wait_for_parked(1);
-  two.send(request("two-1", 3) + request("two-2", 4));
+  lab.two.send(request("two-1", 3) + request("two-2", 4));
   lab.wait_for_parked(2);
   for (std::size_t i = 1; i <= 6; ++i) {
     lab.wait_for_sent(i);
@@ -168,7 +145,7 @@ TEST_CASE("clients without room are served in turn", "[dispatcher]") {
   }
   CHECK(lab.connection().payloads() ==
         Texts{"first", "second", "one-1", "two-1", "one-2", "two-2"});
-  lab.run_until([&] { return one.lines() == 4 && two.lines() == 2; });
+  lab.run_until([&] { return lab.one.lines() == 4 && lab.two.lines() == 2; });
 }
 
 namespace {
@@ -262,30 +239,17 @@ TEST_CASE("a client that waits for room holds up no device that has a link of it
 
 TEST_CASE("a request that found no room until its deadline is answered, and its client goes on",
           "[dispatcher]") {
-  BridgeLab lab({narrow()});
-  lab.bring_up();
-  Peer& one = lab.connect();
-  Peer& two = lab.connect();
-  fill(lab, one);
-  two.send(request("parked", 1, {.timeout_ms = kSoon}) + request("next", 1000));
-  lab.wait_for_parked(1);
-  lab.advance(kJustBefore);
-  CHECK(two.lines() == 0);
-  lab.advance(Duration(1));
-  CHECK(has(lab.wait_for_line(two, 0), R"("error":"broker_unavailable","published":"no")"));
-  CHECK(has(lab.wait_for_line(two, 1), R"("error":"no_route")"));
+  FullLab lab;
+  lab.park(request("parked", 1, {.timeout_ms = kSoon}) + request("next", 1000));
+  CHECK(has(wait_for_deadline(lab, lab.two), R"("error":"broker_unavailable","published":"no")"));
+  CHECK(has(lab.wait_for_line(lab.two, 1), R"("error":"no_route")"));
 }
 
 TEST_CASE("a parked request is dropped with its client", "[dispatcher]") {
-  BridgeLab lab({narrow()});
-  lab.bring_up();
-  Peer& one = lab.connect();
-  Peer& two = lab.connect();
-  fill(lab, one);
-  two.send(request("parked", 1));
-  lab.wait_for_parked(1);
+  FullLab lab;
+  lab.park(request("parked", 1));
   lab.server->end_all();  // a paused client is read from only now, so its end is seen only now
-  two.reset();
+  lab.two.reset();
   lab.run_until([&] { return lab.server->counters().connections <= 1; });
   lab.connection().ack();
   lab.wait_for_sent(2);
@@ -296,10 +260,10 @@ TEST_CASE("a parked request is dropped with its client", "[dispatcher]") {
 }
 
 TEST_CASE("an accepted request goes on without its client", "[dispatcher]") {
-  BridgeLab lab({narrow()});
+  BridgeLab lab({narrow_broker()});
   lab.bring_up();
   Peer& gone = lab.connect();
-  fill(lab, gone);
+  lab.fill(gone);
   gone.reset();
   lab.run_until([&] { return lab.server->counters().connections == 0; });
   lab.connection().ack();
@@ -309,23 +273,18 @@ TEST_CASE("an accepted request goes on without its client", "[dispatcher]") {
 }
 
 TEST_CASE("whoever waits for a broker that is found dead is told at once", "[dispatcher]") {
-  config::Broker broker = narrow();
+  config::Broker broker = narrow_broker();
   broker.dead_after = Duration(1);
   broker.reconnect_min = std::chrono::hours(1);
   broker.reconnect_max = std::chrono::hours(1);
-  BridgeLab lab({broker});
-  lab.bring_up();
-  Peer& one = lab.connect();
-  Peer& two = lab.connect();
-  fill(lab, one);
-  two.send(request("parked", 1));
-  lab.wait_for_parked(1);
+  FullLab lab(broker);
+  lab.park(request("parked", 1));
   lab.connection().lose();
   lab.advance(Duration(1));
-  CHECK(has(lab.wait_for_line(two, 0), R"("error":"broker_unavailable","published":"no")"));
-  two.send(request("another", 1));
-  CHECK(has(lab.wait_for_line(two, 1), R"("error":"broker_unavailable","published":"no")"));
-  CHECK(one.lines() == 0);  // what fits the queue is held
+  CHECK(has(lab.wait_for_line(lab.two, 0), R"("error":"broker_unavailable","published":"no")"));
+  lab.two.send(request("another", 1));
+  CHECK(has(lab.wait_for_line(lab.two, 1), R"("error":"broker_unavailable","published":"no")"));
+  CHECK(lab.one.lines() == 0);  // what fits the queue is held
 }
 
 // --- the stop
@@ -348,21 +307,16 @@ TEST_CASE("while draining new requests are refused and old ones settled", "[disp
 }
 
 TEST_CASE("what is left when the drain runs out is answered and counted", "[dispatcher]") {
-  BridgeLab lab({narrow()});
-  lab.bring_up();
-  Peer& one = lab.connect();
-  Peer& two = lab.connect();
-  fill(lab, one);
-  two.send(request("parked", 1));
-  lab.wait_for_parked(1);
+  FullLab lab;
+  lab.park(request("parked", 1));
   lab.dispatcher->drain();
   const Leftover leftover = lab.dispatcher->give_up_all();
   CHECK(leftover.timed_out == 1);
   CHECK(leftover.unavailable == 2);
   CHECK(lab.dispatcher->is_idle());
-  lab.wait_for_line(one, 1);
-  CHECK(has(one.received(), R"("error":"timeout","published":"unknown")"));
-  CHECK(has(one.received(), R"("error":"broker_unavailable","published":"no")"));
-  CHECK(has(lab.wait_for_line(two, 0), R"("error":"broker_unavailable","published":"no")"));
+  lab.wait_for_line(lab.one, 1);
+  CHECK(has(lab.one.received(), R"("error":"timeout","published":"unknown")"));
+  CHECK(has(lab.one.received(), R"("error":"broker_unavailable","published":"no")"));
+  CHECK(has(lab.wait_for_line(lab.two, 0), R"("error":"broker_unavailable","published":"no")"));
   CHECK(lab.dispatcher->give_up_all().timed_out == 0);
 }

@@ -17,27 +17,24 @@ namespace {
 std::vector<config::Broker> two_brokers() {
   config::Broker a = broker_named("a");
   a.max_dev_no = 500;
-  config::Broker b = broker_named("b");
-  b.max_inflight = 1;
-  b.queue_messages = 1;
-  return {a, b};
+  return {a, narrow_broker("b")};
 }
 
-/// Fills b, in flight and in its queue.
-void fill_b(BridgeLab& lab, Peer& peer) {
-  peer.send(request("first", 900) + request("second", 901));
-  lab.run_until([&] { return lab.pools[1]->in_flight() + lab.pools[1]->queued() == 2; });
+/// Brings both up, and waits until both have been given this request of a client.
+Peer& send_to_both(BridgeLab& lab, const std::string& wanted) {
+  lab.bring_up();
+  Peer& peer = lab.connect();
+  peer.send(wanted);
+  lab.wait_for_sent(1, 0);
+  lab.wait_for_sent(1, 1);
+  return peer;
 }
 
 }  // namespace
 
 TEST_CASE("a request for two brokers is sent when both have acknowledged", "[fan-out]") {
   BridgeLab lab(two_brokers());
-  lab.bring_up();
-  Peer& peer = lab.connect();
-  peer.send(request("x", 7));
-  lab.wait_for_sent(1, 0);
-  lab.wait_for_sent(1, 1);
+  Peer& peer = send_to_both(lab, request("x", 7));
   lab.connection(0).ack();
   lab.settle();
   CHECK(peer.lines() == 0);
@@ -50,11 +47,7 @@ TEST_CASE("one deadline for both: each broker's part is told, late ones change n
   std::vector<config::Broker> brokers = two_brokers();
   brokers[1].max_inflight = 2;  // a window full of late ones would be replaced
   BridgeLab lab(brokers);
-  lab.bring_up();
-  Peer& peer = lab.connect();
-  peer.send(request("x", 7, {.timeout_ms = 50}));
-  lab.wait_for_sent(1, 0);
-  lab.wait_for_sent(1, 1);
+  Peer& peer = send_to_both(lab, request("x", 7, {.timeout_ms = 50}));
   lab.connection(0).ack();
   lab.advance(Duration(50));
   const std::string reply = lab.wait_for_line(peer, 0);
@@ -67,11 +60,7 @@ TEST_CASE("one deadline for both: each broker's part is told, late ones change n
 
 TEST_CASE("where one broker acknowledged and another refused, it is partial", "[fan-out]") {
   BridgeLab lab(two_brokers());
-  lab.bring_up();
-  Peer& peer = lab.connect();
-  peer.send(request("x", 7));
-  lab.wait_for_sent(1, 0);
-  lab.wait_for_sent(1, 1);
+  Peer& peer = send_to_both(lab, request("x", 7));
   lab.connection(1).ack(0, 0x87);
   lab.connection(0).ack();
   const std::string reply = lab.wait_for_line(peer, 0);
@@ -84,7 +73,7 @@ TEST_CASE("where one broker has no room, none is sent anything until it has", "[
   lab.bring_up();
   Peer& one = lab.connect();
   Peer& two = lab.connect();
-  fill_b(lab, one);
+  lab.fill(one, 1);
   two.send(request("x", 7));
   lab.wait_for_parked(1);
   lab.settle();
@@ -144,9 +133,7 @@ TEST_CASE("where one broker is dead and full, none is sent anything", "[fan-out]
 TEST_CASE("what one broker announces to refuse is sent to none", "[fan-out]") {
   BridgeLab lab(two_brokers());
   lab.bring_up(0, {});
-  mqtt::Connack connack;
-  connack.maximum_qos = 1;
-  lab.bring_up(1, connack);
+  lab.bring_up(1, without_qos2());
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.qos = 2}));
   const std::string reply = lab.wait_for_line(peer, 0);
