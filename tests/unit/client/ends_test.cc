@@ -110,13 +110,8 @@ TEST_CASE("a client that does not close after a gentle end is closed all the sam
 TEST_CASE("a client that reads slowly gets all replies before a gentle end", "[client]") {
   Lab lab([](config::Config& config) { config.limits.output_bytes = 10000000; });
   lab.sink.mode = FakeSink::Mode::Answer;
-  Peer& peer = lab.connect_unix();
-  peer.stop_receiving();
-  const std::string id = '"' + std::string(250, 'i') + '"';
-  std::string many;
-  for (int i = 0; i < 5000; ++i)
-    many += request("a", id);
-  peer.send(many + "GET / HTTP/1.1\r\n");
+  Peer& peer = lab.connect_without_reading();
+  peer.send(with_long_replies(5000) + "GET / HTTP/1.1\r\n");
   lab.wait_for_requests(5000);
   lab.advance(2 * kLinger);  // which must not have begun
   peer.start_receiving();
@@ -218,13 +213,8 @@ TEST_CASE("a client that takes no replies for write_timeout is closed", "[client
     config.limits.output_bytes = 10000;
   });
   lab.sink.mode = FakeSink::Mode::Answer;
-  Peer& peer = lab.connect_unix();
-  peer.stop_receiving();
-  const std::string id = '"' + std::string(250, 'i') + '"';
-  std::string many;
-  for (int i = 0; i < 5000; ++i)
-    many += request("a", id);
-  peer.send(many);
+  Peer& peer = lab.connect_without_reading();
+  peer.send(with_long_replies(5000));
   lab.run_until([&] { return lab.counters().paused == 1; });
   lab.advance(Duration(49));
   CHECK(lab.counters().closed_total == 0);

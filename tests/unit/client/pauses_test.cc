@@ -8,6 +8,20 @@ bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
+/// A broker without room for the topic "full", which answers all others.
+FakeSink::Mode park_full(const FakeSink::Submitted& one) {
+  return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
+}
+
+/// A client's parked request takes all of input_bytes.
+struct FullLab : Lab {
+  FullLab() : Lab([](config::Config& settings) { settings.limits.input_bytes = 40000; }) {
+    sink.choose = park_full;
+    connect().send(request_of(41000, "full"));
+    wait_for_requests(1);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a parked client is not read from until it is resumed", "[client]") {
@@ -52,9 +66,7 @@ TEST_CASE("what a paused client sends stays with it", "[client]") {
 
 TEST_CASE("a parked client does not hold up another one", "[client]") {
   Lab lab;
-  lab.sink.choose = [](const FakeSink::Submitted& one) {
-    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
-  };
+  lab.sink.choose = park_full;
   lab.connect().send(request("full") + request("a"));
   Peer& other = lab.connect();
   lab.wait_for_requests(1);
@@ -130,13 +142,8 @@ TEST_CASE("replies kept for an earlier one pause a client at output_bytes", "[cl
 TEST_CASE("a client that does not read its replies is not read from", "[client]") {
   Lab lab([](config::Config& config) { config.limits.output_bytes = 10000; });
   lab.sink.mode = FakeSink::Mode::Answer;
-  Peer& peer = lab.connect_unix();
-  peer.stop_receiving();
-  const std::string id = '"' + std::string(250, 'i') + '"';
-  std::string many;
-  for (int i = 0; i < 3000; ++i)
-    many += request("a", id);
-  peer.send(many);
+  Peer& peer = lab.connect_without_reading();
+  peer.send(with_long_replies(3000));
   lab.run_until([&] { return lab.counters().paused == 1; });
   lab.run_turns(5);
   CHECK(lab.counters().pauses_for(PauseReason::Output) == 1);
@@ -151,9 +158,7 @@ TEST_CASE("above input_bytes nobody begins a request that is longer than a read"
     config.limits.input_bytes = 40000;
     config.limits.max_request_bytes = 40000;
   });
-  lab.sink.choose = [](const FakeSink::Submitted& one) {
-    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
-  };
+  lab.sink.choose = park_full;
   lab.connect().send(request_of(16000, "full"));
   lab.wait_for_requests(1);
   Peer& partial = lab.connect();
@@ -178,12 +183,7 @@ TEST_CASE("above input_bytes nobody begins a request that is longer than a read"
 }
 
 TEST_CASE("a parked request that is settled makes room in input_bytes", "[client]") {
-  Lab lab([](config::Config& config) { config.limits.input_bytes = 40000; });
-  lab.sink.choose = [](const FakeSink::Submitted& one) {
-    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
-  };
-  lab.connect().send(request_of(41000, "full"));
-  lab.wait_for_requests(1);
+  FullLab lab;
   Peer& first = lab.connect();
   Peer& second = lab.connect();
   first.send(request_of(20000));
@@ -197,12 +197,7 @@ TEST_CASE("a parked request that is settled makes room in input_bytes", "[client
 }
 
 TEST_CASE("a client that leaves makes room in input_bytes", "[client]") {
-  Lab lab([](config::Config& config) { config.limits.input_bytes = 40000; });
-  lab.sink.choose = [](const FakeSink::Submitted& one) {
-    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
-  };
-  lab.connect().send(request_of(41000, "full"));
-  lab.wait_for_requests(1);
+  FullLab lab;
   Peer& waiting = lab.connect();
   waiting.send(request_of(20000));
   lab.run_until([&] { return lab.counters().paused == 2; });

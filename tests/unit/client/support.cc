@@ -176,6 +176,12 @@ Peer& Lab::connect_unix() {
   return *peers_.back();
 }
 
+Peer& Lab::connect_without_reading() {
+  Peer& peer = connect_unix();
+  peer.stop_receiving();
+  return peer;
+}
+
 void Lab::wait_for_requests(std::size_t count) {
   run_until([&] { return sink.submitted.size() >= count; });
 }
@@ -195,6 +201,14 @@ std::string request(std::string_view topic, std::string_view id_json) {
     return fmt::format(R"({{"device_id":1,"mqtt_topic":"{}","message":""}})", topic);
   }
   return fmt::format(R"({{"id":{},"device_id":1,"mqtt_topic":"{}","message":""}})", id_json, topic);
+}
+
+std::string with_long_replies(int count) {
+  const std::string id = '"' + std::string(250, 'i') + '"';
+  std::string all;
+  for (int i = 0; i < count; ++i)
+    all += request("a", id);
+  return all;
 }
 
 std::string request_of(std::size_t bytes, std::string_view topic) {

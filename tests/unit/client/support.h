@@ -93,6 +93,8 @@ class Lab {
 
   Peer& connect();
   Peer& connect_unix();
+  /// A client that takes no replies, so that few of them fit the socket.
+  Peer& connect_without_reading();
   /// Turns the loop and pumps all peers until the condition holds, while no time passes.
   void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
   void run_turns(int count) { loop.run_turns(count); }
@@ -117,7 +119,9 @@ class Lab {
 
 /// A request; without `id` its reply keeps the order.
 std::string request(std::string_view topic, std::string_view id_json = {});
-/// The same, made `bytes` long by its message.
+/// This many requests, each with an id of 250 characters, which its reply repeats.
+std::string with_long_replies(int count);
+/// A request, made `bytes` long by its message.
 std::string request_of(std::size_t bytes, std::string_view topic = "large");
 /// The same, with its length before it.
 std::string frame(std::string_view body);
