@@ -61,31 +61,51 @@ void connect_to(const Socket& socket, std::uint16_t port) {
   REQUIRE(::connect(socket.fd(), raw, sizeof(address)) == 0);
 }
 
+std::vector<Socket> unconnected(int count) {
+  std::vector<Socket> sockets;
+  for (int i = 0; i < count; ++i)
+    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return sockets;
+}
+
+/// A listener on a loopback port of the kernel's choice.
+struct Listening {
+  Listening() {
+    auto begun =
+        Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
+    REQUIRE(begun);
+    listener = std::move(begun).value();
+  }
+  std::uint16_t port() const { return listener->port(); }
+  /// Waits until this many connections were accepted.
+  void wait_for(std::size_t count) {
+    loop.run_until([&] { return acceptor.streams.size() == count; });
+  }
+
+  TestLoop loop;
+  Acceptor acceptor;
+  std::unique_ptr<Listener> listener;
+};
+
 }  // namespace
 
 TEST_CASE("without a free descriptor connections wait, the loop rests, then all are accepted",
           "[listener]") {
-  TestLoop loop;
-  Acceptor acceptor;
-  auto listener =
-      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
-  REQUIRE(listener);
-  std::vector<Socket> sockets;
-  for (int count = 0; count < 3; ++count)
-    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Listening here;
+  std::vector<Socket> sockets = unconnected(3);
   for (const Socket& socket : sockets)
-    connect_to(socket, listener.value()->port());
+    connect_to(socket, here.port());
   log::warn("UBSan looks at the types of {} first, which takes {}", "a line", "descriptors");
   {
     const NoDescriptors none;
     for (int attempts = 0; attempts < 25; ++attempts) {
-      loop.advance(Duration(100));
-      CHECK(loop.would_sleep());
+      here.loop.advance(Duration(100));
+      CHECK(here.loop.would_sleep());
     }
   }
-  CHECK(acceptor.streams.empty());
-  loop.advance(Duration(100));
-  CHECK(acceptor.streams.size() == 3);
+  CHECK(here.acceptor.streams.empty());
+  here.loop.advance(Duration(100));
+  CHECK(here.acceptor.streams.size() == 3);
   for (Socket& socket : sockets) {
     socket.receive();
     CHECK_FALSE(socket.at_end());
@@ -96,14 +116,8 @@ TEST_CASE("while descriptors stay short that is said once, however many come and
           "[listener]") {
   const Folder folder;
   REQUIRE(log::configure({.level = log::Level::Info, .file = folder.file("log")}));
-  TestLoop loop;
-  Acceptor acceptor;
-  auto listener =
-      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
-  REQUIRE(listener);
-  std::vector<Socket> sockets;
-  for (int count = 0; count < 5; ++count)
-    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Listening here;
+  std::vector<Socket> sockets = unconnected(5);
   const auto said = [&](const std::string& what) {
     std::ifstream file(folder.file("log"));
     int lines = 0;
@@ -113,21 +127,21 @@ TEST_CASE("while descriptors stay short that is said once, however many come and
   };
   // UBSan looks at each type first, which takes descriptors: so all is done once while there are.
   log::warn("{}", "a line");
-  connect_to(sockets[0], listener.value()->port());
-  loop.run_until([&] { return acceptor.streams.size() == 1; });
-  acceptor.streams.clear();
-  loop.run_turns(3);
-  connect_to(sockets[1], listener.value()->port());
-  loop.run_until([&] { return acceptor.streams.size() == 1; });
-  const sockaddr_in address = loopback(listener.value()->port());
+  connect_to(sockets[0], here.port());
+  here.wait_for(1);
+  here.acceptor.streams.clear();
+  here.loop.run_turns(3);
+  connect_to(sockets[1], here.port());
+  here.wait_for(1);
+  const sockaddr_in address = loopback(here.port());
   {
     const NoDescriptors none;
     for (std::size_t next = 2; next < sockets.size(); ++next) {
       (void)::connect(sockets[next].fd(), reinterpret_cast<const sockaddr*>(&address),
                       sizeof(address));
-      loop.advance(Duration(50));  // it waits
-      acceptor.streams.clear();    // room for one
-      loop.advance(Duration(200));
+      here.loop.advance(Duration(50));  // it waits
+      here.acceptor.streams.clear();    // room for one
+      here.loop.advance(Duration(200));
     }
   }
   CHECK(said("accepting again") == 0);
@@ -137,68 +151,54 @@ TEST_CASE("while descriptors stay short that is said once, however many come and
 
 TEST_CASE("a shortage in which one after the other is accepted all the same is one shortage",
           "[listener]") {
-  TestLoop loop;
-  Acceptor acceptor;
-  auto listener =
-      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
-  REQUIRE(listener);
-  const sockaddr_in address = loopback(listener.value()->port());
-  std::vector<Socket> sockets;
-  for (int count = 0; count < 6; ++count)
-    sockets.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Listening here;
+  const sockaddr_in address = loopback(here.port());
+  std::vector<Socket> sockets = unconnected(6);
   const LogCapture said;
   // UBSan looks at each type first, which takes descriptors: so all is done once while there are.
   log::warn("{}", "a line");
-  connect_to(sockets[0], listener.value()->port());
-  loop.run_until([&] { return acceptor.streams.size() == 1; });
+  connect_to(sockets[0], here.port());
+  here.wait_for(1);
   for (std::size_t next = 1; next < sockets.size(); ++next) {
     {
       const NoDescriptors none;
       (void)::connect(sockets[next].fd(), reinterpret_cast<const sockaddr*>(&address),
                       sizeof(address));
-      loop.advance(Duration(50));  // it waits
+      here.loop.advance(Duration(50));  // it waits
     }
-    loop.advance(Duration(50));
-    CHECK(acceptor.streams.size() == next + 1);  // and nobody else
+    here.loop.advance(Duration(50));
+    CHECK(here.acceptor.streams.size() == next + 1);  // and nobody else
   }
   CHECK(said.count("cannot accept") == 1);
   CHECK(said.count("accepting again") == 0);
   const auto is_over = [&] { return said.count("accepting again") == 1; };
-  CHECK(loop.advance_until(is_over) == Duration(9900));  // ten quiet seconds later
+  CHECK(here.loop.advance_until(is_over) == Duration(9900));  // ten quiet seconds later
   CHECK(said.lines().size() == 3);
 }
 
 TEST_CASE("a connection is accepted and its peer is named", "[listener]") {
-  TestLoop loop;
-  Acceptor acceptor;
-  auto listener =
-      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
-  REQUIRE(listener);
-  CHECK(listener.value()->port() != 0);
-  const Socket first = Socket::tcp(listener.value()->port());
-  const Socket second = Socket::tcp(listener.value()->port());
-  loop.run_until([&] { return acceptor.streams.size() == 2; });
-  CHECK(has(acceptor.streams[0]->peer(), "127.0.0.1:"));
-  CHECK(acceptor.streams[0]->peer() != acceptor.streams[1]->peer());
+  Listening here;
+  CHECK(here.port() != 0);
+  const Socket first = Socket::tcp(here.port());
+  const Socket second = Socket::tcp(here.port());
+  here.wait_for(2);
+  CHECK(has(here.acceptor.streams[0]->peer(), "127.0.0.1:"));
+  CHECK(here.acceptor.streams[0]->peer() != here.acceptor.streams[1]->peer());
 }
 
 TEST_CASE("accepted connections outlive their listener", "[listener]") {
-  TestLoop loop;
-  Acceptor acceptor;
-  auto listener =
-      Listener::tcp(loop, at("127.0.0.1", 0), {}, bind<&Acceptor::on_accepted>(&acceptor));
-  REQUIRE(listener);
-  const std::uint16_t port = listener.value()->port();
+  Listening here;
+  const std::uint16_t port = here.port();
   Socket socket = Socket::tcp(port);
-  loop.run_until([&] { return acceptor.streams.size() == 1; });
-  { const std::unique_ptr<Listener> ends = std::move(listener).value(); }
-  loop.run_turns(2);
+  here.wait_for(1);
+  { const std::unique_ptr<Listener> ends = std::move(here.listener); }
+  here.loop.run_turns(2);
   CHECK_THROWS(Socket::tcp(port));
   Recorder recorder;
-  acceptor.streams[0]->set_handler(&recorder);
-  acceptor.streams[0]->start_reading();
+  here.acceptor.streams[0]->set_handler(&recorder);
+  here.acceptor.streams[0]->start_reading();
   socket.send("still there");
-  loop.run_until([&] { return recorder.received == "still there"; });
+  here.loop.run_until([&] { return recorder.received == "still there"; });
 }
 
 TEST_CASE("a port that is taken is an error that names the address", "[listener]") {
