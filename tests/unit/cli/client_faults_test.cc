@@ -19,14 +19,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-Message message_with(std::string payload) {
-  Message message;
-  message.device_id = 7;
-  message.topic = "t";
-  message.payload = std::move(payload);
-  return message;
-}
-
 /// All results, by ticket.
 std::map<Ticket, PublishResult> collect(Client& client) {
   std::map<Ticket, PublishResult> results;

@@ -15,14 +15,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-Message message_with(std::string payload) {
-  Message message;
-  message.device_id = 7;
-  message.topic = "t";
-  message.payload = std::move(payload);
-  return message;
-}
-
 /// Connects or fails the test.
 void join(Client& client, const ScriptedServer& server) {
   REQUIRE(client.connect(server.address()));

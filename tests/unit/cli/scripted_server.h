@@ -19,6 +19,8 @@
 #include <thread>
 #include <utility>
 
+#include "sluice/client.h"
+
 namespace sluice::test {
 
 /// The server's end of the connection.
@@ -158,6 +160,14 @@ inline std::size_t more_than_a_socket_holds() {
   if (::getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) != 0) std::abort();
   ::close(fd);
   return 2 * static_cast<std::size_t>(size);
+}
+
+inline Message message_with(std::string payload) {
+  Message message;
+  message.device_id = 7;
+  message.topic = "t";
+  message.payload = std::move(payload);
+  return message;
 }
 
 /// The id member of a request as text, with its quotes where it is a string.
