@@ -68,7 +68,8 @@ inline Cut cut_header(std::string_view input, FixedHeader& header) {
     length |= static_cast<std::size_t>(part & 0x7F) << (7 * (i - 1));
     if (part >= 0x80) continue;
     const auto first = static_cast<std::uint8_t>(input[0]);
-    header = {static_cast<Type>(first >> 4), static_cast<std::uint8_t>(first & 0x0F), i + 1, length};
+    header = {static_cast<Type>(first >> 4), static_cast<std::uint8_t>(first & 0x0F), i + 1,
+              length};
     return Cut::Whole;
   }
   return Cut::Malformed;

@@ -34,6 +34,16 @@ Texts attempted(const PoolLab& lab) {
   return all;
 }
 
+/// Of two links with a message each the second one is not wanted any more; returns its message.
+Note& take_slot_away(PoolLab& lab) {
+  lab.bring_up();
+  Note& first = lab.send(1);
+  Note& second = lab.send(2);
+  lab.change(to_count(1));
+  lab.turn();
+  return lab.slot_of(first) == 1 ? first : second;
+}
+
 }  // namespace
 
 TEST_CASE("a connection is replaced once all is acknowledged, and takes nothing new before",
@@ -95,10 +105,7 @@ TEST_CASE("a quarter of the connections at a time is replaced, and the next when
 
 TEST_CASE("where the successor cannot connect the others keep their connections",
           "[pool][change]") {
-  PoolLab lab(4, [](config::Broker& broker) {
-    broker.reconnect_min = std::chrono::hours(1);
-    broker.reconnect_max = std::chrono::hours(1);
-  });
+  PoolLab lab(4, without_retries);
   lab.bring_up();
   lab.change(connect_otherwise);
   lab.run_until([&] { return lab.broker.pending() == 1; });
@@ -116,14 +123,8 @@ TEST_CASE("where the successor cannot connect the others keep their connections"
 
 TEST_CASE("an attempt under way and one that waits begin again under the new settings",
           "[pool][change]") {
-  PoolLab lab(2, [](config::Broker& broker) {
-    broker.reconnect_min = std::chrono::hours(1);
-    broker.reconnect_max = std::chrono::hours(1);
-  });
-  lab.pool->start();
-  lab.run_until([&] { return lab.broker.pending() == 1; });
-  lab.broker.attempts[0]->fail();
-  lab.run_until([&] { return lab.broker.pending() == 1; });
+  PoolLab lab(2, without_retries);
+  start_with_a_failure(lab);
   Connection& under_way = *lab.broker.attempts.back();
   lab.change(connect_otherwise);
   CHECK_FALSE(under_way.is_open());
@@ -197,12 +198,7 @@ TEST_CASE("more connections are made at once, and none of the others is touched"
 
 TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[pool][change]") {
   PoolLab lab(2);
-  lab.bring_up();
-  Note& first = lab.send(1);
-  Note& second = lab.send(2);
-  Note& leaving = lab.slot_of(first) == 1 ? first : second;
-  lab.change(to_count(1));
-  lab.turn();
+  Note& leaving = take_slot_away(lab);
   Note& next = lab.send(leaving.own.device_id);
   CHECK(next.place == Place::Line);  // behind what is unacknowledged there
   lab.acknowledge(leaving);
@@ -214,11 +210,7 @@ TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[
 
 TEST_CASE("a slot that is wanted again while it leaves has a successor", "[pool][change]") {
   PoolLab lab(2);
-  lab.bring_up();
-  lab.send(1);
-  lab.send(2);
-  lab.change(to_count(1));
-  lab.turn();
+  take_slot_away(lab);
   lab.change(to_count(2));
   for (unsigned slot : {0u, 1u})
     lab.connection(slot).ack_all();
@@ -231,12 +223,7 @@ TEST_CASE("a slot that is wanted again while it leaves has a successor", "[pool]
 TEST_CASE("what a leaving slot's lost connection had been given is sent again before it ends",
           "[pool][change]") {
   PoolLab lab(2);
-  lab.bring_up();
-  Note& first = lab.send(1);
-  Note& second = lab.send(2);
-  Note& leaving = lab.slot_of(first) == 1 ? first : second;
-  lab.change(to_count(1));
-  lab.turn();
+  Note& leaving = take_slot_away(lab);
   lab.connection(1).lose();
   lab.accept_until(2);
   lab.acknowledge(leaving);
@@ -297,14 +284,8 @@ TEST_CASE("a pool that is dissolved says goodbye on all connections, and can com
 
 TEST_CASE("a pool that is dissolved while its broker is down gives its attempts up",
           "[pool][change]") {
-  PoolLab lab(3, [](config::Broker& broker) {
-    broker.reconnect_min = std::chrono::hours(1);
-    broker.reconnect_max = std::chrono::hours(1);
-  });
-  lab.pool->start();
-  lab.run_until([&] { return lab.broker.pending() == 1; });
-  lab.broker.attempts[0]->fail();
-  lab.run_until([&] { return lab.broker.pending() == 1; });
+  PoolLab lab(3, without_retries);
+  start_with_a_failure(lab);
   lab.pool->dissolve();
   lab.run_until([&] { return lab.pool->connections() == 0; });
   CHECK(lab.broker.pending() == 0);
@@ -344,7 +325,7 @@ TEST_CASE("a broker that does not close is waited for a second", "[link][change]
 
 TEST_CASE("a larger window opens at once, also one that was full and waits for a part of it",
           "[change]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 16; });
+  PoolLab lab(1, window_of(16));
   lab.bring_up();
   for (int device = 1; device <= 20; ++device)
     lab.send(device);
@@ -356,7 +337,7 @@ TEST_CASE("a larger window opens at once, also one that was full and waits for a
 
 TEST_CASE("a smaller window holds for what is in flight, a larger one finds its messages",
           "[link][change]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  PoolLab lab(1, window_of(4));
   lab.bring_up();
   for (int device = 1; device <= 8; ++device)
     lab.send(device);

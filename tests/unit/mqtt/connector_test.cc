@@ -94,14 +94,8 @@ TEST_CASE("a broker that does not know MQTT 5 is spoken to in 3.1.1 from then on
 }
 
 TEST_CASE("a success ends the others' waiting early", "[connector]") {
-  PoolLab lab(2, [](config::Broker& broker) {
-    broker.reconnect_min = std::chrono::hours(1);
-    broker.reconnect_max = std::chrono::hours(1);
-  });
-  lab.pool->start();
-  lab.turn();
-  lab.connection(0).fail();
-  lab.turn();
+  PoolLab lab(2, without_retries);
+  start_with_a_failure(lab);
   REQUIRE(lab.broker.attempts.size() == 2);
   lab.connection(1).accept();
   lab.turn();
@@ -196,15 +190,8 @@ TEST_CASE("a broker that does not close after DISCONNECT is not waited for", "[c
 }
 
 TEST_CASE("a stop ends attempts and delays, too", "[connector]") {
-  PoolLab lab(2, [](config::Broker& broker) {
-    broker.reconnect_min = std::chrono::hours(1);
-    broker.reconnect_max = std::chrono::hours(1);
-  });
-  lab.pool->start();
-  lab.turn();
-  lab.connection(0).fail();
-  lab.turn();
-  REQUIRE(lab.connection(1).is_pending());
+  PoolLab lab(2, without_retries);
+  start_with_a_failure(lab);
   lab.pool->stop();
   CHECK(lab.pool->is_stopped());
   CHECK_FALSE(lab.connection(1).is_open());

@@ -13,26 +13,35 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-PoolLab& with_messages(PoolLab& lab, int count) {
+void with_messages(PoolLab& lab, int count) {
   lab.bring_up();
   for (int i = 0; i < count; ++i)
     lab.hand_in(1);
   lab.turn();
-  return lab;
 }
 
-void window_of_8(config::Broker& broker) {
-  broker.max_inflight = 8;
+/// Of this many messages on one link the first two are given up.
+void with_two_given_up(PoolLab& lab, int count) {
+  with_messages(lab, count);
+  lab.give_up(lab.notes[0]);
+  lab.give_up(lab.notes[1]);
+}
+
+/// Makes a link with a window of eight drain: two of its messages are given up, a later one is
+/// acknowledged.
+void drain(PoolLab& lab) {
+  with_two_given_up(lab, 8);
+  lab.connection().ack(2);
+  lab.turn();
+  REQUIRE(lab.pool->link(0).state() == LinkState::Draining);
 }
 
 }  // namespace
 
 TEST_CASE("answered messages that later ones overtook have a full link drained and replaced",
           "[link][leak]") {
-  PoolLab lab(1, window_of_8);
-  with_messages(lab, 8);
-  lab.give_up(lab.notes[0]);
-  lab.give_up(lab.notes[1]);
+  PoolLab lab(1, window_of(8));
+  with_two_given_up(lab, 8);
   lab.turn();
   CHECK(lab.connection().is_open());  // nothing later was acknowledged: the broker may be slow
   lab.connection().ack(2);
@@ -54,7 +63,7 @@ TEST_CASE("answered messages that later ones overtook have a full link drained a
 }
 
 TEST_CASE("fewer lost acknowledgements than a quarter of the window are borne", "[link][leak]") {
-  PoolLab lab(1, window_of_8);
+  PoolLab lab(1, window_of(8));
   with_messages(lab, 4);
   lab.give_up(lab.notes[0]);
   lab.connection().ack(3);
@@ -65,7 +74,7 @@ TEST_CASE("fewer lost acknowledgements than a quarter of the window are borne", 
 
 TEST_CASE("a window of which a quarter is less than one is replaced at the first lost one",
           "[link][leak]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 2; });
+  PoolLab lab(1, window_of(2));
   with_messages(lab, 2);
   lab.give_up(lab.notes[0]);
   Connection& leaking = lab.connection();
@@ -75,7 +84,7 @@ TEST_CASE("a window of which a quarter is less than one is replaced at the first
 }
 
 TEST_CASE("a window full of answered messages is replaced at once", "[link][leak]") {
-  PoolLab lab(1, window_of_8);
+  PoolLab lab(1, window_of(8));
   with_messages(lab, 8);
   Connection& stuck = lab.connection();
   for (Note& note : lab.notes)
@@ -88,7 +97,7 @@ TEST_CASE("a window full of answered messages is replaced at once", "[link][leak
 }
 
 TEST_CASE("while a link drains its devices keep it, and others do without it", "[pool][leak]") {
-  PoolLab lab(2, [](config::Broker& broker) { broker.max_inflight = 2; });
+  PoolLab lab(2, window_of(2));
   lab.bring_up();
   Note& late = lab.send(1);
   const unsigned slot = lab.slot_of(late);
@@ -109,13 +118,8 @@ TEST_CASE("while a link drains its devices keep it, and others do without it", "
 
 TEST_CASE("a link that drains is replaced also if the late acknowledgements come after all",
           "[link][leak]") {
-  PoolLab lab(1, window_of_8);
-  with_messages(lab, 8);
-  lab.give_up(lab.notes[0]);
-  lab.give_up(lab.notes[1]);
-  lab.connection().ack(2);
-  lab.turn();
-  REQUIRE(lab.pool->link(0).state() == LinkState::Draining);
+  PoolLab lab(1, window_of(8));
+  drain(lab);
   lab.connection().ack_all();
   lab.turn();
   lab.accept_until(1);
@@ -125,13 +129,8 @@ TEST_CASE("a link that drains is replaced also if the late acknowledgements come
 }
 
 TEST_CASE("a link that drains is ended by a stop", "[pool][leak]") {
-  PoolLab lab(1, window_of_8);
-  with_messages(lab, 8);
-  lab.give_up(lab.notes[0]);
-  lab.give_up(lab.notes[1]);
-  lab.connection().ack(2);
-  lab.turn();
-  REQUIRE(lab.pool->link(0).state() == LinkState::Draining);
+  PoolLab lab(1, window_of(8));
+  drain(lab);
   for (Note& note : lab.notes)
     lab.give_up(note);
   lab.pool->stop();
@@ -139,7 +138,7 @@ TEST_CASE("a link that drains is ended by a stop", "[pool][leak]") {
 }
 
 TEST_CASE("an acknowledgement that comes late after all frees its place", "[link][leak]") {
-  PoolLab lab(1, window_of_8);
+  PoolLab lab(1, window_of(8));
   with_messages(lab, 8);
   lab.give_up(lab.notes[0]);
   lab.connection().ack(1);
@@ -156,7 +155,7 @@ TEST_CASE("an acknowledgement that comes late after all frees its place", "[link
 
 TEST_CASE("after an outage 1,000 messages are sent again in the first second, then twice as many",
           "[link][ramp]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 5000; });
+  PoolLab lab(1, window_of(5000));
   with_messages(lab, 4000);
   lab.connection().lose();
   lab.accept_until(1);
@@ -179,10 +178,8 @@ TEST_CASE("after an outage 1,000 messages are sent again in the first second, th
 
 TEST_CASE("what a link was given in the turn in which it begins to drain is written",
           "[link][leak]") {
-  PoolLab lab(1, window_of_8);
-  with_messages(lab, 4);
-  lab.give_up(lab.notes[0]);
-  lab.give_up(lab.notes[1]);
+  PoolLab lab(1, window_of(8));
+  with_two_given_up(lab, 4);
   lab.turn();
   const unsigned before = lab.connection().flushes;
   lab.connection().ack(2);  // in the same turn as the next one is handed over

@@ -97,7 +97,7 @@ TEST_CASE("an acknowledgement of something unknown does nothing", "[link]") {
 }
 
 TEST_CASE("packet identifiers may wrap while the window is full", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  PoolLab lab(1, window_of(4));
   lab.broker.first_packet_id = 65533;
   lab.bring_up();
   for (int i = 0; i < 12; ++i)
@@ -140,7 +140,7 @@ TEST_CASE("a message that met a useless handle is sent again on the next one", "
 }
 
 TEST_CASE("after a loss the unacknowledged are sent again first, oldest first", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  PoolLab lab(1, window_of(4));
   lab.bring_up();
   for (int i = 0; i < 6; ++i)
     lab.send(i % 2);
@@ -157,7 +157,7 @@ TEST_CASE("after a loss the unacknowledged are sent again first, oldest first", 
 }
 
 TEST_CASE("a second loss amid sending again keeps the order", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 4; });
+  PoolLab lab(1, window_of(4));
   lab.bring_up();
   for (int i = 0; i < 4; ++i)
     lab.send(1);
@@ -185,7 +185,7 @@ TEST_CASE("a connection lost with something in flight is reset, an empty one is 
 }
 
 TEST_CASE("an answered message in flight keeps its window slot until acknowledged", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 2; });
+  PoolLab lab(1, window_of(2));
   lab.bring_up();
   Note& late = lab.send(1);
   lab.send(1);
@@ -230,7 +230,7 @@ TEST_CASE("a message given up while it waits to be sent again is not sent", "[li
 }
 
 TEST_CASE("a message given up in the queue or in a line is never handed over", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 1; });
+  PoolLab lab(1, window_of(1));
   lab.bring_up();
   lab.send(1);
   Note& in_line = lab.send(1);
@@ -248,7 +248,7 @@ TEST_CASE("a message given up in the queue or in a line is never handed over", "
 }
 
 TEST_CASE("QoS 0 counts in the window until the socket has taken it", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 1; });
+  PoolLab lab(1, window_of(1));
   lab.bring_up();
   Note& first = lab.send(1, {.qos = 0});
   Note& second = lab.send(2, {.qos = 0});

@@ -11,11 +11,20 @@ using namespace sluice;
 using namespace sluice::mqtt;
 using Texts = std::vector<std::string>;
 
-TEST_CASE("no more than max_inflight messages are unacknowledged", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 3; });
+namespace {
+
+/// Brings the pool up and sends this many messages, each of another device.
+void with_sent(PoolLab& lab, int messages) {
   lab.bring_up();
-  for (int i = 0; i < 5; ++i)
+  for (int i = 0; i < messages; ++i)
     lab.send(i);
+}
+
+}  // namespace
+
+TEST_CASE("no more than max_inflight messages are unacknowledged", "[link]") {
+  PoolLab lab(1, window_of(3));
+  with_sent(lab, 5);
   CHECK(lab.connection().payloads() == Texts{"1", "2", "3"});
   CHECK(lab.pool->queued() == 2);
   lab.connection().ack(1);
@@ -25,10 +34,8 @@ TEST_CASE("no more than max_inflight messages are unacknowledged", "[link]") {
 }
 
 TEST_CASE("a window that was full opens again when a quarter of it is free", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
-  lab.bring_up();
-  for (int i = 0; i < 40; ++i)
-    lab.send(i);
+  PoolLab lab(1, window_of(32));
+  with_sent(lab, 40);
   for (std::uint16_t id = 1; id <= 7; ++id) {
     lab.connection().ack(id);
     lab.turn();
@@ -43,10 +50,8 @@ TEST_CASE("a window that was full opens again when a quarter of it is free", "[l
 
 TEST_CASE("a window of eight waits for two free places, a smaller one for none", "[link]") {
   for (const unsigned size : {8u, 7u}) {
-    PoolLab lab(1, [&](config::Broker& broker) { broker.max_inflight = size; });
-    lab.bring_up();
-    for (int i = 0; i < 12; ++i)
-      lab.send(i);
+    PoolLab lab(1, window_of(size));
+    with_sent(lab, 12);
     lab.connection().ack(1);
     lab.turn();
     CHECK(lab.pool->in_flight() == 7);
@@ -57,7 +62,7 @@ TEST_CASE("a window of eight waits for two free places, a smaller one for none",
 }
 
 TEST_CASE("acknowledgements may come together while a full window waits for them", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  PoolLab lab(1, window_of(32));
   lab.bring_up();
   const Connection& connection = lab.connection();
   for (int i = 0; i < 31; ++i)
@@ -91,10 +96,8 @@ TEST_CASE("what one connection learns of the window opens the others", "[link]")
 
 TEST_CASE("a window that a change of settings has opened does not wait for acknowledgements",
           "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
-  lab.bring_up();
-  for (int i = 0; i < 32; ++i)
-    lab.send(i);
+  PoolLab lab(1, window_of(32));
+  with_sent(lab, 32);
   CHECK(lab.connection().coalesced == 8);
   lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 64; });
   lab.turn();
@@ -102,10 +105,8 @@ TEST_CASE("a window that a change of settings has opened does not wait for ackno
 }
 
 TEST_CASE("of a window that has shrunk no more than a quarter is waited for at once", "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 64; });
-  lab.bring_up();
-  for (int i = 0; i < 64; ++i)
-    lab.send(i);
+  PoolLab lab(1, window_of(64));
+  with_sent(lab, 64);
   CHECK(lab.connection().coalesced == 16);
   lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 32; });
   lab.connection().ack();
@@ -115,12 +116,10 @@ TEST_CASE("of a window that has shrunk no more than a quarter is waited for at o
 
 TEST_CASE("a small window, and one in which messages were given up, wait for each acknowledgement",
           "[link]") {
-  PoolLab small(1, [](config::Broker& broker) { broker.max_inflight = 7; });
-  small.bring_up();
-  for (int i = 0; i < 12; ++i)
-    small.send(i);
+  PoolLab small(1, window_of(7));
+  with_sent(small, 12);
   CHECK(small.connection().coalesced == 1);
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  PoolLab lab(1, window_of(32));
   lab.bring_up();
   Note& stuck = lab.send(0);
   for (int i = 1; i < 32; ++i)
@@ -135,7 +134,7 @@ TEST_CASE("a small window, and one in which messages were given up, wait for eac
 
 TEST_CASE("a full window does not wait for places that answered messages may hold for ever",
           "[link]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 32; });
+  PoolLab lab(1, window_of(32));
   lab.bring_up();
   Note& stuck = lab.send(0);
   for (int i = 1; i < 40; ++i)

@@ -214,7 +214,7 @@ TEST_CASE("two poison messages on two links are found beside each other", "[link
 }
 
 TEST_CASE("what a rejected message held up goes on", "[link][poison]") {
-  PoolLab lab(2, [](config::Broker& broker) { broker.max_inflight = 1; });
+  PoolLab lab(2, window_of(1));
   lab.bring_up();
   Note& poison = lab.send(7);
   Note& behind = lab.send(7);

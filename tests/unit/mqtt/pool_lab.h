@@ -1,6 +1,7 @@
 // A pool between a scripted broker and a test that stands for the ledger.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -35,6 +36,16 @@ struct NoteOptions {
   bool retain = false;
   std::size_t bytes = 0;  ///< what it is accounted as; 0: as small as it gets
 };
+
+/// Settings with this max_inflight.
+inline std::function<void(config::Broker&)> window_of(unsigned window) {
+  return [window](config::Broker& broker) { broker.max_inflight = window; };
+}
+/// Settings with which a failed attempt is not repeated while the test runs.
+inline void without_retries(config::Broker& broker) {
+  broker.reconnect_min = std::chrono::hours(1);
+  broker.reconnect_max = std::chrono::hours(1);
+}
 
 /// Ends with a closed loop, which proves that nothing was left behind.
 class PoolLab final : public PoolEvents {
@@ -93,5 +104,14 @@ class PoolLab final : public PoolEvents {
   void on_message_done(Message& message, const Outcome& outcome) noexcept override;
   void on_room(Pool&) noexcept override { ++rooms; }
 };
+
+/// Starts a pool without_retries: the first attempt has failed, the second one is under way.
+inline void start_with_a_failure(PoolLab& lab) {
+  lab.pool->start();
+  lab.turn();
+  lab.connection(0).fail();
+  lab.turn();
+  REQUIRE(lab.connection(1).is_pending());
+}
 
 }  // namespace sluice::mqtt

@@ -12,8 +12,12 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-std::function<void(config::Broker&)> window_of(unsigned window) {
-  return [window](config::Broker& broker) { broker.max_inflight = window; };
+/// The link that the QoS 0 messages of device 7 take, now congested.
+unsigned congest_home(PoolLab& lab) {
+  const unsigned home = lab.slot_of(lab.send(7, {.qos = 0}));
+  lab.connection(home).ack();
+  lab.connection(home).congested = true;
+  return home;
 }
 
 }  // namespace
@@ -52,7 +56,7 @@ TEST_CASE("free devices spread over the links, the least loaded first", "[pool]"
 }
 
 TEST_CASE("what was queued is spread over the links, too", "[pool]") {
-  PoolLab lab(4, [](config::Broker& broker) { broker.max_inflight = 64; });
+  PoolLab lab(4, window_of(64));
   lab.bring_up();
   for (int device = 1; device <= 4 * 64 + 64; ++device)
     lab.send(device);
@@ -95,7 +99,7 @@ TEST_CASE("a device whose link is full waits there and holds up nobody", "[pool]
 }
 
 TEST_CASE("a device that keeps its link all the time does not keep the queue waiting", "[pool]") {
-  PoolLab lab(1, [](config::Broker& broker) { broker.max_inflight = 2; });
+  PoolLab lab(1, window_of(2));
   lab.bring_up();
   lab.send(1);
   lab.send(1);
@@ -276,9 +280,7 @@ TEST_CASE("a device's QoS 0 messages all take one link, as nothing tells when it
 TEST_CASE("a QoS 0 message whose home link is full waits there, and the next behind it", "[pool]") {
   PoolLab lab(2);
   lab.bring_up();
-  const unsigned home = lab.slot_of(lab.send(7, {.qos = 0}));
-  lab.connection(home).ack();
-  lab.connection(home).congested = true;
+  const unsigned home = congest_home(lab);
   Note& first = lab.send(7, {.qos = 0});
   Note& second = lab.send(7, {.qos = 0});
   CHECK(first.place == Place::Line);
@@ -293,9 +295,7 @@ TEST_CASE("a QoS 0 message whose home link is full waits there, and the next beh
 TEST_CASE("QoS 0 of a device whose home link is lost goes by another, in order", "[pool]") {
   PoolLab lab(2);
   lab.bring_up();
-  const unsigned home = lab.slot_of(lab.send(7, {.qos = 0}));
-  lab.connection(home).ack();
-  lab.connection(home).congested = true;
+  const unsigned home = congest_home(lab);
   Note& first = lab.send(7, {.qos = 0});
   lab.connection(home).lose();
   Note& second = lab.send(7, {.qos = 0});

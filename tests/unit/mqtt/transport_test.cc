@@ -67,6 +67,12 @@ struct Scene {
       return broker.count(type) == count;
     });
   }
+  /// Brings the broker a first message.
+  void bring_one() {
+    publish(1);
+    transport->flush();
+    wait_for(wire::Type::Publish, 1);
+  }
   /// The socket that leads to the broker.
   int socket() const {
     for (int fd = 3; fd < 100; ++fd) {
@@ -87,20 +93,25 @@ struct Scene {
   std::unique_ptr<MosquittoTransport> transport;
 };
 
+/// PUBACKs of these packet identifiers.
+std::string pubacks(std::uint16_t first, std::uint16_t last) {
+  std::string acks;
+  for (std::uint16_t id = first; id <= last; ++id)
+    wire::append_ack(acks, wire::Type::Puback, true, id);
+  return acks;
+}
+
 }  // namespace
 
 TEST_CASE("a burst arrives whole, and all of its acknowledgements are seen", "[transport]") {
   Scene scene;
-  constexpr std::size_t kMany =
+  constexpr std::uint16_t kMany =
       6000;  // more bytes than one batch, more PUBACKs than one read takes
   for (std::size_t i = 0; i < kMany; ++i)
     scene.publish(1);
   scene.transport->flush();
   scene.wait_for(wire::Type::Publish, kMany);
-  std::string acks;
-  for (std::size_t i = 1; i <= kMany; ++i)
-    wire::append_ack(acks, wire::Type::Puback, true, static_cast<std::uint16_t>(i));
-  scene.broker.send(acks);
+  scene.broker.send(pubacks(1, kMany));
   scene.run_until([&] { return scene.events.acknowledged == kMany; });
   CHECK(scene.events.losses.empty());
 }
@@ -114,9 +125,7 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
   scene.transport->coalesce(3);
   CHECK(low_water_mark(scene.socket()) == 12);
   for (std::uint16_t id = 1; id <= 3; ++id) {  // fewer than it waits for: a few milliseconds later
-    std::string ack;
-    wire::append_ack(ack, wire::Type::Puback, true, id);
-    scene.broker.send(ack);
+    scene.broker.send(pubacks(id, id));
     scene.loop.advance(Duration(2));
     CHECK(scene.events.acknowledged + 1 == id);
     scene.loop.advance(Duration(1));
@@ -128,14 +137,10 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
 
 TEST_CASE("a broker does not wait long for TCP to acknowledge its PUBACK", "[transport]") {
   Scene scene;
-  scene.publish(1);
-  scene.transport->flush();
-  scene.wait_for(wire::Type::Publish, 1);
+  scene.bring_one();
   const int off = 0;  // the kernel would put it off by 40 ms
   REQUIRE(::setsockopt(scene.socket(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)) == 0);
-  std::string ack;
-  wire::append_ack(ack, wire::Type::Puback, true, 1);
-  scene.broker.send(ack);
+  scene.broker.send(pubacks(1, 1));
   scene.run_until([&] { return scene.events.acknowledged == 1; });
   scene.loop.run_turns(8);
   CHECK(scene.broker.unacknowledged() == 0);
@@ -229,9 +234,7 @@ TEST_CASE("acknowledgements that came before the end of a connection count", "[t
   scene.publish(1);
   scene.transport->flush();
   scene.wait_for(wire::Type::Publish, 2);
-  std::string last;
-  wire::append_ack(last, wire::Type::Puback, true, 1);
-  wire::append_ack(last, wire::Type::Puback, true, 2);
+  std::string last = pubacks(1, 2);
   wire::append_disconnect(last, 0x8B);  // server shutting down
   scene.broker.send(last);
   scene.run_until([&] { return !scene.events.losses.empty(); });
@@ -241,11 +244,8 @@ TEST_CASE("acknowledgements that came before the end of a connection count", "[t
 
 TEST_CASE("what the broker said last counts, if a send finds the connection dead", "[transport]") {
   Scene scene;
-  scene.publish(1);
-  scene.transport->flush();
-  scene.wait_for(wire::Type::Publish, 1);
-  std::string last;
-  wire::append_ack(last, wire::Type::Puback, true, 1);
+  scene.bring_one();
+  std::string last = pubacks(1, 1);
   wire::append_disconnect(last, 0x8B);
   scene.broker.send(last);
   scene.broker.reset();
@@ -258,13 +258,9 @@ TEST_CASE("what the broker said last counts, if a send finds the connection dead
 
 TEST_CASE("what is handed over leaves with the flush, whatever is read before", "[transport]") {
   Scene scene;
+  scene.bring_one();
   scene.publish(1);
-  scene.transport->flush();
-  scene.wait_for(wire::Type::Publish, 1);
-  scene.publish(1);
-  std::string ack;
-  wire::append_ack(ack, wire::Type::Puback, true, 1);
-  scene.broker.send(ack);
+  scene.broker.send(pubacks(1, 1));
   scene.run_until([&] { return scene.events.acknowledged == 1; });
   scene.broker.read();
   CHECK(scene.broker.count(wire::Type::Publish) == 1);
