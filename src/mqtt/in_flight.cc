@@ -5,19 +5,11 @@
 
 namespace sluice::mqtt {
 
-void InFlight::open(std::size_t window) {
+void InFlight::open() {
   assert(is_empty());
-  ids_ = PacketIds(window);
+  ids_ = PacketIds();
   next_sequence_ = 1;
   newest_acknowledged_ = {};
-}
-
-void InFlight::resize(std::size_t window) {
-  ids_ = PacketIds(std::max(window, size()));
-  for (Message* message = is_empty() ? nullptr : &messages_.front(); message != nullptr;
-       message = messages_.next(*message)) {
-    if (message->packet_id != 0) ids_.insert(message->packet_id, *message);
-  }
 }
 
 void InFlight::add(Message& message, TimePoint now) noexcept {

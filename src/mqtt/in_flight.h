@@ -15,11 +15,8 @@ namespace sluice::mqtt {
 /// Not thread-safe. Messages belong to the ledger; this one only lists them.
 class InFlight {
  public:
-  /// For a new connection with a window of at most so many messages. Needs empty().
-  void open(std::size_t window);
-
-  /// The window of this connection is another one.
-  void resize(std::size_t window);
+  /// For a new connection; gives back the memory that a former one needed. Needs is_empty().
+  void open();
 
   /// A message was handed over. Its packet identifier follows by identify(), if it got one.
   void add(Message& message, TimePoint now) noexcept;
@@ -44,13 +41,15 @@ class InFlight {
   /// When the last acknowledgement came, or the first message after all had been acknowledged. That
   /// the socket took a QoS 0 message says nothing of what the broker owes.
   TimePoint last_progress() const noexcept { return last_progress_; }
+  /// How large the table of their packet identifiers is.
+  std::size_t places() const noexcept { return ids_.places(); }
 
  private:
   void remove(Message& message) noexcept;
   bool owes_acknowledgements() const noexcept { return size() > qos0_; }
 
   List<Message> messages_;
-  PacketIds ids_{1};
+  PacketIds ids_;
   std::size_t qos0_ = 0;
   std::size_t qos2_ = 0;
   std::size_t answered_ = 0;

@@ -148,7 +148,7 @@ void Link::on_timer() noexcept {
 void Link::on_connected(const Connack& connack) noexcept {
   connack_ = connack;
   window_.open(connack.receive_maximum.value_or(65535));
-  in_flight_.open(window_.most());
+  in_flight_.open();
   was_full_ = false;
   redelivery_.on_connected(loop_.now());
   enter(LinkState::Ready);

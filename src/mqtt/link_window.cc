@@ -20,7 +20,6 @@ constexpr std::size_t kSmallWindow = 8;
 
 void Link::apply_limits() {
   window_.set(broker_.max_inflight);
-  in_flight_.resize(window_.most());
   backoff_.set_bounds(broker_.reconnect_min, broker_.reconnect_max);
   if (note_window()) flush_.schedule();
 }

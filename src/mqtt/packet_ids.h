@@ -1,7 +1,6 @@
-// Which message a packet identifier stands for: a small open-addressing table, sized by the window.
+// Which message a packet identifier stands for: an open-addressing table that grows by use.
 #pragma once
 
-#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -12,19 +11,19 @@ namespace sluice::mqtt {
 struct Message;
 
 /// Maps the identifiers of one connection's messages in flight. Identifiers are handed out in
-/// turn, so a table four times the window hardly ever probes.
+/// turn, so a table that is at most half full hardly ever probes. It never shrinks: a new
+/// connection begins with a new one.
 class PacketIds {
  public:
-  explicit PacketIds(std::size_t window) : slots_(std::bit_ceil(window * 4)) {}
+  /// At most: then each identifier has a place of its own.
+  static constexpr std::size_t kMostPlaces = 65536;
 
   bool contains(std::uint16_t id) const noexcept { return slots_[find(id)].message != nullptr; }
 
-  /// `id` must not be in the table, and at most `window` entries may be.
-  void insert(std::uint16_t id, Message& message) noexcept {
-    const std::size_t at = find(id);
-    assert(slots_[at].message == nullptr);
-    slots_[at] = {id, &message};
-    if (at != home_of(id)) ++displaced_;
+  /// `id` must not be in the table.
+  void insert(std::uint16_t id, Message& message) {
+    if (++size_ > slots_.size() / 2 && slots_.size() < kMostPlaces) grow();
+    put(id, message);
   }
 
   /// Takes the message out; null for an identifier that is not in flight.
@@ -32,6 +31,7 @@ class PacketIds {
     std::size_t hole = find(id);
     Message* taken = slots_[hole].message;
     if (taken == nullptr) return nullptr;
+    --size_;
     if (hole != home_of(id)) --displaced_;
     // Close the gap: whatever probed past it moves up, so that find() may stop at an empty slot.
     // Usually all are at home, since identifiers in a row have places in a row.
@@ -48,7 +48,12 @@ class PacketIds {
     return taken;
   }
 
+  /// How large the table is.
+  std::size_t places() const noexcept { return slots_.size(); }
+
  private:
+  static constexpr std::size_t kFewPlaces = 16;
+
   struct Slot {
     std::uint16_t id = 0;
     Message* message = nullptr;
@@ -63,8 +68,23 @@ class PacketIds {
       at = next(at);
     return at;
   }
+  void put(std::uint16_t id, Message& message) noexcept {
+    const std::size_t at = find(id);
+    assert(slots_[at].message == nullptr);
+    slots_[at] = {id, &message};
+    if (at != home_of(id)) ++displaced_;
+  }
+  void grow() {
+    std::vector<Slot> former(slots_.size() * 2);
+    former.swap(slots_);
+    displaced_ = 0;
+    for (const Slot& slot : former) {
+      if (slot.message != nullptr) put(slot.id, *slot.message);
+    }
+  }
 
-  std::vector<Slot> slots_;
+  std::vector<Slot> slots_ = std::vector<Slot>(kFewPlaces);
+  std::size_t size_ = 0;
   std::size_t displaced_ = 0;  // how many are not at home
 };
 

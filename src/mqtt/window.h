@@ -111,8 +111,6 @@ class Window {
   std::size_t usual() const noexcept {
     return is_automatic_ ? std::min(shared_.value(), most_) : most_;
   }
-  /// What size() can become on this connection.
-  std::size_t most() const noexcept { return most_; }
 
   /// No message is being timed, and one should be.
   bool wants_probe() const noexcept { return is_automatic_ && probe_ == 0; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catch.h"
+#include "mqtt/in_flight.h"
 #include "mqtt/message.h"
 #include "mqtt/packet_ids.h"
 #include "mqtt/packet_size.h"
@@ -16,7 +17,7 @@ using namespace sluice;
 using namespace sluice::mqtt;
 
 TEST_CASE("an acknowledgement finds its message once", "[packet_ids]") {
-  PacketIds ids(4);
+  PacketIds ids;
   Message a;
   Message b;
   ids.insert(1, a);
@@ -30,10 +31,11 @@ TEST_CASE("an acknowledgement finds its message once", "[packet_ids]") {
 }
 
 TEST_CASE("identifiers that fall on one place are told apart, taken in any order", "[packet_ids]") {
-  // A window of 4 makes 16 places: these all want the last one and probe round the end.
+  // Of 16 places these all want the last one and probe round the end.
   const std::uint16_t crowd[] = {15, 31, 47, 63};
   for (std::size_t first = 0; first < 4; ++first) {
-    PacketIds ids(4);
+    PacketIds ids;
+    REQUIRE(ids.places() == 16);
     Message messages[4];
     for (std::size_t i = 0; i < 4; ++i)
       ids.insert(crowd[i], messages[i]);
@@ -47,12 +49,12 @@ TEST_CASE("identifiers that fall on one place are told apart, taken in any order
 }
 
 TEST_CASE("the table agrees with a map through wraps and random acknowledgements", "[packet_ids]") {
-  constexpr std::size_t kWindow = 8;
-  PacketIds ids(kWindow);
+  const std::size_t window = GENERATE(8u, 40u);  // it does not grow, and it does
+  PacketIds ids;
   std::map<std::uint16_t, Message*> expected;
-  std::deque<Message> messages(kWindow);
+  std::deque<Message> messages(window);
   std::vector<Message*> idle;
-  idle.reserve(kWindow);
+  idle.reserve(window);
   for (Message& message : messages)
     idle.push_back(&message);
   std::mt19937 random(5);
@@ -65,7 +67,7 @@ TEST_CASE("the table agrees with a map through wraps and random acknowledgements
       expected[next] = idle.back();
       idle.pop_back();
       // Strides of the table's size now and then, so that places collide.
-      next = static_cast<std::uint16_t>(next + (random() % 3 == 0 ? 32 : 1));
+      next = static_cast<std::uint16_t>(next + (random() % 3 == 0 ? 128 : 1));
     } else if (!expected.empty()) {
       auto taken = expected.begin();
       std::advance(taken, static_cast<long>(random() % expected.size()));
@@ -76,6 +78,41 @@ TEST_CASE("the table agrees with a map through wraps and random acknowledgements
     for (const auto& [id, message] : expected)
       REQUIRE(ids.contains(id));
   }
+}
+
+TEST_CASE("the table has room for every identifier and is never more than its use asks for",
+          "[packet_ids]") {
+  constexpr std::size_t kIdentifiers = 65535;
+  std::deque<Message> messages(kIdentifiers);
+  PacketIds ids;
+  for (std::size_t i = 0; i < kIdentifiers; ++i) {
+    ids.insert(static_cast<std::uint16_t>(i + 1), messages[i]);
+    const std::size_t in_use = i + 1;
+    if (ids.places() > 16) REQUIRE(ids.places() <= in_use * 4);
+  }
+  CHECK(ids.places() == PacketIds::kMostPlaces);
+  for (std::size_t i = 0; i < kIdentifiers; ++i)
+    REQUIRE(ids.take(static_cast<std::uint16_t>(i + 1)) == &messages[i]);
+}
+
+TEST_CASE("a new connection begins without the memory that a busy one needed", "[in_flight]") {
+  InFlight in_flight;
+  in_flight.open();
+  const std::size_t idle = in_flight.places();
+  CHECK(idle <= 16);
+  const protocol::Request request = protocol::Request::make("t", "");
+  std::deque<Message> messages(1000);
+  std::uint16_t packet_id = 0;
+  for (Message& message : messages) {
+    message.request = &request;
+    in_flight.add(message, {});
+    in_flight.identify(message, ++packet_id);
+  }
+  CHECK(in_flight.places() >= 1000);
+  while (in_flight.take_oldest() != nullptr) {
+  }
+  in_flight.open();
+  CHECK(in_flight.places() == idle);
 }
 
 namespace {
