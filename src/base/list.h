@@ -44,6 +44,11 @@ class List {
   bool empty() const noexcept { return head_.next_ == &head_; }
   std::size_t size() const noexcept { return size_; }
   T& front() noexcept { return *static_cast<T*>(head_.next_); }
+  const T& front() const noexcept { return *static_cast<const T*>(head_.next_); }
+  /// Only where no other list has the tag.
+  bool holds(const T& element) const noexcept {
+    return static_cast<const Node&>(element).is_linked();
+  }
 
   /// The element after this one, or null at the end.
   T* next(T& element) noexcept {

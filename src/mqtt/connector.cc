@@ -1,6 +1,6 @@
 #include "mqtt/connector.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "mqtt/reason_codes.h"
@@ -41,17 +41,16 @@ void Connector::begin_anew(bool elsewhere) {
 }
 
 void Connector::enqueue(Link& link) {
-  const bool waits = std::find(waiting_.begin(), waiting_.end(), &link) != waiting_.end();
-  if (stopped_ || waits) return;
-  waiting_.push_back(&link);
+  if (stopped_ || waiting_.holds(link)) return;
+  waiting_.push_back(link);
   start_.schedule();
 }
 
-void Connector::on_success() {
+bool Connector::on_success() {
   --connecting_;
-  is_healthy_ = true;
   hold_until_ = {};
   start_.schedule();
+  return !std::exchange(is_healthy_, true);
 }
 
 void Connector::on_failure(const Loss& loss) {
@@ -72,7 +71,8 @@ void Connector::on_failure(const Loss& loss) {
 
 void Connector::stop() noexcept {
   stopped_ = true;
-  waiting_.clear();
+  while (!waiting_.empty())
+    waiting_.pop_front();
   hold_timer_.stop();
   start_.cancel();
 }
@@ -95,15 +95,20 @@ void Connector::start_next() noexcept {
       resolver_->resolve(broker_.host);
       return;
     }
-    const auto next = std::find_if(waiting_.begin(), waiting_.end(),
-                                   [this](Link* waiting) { return may_start_(*waiting); });
-    if (next == waiting_.end()) return;
-    Link* link = *next;
-    waiting_.erase(next);
+    Link* link = next_permitted();
+    if (link == nullptr) return;
+    waiting_.remove(*link);
     ++connecting_;
     const std::string address = addresses_[next_address_++ % addresses_.size()];
     link->connect(address, protocol_);
   }
+}
+
+Link* Connector::next_permitted() noexcept {
+  Link* link = &waiting_.front();
+  while (link != nullptr && !may_start_(*link))
+    link = waiting_.next(*link);
+  return link;
 }
 
 void Connector::on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept {
@@ -120,10 +125,9 @@ void Connector::on_resolved(const Result<event::Resolver::Addresses>& resolved) 
     return;
   }
   if (waiting_.empty()) return;
-  Link* link = waiting_.front();
-  waiting_.pop_front();
+  Link& link = waiting_.pop_front();
   ++connecting_;
-  link->fail_attempt({Loss::Kind::Unreachable, 0, resolved.error().what});
+  link.fail_attempt({Loss::Kind::Unreachable, 0, resolved.error().what});
 }
 
 }  // namespace sluice::mqtt

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "base/delegate.h"
+#include "base/list.h"
 #include "event/loop.h"
 #include "event/resolver.h"
 #include "event/timer.h"
@@ -25,14 +25,16 @@ class Connector {
 
   /// The link wants a connection; it gets its Link::connect() when its turn comes.
   void enqueue(Link& link);
-  /// An attempt succeeded: the broker takes connections.
-  void on_success();
+  /// An attempt succeeded: the broker takes connections. True if the one before it had failed.
+  bool on_success();
   /// An attempt failed.
   void on_failure(const Loss& loss);
   /// Somebody who was refused may be permitted now.
   void retry() noexcept { start_.schedule(); }
   /// The link does not want a connection any more.
-  void forget(Link& link) noexcept { std::erase(waiting_, &link); }
+  void forget(Link& link) noexcept {
+    if (waiting_.holds(link)) waiting_.remove(link);
+  }
   /// The broker's settings have changed: what was learnt under the former ones is forgotten.
   /// `elsewhere`: it has another address.
   void begin_anew(bool elsewhere);
@@ -46,6 +48,7 @@ class Connector {
  private:
   void find_address();
   void start_next() noexcept;
+  Link* next_permitted() noexcept;
   void on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept;
   bool needs_resolving() const noexcept;
 
@@ -55,7 +58,7 @@ class Connector {
   std::unique_ptr<event::Resolver> resolver_;
   event::Timer hold_timer_;
   event::Deferred start_;  // attempts begin at the end of a turn, never inside a link's callback
-  std::deque<Link*> waiting_;
+  List<Link> waiting_;
   std::size_t connecting_ = 0;
   bool is_healthy_ = false;  // the latest attempt succeeded
   bool stopped_ = false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,13 @@ enum class LinkState {
   Draining,    ///< takes no messages any more: waits for acknowledgements, or DISCONNECT is sent
 };
 std::string_view to_string(LinkState state) noexcept;
+
+/// For which new messages a link has room now.
+enum class Room : std::uint8_t {
+  None,
+  ExceptQos2,  ///< as many QoS 2 messages are open as a 3.1.1 broker may be given
+  ForAll,
+};
 
 /// Implemented by Pool.
 class LinkEvents {
@@ -57,8 +65,8 @@ class LinkEvents {
   ~LinkEvents() = default;
 };
 
-/// Not thread-safe. Owned by its Pool.
-class Link final : public TransportEvents {
+/// Not thread-safe. Owned by its Pool. In the Connector's list while it waits for its turn there.
+class Link final : public TransportEvents, public ListNode<> {
  public:
   Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, unsigned slot,
        std::string client_id, SharedSize& window_size, TransportFactory factory);
@@ -74,7 +82,9 @@ class Link final : public TransportEvents {
   /// Ends the delay after a failed attempt early: the broker has just taken another connection.
   void wake() noexcept;
 
-  /// Ready, nothing to be sent again first, the window open, the socket not full.
+  /// There is some where it is Ready, with nothing to be sent again first, its window open and its
+  /// socket not full.
+  Room room() const noexcept;
   bool has_room_for(const Message& message) const noexcept;
   /// As has_room_for(), for the message that is to be sent again next.
   bool can_resend() noexcept;
@@ -147,7 +157,7 @@ class Link final : public TransportEvents {
   /// flush() has to follow, so that acknowledgements are not waited for any longer.
   bool note_window() noexcept;
   std::size_t acknowledgements_to_wait_for() const noexcept;
-  bool window_is_open_for(const Message& message) const noexcept;
+  Room room_in_window() const noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
   void let_lost_go() noexcept;
   void judge() noexcept;

@@ -16,6 +16,10 @@ constexpr std::size_t kRefillPart = 4;
 /// A quarter of a smaller one is a single place.
 constexpr std::size_t kSmallWindow = 8;
 
+bool has_room(Room room, const Message& message) noexcept {
+  return room == Room::ForAll || (room == Room::ExceptQos2 && message.request->qos != 2);
+}
+
 }  // namespace
 
 void Link::apply_limits() {
@@ -43,22 +47,28 @@ std::size_t Link::acknowledgements_to_wait_for() const noexcept {
   return std::min(in_flight_.size() + part - window_.size(), part);
 }
 
-bool Link::window_is_open_for(const Message& message) const noexcept {
-  if (was_full_ || in_flight_.size() >= window_.size()) return false;
-  const bool is_bounded = message.request->qos == 2 && protocol_ == config::Protocol::V311;
-  return !is_bounded || in_flight_.qos2() < kQos2WindowV311;
+Room Link::room_in_window() const noexcept {
+  if (was_full_ || in_flight_.size() >= window_.size()) return Room::None;
+  const bool is_bounded =
+      protocol_ == config::Protocol::V311 && in_flight_.qos2() >= kQos2WindowV311;
+  return is_bounded ? Room::ExceptQos2 : Room::ForAll;
+}
+
+Room Link::room() const noexcept {
+  const bool takes = state_ == LinkState::Ready && !renewing_ && !leaving_ &&
+                     redelivery_.is_empty() && !redelivery_.is_one_at_a_time() &&
+                     !transport_->is_congested();
+  return takes ? room_in_window() : Room::None;
 }
 
 bool Link::has_room_for(const Message& message) const noexcept {
-  return state_ == LinkState::Ready && !renewing_ && !leaving_ && redelivery_.is_empty() &&
-         !redelivery_.is_one_at_a_time() && window_is_open_for(message) &&
-         !transport_->is_congested();
+  return has_room(room(), message);
 }
 
 bool Link::can_resend() noexcept {
   return state_ == LinkState::Ready && !redelivery_.is_empty() && !transport_->is_congested() &&
          redelivery_.may_send(loop_.now(), in_flight_.size()) &&
-         window_is_open_for(redelivery_.front());
+         has_room(room_in_window(), redelivery_.front());
 }
 
 }  // namespace sluice::mqtt

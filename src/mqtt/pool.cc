@@ -54,16 +54,24 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       tick_(loop, bind<&Pool::on_tick>(this)),
       death_timer_(loop, bind<&Pool::on_death>(this)),
       waiting_(broker_.queue_messages, broker_.queue_bytes) {
-  slots_.reserve(settings.client_ids.size());
   for (std::string& client_id : settings.client_ids)
     add_slot(std::move(client_id));
 }
 
 Pool::~Pool() {
   assert(queue_.empty());
-  if (identifiers_ == nullptr) return;
-  for (const Slot& slot : slots_)
-    identifiers_->release(slot.link.get());
+  connector_.stop();
+  for (Slot& slot : slots_) {
+    unlist(slot);
+    if (identifiers_ != nullptr) identifiers_->release(slot.link.get());
+  }
+}
+
+void Pool::unlist(Slot& slot) noexcept {
+  ready_links_.forget(slot);
+  if (due_.holds(slot)) due_.remove(slot);
+  if (outdated_.holds(slot)) outdated_.remove(slot);
+  if (renewing_.holds(slot)) renewing_.remove(slot);
 }
 
 void Pool::start() {
@@ -117,34 +125,33 @@ void Pool::on_link_ready(Link& link) noexcept {
   death_timer_.stop();
   if (std::exchange(slot_of(link).was_ready, true)) ++counters_.reconnects;
   note_renewed(slot_of(link));
-  connector_.on_success();
   log_.ready(loop_.now(), ready_, link.window());
-  for (Slot& slot : slots_)
-    slot.link->wake();
-  pump_.schedule();
+  if (connector_.on_success()) {
+    for (Slot& slot : slots_)
+      slot.link->wake();
+  }
+  look_at(slot_of(link));
 }
 
 void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept {
   if (former == LinkState::Connecting) {
     connector_.on_failure(loss);
     // The broker was down, so the hang-up before was not about a message.
-    if (loss.kind == Loss::Kind::Unreachable) {
-      for (Slot& slot : slots_)
-        slot.link->redelivery().forgive();
-    }
+    if (loss.kind == Loss::Kind::Unreachable) forgive_all();
   }
+  Slot& slot = slot_of(link);
+  ready_links_.note(slot);
   if (former == LinkState::Ready || former == LinkState::Draining) {
     if (--ready_ == 0) {
       last_connected_ = loop_.now();
       if (!stopped_) death_timer_.start(broker_.dead_after);
     }
+    free_line(slot);
   }
   if (loss.kind == Loss::Kind::HungUp) {
     note_hang_up(link, loss);
     note_take_over(link, loss);
   }
-  Slot& slot = slot_of(link);
-  slot.line_is_stale = true;
   if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // not lost: let go
   if (!stopped_ && former == LinkState::Connecting) {
     log_.attempt_failed(loop_.now(), loss);
@@ -158,18 +165,27 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
 }
 
 void Pool::on_link_draining(Link& link) noexcept {
-  slot_of(link).line_is_stale = true;  // what owes nothing to this link may go to another one
-  pump_.schedule();
+  ready_links_.note(slot_of(link));
+  free_line(slot_of(link));  // what owes nothing to this link may go to another one
 }
 
 /// A message may be blamed only while others of the broker's connections live on: what ends the
 /// last of them, too, is no message.
 void Pool::note_hang_up(Link& link, const Loss& loss) noexcept {
   if (ready_ == 0) {
-    for (Slot& slot : slots_)
-      slot.link->redelivery().forgive();
+    forgive_all();
   } else if (may_blame_a_message(loss)) {
+    has_blamed_ = true;
     link.redelivery().blame(loss.reason_code);
+  }
+}
+
+/// Looks at all links only after a hang-up: an outage is thousands of attempts that fail.
+void Pool::forgive_all() noexcept {
+  if (!std::exchange(has_blamed_, false)) return;
+  for (Slot& slot : slots_) {
+    slot.link->redelivery().forgive();
+    look_at(slot);
   }
 }
 
@@ -191,8 +207,8 @@ void Pool::note_take_over(Link& link, const Loss& loss) noexcept {
 void Pool::on_link_wants_connection(Link& link) noexcept {
   connector_.enqueue(link);
 }
-void Pool::on_link_progress(Link&) noexcept {
-  pump_.schedule();
+void Pool::on_link_progress(Link& link) noexcept {
+  look_at(slot_of(link));
 }
 void Pool::on_socket_full(Link&) noexcept {
   ++counters_.socket_full;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@
 #include "mqtt/link.h"
 #include "mqtt/message.h"
 #include "mqtt/pool_log.h"
+#include "mqtt/ready_links.h"
+#include "mqtt/slot.h"
 #include "mqtt/transport.h"
 
 namespace sluice::mqtt {
@@ -136,39 +139,28 @@ class Pool final : public LinkEvents {
   void on_message_over(Message& message) noexcept override;
   double random_unit() noexcept override { return random_.unit(); }
 
-  /// A link and what the pool keeps beside it.
-  struct Slot {
-    Slot(std::unique_ptr<Link> of, Watermark limits) noexcept : link(std::move(of)), line(limits) {}
-
-    std::unique_ptr<Link> link;
-    Watermark line;  // the link's line: at most half of the queue's limits if there are others
-    bool line_is_stale = false;  // some of it may be free to go to another link
-    bool was_ready = false;
-    unsigned short_lives = 0;  // connections in a row that the broker ended soon, without a reason
-    std::string key = {};      // the connection key of its latest attempt
-    bool renewing = false;     // replaced for new settings, and not up again yet
-  };
-
   Slot& slot_of(const Link& link) noexcept { return slots_[link.slot()]; }
   Watermark share_of_a_line() const noexcept;
   void add_slot(std::string client_id);
   void resize(const std::vector<std::string>& client_ids);
   void drop_last_slots() noexcept;
   void replace_some() noexcept;
+  void note_outdated(Slot& slot) noexcept;
   void note_renewed(Slot& slot) noexcept;
+  void unlist(Slot& slot) noexcept;
   bool is_current(const Slot& slot) const noexcept;
   bool may_connect(Link& link) noexcept;
   std::string name_of_upcoming(const Link& link) const;
   void let_identifier_go(const Link& link) noexcept;
-  bool has_budget_for(Message& message) noexcept;
+  bool has_budget_for(const Message& message) noexcept;
   DeviceTable& table_for(const protocol::Request& request) noexcept {
     return request.qos == 0 ? qos0_devices_ : devices_;
   }
   void tidy(const Message& message) noexcept;
   Link* link_owed_to(const Message& message) noexcept;
-  Link* least_loaded(const Message& message) noexcept;
-  Link* next_with_room(const Message& message) noexcept;
-  Link* home_of(std::int64_t device_id) noexcept;
+  Link* home_of(const Message& message) noexcept;
+  static bool is_home(const Link& link) noexcept;
+  static bool is_at_home(Device& device) noexcept;
   void hand_over(Link& link, Message& message) noexcept;
   void enqueue(Message& message) noexcept;
   void put_in_line(Link& link, Message& message) noexcept;
@@ -176,7 +168,10 @@ class Pool final : public LinkEvents {
   void release(Message& message) noexcept;
   void reject_poison(Link& link) noexcept;
   void note_hang_up(Link& link, const Loss& loss) noexcept;
+  void forgive_all() noexcept;
   void note_take_over(Link& link, const Loss& loss) noexcept;
+  void look_at(Slot& slot) noexcept;
+  void give_back(const Message& message) noexcept;
   void pump() noexcept;
   void pump_link(Slot& slot) noexcept;
   void pump_older(Link& link) noexcept;
@@ -198,8 +193,12 @@ class Pool final : public LinkEvents {
   Identifiers* identifiers_;
   Connector connector_;
   SharedSize window_size_;
-  std::vector<Slot> slots_;  // those that are wanted, and behind them those that are leaving
+  std::deque<Slot> slots_;  // those that are wanted, and behind them those that are leaving
   std::size_t wanted_slots_ = 0;
+  ReadyLinks ready_links_;
+  List<Slot, Due> due_;            // may have something of their own to send: for the next pump()
+  List<Slot, Outdated> outdated_;  // to be replaced, in turn
+  List<Slot, Renewing> renewing_;
   std::vector<Link*> homes_;  // which link goes by QoS 0 for the devices at home here
   event::Deferred replace_;   // goes on replacing connections
   event::Deferred pump_;
@@ -213,13 +212,11 @@ class Pool final : public LinkEvents {
   Watermark waiting_;         // queue_ and all lines together
   std::uint64_t arrivals_ = 0;
   std::size_t inflight_bytes_ = 0;
-  Message* blocked_ = nullptr;   // waits for inflight_bytes; nobody overtakes it there
-  std::size_t pump_from_ = 0;    // the station served first: a slot, or the queue behind them
+  bool is_short_ = false;        // a message waits for inflight_bytes; none overtakes it there
   bool somebody_waits_ = false;  // for room, since the last on_room()
 
   std::size_t ready_ = 0;
-  std::size_t next_link_ = 0;  // where the search for a link starts
-  unsigned run_ = 0;           // how many in a row that one got out of the queue
+  bool has_blamed_ = false;  // a message for a hang-up, since all were forgiven
   bool was_connected_ = false;
   bool started_ = false;
   bool stopped_ = false;

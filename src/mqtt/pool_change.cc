@@ -36,6 +36,8 @@ void Pool::apply(PoolSettings settings) {
   }
   for (Slot& slot : slots_) {
     if (has_other_limits) slot.link->apply_limits();
+    look_at(slot);
+    note_outdated(slot);
     const LinkState state = slot.link->state();
     const bool stands = state == LinkState::Ready || state == LinkState::Draining;
     if (stands || is_current(slot)) continue;
@@ -98,12 +100,10 @@ void Pool::drop_last_slots() noexcept {
     Link& link = *slots_.back().link;
     if (link.state() != LinkState::Idle || !link.is_clean() || !link.line().empty()) return;
     std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
+    unlist(slots_.back());
     if (identifiers_ != nullptr) identifiers_->release(&link);
     loop_.retire(std::move(slots_.back().link));
     slots_.pop_back();
-    pump_from_ = 0;
-    next_link_ = 0;
-    run_ = 0;
   }
 }
 
@@ -112,17 +112,21 @@ bool Pool::is_current(const Slot& slot) const noexcept {
   return slot.key == connection_key_ && slot.link->client_id() == slot.link->wanted_client_id();
 }
 
+void Pool::note_outdated(Slot& slot) noexcept {
+  if (is_current(slot) || outdated_.holds(slot) || renewing_.holds(slot)) return;
+  outdated_.push_back(slot);
+}
+
+/// What stands is replaced. A link that is down by now comes up under the settings in force, or,
+/// for what is to be sent again under its former identifier, is outdated once more.
 void Pool::replace_some() noexcept {
   drop_last_slots();
   const std::size_t most = std::max<std::size_t>(wanted_slots_ / kReplacedAtOncePart, 1);
-  auto under_way = static_cast<std::size_t>(
-      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.renewing; }));
-  for (Slot& slot : slots_) {
-    if (under_way >= most) return;
+  while (renewing_.size() < most && !outdated_.empty()) {
+    Slot& slot = outdated_.pop_front();
     Link& link = *slot.link;
-    const bool is_due = link.state() == LinkState::Ready && !link.is_leaving() && !is_current(slot);
-    if (!is_due || std::exchange(slot.renewing, true)) continue;
-    ++under_way;
+    if (link.state() != LinkState::Ready || link.is_leaving() || is_current(slot)) continue;
+    renewing_.push_back(slot);
     link.renew();
   }
 }
@@ -130,10 +134,9 @@ void Pool::replace_some() noexcept {
 /// A connection has come up. Under the settings in force it proves them right, whichever it is.
 void Pool::note_renewed(Slot& slot) noexcept {
   replace_.schedule();
-  if (!is_current(slot) || std::exchange(slot.renewing, false)) return;
-  const auto other =
-      std::find_if(slots_.begin(), slots_.end(), [](const Slot& each) { return each.renewing; });
-  if (other != slots_.end()) other->renewing = false;
+  note_outdated(slot);
+  if (!is_current(slot) || renewing_.empty()) return;
+  renewing_.remove(renewing_.holds(slot) ? slot : renewing_.front());
 }
 
 // --- identifiers
@@ -143,8 +146,8 @@ bool Pool::may_connect(Link& link) noexcept {
   Slot& slot = slot_of(link);
   let_identifier_go(link);
   if (identifiers_ != nullptr && !identifiers_->claim(&link, name_of_upcoming(link))) {
-    // It waits for somebody else to be replaced, who may in turn wait for one of these.
-    slot.renewing = false;
+    // It waits for another link to be replaced, which may in turn wait for one of these.
+    if (renewing_.holds(slot)) renewing_.remove(slot);
     replace_.schedule();
     return false;
   }

@@ -12,19 +12,13 @@ namespace {
 
 /// A device with more than this in line stays there, so that the work per message is bounded.
 constexpr std::size_t kFewInLine = 16;
-/// So many messages out of the queue go to one link before the next one has its turn: enough for a
-/// write that is worth its while, and few enough that no link gets most of the devices.
-constexpr unsigned kRun = 16;
 
 }  // namespace
 
 std::optional<Outcome> Pool::announced_refusal(const protocol::Request& request) const {
-  for (const Slot& slot : slots_) {
-    if (slot.link->state() == LinkState::Ready) {
-      return mqtt::announced_refusal(slot.link->connack(), request);
-    }
-  }
-  return std::nullopt;
+  const Link* link = ready_links_.any();
+  if (link == nullptr) return std::nullopt;
+  return mqtt::announced_refusal(link->connack(), request);
 }
 
 Admission Pool::admission(const protocol::Request& request) noexcept {
@@ -53,18 +47,22 @@ void Pool::accept(Message& message) noexcept {
     return;
   }
   Link* owed = link_owed_to(message);
-  Link* link = owed != nullptr ? owed : least_loaded(message);
+  Link* link = owed != nullptr ? owed : ready_links_.least_loaded(message);
   if (link != nullptr && link->line().empty() && link->has_room_for(message) &&
       has_budget_for(message)) {
     hand_over(*link, message);
   } else if (owed != nullptr) {
     put_in_line(*owed, message);
+    look_at(slot_of(*owed));
   } else {
     enqueue(message);
+    pump_.schedule();  // a link with room may not have been among those that were compared
   }
 }
 
 bool Pool::give_up(Message& message) noexcept {
+  Link* link = message.link;
+  bool is_gone = true;
   switch (message.place) {
     case Place::Queue:
     case Place::Line:
@@ -72,27 +70,34 @@ bool Pool::give_up(Message& message) noexcept {
       tidy(message);
       break;
     case Place::Resend:
-      if (!message.link->give_up(message)) return false;
-      release(message);
+      is_gone = link->give_up(message);
+      if (is_gone) release(message);
       break;
     case Place::InFlight:
-      return message.link->give_up(message);
+      is_gone = link->give_up(message);
+      break;
     case Place::Lost:
     case Place::Nowhere:
-      break;
+      return true;
   }
+  if (link != nullptr) look_at(slot_of(*link));  // what was behind it may go
   pump_.schedule();
-  return true;
+  return is_gone;
 }
 
 void Pool::on_message_done(Message& message, const Outcome& outcome) noexcept {
-  inflight_bytes_ -= message.bytes();
+  give_back(message);
   release(message);
   events_.on_message_done(message, outcome);
 }
 
 void Pool::on_message_kept(Message& message) noexcept {
+  give_back(message);
+}
+
+void Pool::give_back(const Message& message) noexcept {
   inflight_bytes_ -= message.bytes();
+  if (is_short_) pump_.schedule();
 }
 
 void Pool::on_message_over(Message& message) noexcept {
@@ -102,7 +107,6 @@ void Pool::on_message_over(Message& message) noexcept {
 
 /// The message no longer counts as unacknowledged for its device.
 void Pool::release(Message& message) noexcept {
-  if (blocked_ == &message) blocked_ = nullptr;
   Device& device = *message.device;
   --device.unacked;
   if (device.unacked == 0 && !device.line.empty()) leave_line(device);
@@ -116,17 +120,20 @@ void Pool::release(Message& message) noexcept {
 void Pool::leave_line(Device& device) noexcept {
   Slot& slot = slot_of(*device.link);
   List<Message>& line = slot.link->line();
-  if (slot.link->state() != LinkState::Ready) {
-    slot.line_is_stale = true;
-    pump_.schedule();
-    return;
+  if (is_at_home(device)) return;
+  if (slot.link->state() == LinkState::Ready) {
+    const bool stays = device.line.size() > kFewInLine || &line.front() == &device.line.front();
+    if (stays) return;
   }
-  const bool stays = device.line.front().request->qos == 0 || device.line.size() > kFewInLine;
-  if (stays || &line.front() == &device.line.front()) return;
   Message* former_front = queue_.empty() ? nullptr : &queue_.front();
   while (!device.line.empty())
     move_to_queue(slot, device.line.front(), former_front);
   pump_.schedule();
+}
+
+/// What it has in line is QoS 0, which goes by no other link as long as this one has a connection.
+bool Pool::is_at_home(Device& device) noexcept {
+  return device.line.front().request->qos == 0 && is_home(*device.link);
 }
 
 /// From a line to the queue, before `position`, or to its end if that is null.
@@ -163,67 +170,38 @@ void Pool::reject_poison(Link& link) noexcept {
                                     .detail = "the broker hung up on this message twice"});
 }
 
-bool Pool::has_budget_for(Message& message) noexcept {
-  if (blocked_ != nullptr && blocked_ != &message) return false;
-  if (inflight_bytes_ == 0 || inflight_bytes_ + message.bytes() <= broker_.inflight_bytes) {
-    blocked_ = nullptr;
-    return true;
-  }
-  blocked_ = &message;
-  return false;
+bool Pool::has_budget_for(const Message& message) noexcept {
+  if (is_short_) return false;
+  const bool fits =
+      inflight_bytes_ == 0 || inflight_bytes_ + message.bytes() <= broker_.inflight_bytes;
+  is_short_ = !fits;
+  return fits;
 }
 
 /// The only link that may take a message without harm to the order of its device, if there is one:
-/// where the device has something outstanding, or its link for QoS 0.
+/// where the device has something outstanding, or its link for QoS 0. Null for QoS 0: it has none,
+/// and no link has room.
 Link* Pool::link_owed_to(const Message& message) noexcept {
   if (message.device->link != nullptr) return message.device->link;
-  return message.request->qos == 0 ? home_of(message.device->id) : nullptr;
+  return message.request->qos == 0 ? home_of(message) : nullptr;
 }
 
 /// QoS 0 is not acknowledged, so nobody can tell when the broker has read what a link was given:
 /// a device's messages keep their order only if all of them take the same link as long as it lives.
 /// So a substitute for a lost home stays, too.
-Link* Pool::home_of(std::int64_t device_id) noexcept {
-  const std::size_t home = std::hash<std::int64_t>{}(device_id) % homes_.size();
+Link* Pool::home_of(const Message& message) noexcept {
+  const std::size_t home = std::hash<std::int64_t>{}(message.device->id) % homes_.size();
   Link*& used = homes_[home];
-  // Of a connection that is being replaced the broker has read all once it has closed it.
-  if (used != nullptr && (used->state() == LinkState::Ready || used->is_winding_up())) return used;
-  used = nullptr;
-  for (std::size_t step = 0; step < wanted_slots_ && used == nullptr; ++step) {
-    Link& link = *slots_[(home + step) % wanted_slots_].link;
-    if (link.state() == LinkState::Ready) used = &link;
-  }
+  if (used != nullptr && is_home(*used)) return used;
+  used = wanted_slots_ == 0 ? nullptr : slots_[home % wanted_slots_].link.get();
+  if (used == nullptr || used->state() != LinkState::Ready)
+    used = ready_links_.next_with_room(message);
   return used;
 }
 
-Link* Pool::least_loaded(const Message& message) noexcept {
-  Link* best = nullptr;
-  const std::size_t count = slots_.size();
-  for (std::size_t step = 0; step < count; ++step) {
-    Link& link = *slots_[(next_link_ + step) % count].link;
-    if (!link.line().empty() || !link.has_room_for(message)) continue;
-    if (best == nullptr || link.in_flight() < best->in_flight()) best = &link;
-    if (best->in_flight() == 0) break;
-  }
-  if (best != nullptr) next_link_ = (best->slot() + 1) % count;
-  return best;
-}
-
-/// For the queue, whose turn it is: a message that owes nothing to a link need not wait behind
-/// those in its line. While there is a queue links are nearly full, and get some in turn: looking
-/// for the least loaded would mean to look at all of them for each message.
-Link* Pool::next_with_room(const Message& message) noexcept {
-  const std::size_t count = slots_.size();
-  for (std::size_t step = 0; step <= count; ++step) {
-    Link& link = *slots_[next_link_].link;
-    if (run_ < kRun && link.has_room_for(message)) {
-      ++run_;
-      return &link;
-    }
-    next_link_ = (next_link_ + 1) % count;
-    run_ = 0;
-  }
-  return nullptr;
+/// Of a connection that is being replaced the broker has read all once it has closed it.
+bool Pool::is_home(const Link& link) noexcept {
+  return link.state() == LinkState::Ready || link.is_winding_up();
 }
 
 void Pool::hand_over(Link& link, Message& message) noexcept {
@@ -261,7 +239,6 @@ void Pool::put_in_line(Link& link, Message& message) noexcept {
 }
 
 void Pool::unqueue(Message& message) noexcept {
-  if (blocked_ == &message) blocked_ = nullptr;
   waiting_.remove(message.bytes());
   if (message.place == Place::Queue) {
     queue_.remove(message);
@@ -274,26 +251,31 @@ void Pool::unqueue(Message& message) noexcept {
   message.place = Place::Nowhere;
 }
 
-/// Serves the links' own lines and the queue, each once per turn. Whoever waits for inflight_bytes
-/// comes first the next time, until it has got something; then the others have their turn.
+/// The link may be able to send more: lists it by its room, and among those that the next pump()
+/// serves if it has something of its own to send.
+void Pool::look_at(Slot& slot) noexcept {
+  ready_links_.note(slot);
+  Link& link = *slot.link;
+  const bool has_own = !link.line().empty() || !link.redelivery().is_empty();
+  if (link.state() == LinkState::Ready && has_own && !due_.holds(slot)) due_.push_back(slot);
+  pump_.schedule();
+}
+
+/// Serves the links that are due, then the queue. A link that waits for inflight_bytes stays first
+/// until it has got something; then the others have their turn.
 void Pool::pump() noexcept {
-  blocked_ = nullptr;
-  const std::size_t stations = slots_.size() + 1;
-  std::size_t next = (pump_from_ + 1) % stations;
-  bool is_blocked = false;
-  for (std::size_t step = 0; step < stations; ++step) {
-    const std::size_t at = (pump_from_ + step) % stations;
+  is_short_ = false;
+  for (std::size_t left = due_.size(); left > 0; --left) {
+    Slot& slot = due_.front();
     const std::size_t before = inflight_bytes_;
-    if (at == slots_.size()) {
-      pump_queue();
-    } else {
-      pump_link(slots_[at]);
-    }
-    if (blocked_ == nullptr || is_blocked) continue;
-    is_blocked = true;
-    next = inflight_bytes_ > before ? (at + 1) % stations : at;
+    pump_link(slot);
+    if (is_short_ && inflight_bytes_ == before) break;
+    due_.remove(slot);
+    if (!is_short_) continue;
+    due_.push_back(slot);
+    break;
   }
-  pump_from_ = next;
+  if (!is_short_) pump_queue();
   if (somebody_waits_ && (waiting_.is_below_low() || is_dead())) {
     somebody_waits_ = false;
     events_.on_room(*this);
@@ -302,8 +284,6 @@ void Pool::pump() noexcept {
 
 void Pool::pump_link(Slot& slot) noexcept {
   Link& link = *slot.link;
-  if (slot.line_is_stale && link.state() != LinkState::Ready) free_line(slot);
-  slot.line_is_stale = false;
   Redelivery& again = link.redelivery();
   while (link.state() == LinkState::Ready && !again.is_empty() &&
          Redelivery::is_poison(again.front())) {
@@ -320,6 +300,7 @@ void Pool::pump_link(Slot& slot) noexcept {
     hand_over(link, message);
     pump_older(link);
   }
+  ready_links_.note(slot);  // it has room for others once there is nothing left to be sent again
 }
 
 /// What is in the queue and older than the link's line goes first. Otherwise devices that always
@@ -346,15 +327,16 @@ bool Pool::pump_front(Link* taker) noexcept {
     put_in_line(*link, message);  // behind its own, and out of the others' way
     return true;
   }
-  if (link == nullptr) link = taker != nullptr ? taker : next_with_room(message);
+  const bool has_choice = link == nullptr && message.request->qos > 0;
+  if (has_choice) link = taker != nullptr ? taker : ready_links_.next_with_room(message);
   if (link == nullptr || !link->has_room_for(message) || !has_budget_for(message)) return false;
   unqueue(message);
   hand_over(*link, message);
   return true;
 }
 
-/// A lost link's line: devices that left nothing unacknowledged there may go to any link. They go
-/// back to the front of the queue, being older than what is in it.
+/// The line of a link that takes nothing any more: devices that left nothing unacknowledged there
+/// may go to any link. They go back to the front of the queue, being older than what is in it.
 void Pool::free_line(Slot& slot) noexcept {
   Link& link = *slot.link;
   Message* former_front = queue_.empty() ? nullptr : &queue_.front();
@@ -362,10 +344,10 @@ void Pool::free_line(Slot& slot) noexcept {
   while (next != nullptr) {
     Message& message = *next;
     next = link.line().next(message);
-    if (message.device->unacked > 0) continue;
+    if (message.device->unacked > 0 || is_at_home(*message.device)) continue;
     move_to_queue(slot, message, former_front);
-    pump_.schedule();  // the queue may have had its turn
   }
+  pump_.schedule();
 }
 
 }  // namespace sluice::mqtt

@@ -37,7 +37,8 @@ struct Connection {
   bool hangs_on_goodbye = false;  ///< does not close after DISCONNECT
   unsigned flushes = 0;
   unsigned ticks = 0;
-  std::size_t coalesced = 1;  ///< acknowledgements that may come together
+  std::size_t coalesced = 1;    ///< acknowledgements that may come together
+  std::size_t times_asked = 0;  ///< whether it has room
 
   bool is_open() const { return events != nullptr; }
   bool is_pending() const { return is_open() && !accepted; }
@@ -132,7 +133,10 @@ class FakeTransport final : public Transport {
     return PublishStatus::Queued;
   }
   void flush() noexcept override { ++connection_->flushes; }
-  bool is_congested() const noexcept override { return connection_->congested; }
+  bool is_congested() const noexcept override {
+    ++connection_->times_asked;
+    return connection_->congested;
+  }
   void coalesce(std::size_t acknowledgements) noexcept override {
     connection_->coalesced = acknowledgements;
   }

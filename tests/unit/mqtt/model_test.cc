@@ -58,6 +58,10 @@ class Model {
     if (roll(3) > 0) lab_.turn(1 + static_cast<int>(roll(3)));
     if (roll(30) == 0) lab_.advance(Duration(roll(100)));
     check();
+    if (roll(8) > 0) return;
+    lab_.turn(6);
+    check();
+    check_nothing_idles();
   }
 
   /// The network is well from now on: everything must come to its end.
@@ -284,6 +288,37 @@ class Model {
     if (lab_.pool->queued() != queued) complain("queued() is wrong");
     if (lab_.pool->queued_bytes() != queued_bytes) complain("queued_bytes() is wrong");
     if (in_flight_bytes > kInflightBytes && in_flight > 1) complain("beyond inflight_bytes");
+  }
+
+  /// Nothing waits for what it could have, now that all that follows from the latest step is done.
+  void check_nothing_idles() {
+    std::size_t in_flight_bytes = 0;
+    std::size_t largest = 0;
+    std::vector<Note*> waiting;
+    for (const int number : open_) {
+      Note& note = lab_.notes[static_cast<std::size_t>(number) - 1];
+      if (note.place == Place::InFlight) in_flight_bytes += note.bytes();
+      if (note.place != Place::Queue && note.place != Place::Line && note.place != Place::Resend)
+        continue;
+      largest = std::max(largest, note.bytes());
+      waiting.push_back(&note);
+    }
+    if (in_flight_bytes > 0 && in_flight_bytes + largest > kInflightBytes) return;
+    bool has_room = false;
+    for (std::size_t slot = 0; slot < lab_.pool->connections(); ++slot)
+      has_room = has_room || lab_.pool->link(slot).room() != Room::None;
+    for (Note* note : waiting) {
+      ++seen["waiting"];
+      if (note->place == Place::Queue && has_room) complain("it waits in the queue beside room");
+      if (note->place == Place::Line && &note->link->line().front() == note &&
+          note->link->has_room_for(*note)) {
+        complain("it waits in a line beside room");
+      }
+      if (note->place == Place::Resend && &note->link->redelivery().front() == note &&
+          note->link->can_resend()) {
+        complain("it waits to be sent again beside room");
+      }
+    }
   }
 
   std::mt19937 dice_;
