@@ -59,7 +59,7 @@ std::vector<BrokerView> Bridge::brokers() const {
     // A name may be another broker's by now: then this one is not told of any more.
     if (!names.insert(pool->name()).second) continue;
     const Lane& lane = dispatcher_.lane_of(*pool);
-    views.push_back({*pool, lane.counters, lane.parked.size(), is_leaving});
+    views.push_back({*pool, lane.counters, pool->waiters(), is_leaving});
   }
   return views;
 }

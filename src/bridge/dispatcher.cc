@@ -90,13 +90,12 @@ Dispatcher::Taken Dispatcher::submit(client::ReplyTo reply_to, protocol::Request
                     fmt::format("no broker's range holds device {}", ticket.request.device_id));
     return Taken::Accepted;
   }
-  Lane* full = nullptr;
-  const Verdict verdict = admit(ticket, has_turn(ticket), full);
-  if (verdict == Verdict::Accepted) arm();
-  if (verdict == Verdict::Accepted || verdict == Verdict::Answered) return Taken::Accepted;
-  park(ticket, *full, /*in_front=*/false);
+  Refusal refusal;
+  const Verdict verdict = admit(ticket, has_turn(ticket), refusal);
+  if (verdict == Verdict::Answered) return Taken::Accepted;
+  if (verdict == Verdict::Refused) park(ticket, refusal);
   arm();
-  return Taken::Parked;
+  return verdict == Verdict::Refused ? Taken::Parked : Taken::Accepted;
 }
 
 Ticket& Dispatcher::take_ticket() {
@@ -129,12 +128,11 @@ bool Dispatcher::has_turn(const Ticket& ticket) const noexcept {
 }
 
 /// `in_turn`: called for the client whose turn it is; others wait behind those who wait already.
-Dispatcher::Verdict Dispatcher::admit(Ticket& ticket, bool in_turn, Lane*& full) noexcept {
+Dispatcher::Verdict Dispatcher::admit(Ticket& ticket, bool in_turn, Refusal& refusal) noexcept {
   if (refuse_beforehand(ticket)) return Verdict::Answered;
-  Verdict verdict = Verdict::Accepted;
   for (Copy& copy : ticket.used()) {
     Lane& lane = *copy.lane;
-    mqtt::Admission admission = lane.pool->admission(ticket.request);
+    const mqtt::Admission admission = lane.pool->admission(ticket.request, in_turn);
     if (admission == mqtt::Admission::Dead) {
       count(copy, false, ErrorKind::BrokerUnavailable);
       answer(ticket, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
@@ -142,16 +140,10 @@ Dispatcher::Verdict Dispatcher::admit(Ticket& ticket, bool in_turn, Lane*& full)
                                                 lane.pool->name())));
       return Verdict::Answered;
     }
-    const bool others_first = !in_turn && !lane.parked.empty() && !lane.pool->is_below_low_mark();
-    if (admission == mqtt::Admission::Welcome && others_first) {
-      admission = mqtt::Admission::NoRoom;
-      lane.pool->note_waiting();
-    }
-    if (admission == mqtt::Admission::Welcome || verdict != Verdict::Accepted) continue;
-    full = &lane;
-    verdict = admission == mqtt::Admission::NoRoom ? Verdict::NoRoom : Verdict::NoRoomInLine;
+    if (admission != mqtt::Admission::Welcome && refusal.lane == nullptr)
+      refusal = {&lane, admission};
   }
-  if (verdict != Verdict::Accepted) return verdict;
+  if (refusal.lane != nullptr) return Verdict::Refused;
   for (Copy& copy : ticket.used()) {
     copy.held = true;
     copy.lane->pool->accept(copy);
@@ -177,41 +169,30 @@ bool Dispatcher::refuse_beforehand(Ticket& ticket) noexcept {
 // --- parked clients
 // -------------------------------------------------------------------------------
 
-void Dispatcher::park(Ticket& ticket, Lane& lane, bool in_front) noexcept {
-  if (in_front) {
-    lane.parked.push_front(ticket);
-  } else {
-    lane.parked.push_back(ticket);
-  }
-  ticket.parked_at = &lane;
+void Dispatcher::park(Ticket& ticket, const Refusal& refusal) noexcept {
+  refusal.lane->pool->wait(ticket, ticket.request, refusal.why);
+  ticket.parked_at = refusal.lane;
   const std::size_t index = ticket.reply_to.client.index;
   if (parked_by_client_.size() <= index) parked_by_client_.resize(index + 1);
   parked_by_client_[index] = &ticket;
 }
 
 void Dispatcher::unpark(Ticket& ticket) noexcept {
-  ticket.parked_at->parked.remove(ticket);
+  ticket.parked_at->pool->stop_waiting(ticket);
   ticket.parked_at = nullptr;
   parked_by_client_[ticket.reply_to.client.index] = nullptr;
 }
 
-void Dispatcher::on_room(mqtt::Pool& pool) noexcept {
-  Lane* lane = lanes_[place_of(pool)].get();
-  for (std::size_t left = lane->parked.size(); left > 0 && !lane->parked.empty(); --left) {
-    Ticket& ticket = lane->parked.front();
-    const client::ClientId client = ticket.reply_to.client;
-    unpark(ticket);
-    Lane* full = nullptr;
-    const Verdict verdict = admit(ticket, /*in_turn=*/true, full);
-    if (verdict == Verdict::NoRoom && full == lane) {
-      park(ticket, *full, /*in_front=*/true);  // it keeps its turn
-      return;
-    }
-    if (verdict == Verdict::NoRoom || verdict == Verdict::NoRoomInLine) {
-      park(ticket, *full, /*in_front=*/false);
-      continue;
-    }
-    serve(client, *lane);
+void Dispatcher::on_room(mqtt::Waiter& waiter) noexcept {
+  Ticket& ticket = static_cast<Ticket&>(waiter);
+  Lane& lane = *ticket.parked_at;
+  const client::ClientId client = ticket.reply_to.client;
+  unpark(ticket);
+  Refusal refusal;
+  if (admit(ticket, /*in_turn=*/true, refusal) == Verdict::Refused) {
+    park(ticket, refusal);  // another of its brokers has no room
+  } else {
+    serve(client, lane);
   }
 }
 

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/deadline_queue.h"
-#include "base/list.h"
 #include "bridge/counters.h"
 #include "bridge/router.h"
 #include "bridge/ticket.h"
@@ -26,7 +25,6 @@ namespace sluice::bridge {
 /// One broker, seen from the ledger.
 struct Lane {
   mqtt::Pool* pool = nullptr;
-  List<Ticket> parked;  ///< requests whose clients wait for room here, in the order they came
   BrokerCounters counters;
   std::size_t copies = 0;  ///< of all requests in the ledger, those for this broker
 };
@@ -37,8 +35,9 @@ struct Leftover {
   std::size_t unavailable = 0;  ///< had not
 };
 
-/// A request is accepted by all its brokers or by none. Where one has no room it is parked: its
-/// client reads nothing until it is served, in turn. Not thread-safe.
+/// A request is accepted by all its brokers or by none. Where one has no room it is parked: it
+/// waits in that one's pool, and its client reads nothing until it is served, in turn. Not
+/// thread-safe.
 class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
  public:
   explicit Dispatcher(event::Loop& loop);
@@ -62,7 +61,7 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   Taken submit(client::ReplyTo reply_to, protocol::Request request) noexcept override;
   void forget(client::ClientId client) noexcept override;
   void on_message_done(mqtt::Message& message, const mqtt::Outcome& outcome) noexcept override;
-  void on_room(mqtt::Pool& pool) noexcept override;
+  void on_room(mqtt::Waiter& waiter) noexcept override;
 
   /// From now on every new request is answered `shutting_down`.
   void drain() noexcept { draining_ = true; }
@@ -79,15 +78,20 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   Leftover give_up_all() noexcept;
 
  private:
-  enum class Verdict { Accepted, Answered, NoRoom, NoRoomInLine };
+  enum class Verdict { Accepted, Answered, Refused };
+  /// The first broker that has no room, and how it said so.
+  struct Refusal {
+    Lane* lane = nullptr;
+    mqtt::Admission why = mqtt::Admission::Welcome;
+  };
 
   std::size_t place_of(const mqtt::Pool& pool) const noexcept;
   Ticket& take_ticket();
   void prepare(Ticket& ticket, std::span<const std::size_t> brokers);
-  Verdict admit(Ticket& ticket, bool in_turn, Lane*& full) noexcept;
+  Verdict admit(Ticket& ticket, bool in_turn, Refusal& refusal) noexcept;
   bool has_turn(const Ticket& ticket) const noexcept;
   bool refuse_beforehand(Ticket& ticket) noexcept;
-  void park(Ticket& ticket, Lane& lane, bool in_front) noexcept;
+  void park(Ticket& ticket, const Refusal& refusal) noexcept;
   void unpark(Ticket& ticket) noexcept;
   void serve(client::ClientId client, Lane& lane) noexcept;
   void expire(Ticket& ticket) noexcept;

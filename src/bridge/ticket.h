@@ -8,9 +8,9 @@
 #include <string>
 
 #include "base/deadline_queue.h"
-#include "base/list.h"
 #include "client/request_sink.h"
 #include "mqtt/message.h"
+#include "mqtt/waiters.h"
 #include "protocol/errors.h"
 #include "protocol/request.h"
 
@@ -39,7 +39,7 @@ struct Copy : mqtt::Message {
 
 /// Lives from the decoding of a request until it is answered and no pool refers to it any more.
 /// Recycled through the ledger's free list.
-struct Ticket : DeadlineEntry, ListNode<> {
+struct Ticket : DeadlineEntry, mqtt::Waiter {
   protocol::Request request;
   client::ReplyTo reply_to;
   std::chrono::nanoseconds received{};  ///< when it was read whole

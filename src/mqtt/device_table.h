@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <unordered_map>
+#include <utility>
 
 #include "base/list.h"
 #include "mqtt/message.h"
@@ -37,11 +38,13 @@ class DeviceTable {
     return found == devices_.end() ? nullptr : &found->second;
   }
 
-  /// Unbinds a device that no longer needs its link and forgets one that needs nothing.
-  void tidy(Device& device) noexcept {
-    if (device.unacked != 0 || !device.line.empty()) return;
-    device.link = nullptr;
+  /// Unbinds a device that no longer needs its link and forgets one that needs nothing. True if it
+  /// was bound and is no more.
+  bool tidy(Device& device) noexcept {
+    if (device.unacked != 0 || !device.line.empty()) return false;
+    const bool was_bound = std::exchange(device.link, nullptr) != nullptr;
     if (device.in_queue == 0) devices_.erase(device.id);
+    return was_bound;
   }
 
   std::size_t size() const noexcept { return devices_.size(); }

@@ -223,7 +223,9 @@ void Pool::on_tick() noexcept {
 
 void Pool::on_death() noexcept {
   log_.dead(loop_.now());
-  pump_.schedule();  // whoever waits for room is told
+  for (Slot& slot : slots_)
+    waiters_.wake(slot.waiters);
+  pump_.schedule();  // what waits for room is answered
 }
 
 }  // namespace sluice::mqtt

@@ -23,6 +23,7 @@
 #include "mqtt/ready_links.h"
 #include "mqtt/slot.h"
 #include "mqtt/transport.h"
+#include "mqtt/waiters.h"
 
 namespace sluice::mqtt {
 
@@ -33,9 +34,9 @@ class PoolEvents {
  public:
   /// The pool is done with the message; it may be freed.
   virtual void on_message_done(Message& message, const Outcome& outcome) noexcept = 0;
-  /// Requests that found no room may find it now, or be told that the broker is dead. At most once
-  /// per turn of the loop.
-  virtual void on_room(Pool& pool) noexcept = 0;
+  /// This request, which waited, may find room now, or be told that the broker is dead. It does not
+  /// wait any more. At the end of a turn; for each in its turn, until there is no more room.
+  virtual void on_room(Waiter& waiter) noexcept = 0;
 
  protected:
   ~PoolEvents() = default;
@@ -44,8 +45,8 @@ class PoolEvents {
 /// May a new request enter?
 enum class Admission {
   Welcome,
-  NoRoom,        ///< the queue is at its limit: wait for on_room()
-  NoRoomInLine,  ///< only for this device: its link's line has its full share of the queue
+  NoRoom,        ///< the queue is at its limit, or others wait for its room already: wait()
+  NoRoomInLine,  ///< the same of the line of the link to which the device is bound: wait()
   Dead,          ///< no room, and no connection to wait for
 };
 
@@ -97,10 +98,12 @@ class Pool final : public LinkEvents {
 
   /// What a connection's CONNACK says in advance against this request, if anything.
   std::optional<Outcome> announced_refusal(const protocol::Request& request) const;
-  /// A refusal is remembered: on_room() follows when it is worth asking again.
-  Admission admission(const protocol::Request& request) noexcept;
-  /// A request that would be welcome waits behind others: as if it had been refused.
-  void note_waiting() noexcept { somebody_waits_ = true; }
+  /// `in_turn`: for the client that is being served; any other waits behind those that wait.
+  Admission admission(const protocol::Request& request, bool in_turn) noexcept;
+  /// The request was refused for want of room just now: on_room() follows, once what it waits for
+  /// is filled to less than three quarters, or is not what it waits for any more.
+  void wait(Waiter& waiter, const protocol::Request& request, Admission refused);
+  void stop_waiting(Waiter& waiter) noexcept;
   /// Takes the message, whatever admission() would say now. It may be handed over at once.
   void accept(Message& message) noexcept;
   /// The client has been answered: hand the message to no connection after this. True if the pool
@@ -119,9 +122,10 @@ class Pool final : public LinkEvents {
   std::size_t ready_links() const noexcept { return ready_; }
   /// Without a connection for dead_after_ms, or since the start.
   bool is_dead() const noexcept;
-  bool is_below_low_mark() const noexcept { return waiting_.is_below_low(); }
   std::size_t queued() const noexcept { return waiting_.items(); }
   std::size_t queued_bytes() const noexcept { return waiting_.bytes(); }
+  /// Requests for which there is no room.
+  std::size_t waiters() const noexcept { return waiters_.size(); }
   std::size_t in_flight() const noexcept;
   std::size_t connections() const noexcept { return slots_.size(); }
   const Link& link(std::size_t slot) const noexcept { return *slots_[slot].link; }
@@ -156,6 +160,10 @@ class Pool final : public LinkEvents {
   DeviceTable& table_for(const protocol::Request& request) noexcept {
     return request.qos == 0 ? qos0_devices_ : devices_;
   }
+  Slot* slot_bound_to(const protocol::Request& request) noexcept;
+  void note_room_in_line(Slot& slot) noexcept;
+  void note_unbound(const protocol::Request& request) noexcept;
+  void serve_waiters() noexcept;
   void tidy(const Message& message) noexcept;
   Link* link_owed_to(const Message& message) noexcept;
   Link* home_of(const Message& message) noexcept;
@@ -165,6 +173,7 @@ class Pool final : public LinkEvents {
   void enqueue(Message& message) noexcept;
   void put_in_line(Link& link, Message& message) noexcept;
   void unqueue(Message& message) noexcept;
+  void take_from_line(Message& message) noexcept;
   void release(Message& message) noexcept;
   void reject_poison(Link& link) noexcept;
   void note_hang_up(Link& link, const Loss& loss) noexcept;
@@ -179,7 +188,7 @@ class Pool final : public LinkEvents {
   bool pump_front(Link* taker) noexcept;
   void free_line(Slot& slot) noexcept;
   void leave_line(Device& device) noexcept;
-  void move_to_queue(Slot& slot, Message& message, Message* position) noexcept;
+  void move_to_queue(Message& message, Message* position) noexcept;
   void on_tick() noexcept;
   void on_death() noexcept;
 
@@ -212,8 +221,9 @@ class Pool final : public LinkEvents {
   Watermark waiting_;         // queue_ and all lines together
   std::uint64_t arrivals_ = 0;
   std::size_t inflight_bytes_ = 0;
-  bool is_short_ = false;        // a message waits for inflight_bytes; none overtakes it there
-  bool somebody_waits_ = false;  // for room, since the last on_room()
+  bool is_short_ = false;  // a message waits for inflight_bytes; none overtakes it there
+  Waiters waiters_;
+  WaitList queue_waiters_;  // for room in the queue; awake whenever there are any
 
   std::size_t ready_ = 0;
   bool has_blamed_ = false;  // a message for a hang-up, since all were forgiven

@@ -37,6 +37,7 @@ void Pool::apply(PoolSettings settings) {
   for (Slot& slot : slots_) {
     if (has_other_limits) slot.link->apply_limits();
     look_at(slot);
+    note_room_in_line(slot);
     note_outdated(slot);
     const LinkState state = slot.link->state();
     const bool stands = state == LinkState::Ready || state == LinkState::Draining;

@@ -4,7 +4,6 @@
 #include <functional>
 #include <utility>
 
-#include "mqtt/packet_size.h"
 #include "mqtt/pool.h"
 
 namespace sluice::mqtt {
@@ -14,27 +13,6 @@ namespace {
 constexpr std::size_t kFewInLine = 16;
 
 }  // namespace
-
-std::optional<Outcome> Pool::announced_refusal(const protocol::Request& request) const {
-  const Link* link = ready_links_.any();
-  if (link == nullptr) return std::nullopt;
-  return mqtt::announced_refusal(link->connack(), request);
-}
-
-Admission Pool::admission(const protocol::Request& request) noexcept {
-  if (stopped_) return Admission::Dead;
-  Admission refused = Admission::NoRoom;
-  const Device* device = table_for(request).find(request.device_id);
-  if (device != nullptr && device->link != nullptr && device->in_queue == 0 &&
-      !slot_of(*device->link).line.has_room_for(request.bytes())) {
-    refused = Admission::NoRoomInLine;
-  } else if (waiting_.has_room_for(request.bytes())) {
-    return Admission::Welcome;
-  }
-  if (is_dead()) return Admission::Dead;
-  somebody_waits_ = true;
-  return refused;
-}
 
 void Pool::accept(Message& message) noexcept {
   assert(!stopped_ && message.place == Place::Nowhere);
@@ -127,7 +105,7 @@ void Pool::leave_line(Device& device) noexcept {
   }
   Message* former_front = queue_.empty() ? nullptr : &queue_.front();
   while (!device.line.empty())
-    move_to_queue(slot, device.line.front(), former_front);
+    move_to_queue(device.line.front(), former_front);
   pump_.schedule();
 }
 
@@ -137,11 +115,9 @@ bool Pool::is_at_home(Device& device) noexcept {
 }
 
 /// From a line to the queue, before `position`, or to its end if that is null.
-void Pool::move_to_queue(Slot& slot, Message& message, Message* position) noexcept {
+void Pool::move_to_queue(Message& message, Message* position) noexcept {
   Device& device = *message.device;
-  slot.link->line().remove(message);
-  device.line.remove(message);
-  slot.line.remove(message.bytes());
+  take_from_line(message);
   message.place = Place::Queue;
   message.link = nullptr;
   if (position != nullptr) {
@@ -150,11 +126,14 @@ void Pool::move_to_queue(Slot& slot, Message& message, Message* position) noexce
     queue_.push_back(message);
   }
   ++device.in_queue;
-  if (device.line.empty()) device.link = nullptr;
+  if (!device.line.empty()) return;
+  device.link = nullptr;
+  note_unbound(*message.request);
 }
 
 void Pool::tidy(const Message& message) noexcept {
-  table_for(*message.request).tidy(*message.device);
+  const protocol::Request& request = *message.request;
+  if (table_for(request).tidy(*message.device)) note_unbound(request);
 }
 
 /// The broker hung up on this message twice, and is back: it is the message. Judged only now, so
@@ -244,11 +223,17 @@ void Pool::unqueue(Message& message) noexcept {
     queue_.remove(message);
     --message.device->in_queue;
   } else {
-    message.link->line().remove(message);
-    message.device->line.remove(message);
-    slot_of(*message.link).line.remove(message.bytes());
+    take_from_line(message);
   }
   message.place = Place::Nowhere;
+}
+
+void Pool::take_from_line(Message& message) noexcept {
+  Slot& slot = slot_of(*message.link);
+  slot.link->line().remove(message);
+  message.device->line.remove(message);
+  slot.line.remove(message.bytes());
+  note_room_in_line(slot);
 }
 
 /// The link may be able to send more: lists it by its room, and among those that the next pump()
@@ -276,10 +261,7 @@ void Pool::pump() noexcept {
     break;
   }
   if (!is_short_) pump_queue();
-  if (somebody_waits_ && (waiting_.is_below_low() || is_dead())) {
-    somebody_waits_ = false;
-    events_.on_room(*this);
-  }
+  serve_waiters();
 }
 
 void Pool::pump_link(Slot& slot) noexcept {
@@ -345,7 +327,7 @@ void Pool::free_line(Slot& slot) noexcept {
     Message& message = *next;
     next = link.line().next(message);
     if (message.device->unacked > 0 || is_at_home(*message.device)) continue;
-    move_to_queue(slot, message, former_front);
+    move_to_queue(message, former_front);
   }
   pump_.schedule();
 }

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/watermark.h"
 #include "mqtt/link.h"
+#include "mqtt/waiters.h"
 
 namespace sluice::mqtt {
 
@@ -27,7 +28,8 @@ struct Slot : ListNode<ByRoom>, ListNode<Due>, ListNode<Outdated>, ListNode<Rene
   Slot(std::unique_ptr<Link> of, Watermark limits) noexcept : link(std::move(of)), line(limits) {}
 
   std::unique_ptr<Link> link;
-  Watermark line;  // the link's line: at most half of the queue's limits if there are others
+  Watermark line;         // the link's line: at most half of the queue's limits if there are others
+  WaitList waiters = {};  // for room in that line
   List<Slot, ByRoom>* listed = nullptr;  // the list in which ReadyLinks has it
   bool was_ready = false;
   unsigned short_lives = 0;  // connections in a row that the broker ended soon, without a reason

@@ -116,7 +116,7 @@ TEST_CASE("a request that waits for room counts when it is answered, and names i
   lab.run_until([&] { return lab.pools[0]->in_flight() + lab.pools[0]->queued() == 2; });
   two.send(request("parked", 3, {.timeout_ms = kSoon}));
   lab.wait_for_parked(1);
-  CHECK(lab.dispatcher->lanes()[0]->parked.size() == 1);
+  CHECK(lab.pools[0]->waiters() == 1);
   const client::PauseReport report = lab.server->paused_clients(20);
   REQUIRE(report.longest.size() == 1);
   CHECK(lab.dispatcher->awaited_by(report.longest[0].id) == lab.pools[0].get());

@@ -35,6 +35,7 @@ class Model {
       on_publish(connection, request);
     };
     lab_.on_done = [this](Note& note) { on_done(note); };
+    lab_.on_served = [this](const protocol::Request& waited) { on_served(waited); };
     lab_.pool->start();
   }
 
@@ -90,6 +91,7 @@ class Model {
     if (lab_.pool->in_flight() + lab_.pool->queued() + lab_.pool->queued_bytes() != 0) {
       complain("counters are not back at 0");
     }
+    if (lab_.pool->waiters() > 0) complain("something still waits for room");
   }
 
   bool is_settled() {
@@ -136,16 +138,34 @@ class Model {
                               .retain = false,
                               .bytes = roll(40) == 0 ? 8000u : 100 + roll(500)};
     Note& note = lab_.make(device, options);
-    if (lab_.pool->admission(note.own) != Admission::Welcome) {
-      ++seen["no room"];
-      note.times_done = 1;
+    const Admission admission = lab_.pool->admission(note.own, false);
+    if (admission == Admission::Welcome) {
+      accept(note);
       return;
     }
+    ++seen["no room"];
+    note.times_done = 1;
+    if (admission != Admission::Dead && roll(4) == 0) lab_.wait(note, admission);
+  }
+  void accept(Note& note) {
     ++seen["accepted"];
     note.gone = false;
     open_.insert(note.number);
     by_device_[order_of(note.own)].insert(note.number);
     lab_.pool->accept(note);
+  }
+
+  /// What has waited comes in now, so as a message that is newer than all others.
+  void on_served(const protocol::Request& waited) {
+    ++seen["served"];
+    Note& note = lab_.make(waited.device_id, {waited.qos, waited.retain, waited.bytes()});
+    const Admission admission = lab_.pool->admission(note.own, true);
+    if (admission == Admission::Welcome) {
+      accept(note);
+      return;
+    }
+    if (admission != Admission::Dead) complain("served without room");
+    note.times_done = 1;
   }
 
   void acknowledge() {
@@ -292,6 +312,8 @@ class Model {
 
   /// Nothing waits for what it could have, now that all that follows from the latest step is done.
   void check_nothing_idles() {
+    if (lab_.pool->queued() == 0 && lab_.pool->waiters() > 0)
+      complain("it waits for room beside it");
     std::size_t in_flight_bytes = 0;
     std::size_t largest = 0;
     std::vector<Note*> waiting;
@@ -351,8 +373,8 @@ TEST_CASE("whatever happens, order holds and every message is done exactly once"
   // The life was rich enough to mean something.
   for (const char* kind :
        {"accepted", "changed", "acknowledged", "hung up", "silent", "attempt failed", "sent again",
-        "no room", "given up in flight", "given up before sent again", "given up in a line",
-        "given up in the queue"}) {
+        "no room", "served", "given up in flight", "given up before sent again",
+        "given up in a line", "given up in the queue"}) {
     CAPTURE(kind);
     CHECK(model.seen[kind] > 0);
   }

@@ -31,6 +31,8 @@ PoolLab::PoolLab(unsigned links, const std::function<void(config::Broker&)>& cha
 PoolLab::~PoolLab() {
   for (Note& note : notes)
     give_up(note);
+  for (Waiter& waiter : waiters_)
+    pool->stop_waiting(waiter);
   pool->stop();
   pool->abandon();
   for (const Note& note : notes)
@@ -102,7 +104,18 @@ void PoolLab::give_up(Note& note) {
 
 Admission PoolLab::ask(std::int64_t device, const NoteOptions& options) {
   const Note& note = make(device, options);
-  return pool->admission(note.own);
+  return pool->admission(note.own, /*in_turn=*/false);
+}
+
+Waiter& PoolLab::wait(std::int64_t device, const NoteOptions& options) {
+  const Note& note = make(device, options);
+  return wait(note, pool->admission(note.own, /*in_turn=*/false));
+}
+
+Waiter& PoolLab::wait(const Note& note, Admission refused) {
+  REQUIRE((refused == Admission::NoRoom || refused == Admission::NoRoomInLine));
+  pool->wait(waiters_.emplace_back(), note.own, refused);
+  return waiters_.back();
 }
 
 Connection& PoolLab::connection(unsigned slot) const {
@@ -133,6 +146,11 @@ void PoolLab::on_message_done(Message& message, const Outcome& outcome) noexcept
   note.gone = true;
   note.outcome = outcome;
   if (on_done) on_done(note);
+}
+
+void PoolLab::on_room(Waiter& waiter) noexcept {
+  rooms.push_back(waiter.wanted->device_id);
+  if (on_served) on_served(*waiter.wanted);
 }
 
 }  // namespace sluice::mqtt

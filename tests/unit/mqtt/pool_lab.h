@@ -68,6 +68,9 @@ class PoolLab final : public PoolEvents {
   void give_up(Note& note);
   /// What admission() says of such a message.
   Admission ask(std::int64_t device, const NoteOptions& options = {});
+  /// Lets such a request wait, as admission() has to tell.
+  Waiter& wait(std::int64_t device, const NoteOptions& options = {});
+  Waiter& wait(const Note& note, Admission refused);
 
   /// Gives the pool other settings.
   void change(const std::function<void(PoolSettings&)>& change);
@@ -97,12 +100,15 @@ class PoolLab final : public PoolEvents {
   std::deque<Note> notes;
   PoolSettings settings;  ///< in force
   std::unique_ptr<Pool> pool;
-  int rooms = 0;  ///< how often on_room() came
+  std::vector<std::int64_t> rooms;  ///< the devices for which on_room() came
   std::function<void(Note&)> on_done;
+  std::function<void(const protocol::Request&)> on_served;  ///< one of those that waited
 
  private:
   void on_message_done(Message& message, const Outcome& outcome) noexcept override;
-  void on_room(Pool&) noexcept override { ++rooms; }
+  void on_room(Waiter& waiter) noexcept override;
+
+  std::deque<Waiter> waiters_;
 };
 
 /// Starts a pool without_retries: the first attempt has failed, the second one is under way.
