@@ -55,10 +55,12 @@ Room Link::room_in_window() const noexcept {
 }
 
 Room Link::room() const noexcept {
-  const bool takes = state_ == LinkState::Ready && !renewing_ && !leaving_ &&
-                     redelivery_.is_empty() && !redelivery_.is_one_at_a_time() &&
-                     !transport_->is_congested();
-  return takes ? room_in_window() : Room::None;
+  if (state_ != LinkState::Ready || renewing_ || leaving_ || !redelivery_.is_empty() ||
+      redelivery_.is_one_at_a_time()) {
+    return Room::None;
+  }
+  const Room room = room_in_window();
+  return room != Room::None && transport_->is_congested() ? Room::None : room;
 }
 
 bool Link::has_room_for(const Message& message) const noexcept {

@@ -74,14 +74,7 @@ class PacketIds {
     slots_[at] = {id, &message};
     if (at != home_of(id)) ++displaced_;
   }
-  void grow() {
-    std::vector<Slot> former(slots_.size() * 2);
-    former.swap(slots_);
-    displaced_ = 0;
-    for (const Slot& slot : former) {
-      if (slot.message != nullptr) put(slot.id, *slot.message);
-    }
-  }
+  void grow();
 
   std::vector<Slot> slots_ = std::vector<Slot>(kFewPlaces);
   std::size_t size_ = 0;

@@ -61,9 +61,9 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
 Pool::~Pool() {
   assert(queue_.empty());
   connector_.stop();
-  for (Slot& slot : slots_) {
-    unlist(slot);
-    if (identifiers_ != nullptr) identifiers_->release(slot.link.get());
+  for (const auto& slot : slots_) {
+    unlist(*slot);
+    if (identifiers_ != nullptr) identifiers_->release(slot->link.get());
   }
 }
 
@@ -77,8 +77,8 @@ void Pool::unlist(Slot& slot) noexcept {
 void Pool::start() {
   started_ = true;
   tick_.start_repeating(kTick);
-  for (Slot& slot : slots_)
-    connector_.enqueue(*slot.link);
+  for (const auto& slot : slots_)
+    connector_.enqueue(*slot->link);
 }
 
 bool Pool::is_dead() const noexcept {
@@ -88,8 +88,8 @@ bool Pool::is_dead() const noexcept {
 
 std::size_t Pool::in_flight() const noexcept {
   std::size_t sum = 0;
-  for (const Slot& slot : slots_)
-    sum += slot.link->in_flight();
+  for (const auto& slot : slots_)
+    sum += slot->link->in_flight();
   return sum;
 }
 
@@ -99,13 +99,13 @@ void Pool::stop() noexcept {
   connector_.stop();
   replace_.cancel();
   death_timer_.stop();
-  for (Slot& slot : slots_)
-    slot.link->disconnect();
+  for (const auto& slot : slots_)
+    slot->link->disconnect();
 }
 
 void Pool::abandon() noexcept {
-  for (Slot& slot : slots_)
-    slot.link->abandon();
+  for (const auto& slot : slots_)
+    slot->link->abandon();
   tick_.stop();
   replace_.cancel();
   pump_.cancel();
@@ -113,7 +113,7 @@ void Pool::abandon() noexcept {
 
 bool Pool::is_stopped() const noexcept {
   return std::all_of(slots_.begin(), slots_.end(),
-                     [](const Slot& slot) { return slot.link->state() == LinkState::Idle; });
+                     [](const auto& slot) { return slot->link->state() == LinkState::Idle; });
 }
 
 // --- what the links tell
@@ -127,8 +127,8 @@ void Pool::on_link_ready(Link& link) noexcept {
   note_renewed(slot_of(link));
   log_.ready(loop_.now(), ready_, link.window());
   if (connector_.on_success()) {
-    for (Slot& slot : slots_)
-      slot.link->wake();
+    for (const auto& slot : slots_)
+      slot->link->wake();
   }
   look_at(slot_of(link));
 }
@@ -140,7 +140,7 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
     if (loss.kind == Loss::Kind::Unreachable) forgive_all();
   }
   Slot& slot = slot_of(link);
-  ready_links_.note(slot);
+  ready_links_.forget(slot);
   if (former == LinkState::Ready || former == LinkState::Draining) {
     if (--ready_ == 0) {
       last_connected_ = loop_.now();
@@ -165,7 +165,7 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
 }
 
 void Pool::on_link_draining(Link& link) noexcept {
-  ready_links_.note(slot_of(link));
+  ready_links_.forget(slot_of(link));
   free_line(slot_of(link));  // what owes nothing to this link may go to another one
 }
 
@@ -183,9 +183,9 @@ void Pool::note_hang_up(Link& link, const Loss& loss) noexcept {
 /// Looks at all links only after a hang-up: an outage is thousands of attempts that fail.
 void Pool::forgive_all() noexcept {
   if (!std::exchange(has_blamed_, false)) return;
-  for (Slot& slot : slots_) {
-    slot.link->redelivery().forgive();
-    look_at(slot);
+  for (const auto& slot : slots_) {
+    slot->link->redelivery().forgive();
+    look_at(*slot);
   }
 }
 
@@ -216,15 +216,15 @@ void Pool::on_socket_full(Link&) noexcept {
 
 void Pool::on_tick() noexcept {
   if (!stopped_) log_.tick(loop_.now(), ready_);
-  for (Slot& slot : slots_)
-    slot.link->tick();
+  for (const auto& slot : slots_)
+    slot->link->tick();
   if (slots_.size() > wanted_slots_) replace_.schedule();
 }
 
 void Pool::on_death() noexcept {
   log_.dead(loop_.now());
-  for (Slot& slot : slots_)
-    waiters_.wake(slot.waiters);
+  for (const auto& slot : slots_)
+    waiters_.wake(slot->waiters);
   pump_.schedule();  // what waits for room is answered
 }
 

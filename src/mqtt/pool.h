@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -128,7 +127,7 @@ class Pool final : public LinkEvents {
   std::size_t waiters() const noexcept { return waiters_.size(); }
   std::size_t in_flight() const noexcept;
   std::size_t connections() const noexcept { return slots_.size(); }
-  const Link& link(std::size_t slot) const noexcept { return *slots_[slot].link; }
+  const Link& link(std::size_t slot) const noexcept { return *slots_[slot]->link; }
   const PoolCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -143,7 +142,7 @@ class Pool final : public LinkEvents {
   void on_message_over(Message& message) noexcept override;
   double random_unit() noexcept override { return random_.unit(); }
 
-  Slot& slot_of(const Link& link) noexcept { return slots_[link.slot()]; }
+  Slot& slot_of(const Link& link) noexcept { return *slots_[link.slot()]; }
   Watermark share_of_a_line() const noexcept;
   void add_slot(std::string client_id);
   void resize(const std::vector<std::string>& client_ids);
@@ -186,6 +185,7 @@ class Pool final : public LinkEvents {
   void pump_older(Link& link) noexcept;
   void pump_queue() noexcept;
   bool pump_front(Link* taker) noexcept;
+  Link* free_choice(const Message& message, Link* taker) noexcept;
   void free_line(Slot& slot) noexcept;
   void leave_line(Device& device) noexcept;
   void move_to_queue(Message& message, Message* position) noexcept;
@@ -202,7 +202,8 @@ class Pool final : public LinkEvents {
   Identifiers* identifiers_;
   Connector connector_;
   SharedSize window_size_;
-  std::deque<Slot> slots_;  // those that are wanted, and behind them those that are leaving
+  // Those that are wanted, and behind them those that are leaving.
+  std::vector<std::unique_ptr<Slot>> slots_;
   std::size_t wanted_slots_ = 0;
   ReadyLinks ready_links_;
   List<Slot, Due> due_;            // may have something of their own to send: for the next pump()

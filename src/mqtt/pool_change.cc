@@ -34,7 +34,8 @@ void Pool::apply(PoolSettings settings) {
   } else {
     connector_.forget_fallback();
   }
-  for (Slot& slot : slots_) {
+  for (const auto& each : slots_) {
+    Slot& slot = *each;
     if (has_other_limits) slot.link->apply_limits();
     look_at(slot);
     note_room_in_line(slot);
@@ -68,19 +69,19 @@ Watermark Pool::share_of_a_line() const noexcept {
 void Pool::add_slot(std::string client_id) {
   const auto make = [this](TransportEvents& link) { return factory_(loop_, link, broker_); };
   const auto slot = static_cast<unsigned>(slots_.size());
-  slots_.emplace_back(
+  slots_.push_back(std::make_unique<Slot>(
       std::make_unique<Link>(loop_, *this, broker_, slot, std::move(client_id), window_size_, make),
-      share_of_a_line());
+      share_of_a_line()));
 }
 
 void Pool::resize(const std::vector<std::string>& client_ids) {
   wanted_slots_ = client_ids.size();
   log_.set_connections(wanted_slots_);
   const std::size_t parts = wanted_slots_ == 1 ? 1 : 2;
-  for (Slot& slot : slots_) {
-    slot.line.set_limits(std::max<std::size_t>(broker_.queue_messages / parts, 1),
-                         broker_.queue_bytes / parts);
-    Link& link = *slot.link;
+  for (const auto& slot : slots_) {
+    slot->line.set_limits(std::max<std::size_t>(broker_.queue_messages / parts, 1),
+                          broker_.queue_bytes / parts);
+    Link& link = *slot->link;
     if (link.slot() >= wanted_slots_) {
       link.leave();
       if (link.state() == LinkState::Idle) connector_.forget(link);
@@ -91,19 +92,19 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
   }
   while (slots_.size() < wanted_slots_) {
     add_slot(client_ids[slots_.size()]);
-    if (started_) connector_.enqueue(*slots_.back().link);
+    if (started_) connector_.enqueue(*slots_.back()->link);
   }
 }
 
 /// Those that have left, from the end: a slot's number is its place.
 void Pool::drop_last_slots() noexcept {
   while (slots_.size() > wanted_slots_) {
-    Link& link = *slots_.back().link;
+    Link& link = *slots_.back()->link;
     if (link.state() != LinkState::Idle || !link.is_clean() || !link.line().empty()) return;
     std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
-    unlist(slots_.back());
+    unlist(*slots_.back());
     if (identifiers_ != nullptr) identifiers_->release(&link);
-    loop_.retire(std::move(slots_.back().link));
+    loop_.retire(std::move(slots_.back()->link));
     slots_.pop_back();
   }
 }

@@ -172,7 +172,7 @@ Link* Pool::home_of(const Message& message) noexcept {
   const std::size_t home = std::hash<std::int64_t>{}(message.device->id) % homes_.size();
   Link*& used = homes_[home];
   if (used != nullptr && is_home(*used)) return used;
-  used = wanted_slots_ == 0 ? nullptr : slots_[home % wanted_slots_].link.get();
+  used = wanted_slots_ == 0 ? nullptr : slots_[home % wanted_slots_]->link.get();
   if (used == nullptr || used->state() != LinkState::Ready)
     used = ready_links_.next_with_room(message);
   return used;
@@ -304,17 +304,22 @@ void Pool::pump_queue() noexcept {
 bool Pool::pump_front(Link* taker) noexcept {
   Message& message = queue_.front();
   Link* link = link_owed_to(message);
-  if (link != nullptr && (!link->has_room_for(message) || !link->line().empty())) {
+  if (link != nullptr && (!link->line().empty() || !link->has_room_for(message))) {
     unqueue(message);
     put_in_line(*link, message);  // behind its own, and out of the others' way
     return true;
   }
-  const bool has_choice = link == nullptr && message.request->qos > 0;
-  if (has_choice) link = taker != nullptr ? taker : ready_links_.next_with_room(message);
-  if (link == nullptr || !link->has_room_for(message) || !has_budget_for(message)) return false;
+  if (link == nullptr) link = free_choice(message, taker);
+  if (link == nullptr || !has_budget_for(message)) return false;
   unqueue(message);
   hand_over(*link, message);
   return true;
+}
+
+Link* Pool::free_choice(const Message& message, Link* taker) noexcept {
+  if (message.request->qos == 0) return nullptr;  // its link is one that has room, or there is none
+  if (taker == nullptr) return ready_links_.next_with_room(message);
+  return taker->has_room_for(message) ? taker : nullptr;
 }
 
 /// The line of a link that takes nothing any more: devices that left nothing unacknowledged there

@@ -11,9 +11,9 @@
 
 namespace sluice::mqtt {
 
-/// The Ready links of a pool, by the room they have. note() lists a link where it belongs; one that
-/// has lost its room since then is found out, and listed anew, when its turn comes. So each choice
-/// costs a few looks, however many links there are. Not thread-safe.
+/// The Ready links of a pool, by the room they have. note() lists a link that has gained some; one
+/// that has lost it is found out, and listed anew, when its turn comes. So each choice costs a few
+/// looks, however many links there are. Not thread-safe.
 class ReadyLinks {
  public:
   /// So many links are compared for the least loaded one: among eight that took turns the best is
@@ -23,8 +23,9 @@ class ReadyLinks {
   /// write that is worth its while, and few enough that no link gets most of the devices.
   static constexpr unsigned kRun = 16;
 
-  /// The link's state has changed, or it may have room that it did not have.
+  /// The link may have become Ready, or have room that it did not have.
   void note(Slot& slot) noexcept;
+  /// The link is not Ready any more.
   void forget(Slot& slot) noexcept { list(slot, nullptr); }
 
   /// Any Ready link; null: there is none.
@@ -39,6 +40,7 @@ class ReadyLinks {
   using Links = List<Slot, ByRoom>;
 
   Links& with(Room room) noexcept { return lists_[static_cast<std::size_t>(room)]; }
+  void list_anew(Slot& slot) noexcept;
   static void list(Slot& slot, Links* links) noexcept;
   static void move_to_end(Slot& slot) noexcept;
   Slot* front_for(const Message& message) noexcept;
