@@ -90,6 +90,8 @@ TEST_CASE("of those that wait for a line one may leave and one may come to its d
   Stuck test;
   Peer& late = test.lab.connect();
   late.send(request("late", 7, {.timeout_ms = 20}));
+  test.lab.wait_for_parked(kWaiting + 1);
+  test.lab.advance(Duration(20));
   CHECK(has(test.lab.wait_for_line(late, 0), R"("error":"broker_unavailable","published":"no")"));
   const client::ClientId one_of_them{.index = 6, .generation = 1};
   test.lab.dispatcher->forget(one_of_them);
