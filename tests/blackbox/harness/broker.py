@@ -89,11 +89,11 @@ class Broker:
         return self._process.output()
 
     def freeze(self):
-        self._process.signal(signal.SIGSTOP)
+        self._process.freeze()
 
     def thaw(self):
         if self._process:
-            self._process.signal(signal.SIGCONT)
+            self._process.thaw()
 
     @contextlib.contextmanager
     def frozen(self):
@@ -114,7 +114,7 @@ class Broker:
         if self._process is None:
             return
         self._process.signal(number)
-        self._process.signal(signal.SIGCONT)
+        self._process.thaw()
         self._process.wait()
         self._process = None
 

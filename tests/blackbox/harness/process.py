@@ -4,6 +4,7 @@ import select
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 from .waiting import BOUND_S, wait_until
 
@@ -52,6 +53,18 @@ class Process:
     def signal(self, number):
         if self.is_running():
             os.kill(self._child.pid, number)
+
+    def freeze(self):
+        """Returns once it stands still: where the machine is busy it may before that take what happens after the
+        signal for having happened before."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: not self.is_running() or self._state() == "T", lambda: f"{self.pid} stands still", pause_s=0)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def _state(self):
+        return Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
 
     def wait(self, bound_s=BOUND_S):
         """Waits for the end and returns the exit status (negative: the signal)."""

@@ -151,11 +151,11 @@ class Sluice:
 
     @contextlib.contextmanager
     def frozen(self):
-        self.signal(signal.SIGSTOP)
+        self._process.freeze()
         try:
             yield
         finally:
-            self.signal(signal.SIGCONT)
+            self._process.thaw()
 
     def wait_for_reloads(self, done, refused=0):
         """Waits for at least so many."""
