@@ -37,8 +37,7 @@ void Timer::fire() noexcept {
   } else {
     stop();
   }
-  const Delegate<void()> fired = fired_;  // which may destroy this timer
-  fired();
+  fired_();  // which may destroy this timer
 }
 
 }  // namespace sluice::event
