@@ -1,0 +1,3 @@
+// Compiled once for each test program.
+#include "../../../src/base/pch/std.h"
+#include "../catch.h"
