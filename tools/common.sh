@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What tools/quickstart and tools/test share: speaking, building, looking at ports. To be sourced, not run.
+# What the tools in this folder share: speaking, building, looking at ports. To be sourced, not run.
 
 # say TEXT: one line that tells the person in front of the screen what happens now.
 say() { printf 'sluice: %s\n' "$*"; }

@@ -1,0 +1,56 @@
+"""tools/test hands over to this when all packages are there."""
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from testing.builds import ROOT  # noqa: E402
+from testing.changes import NoGit  # noqa: E402
+from testing.plan import UsageError, plan, usage  # noqa: E402
+from testing.processes import Processes  # noqa: E402
+from testing.run import run_all  # noqa: E402
+from testing.screen import Screen  # noqa: E402
+
+LOGS = ROOT / "build/test-logs"
+LIMIT_S = 85 * 60  # of the whole run, so that it comes to its last line
+
+
+def main(arguments):
+    try:
+        jobs, notes = plan(arguments)
+    except (UsageError, NoGit) as error:
+        print(f"tools/test: {error}; see tools/test --help", file=sys.stderr)
+        return 2
+    if jobs is None:
+        print(usage())
+        return 0
+    screen = Screen()
+    for note in notes:
+        screen.say(f"sluice: {note}")
+    return 1 if perform(jobs, screen) else 0
+
+
+def perform(jobs, screen):
+    """Runs the jobs and prints the summary; returns how many failures there were."""
+    os.chdir(ROOT)
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    processes = Processes()
+    try:
+        return screen.summary(run_all(jobs, processes, screen, LOGS, LIMIT_S))
+    finally:
+        processes.close()
+
+
+def stop(number, _frame):
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    for stopping in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stopping, stop)
+    sys.exit(main(sys.argv[1:]))
