@@ -36,11 +36,19 @@ def test_what_the_broker_would_refuse_is_rejected_beforehand(lab, announced, mem
     assert fake.payloads() == [b"fine"]
 
 
+@pytest.fixture(scope="module")
+def scripted(shared_lab):
+    """(A scripted broker, sluice with one connection to it)"""
+    fake = shared_lab.fake_broker()
+    return fake, shared_lab.sluice(broker_table(fake, connections=1))
+
+
 @pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.parametrize("reason", [0x80, 0x83, 0x87, 0x90, 0x97, 0x99])
-def test_a_refusing_acknowledgement_is_rejected_with_its_reason(lab, reason, qos):
-    fake = lab.fake_broker(on_publish=lambda publish: reason if publish.payload == b"bad" else None)
-    client = lab.sluice(broker_table(fake, connections=1)).client()
+def test_a_refusing_acknowledgement_is_rejected_with_its_reason(scripted, reason, qos):
+    fake, sluice = scripted
+    fake.on_publish = lambda publish: reason if publish.payload == b"bad" else None
+    client = sluice.client()
     reply = client.ask(request(message="bad", qos=qos))
     assert_failure(reply, "rejected")
     assert reply["reason_code"] == reason
@@ -48,9 +56,10 @@ def test_a_refusing_acknowledgement_is_rejected_with_its_reason(lab, reason, qos
     assert len(fake.connects) == 1
 
 
-def test_no_matching_subscribers_is_a_success_that_says_so(lab):
-    fake = lab.fake_broker(on_publish=lambda publish: 0x10 if publish.payload == b"alone" else None)
-    client = lab.sluice(broker_table(fake)).client()
+def test_no_matching_subscribers_is_a_success_that_says_so(scripted):
+    fake, sluice = scripted
+    fake.on_publish = lambda publish: 0x10 if publish.payload == b"alone" else None
+    client = sluice.client()
     reply = client.ask(request(message="alone"))
     assert_success(reply)
     assert reply["subscribers"] == 0
