@@ -4,6 +4,7 @@ import time
 
 SLOWEST = 10
 REASONS = 5  # why cases were skipped, for each job
+TEXTS = 20  # of failures, for each job; what the others say is in the logs
 
 
 def minutes(seconds):
@@ -34,9 +35,9 @@ class Screen:
         self.say(f"{self._now()}  {over.job.name}: {counts} in {minutes(over.seconds)} (CPU {minutes(over.cpu_s)})")
         for reason in result.reasons[:REASONS]:
             self.say(f"         skipped: {reason}")
-        for failure in result.failures:
+        for number, failure in enumerate(result.failures):
             self.say(f"         FAILED {failure.name}")
-            for line in failure.text.splitlines():
+            for line in failure.text.splitlines() if number < TEXTS else ():
                 self.say(f"           {line}")
 
     def summary(self, overs):
