@@ -28,8 +28,7 @@ def all_jobs(to_format=None, to_tidy=(), unit=None, black_box=("tests/blackbox",
     """Files for clang-format and clang-tidy, names of unit programs, black-box files or folders; None: all."""
     to_format = formatted() if to_format is None else to_format
     return [
-        Job("format", "clang-format changes nothing", 3, 60,
-            check("clang-format", "--style=file", "--dry-run", "-Werror", *to_format)),
+        Job("format", "clang-format changes nothing", 3, 60, kinds.clang_format(to_format)),
         Job("layers", "no include breaks the order of the layers", 1, 60, check("tools/check-layers")),
         Job("tools", "the tests of tools/test itself and of tools/check-layers", 3, 120, pytest("tools/testing/tests")),
         Job("build", "sluice with g++, ASan and UBSan", 60, 1800,

@@ -28,6 +28,12 @@ def check(*command, needs=()):
     return run
 
 
+def clang_format(files):
+    command = check("clang-format", "--style=file", "--dry-run", "-Werror", *files)
+    # Without a file it would read its standard input.
+    return command if files else lambda task: failed(task.job.name, "there is no file")
+
+
 def pytest(*arguments, sluice=None, prefix=lambda task: (), **environment):
     """Tests in Python, and the sluice they are about."""
     def run(task):

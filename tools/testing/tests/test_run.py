@@ -85,5 +85,5 @@ def test_a_test_program_in_which_nothing_is_selected_has_failed(run, tmp_path):
     assert run(job("python", kinds.pytest("-k", "nothing", tmp_path / "test_x.py")))[-1] == "0 passed, 1 failed"
 
 
-def test_clang_tidy_without_a_source_has_failed_and_does_not_take_all(run):
-    assert run(job("tidy", kinds.clang_tidy([])))[-1] == "0 passed, 1 failed"
+def test_a_look_at_no_file_has_failed(run):
+    assert run(job("tidy", kinds.clang_tidy([])), job("format", kinds.clang_format([])))[-1] == "0 passed, 2 failed"
