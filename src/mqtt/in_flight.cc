@@ -5,9 +5,8 @@
 
 namespace sluice::mqtt {
 
-void InFlight::open() {
+void InFlight::open() noexcept {
   assert(is_empty());
-  ids_ = PacketIds();
   next_sequence_ = 1;
   newest_acknowledged_ = {};
 }

@@ -15,8 +15,8 @@ namespace sluice::mqtt {
 /// Not thread-safe. Messages belong to the ledger; this one only lists them.
 class InFlight {
  public:
-  /// For a new connection; gives back the memory that a former one needed. Needs is_empty().
-  void open();
+  /// For a new connection. Needs is_empty().
+  void open() noexcept;
 
   /// A message was handed over. Its packet identifier follows by identify(), if it got one.
   void add(Message& message, TimePoint now) noexcept;
@@ -41,8 +41,6 @@ class InFlight {
   /// When the last acknowledgement came, or the first message after all had been acknowledged. That
   /// the socket took a QoS 0 message says nothing of what the broker owes.
   TimePoint last_progress() const noexcept { return last_progress_; }
-  /// How large the table of their packet identifiers is.
-  std::size_t places() const noexcept { return ids_.places(); }
 
  private:
   void remove(Message& message) noexcept;

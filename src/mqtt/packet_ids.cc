@@ -2,8 +2,8 @@
 
 namespace sluice::mqtt {
 
-void PacketIds::grow() {
-  std::vector<Slot> former(slots_.size() * 2);
+void PacketIds::resize(std::size_t places) {
+  std::vector<Slot> former(places);
   former.swap(slots_);
   displaced_ = 0;
   for (const Slot& slot : former) {

@@ -1,4 +1,4 @@
-// Which message a packet identifier stands for: an open-addressing table that grows by use.
+// Which message a packet identifier stands for: an open-addressing table, sized by its use.
 #pragma once
 
 #include <cassert>
@@ -11,10 +11,12 @@ namespace sluice::mqtt {
 struct Message;
 
 /// Maps the identifiers of one connection's messages in flight. Identifiers are handed out in
-/// turn, so a table that is at most half full hardly ever probes. It never shrinks: a new
-/// connection begins with a new one.
+/// turn, so a table that is at most half full hardly ever probes. One that is hardly used shrinks.
 class PacketIds {
  public:
+  static constexpr std::size_t kFewPlaces = 16;
+  /// Down to so many it shrinks: enough for usual windows, which often empty.
+  static constexpr std::size_t kKeptPlaces = 256;
   /// At most: then each identifier has a place of its own.
   static constexpr std::size_t kMostPlaces = 65536;
 
@@ -22,7 +24,7 @@ class PacketIds {
 
   /// `id` must not be in the table.
   void insert(std::uint16_t id, Message& message) {
-    if (++size_ > slots_.size() / 2 && slots_.size() < kMostPlaces) grow();
+    if (++size_ > slots_.size() / 2 && slots_.size() < kMostPlaces) resize(slots_.size() * 2);
     put(id, message);
   }
 
@@ -45,6 +47,7 @@ class PacketIds {
       }
     }
     slots_[hole] = {};
+    if (size_ < slots_.size() / 8 && slots_.size() > kKeptPlaces) resize(slots_.size() / 2);
     return taken;
   }
 
@@ -52,8 +55,6 @@ class PacketIds {
   std::size_t places() const noexcept { return slots_.size(); }
 
  private:
-  static constexpr std::size_t kFewPlaces = 16;
-
   struct Slot {
     std::uint16_t id = 0;
     Message* message = nullptr;
@@ -74,7 +75,7 @@ class PacketIds {
     slots_[at] = {id, &message};
     if (at != home_of(id)) ++displaced_;
   }
-  void grow();
+  void resize(std::size_t places);
 
   std::vector<Slot> slots_ = std::vector<Slot>(kFewPlaces);
   std::size_t size_ = 0;
