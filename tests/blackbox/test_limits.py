@@ -319,7 +319,25 @@ def test_a_log_file_on_a_full_disk_costs_lines_and_nothing_else(lab, tmp_path):
             subprocess.run(["umount", "--lazy", str(disk)], check=True)  # sluice may still run after a failure
 
 
-# --- idle clients
+# --- what is idle
+def test_idle_connections_to_a_broker_cost_little_memory_however_large_their_window(lab, record_property):
+    fake = lab.fake_broker()
+    few, many = 20, 200
+    resident = {}
+    for count in (few, many):
+        sluice = lab.sluice(broker_table(fake, connections=count, max_inflight=65535, client_id=f"{count}-{{slot}}",
+                                         **SMALL_BROKER), limits={"input_bytes": MIB})
+        wait_until(lambda sluice=sluice, count=count: sluice.broker_status()["connections_up"] == count,
+                   "all connections are up")
+        assert_success(sluice.client().ask(request()))
+        resident[count] = sluice.resident_bytes()
+        assert_bounded(sluice, f"{count} idle connections", 1)
+    used = (resident[many] - resident[few]) / (many - few)
+    record_property("kib_per_idle_connection", round(used / KIB, 2))
+    print(f"{many} idle connections: {used / KIB:.2f} KiB each")
+    assert is_sanitized() or used <= 12 * KIB
+
+
 @pytest.mark.parametrize("wanted", [1000, pytest.param(10000, marks=pytest.mark.slow)])
 def test_idle_clients_cost_little_memory_and_nothing_else(lab, record_property, wanted):
     """The fast one is that with 1,000."""

@@ -3,7 +3,8 @@ from .sluice import is_sanitized
 
 KIB, MIB = 1 << 10, 1 << 20
 # The defaults of the keys the bound is made of.
-DEFAULTS = {"input_bytes": 64 * MIB, "output_bytes": 256 * KIB, "queue_bytes": 16 * MIB, "inflight_bytes": 4 * MIB}
+DEFAULTS = {"input_bytes": 64 * MIB, "output_bytes": 256 * KIB, "queue_bytes": 16 * MIB, "inflight_bytes": 4 * MIB,
+            "connections": 20}
 
 
 def bound_of(sluice, clients, unread=0):
@@ -12,7 +13,8 @@ def bound_of(sluice, clients, unread=0):
         return table.get(key, DEFAULTS[key])
     limits = sluice.config.get("limits", {})
     return (32 * MIB + value(limits, "input_bytes") + clients * 20 * KIB + unread * value(limits, "output_bytes")
-            + sum(value(b, "queue_bytes") + 3 * value(b, "inflight_bytes") for b in sluice.config["broker"]))
+            + sum(value(b, "queue_bytes") + 3 * value(b, "inflight_bytes") + value(b, "connections") * 12 * KIB
+                  for b in sluice.config["broker"]))
 
 
 def assert_bounded(sluice, what, clients, unread=0):
