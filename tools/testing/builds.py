@@ -17,7 +17,6 @@ PROGRAMS = ("sluice", "sluice-*", "unit-*", "fuzz-*")
 DEBUG = ("--buildtype=debug", "-Dcpp_args=-g1")
 SANITIZED = (*DEBUG, "-Db_sanitize=address,undefined", "-Db_lundef=false")
 
-
 SCRIPT = 'source tools/common.sh; meson_build "$@"'
 
 

@@ -20,8 +20,11 @@ SLUICE = TEST.program("sluice")
 LEDGER = "tests/ledger/sluice-ledger"
 BENCH = "tools/bench/programs"
 UNIT_EVENT = "tests/unit/event/unit-event"
-# Black-box tests mostly wait: several for each core. What a file's tests share is made once.
-SIDE_BY_SIDE = ("-n", min(16, 4 * CORES), "--dist", "loadfile")
+
+
+def side_by_side(workers):
+    """Black-box tests mostly wait: several for each core. What a file's tests share is made once."""
+    return "-n", min(16, workers * CORES), "--dist", "loadfile"
 
 
 def all_jobs(to_format=None, to_tidy=(), unit=None, black_box=("tests/blackbox",)):
@@ -37,8 +40,8 @@ def all_jobs(to_format=None, to_tidy=(), unit=None, black_box=("tests/blackbox",
             TEST.job(fresh=["unit-*", "sluice-*"]), after=("build",), lane=Lane.FILL),
         Job("unit", "the unit tests", 20, 600, kinds.unit_tests(TEST, unit), after=("build-tests",)),
         Job("black-box", "sluice against a real Mosquitto and stand-ins for brokers", 150, 1500,
-            pytest(*SIDE_BY_SIDE, "-m", "not slow", *black_box, sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
-        Job("ledger", "every promise under every fault, two seeds", 35, 150,
+            pytest(*side_by_side(4), "-m", "not slow", *black_box, sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
+        Job("ledger", "every promise under every fault, two seeds", 35, 300,
             check(TEST.program(LEDGER), "--binary", SLUICE, "--seeds", "1..2", "--quick",
                   needs=[SLUICE, TEST.program(LEDGER)]), after=("build-tests",)),
         Job("bench", "that the benchmark still measures everything", 10, 300,
@@ -60,9 +63,8 @@ def more_jobs():
     """For --full."""
     soak, tsan = SOAK.program("sluice"), TSAN.program("sluice")
     jobs = [
-        Job("tidy", "clang-tidy over all of src", 300, 2400, kinds.clang_tidy(), lane=Lane.FILL),
         Job("slow", "the slow black-box tests", 60, 1500,
-            pytest(*SIDE_BY_SIDE, "-m", "slow", "tests/blackbox", sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
+            pytest(*side_by_side(2), "-m", "slow", "tests/blackbox", sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
         Job("build-clang", "everything with clang, without precompiled headers", 170, 1800,
             CLANG_BUILD.job(), lane=Lane.FILL),
         Job("fuzz", "the fuzzers, a minute of a core for each", 90, 600,
@@ -73,11 +75,12 @@ def more_jobs():
         Job("tsan-unit", "what uses the thread pool, under TSan", 15, 300,
             kinds.tsan_unit_test(TSAN.program(UNIT_EVENT)), after=("build-tsan",)),
         Job("tsan-black-box", "what resolves names and connects again, under TSan", 60, 600,
-            pytest(*SIDE_BY_SIDE, "-k", "not frozen", "tests/blackbox/test_broker_faults.py", "tests/blackbox/test_tls.py",
+            pytest(*side_by_side(2), "-k", "not frozen", "tests/blackbox/test_broker_faults.py", "tests/blackbox/test_tls.py",
                    sluice=tsan, prefix=kinds.unmoved(tsan, "--version"), SLUICE_SANITIZED="1"), after=("build-tsan",)),
         Job("build-minimal", "sluice without admin and systemd", 60, 900, MINIMAL.job(), lane=Lane.FILL),
-        Job("minimal", "that one starts", 1, 10,
+        Job("minimal", "the minimal build starts", 1, 30,
             check(MINIMAL.program("sluice"), "--version", needs=[MINIMAL.program("sluice")]), after=("build-minimal",)),
+        Job("tidy", "clang-tidy over all of src", 300, 2400, kinds.clang_tidy(), lane=Lane.FILL),
         Job("build-soak", "sluice as it is, without sanitizers", 80, 1800, SOAK.job(), lane=Lane.FILL),
         Job("soak", "two minutes of load while a broker is killed, frozen and cut off", 130, 420,
             check("tools/soak", "--binary", soak, "2", needs=[soak]), after=("build-soak",), lane=Lane.ALONE),

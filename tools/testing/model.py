@@ -48,7 +48,7 @@ class Result:
 class Job:
     name: str
     what: str  # one line for --help
-    takes: int  # seconds on two idle cores: for --help, and so that long chains start first
+    takes: int  # seconds on two idle cores, for --help and the order
     limit: int  # seconds after which it is ended and has failed
     run: Callable  # given a Task, returns a Result
     after: tuple = ()  # builds that have to be over; if one has failed, its programs are missing, and that is a failure

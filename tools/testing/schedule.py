@@ -39,16 +39,12 @@ class Schedule:
 
 
 def ranks(jobs):
-    """For each job, the seconds from its start to the end of the longest chain that waits for it."""
-    found = {}
-
-    def rank(job):
-        if job.name not in found:
-            found[job.name] = job.takes + max((rank(other) for other in jobs if job.name in other.after), default=0)
-        return found[job.name]
-    for job in jobs:
-        rank(job)
-    return found
+    """The highest starts first. Among tests the longest; among those that fill, which have one lane, the one after which
+    tests take longest: what nothing waits for can be done while the last tests run."""
+    def waits_for(job):
+        return max((other.takes + waits_for(other) for other in jobs if other.lane is Lane.TEST and job.name in other.after),
+                   default=0)
+    return {job.name: waits_for(job) + (0 if job.lane is Lane.FILL else job.takes) for job in jobs}
 
 
 def with_needs(chosen, jobs):
