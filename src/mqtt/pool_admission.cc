@@ -41,8 +41,9 @@ void Pool::wait(Waiter& waiter, const protocol::Request& request, Admission refu
 
 void Pool::stop_waiting(Waiter& waiter) noexcept {
   if (waiter.device == nullptr) return;
+  waiters_.wake(*waiter.device->list);  // the next one may need less room
   waiters_.remove(waiter);
-  pump_.schedule();  // the next one may need less room
+  pump_.schedule();
 }
 
 void Pool::note_room_in_line(Slot& slot) noexcept {

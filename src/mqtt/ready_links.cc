@@ -9,10 +9,10 @@ constexpr Room kWithRoom[] = {Room::ForAll, Room::ExceptQos2};
 }  // namespace
 
 void ReadyLinks::note(Slot& slot) noexcept {
-  if (slot.listed != &with(Room::ForAll)) list_anew(slot);
+  if (slot.listed != &with(Room::ForAll)) relist(slot);
 }
 
-void ReadyLinks::list_anew(Slot& slot) noexcept {
+void ReadyLinks::relist(Slot& slot) noexcept {
   list(slot, slot.link->state() == LinkState::Ready ? &with(slot.link->room()) : nullptr);
 }
 
@@ -46,7 +46,7 @@ Link* ReadyLinks::least_loaded(const Message& message) noexcept {
       next = with(room).next(slot);
       Link& link = *slot.link;
       if (!link.has_room_for(message)) {
-        list_anew(slot);
+        relist(slot);
         continue;
       }
       if (!link.line().empty()) continue;
@@ -78,7 +78,7 @@ Slot* ReadyLinks::front_for(const Message& message) noexcept {
       Slot& slot = with(room).front();
       if (slot.link->has_room_for(message)) return &slot;
       if (slot.link->room() == room) break;
-      list_anew(slot);
+      relist(slot);
     }
   }
   return nullptr;

@@ -12,7 +12,7 @@
 namespace sluice::mqtt {
 
 /// The Ready links of a pool, by the room they have. note() lists a link that has gained some; one
-/// that has lost it is found out, and listed anew, when its turn comes. So each choice costs a few
+/// that has lost it is found out, and listed again, when its turn comes. So each choice costs a few
 /// looks, however many links there are. Not thread-safe.
 class ReadyLinks {
  public:
@@ -40,7 +40,7 @@ class ReadyLinks {
   using Links = List<Slot, ByRoom>;
 
   Links& with(Room room) noexcept { return lists_[static_cast<std::size_t>(room)]; }
-  void list_anew(Slot& slot) noexcept;
+  void relist(Slot& slot) noexcept;
   static void list(Slot& slot, Links* links) noexcept;
   static void move_to_end(Slot& slot) noexcept;
   Slot* front_for(const Message& message) noexcept;

@@ -1,5 +1,6 @@
 #include "mqtt/waiters.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace sluice::mqtt {
@@ -20,13 +21,24 @@ void Waiters::add(Waiter& waiter, const protocol::Request& request, WaitList& li
 
 void Waiters::remove(Waiter& waiter) noexcept {
   WaitingDevice& device = *waiter.device;
+  WaitList& list = *device.list;
+  const bool was_last = take_out(waiter);
+  // Its turn is not another one's.
+  if (!was_last) device.turns = std::min(device.turns, device.waiters.size());
+  list.turns = std::min(list.turns, list.waiters);
+}
+
+/// True if it was the last one of its device, which is gone then.
+bool Waiters::take_out(Waiter& waiter) noexcept {
+  WaitingDevice& device = *waiter.device;
   device.waiters.remove(waiter);
   --device.list->waiters;
   --size_;
   waiter.device = nullptr;
-  if (!device.waiters.empty()) return;
+  if (!device.waiters.empty()) return false;
   leave(device);
   devices_for(*waiter.wanted).erase(waiter.wanted->device_id);
+  return true;
 }
 
 WaitingDevice* Waiters::find(const protocol::Request& request) noexcept {
@@ -37,7 +49,9 @@ WaitingDevice* Waiters::find(const protocol::Request& request) noexcept {
 
 void Waiters::move(WaitingDevice& device, WaitList& to) noexcept {
   if (device.list == &to) return;
+  WaitList& from = *device.list;
   leave(device);
+  from.turns = std::min(from.turns, from.waiters);
   join(device, to);
 }
 
@@ -73,8 +87,7 @@ Waiter* Waiters::next() noexcept {
 void Waiters::pop() noexcept {
   WaitList& list = awake_.front();
   WaitingDevice& device = list.devices.front();
-  const bool was_last = device.waiters.size() == 1;
-  remove(device.waiters.front());
+  const bool was_last = take_out(device.waiters.front());
   if (!was_last && --device.turns == 0) {
     device.turns = device.waiters.size();
     list.devices.remove(device);

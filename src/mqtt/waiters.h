@@ -67,6 +67,7 @@ class Waiters {
   Devices& devices_for(const protocol::Request& request) noexcept {
     return devices_[request.qos == 0 ? 0 : 1];
   }
+  bool take_out(Waiter& waiter) noexcept;
   static void join(WaitingDevice& device, WaitList& list) noexcept;
   void leave(WaitingDevice& device) noexcept;
 

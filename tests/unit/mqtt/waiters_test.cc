@@ -1,4 +1,5 @@
 // Requests that wait for room: what wakes them, what does not, and in which order they are served.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -318,4 +319,50 @@ TEST_CASE("a list that rests is passed over, and a device goes to another one wi
   all.waiters.wake(all.line);
   CHECK(all.serve() == Devices{2});
   CHECK_FALSE(all.waiters.is_any_awake());
+}
+
+TEST_CASE("what waits for a line behind a larger request is served when that one leaves",
+          "[waiters]") {
+  PoolLab lab(2, [](config::Broker& broker) {
+    broker.max_inflight = 2;
+    broker.queue_messages = 1000;
+    broker.queue_bytes = 10000;
+  });
+  lab.bring_up();
+  for (const std::int64_t device : {7, 9, 8})
+    lab.send(device);
+  const unsigned slot = lab.slot_of(lab.notes[0]);
+  REQUIRE(lab.slot_of(lab.notes[2]) == slot);
+  for (int i = 0; i < 4; ++i)
+    lab.send(7, {.bytes = 1000});
+  Waiter& large = lab.wait(7, {.bytes = 4000});
+  lab.wait(8, {.bytes = 500});
+  lab.connection(slot).ack();
+  lab.turn();
+  CHECK(lab.rooms.empty());
+  lab.pool->stop_waiting(large);
+  lab.turn();
+  CHECK(lab.rooms == Devices{8});
+}
+
+TEST_CASE("the turns of those that leave a list are not others'", "[waiters]") {
+  Queue all;
+  std::deque<protocol::Request> requests;
+  std::deque<Waiter> leaving;
+  for (int i = 0; i < 100; ++i) {
+    requests.push_back(protocol::Request::make("t", ""));
+    requests.back().device_id = 1000 + i;
+    requests.back().qos = 1;
+    all.waiters.add(leaving.emplace_back(), requests.back(), all.queue);
+  }
+  all.waiters.wake(all.queue);
+  for (const std::int64_t device : {1, 2})
+    all.add(device, all.line);
+  all.waiters.wake(all.line);
+  for (std::size_t i = 0; i < 99; ++i)
+    all.waiters.remove(leaving[i]);
+  for (int i = 0; i < 50; ++i)
+    all.add(5000 + i, all.queue);
+  const Devices served = all.serve();
+  CHECK(std::find(served.begin(), served.end(), 1) - served.begin() < 5);
 }
