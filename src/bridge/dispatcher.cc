@@ -196,6 +196,20 @@ void Dispatcher::on_room(mqtt::Waiter& waiter) noexcept {
   }
 }
 
+/// A request for several brokers waits at one of them; those at `pool` itself are looked at there.
+void Dispatcher::on_dead(mqtt::Pool& pool) noexcept {
+  for (std::size_t index = 0; index < parked_by_client_.size(); ++index) {
+    Ticket* ticket = parked_by_client_[index];
+    if (ticket == nullptr || ticket->parked_at->pool == &pool) continue;
+    const auto copies = ticket->used();
+    const bool is_refused = std::any_of(copies.begin(), copies.end(), [&](const Copy& copy) {
+      return copy.lane->pool == &pool &&
+             pool.admission(ticket->request, /*in_turn=*/true) == mqtt::Admission::Dead;
+    });
+    if (is_refused) on_room(*ticket);
+  }
+}
+
 /// Its parked request is in, or answered: it may go on, and hand in some more in the same turn.
 void Dispatcher::serve(client::ClientId client, Lane& lane) noexcept {
   served_ = client;

@@ -62,6 +62,7 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   void forget(client::ClientId client) noexcept override;
   void on_message_done(mqtt::Message& message, const mqtt::Outcome& outcome) noexcept override;
   void on_room(mqtt::Waiter& waiter) noexcept override;
+  void on_dead(mqtt::Pool& pool) noexcept override;
 
   /// From now on every new request is answered `shutting_down`.
   void drain() noexcept { draining_ = true; }

@@ -225,6 +225,7 @@ void Pool::on_death() noexcept {
   log_.dead(loop_.now());
   for (const auto& slot : slots_)
     waiters_.wake(slot->waiters);
+  events_.on_dead(*this);
   pump_.schedule();  // what waits for room is answered
 }
 

@@ -36,6 +36,9 @@ class PoolEvents {
   /// This request, which waited, may find room now, or be told that the broker is dead. It does not
   /// wait any more. At the end of a turn; for each in its turn, until there is no more room.
   virtual void on_room(Waiter& waiter) noexcept = 0;
+  /// The broker is dead from now on: what does not fit its queue is to be answered at once, also
+  /// requests that wait for room at another broker.
+  virtual void on_dead(Pool& pool) noexcept = 0;
 
  protected:
   ~PoolEvents() = default;

@@ -161,3 +161,25 @@ TEST_CASE("a refusal inside the hand-over leaves the other broker's copy alone",
   CHECK(has(lab.wait_for_line(peer, 1), R"("error":"rejected","published":"no")"));
   CHECK(lab.dispatcher->is_idle());
 }
+
+TEST_CASE("a request parked at a slow broker is answered once its other one is dead and full",
+          "[fan_out]") {
+  std::vector<config::Broker> brokers{narrow_broker("a"), narrow_broker("b")};
+  brokers[0].max_dev_no = 500;
+  brokers[1].dead_after = Duration(50);
+  brokers[1].reconnect_min = std::chrono::hours(1);
+  brokers[1].reconnect_max = std::chrono::hours(1);
+  BridgeLab lab(std::move(brokers));
+  lab.bring_up();
+  lab.connect().send(request("a1", 100) + request("a2", 101));
+  lab.connect().send(request("b1", 901) + request("b2", 902));
+  lab.run_until([&] { return lab.pools[0]->queued() == 1 && lab.pools[1]->queued() == 1; });
+  Peer& both = lab.connect();
+  both.send(request("x", 7));
+  lab.wait_for_parked(1);
+  lab.connection(1).lose();
+  lab.advance(Duration(49));
+  CHECK(both.lines() == 0);
+  lab.advance(Duration(1));
+  CHECK(has(lab.wait_for_line(both, 0), R"("error":"broker_unavailable","published":"no")"));
+}

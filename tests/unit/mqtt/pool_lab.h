@@ -107,6 +107,7 @@ class PoolLab final : public PoolEvents {
  private:
   void on_message_done(Message& message, const Outcome& outcome) noexcept override;
   void on_room(Waiter& waiter) noexcept override;
+  void on_dead(Pool&) noexcept override {}
 
   std::deque<Waiter> waiters_;
 };
