@@ -319,7 +319,12 @@ void MosquittoTransport::settle() noexcept {
     prompt_ack_.forget();
     coalescing_.forget();
     deliver_acks();  // what was acknowledged before the end stays acknowledged
-    if (handle_ == nullptr || waits_for_close()) return;
+    if (handle_ == nullptr) return;
+    if (waits_for_close()) {
+      describe_failure();  // so that what TLS said of the end is not held against another
+                           // connection
+      return;
+    }
     const Loss loss = describe_loss();
     events_.on_lost(loss);
     return;

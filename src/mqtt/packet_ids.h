@@ -1,85 +1,69 @@
-// Which message a packet identifier stands for: an open-addressing table, sized by its use.
+// Which message a packet identifier stands for: a place for each identifier, in pages made by use.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <utility>
 
 namespace sluice::mqtt {
 
 struct Message;
 
-/// Maps the identifiers of one connection's messages in flight. Identifiers are handed out in
-/// turn, so a table that is at most half full hardly ever probes. One that is hardly used shrinks.
+/// Maps the identifiers of one connection's messages in flight. Each call costs the same, whatever
+/// is in flight and however long ago it was handed over. Identifiers are handed out in turn, so a
+/// page serves 256 of them; an empty page is kept for the next ones, further ones are freed.
 class PacketIds {
  public:
-  static constexpr std::size_t kFewPlaces = 16;
-  /// Down to so many it shrinks: enough for usual windows, which often empty.
-  static constexpr std::size_t kKeptPlaces = 256;
-  /// At most: then each identifier has a place of its own.
-  static constexpr std::size_t kMostPlaces = 65536;
+  static constexpr std::size_t kPageSize = 256;
 
-  bool contains(std::uint16_t id) const noexcept { return slots_[find(id)].message != nullptr; }
+  bool contains(std::uint16_t id) const noexcept {
+    const Page* page = page_of(id).get();
+    return page != nullptr && page->messages[id % kPageSize] != nullptr;
+  }
 
   /// `id` must not be in the table.
   void insert(std::uint16_t id, Message& message) {
-    if (++size_ > slots_.size() / 2 && slots_.size() < kMostPlaces) resize(slots_.size() * 2);
-    put(id, message);
+    std::unique_ptr<Page>& page = page_of(id);
+    if (page == nullptr) page = spare_ != nullptr ? std::move(spare_) : std::make_unique<Page>();
+    assert(page->messages[id % kPageSize] == nullptr);
+    page->messages[id % kPageSize] = &message;
+    ++page->used;
   }
 
   /// Takes the message out; null for an identifier that is not in flight.
   Message* take(std::uint16_t id) noexcept {
-    std::size_t hole = find(id);
-    Message* taken = slots_[hole].message;
-    if (taken == nullptr) return nullptr;
-    --size_;
-    if (hole != home_of(id)) --displaced_;
-    // Close the gap: whatever probed past it moves up, so that find() may stop at an empty slot.
-    // Usually all are at home, since identifiers in a row have places in a row.
-    for (std::size_t at = next(hole); displaced_ > 0 && slots_[at].message != nullptr;
-         at = next(at)) {
-      const std::size_t home = home_of(slots_[at].id);
-      if (((at - home) & mask()) >= ((at - hole) & mask())) {
-        if (hole == home) --displaced_;
-        slots_[hole] = slots_[at];
-        hole = at;
-      }
-    }
-    slots_[hole] = {};
-    if (size_ < slots_.size() / 8 && slots_.size() > kKeptPlaces) resize(slots_.size() / 2);
+    std::unique_ptr<Page>& page = page_of(id);
+    if (page == nullptr) return nullptr;
+    Message* taken = std::exchange(page->messages[id % kPageSize], nullptr);
+    if (taken != nullptr && --page->used == 0) spare_ = std::move(page);
     return taken;
   }
 
-  /// How large the table is.
-  std::size_t places() const noexcept { return slots_.size(); }
+  /// How many pages there are, the kept one included. Looks at all places: for tests.
+  std::size_t pages() const noexcept {
+    std::size_t count = 0;
+    for (const auto& page : pages_) {
+      if (page != nullptr) ++count;
+    }
+    return spare_ != nullptr ? count + 1 : count;
+  }
 
  private:
-  struct Slot {
-    std::uint16_t id = 0;
-    Message* message = nullptr;
+  struct Page {
+    std::array<Message*, kPageSize> messages{};
+    std::size_t used = 0;
   };
 
-  std::size_t mask() const noexcept { return slots_.size() - 1; }
-  std::size_t home_of(std::uint16_t id) const noexcept { return id & mask(); }
-  std::size_t next(std::size_t place) const noexcept { return (place + 1) & mask(); }
-  std::size_t find(std::uint16_t id) const noexcept {
-    std::size_t at = home_of(id);
-    while (slots_[at].message != nullptr && slots_[at].id != id)
-      at = next(at);
-    return at;
+  const std::unique_ptr<Page>& page_of(std::uint16_t id) const noexcept {
+    return pages_[id / kPageSize];
   }
-  void put(std::uint16_t id, Message& message) noexcept {
-    const std::size_t at = find(id);
-    assert(slots_[at].message == nullptr);
-    slots_[at] = {id, &message};
-    if (at != home_of(id)) ++displaced_;
-  }
-  void resize(std::size_t places);
+  std::unique_ptr<Page>& page_of(std::uint16_t id) noexcept { return pages_[id / kPageSize]; }
 
-  std::vector<Slot> slots_ = std::vector<Slot>(kFewPlaces);
-  std::size_t size_ = 0;
-  std::size_t displaced_ = 0;  // how many are not at home
+  std::array<std::unique_ptr<Page>, 65536 / kPageSize> pages_;
+  std::unique_ptr<Page> spare_;
 };
 
 }  // namespace sluice::mqtt

@@ -35,7 +35,7 @@ class Build:
         return self.folder / path
 
     def job(self, *targets, fresh=PROGRAMS):
-        """Builds the targets, or everything; what is named like `fresh` is linked anew."""
+        """Builds the targets, or everything; what is named like `fresh` is linked again."""
         def run(task):
             remove_programs(self.folder, fresh)
             log = task.file("log")  # written by meson_build

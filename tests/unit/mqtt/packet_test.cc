@@ -30,26 +30,8 @@ TEST_CASE("an acknowledgement finds its message once", "[packet_ids]") {
   CHECK_FALSE(ids.contains(1));
 }
 
-TEST_CASE("identifiers that fall on one place are told apart, taken in any order", "[packet_ids]") {
-  // Of 16 places these all want the last one and probe round the end.
-  const std::uint16_t crowd[] = {15, 31, 47, 63};
-  for (std::size_t first = 0; first < 4; ++first) {
-    PacketIds ids;
-    REQUIRE(ids.places() == 16);
-    Message messages[4];
-    for (std::size_t i = 0; i < 4; ++i)
-      ids.insert(crowd[i], messages[i]);
-    for (std::size_t step = 0; step < 4; ++step) {
-      const std::size_t i = (first + step) % 4;
-      CHECK(ids.take(crowd[i]) == &messages[i]);
-      for (std::size_t left = step + 1; left < 4; ++left)
-        CHECK(ids.contains(crowd[(first + left) % 4]));
-    }
-  }
-}
-
 TEST_CASE("the table agrees with a map through wraps and random acknowledgements", "[packet_ids]") {
-  const std::size_t window = GENERATE(8u, 300u);  // with one size of the table, and with many
+  const std::size_t window = GENERATE(8u, 300u);  // in one page or two, and in many
   PacketIds ids;
   std::map<std::uint16_t, Message*> expected;
   std::deque<Message> messages(window);
@@ -67,7 +49,7 @@ TEST_CASE("the table agrees with a map through wraps and random acknowledgements
       ids.insert(next, *idle.back());
       expected[next] = idle.back();
       idle.pop_back();
-      // Strides of the table's size now and then, so that places collide.
+      // Strides of half a page now and then, so that many pages are in use.
       next = static_cast<std::uint16_t>(next + (random() % 3 == 0 ? 128 : 1));
     } else if (!expected.empty()) {
       auto taken = expected.begin();
@@ -82,22 +64,36 @@ TEST_CASE("the table agrees with a map through wraps and random acknowledgements
   }
 }
 
-TEST_CASE("the table has room for every identifier and is never much more than its use asks for",
+TEST_CASE("the table has room for every identifier, in as many pages as its use asks for",
           "[packet_ids]") {
   constexpr std::size_t kIdentifiers = 65535;
   std::deque<Message> messages(kIdentifiers);
   PacketIds ids;
-  CHECK(ids.places() == PacketIds::kFewPlaces);
+  CHECK(ids.pages() == 0);
   for (std::size_t i = 0; i < kIdentifiers; ++i) {
     ids.insert(static_cast<std::uint16_t>(i + 1), messages[i]);
-    REQUIRE(ids.places() <= std::max(PacketIds::kFewPlaces, 4 * (i + 1)));
+    if (i % 1000 == 0) REQUIRE(ids.pages() == (i + 1) / PacketIds::kPageSize + 1);
   }
-  CHECK(ids.places() == PacketIds::kMostPlaces);
+  CHECK(ids.pages() == 65536 / PacketIds::kPageSize);
   for (std::size_t i = 0; i < kIdentifiers; ++i) {
     REQUIRE(ids.take(static_cast<std::uint16_t>(i + 1)) == &messages[i]);
-    REQUIRE(ids.places() <= std::max(PacketIds::kKeptPlaces, 8 * (kIdentifiers - i)));
+    if (i % 1000 == 0) REQUIRE(ids.pages() <= (kIdentifiers - i) / PacketIds::kPageSize + 2);
   }
-  CHECK(ids.places() == PacketIds::kKeptPlaces);
+  CHECK(ids.pages() == 1);  // kept for the next ones
+}
+
+TEST_CASE("an identifier that is never acknowledged costs the others no more than its page",
+          "[packet_ids]") {
+  Message stuck;
+  Message next;
+  PacketIds ids;
+  ids.insert(1, stuck);
+  for (unsigned id = 2; id <= 65535; ++id) {
+    ids.insert(static_cast<std::uint16_t>(id), next);
+    REQUIRE(ids.take(static_cast<std::uint16_t>(id)) == &next);
+  }
+  CHECK(ids.pages() == 2);
+  CHECK(ids.take(1) == &stuck);
 }
 
 namespace {
