@@ -47,8 +47,8 @@ class PoolEvents {
 /// May a new request enter?
 enum class Admission {
   Welcome,
-  NoRoom,        ///< the queue is at its limit, or others wait for its room already: wait()
-  NoRoomInLine,  ///< the same of the line of the link to which the device is bound: wait()
+  NoRoom,        ///< the queue is at its limit, or others wait for room there: wait()
+  NoRoomInLine,  ///< its device's link has a line at its limit, or one that others wait for: wait()
   Dead,          ///< no room, and no connection to wait for
 };
 
@@ -175,7 +175,7 @@ class Pool final : public LinkEvents {
   void enqueue(Message& message) noexcept;
   void put_in_line(Link& link, Message& message) noexcept;
   void unqueue(Message& message) noexcept;
-  void take_from_line(Message& message) noexcept;
+  void take_from_line(Slot& slot, Message& message) noexcept;
   void release(Message& message) noexcept;
   void reject_poison(Link& link) noexcept;
   void note_hang_up(Link& link, const Loss& loss) noexcept;
@@ -191,7 +191,7 @@ class Pool final : public LinkEvents {
   Link* free_choice(const Message& message, Link* taker) noexcept;
   void free_line(Slot& slot) noexcept;
   void leave_line(Device& device) noexcept;
-  void move_to_queue(Message& message, Message* position) noexcept;
+  void move_to_queue(Slot& slot, Message& message, Message* position) noexcept;
   void on_tick() noexcept;
   void on_death() noexcept;
 

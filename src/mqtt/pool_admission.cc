@@ -34,8 +34,8 @@ Admission Pool::admission(const protocol::Request& request, bool in_turn) noexce
 }
 
 void Pool::wait(Waiter& waiter, const protocol::Request& request, Admission refused) {
-  const bool is_for_line = refused == Admission::NoRoomInLine;
-  waiters_.add(waiter, request, is_for_line ? slot_bound_to(request)->waiters : queue_waiters_);
+  Slot* bound = refused == Admission::NoRoomInLine ? slot_bound_to(request) : nullptr;
+  waiters_.add(waiter, request, bound != nullptr ? bound->waiters : queue_waiters_);
   waiters_.wake(queue_waiters_);
 }
 

@@ -105,7 +105,7 @@ void Pool::leave_line(Device& device) noexcept {
   }
   Message* former_front = queue_.empty() ? nullptr : &queue_.front();
   while (!device.line.empty())
-    move_to_queue(device.line.front(), former_front);
+    move_to_queue(slot, device.line.front(), former_front);
   pump_.schedule();
 }
 
@@ -115,9 +115,9 @@ bool Pool::is_at_home(Device& device) noexcept {
 }
 
 /// From a line to the queue, before `position`, or to its end if that is null.
-void Pool::move_to_queue(Message& message, Message* position) noexcept {
+void Pool::move_to_queue(Slot& slot, Message& message, Message* position) noexcept {
   Device& device = *message.device;
-  take_from_line(message);
+  take_from_line(slot, message);
   message.place = Place::Queue;
   message.link = nullptr;
   if (position != nullptr) {
@@ -223,13 +223,12 @@ void Pool::unqueue(Message& message) noexcept {
     queue_.remove(message);
     --message.device->in_queue;
   } else {
-    take_from_line(message);
+    take_from_line(slot_of(*message.link), message);
   }
   message.place = Place::Nowhere;
 }
 
-void Pool::take_from_line(Message& message) noexcept {
-  Slot& slot = slot_of(*message.link);
+void Pool::take_from_line(Slot& slot, Message& message) noexcept {
   slot.link->line().remove(message);
   message.device->line.remove(message);
   slot.line.remove(message.bytes());
@@ -332,7 +331,7 @@ void Pool::free_line(Slot& slot) noexcept {
     Message& message = *next;
     next = link.line().next(message);
     if (message.device->unacked > 0 || is_at_home(*message.device)) continue;
-    move_to_queue(message, former_front);
+    move_to_queue(slot, message, former_front);
   }
   pump_.schedule();
 }
