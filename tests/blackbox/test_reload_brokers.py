@@ -23,10 +23,11 @@ def wait_for_parked(sluice, name="main"):
     wait_until(lambda: sluice.broker_status(name)["waiting_clients"] == 1, "a parked client")
 
 
-def fill(sluice, fake, **members):
-    """Three clients: one with a message in flight, one with one in the queue, one parked."""
+def fill(sluice, fake, first=None, **members):
+    """Three clients: one with a message in flight, which has the members `first` too, one with one in the queue, one
+    parked."""
     clients = [sluice.client() for _ in range(3)]
-    clients[0].send(request(device=1, message="in flight", **members))
+    clients[0].send(request(device=1, message="in flight", **{**members, **(first or {})}))
     fake.wait_for_publishes(len(fake.publishes) + 1)
     clients[1].send(request(device=2, message="queued", **members))
     wait_until(lambda: sluice.broker_status()["queued"] == 1, "one in the queue")
@@ -81,12 +82,14 @@ def test_what_a_removed_broker_has_keeps_its_deadlines(lab):
     fake, other = lab.fake_broker(on_publish=withhold), lab.broker()
     elsewhere = broker_table(other, name="other", low=2000000, high=3000000)
     sluice = lab.sluice(narrow(fake), elsewhere)
-    in_flight, queued, parked = fill(sluice, fake, timeout_ms=1500)
+    # The last deadline is that of the message in flight: a connection whose window is full of messages that timed out
+    # is replaced, and the next one would be given what is queued.
+    in_flight, queued, parked = fill(sluice, fake, first={"timeout_ms": 3000}, timeout_ms=1000)
     sluice.config["broker"] = [elsewhere]
     sluice.reload()
-    assert_failure(in_flight.read_reply(), "timeout", "unknown")
     assert_failure(queued.read_reply(), "broker_unavailable")
     assert_failure(parked.read_reply(), "broker_unavailable")
+    assert_failure(in_flight.read_reply(), "timeout", "unknown")
     wait_until(lambda: sluice.broker_status() is None, "the broker is gone")
 
 
