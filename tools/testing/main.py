@@ -69,6 +69,7 @@ def stop(number, _frame):
     """perform() ends all that runs, undisturbed."""
     for other in STOPPING:
         signal.signal(other, signal.SIG_IGN)
+    os.write(1, f"sluice: {signal.Signals(number).name}: ending what runs\n".encode())
     sys.exit(128 + number)
 
 
