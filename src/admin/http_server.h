@@ -7,7 +7,7 @@
 
 #include "admin/pages.h"
 #include "base/error.h"
-#include "bridge/bridge.h"
+#include "app/bridge.h"
 #include "config/config.h"
 #include "event/fd_watcher.h"
 #include "event/loop.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "admin/process_stats.h"
-#include "bridge/bridge.h"
+#include "app/bridge.h"
 
 namespace sluice::admin {
 

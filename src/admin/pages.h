@@ -7,7 +7,7 @@
 #include "admin/process_stats.h"
 #include "admin/render_budget.h"
 #include "base/clock.h"
-#include "bridge/bridge.h"
+#include "app/bridge.h"
 #include "event/loop.h"
 
 namespace sluice::admin {

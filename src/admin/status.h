@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "bridge/bridge.h"
+#include "app/bridge.h"
 
 namespace sluice::admin {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "bridge/bridge.h"
+#include "app/bridge.h"
 #include "cli/supervisor.h"
 #include "config/load.h"
 #include "event/file_watcher.h"

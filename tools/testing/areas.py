@@ -32,24 +32,31 @@ BLACK_BOX = {
     "event": {"test_framing", "test_unix", "test_stop"},
     "client": {"test_framing", "test_backpressure", "test_limits", "test_replies"},
     "mqtt": {"test_broker_*", "test_redelivery", "test_tls*", "test_order"},
-    "bridge": {"test_routing", "test_fanout", "test_stop", "test_reload*", "test_rolling_restart"},
+    "mqtt/transport": {"test_broker_*", "test_tls*"},
+    "mqtt/link": {"test_broker_*", "test_redelivery", "test_order"},
+    "mqtt/pool": {"test_broker_*", "test_redelivery", "test_order", "test_backpressure"},
+    "ledger": {"test_routing", "test_fanout", "test_stop", "test_backpressure", "test_replies"},
+    "app": {"test_stop", "test_reload*", "test_rolling_restart"},
     "admin": {"test_admin", "test_metrics", "test_status", "test_prometheus", "test_http_*"},
     "sdk": {"test_send", "test_documents"},
     "cli": {"test_commands", "test_send", "test_systemd", "test_logs"},
 }
 # The unit programs of each layer, and those beside the layers.
-UNIT = {layer: {layer} for layer in BLACK_BOX} | {"mqtt": {"mqtt", "window"}, "sdk": {"cli"}, "cli": {"cli", "supervisor"}}
-ALL_UNIT = set().union(*UNIT.values(), {"ledger", "bench"})
+UNIT = {layer: {layer} for layer in BLACK_BOX} | {
+    "mqtt": {"mqtt"}, "mqtt/transport": {"mqtt"}, "mqtt/link": {"mqtt", "window"}, "mqtt/pool": {"mqtt"},
+    "app": set(), "sdk": {"cli"}, "cli": {"cli", "supervisor"}}
+ALL_UNIT = set().union(*UNIT.values(), {"ledger-program", "bench"})
 
 # Other files, and what concerns some sources besides. "*" passes slashes; all rows that match count.
 ROWS = (
     ("meson*", Scope({"build-tests"}, ALL_UNIT)),
     ("src/mqtt/*", Scope({"ledger"})),
-    ("src/bridge/*", Scope({"ledger"})),
+    ("src/ledger/*", Scope({"ledger"})),
+    ("src/app/*", Scope({"ledger"})),
     ("src/*/pch/*", Scope(unit=ALL_UNIT)),
     ("include/*", Scope(unit={"cli"}, black_box={"test_documents"})),
-    ("tests/support/*", Scope({"ledger"}, {"mqtt", "ledger"})),
-    ("tests/ledger/*", Scope({"ledger"}, {"ledger"})),
+    ("tests/support/*", Scope({"ledger"}, {"mqtt", "ledger-program"})),
+    ("tests/ledger/*", Scope({"ledger"}, {"ledger-program"})),
     ("tests/soak/*", Scope({"soak-judge"})),
     ("tests/container/*", Scope({"container-files"})),
     ("tests/prometheus/*", Scope(black_box={"test_prometheus"})),
@@ -77,7 +84,9 @@ def scope_of(file):
             scope |= more
     folder = parts[1] if len(parts) > 2 else ""
     if parts[0] == "src" and folder in BLACK_BOX:
-        scope |= Scope(unit=units_above(folder), black_box=BLACK_BOX[folder])
+        room = "/".join(parts[1:3])
+        layer = room if room in BLACK_BOX else folder
+        scope |= Scope(unit=units_above(layer), black_box=BLACK_BOX[layer])
     elif (parts[0], folder) == ("tests", "unit"):
         scope |= Scope(unit=UNIT.get(parts[2], ALL_UNIT))
     elif (parts[0], folder) == ("tests", "blackbox"):

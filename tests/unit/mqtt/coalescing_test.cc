@@ -1,5 +1,5 @@
 // When a socket counts as readable while more is worth waiting for.
-#include "mqtt/coalescing.h"
+#include "mqtt/transport/coalescing.h"
 
 #include <poll.h>
 

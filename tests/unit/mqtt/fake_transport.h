@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "mqtt/pool.h"
-#include "mqtt/transport.h"
+#include "mqtt/pool/pool.h"
+#include "mqtt/transport/transport.h"
 
 namespace sluice::mqtt {
 

@@ -1,5 +1,5 @@
 // Who has a client identifier, and who waits for it.
-#include "mqtt/identifiers.h"
+#include "mqtt/pool/identifiers.h"
 
 #include "catch.h"
 #include "test_loop.h"

@@ -9,8 +9,8 @@
 
 #include "catch.h"
 #include "mqtt/message.h"
-#include "mqtt/packet_ids.h"
-#include "mqtt/packet_size.h"
+#include "mqtt/link/packet_ids.h"
+#include "mqtt/link/packet_size.h"
 #include "mqtt/reason_codes.h"
 
 using namespace sluice;

@@ -1,5 +1,5 @@
 // A connection is over when both sides have closed it.
-#include "mqtt/parting.h"
+#include "mqtt/transport/parting.h"
 
 #include <unistd.h>
 

@@ -13,7 +13,7 @@
 #include "catch.h"
 #include "config/config.h"
 #include "fake_transport.h"
-#include "mqtt/pool.h"
+#include "mqtt/pool/pool.h"
 #include "test_loop.h"
 
 namespace sluice::mqtt {

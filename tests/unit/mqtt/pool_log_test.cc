@@ -1,5 +1,5 @@
 // What an operator reads of a broker: states, not attempts.
-#include "mqtt/pool_log.h"
+#include "mqtt/pool/pool_log.h"
 
 #include <string>
 #include <vector>

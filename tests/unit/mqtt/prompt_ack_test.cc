@@ -1,5 +1,5 @@
 // A broker that waits for TCP's acknowledgement gets it soon.
-#include "mqtt/prompt_ack.h"
+#include "mqtt/transport/prompt_ack.h"
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "mqtt/mosquitto_transport_properties.h"
+#include "mqtt/transport/mosquitto_transport_properties.h"
 
 namespace {
 

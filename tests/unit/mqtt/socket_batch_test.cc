@@ -1,6 +1,6 @@
 // What a library that calls read() and write() sees within a SocketBatch::Call, and what reaches
 // the socket.
-#include "mqtt/socket_batch.h"
+#include "mqtt/transport/socket_batch.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "mqtt/mosquitto_transport.h"
+#include "mqtt/transport/mosquitto_transport.h"
 #include "mqtt_wire.h"
 #include "socket_pair.h"
 #include "test_broker.h"

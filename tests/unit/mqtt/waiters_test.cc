@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "mqtt/waiters.h"
+#include "mqtt/pool/waiters.h"
 #include "pool_lab.h"
 
 using namespace sluice;

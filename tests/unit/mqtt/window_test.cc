@@ -1,6 +1,6 @@
 // The window that finds itself, on simulated links: a broker that takes one message after the
 // other, at the end of a path of some length.
-#include "mqtt/window.h"
+#include "mqtt/link/window.h"
 
 #include <algorithm>
 #include <array>

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "measurement.h"
-#include "mqtt/socket_batch.h"
+#include "mqtt/transport/socket_batch.h"
 #include "options.h"
 #include "report.h"
 

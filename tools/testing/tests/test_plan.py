@@ -59,7 +59,7 @@ def test_each_job_in_the_table_exists():
 def test_a_source_concerns_its_layer_and_those_above():
     scope = areas.scope_of("src/protocol/decoder.cc")
     assert {"protocol", "client", "cli"} <= scope.unit
-    assert not {"base", "config", "event", "ledger"} & scope.unit
+    assert not {"base", "config", "event", "ledger-program"} & scope.unit
     assert areas.black_box_files(scope.black_box) == [
         f"tests/blackbox/test_{name}.py" for name in ("framing", "replies", "requests")]
 

@@ -1,0 +1,160 @@
+#include "app/bridge.h"
+
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/log.h"
+
+namespace sluice::bridge {
+namespace {
+
+/// While stopping, how often it is looked whether the phase is over.
+constexpr Duration kProgressCheck = std::chrono::milliseconds(10);
+/// How long clients that go on sending are told `shutting_down` before they are ended.
+constexpr Duration kLastReplies = std::chrono::milliseconds(200);
+/// A gentle end takes a second at most; then a little more for what hangs.
+constexpr Duration kClosing = std::chrono::milliseconds(1100);
+constexpr Duration kDisconnecting = std::chrono::milliseconds(200);
+
+}  // namespace
+
+Bridge::Bridge(event::Loop& loop, config::Config config, const Identity& identity,
+               Delegate<void()> finished)
+    : loop_(loop),
+      config_(std::move(config)),
+      started_at_(loop.now()),
+      finished_(finished),
+      dispatcher_(loop),
+      brokers_(loop, dispatcher_, identity),
+      server_(loop, config_, dispatcher_),
+      phase_timer_(loop, bind<&Bridge::on_phase_timeout>(this)),
+      progress_timer_(loop, bind<&Bridge::on_progress>(this)) {
+  dispatcher_.connect(server_, {}, Router({}));
+}
+
+Bridge::~Bridge() = default;
+
+Result<void> Bridge::start() {
+  const auto certificates = read_certificates(config_);
+  if (!certificates) return certificates.error();
+  brokers_.apply(config_, certificates.value());
+  if (Result<void> bound = server_.listen(); !bound) return bound;
+  brokers_.start();
+  return {};
+}
+
+std::vector<std::string> Bridge::unconnected_brokers() const {
+  std::vector<std::string> names;
+  for (const auto& [pool, is_leaving] : brokers_.all()) {
+    if (!is_leaving && pool->ready_links() == 0) names.push_back(pool->name());
+  }
+  return names;
+}
+
+std::vector<BrokerView> Bridge::brokers() const {
+  std::vector<BrokerView> views;
+  std::set<std::string_view> names;
+  for (const auto& [pool, is_leaving] : brokers_.all()) {
+    // A name may be another broker's by now: then this one is not told of any more.
+    if (!names.insert(pool->name()).second) continue;
+    const Lane& lane = dispatcher_.lane_of(*pool);
+    views.push_back({*pool, lane.counters, pool->waiters(), is_leaving});
+  }
+  return views;
+}
+
+// --- stopping
+// -------------------------------------------------------------------------------------
+
+void Bridge::stop() noexcept {
+  if (phase_ == Phase::Running) enter(Phase::Delay);
+}
+
+void Bridge::enter(Phase next) noexcept {
+  phase_ = next;
+  switch (next) {
+    case Phase::Running:
+      break;
+    case Phase::Delay:
+      log::info("stopping: not ready any more; listeners close in {} ms",
+                config_.server.drain_delay.count());
+      phase_timer_.start(config_.server.drain_delay);
+      break;
+    case Phase::Draining:
+      log::info("stopping: no new clients; what was taken is settled within {} ms",
+                config_.server.drain_timeout.count());
+      server_.close_listeners();
+      dispatcher_.drain();
+      server_.drain();
+      phase_timer_.start(config_.server.drain_timeout);
+      progress_timer_.start_repeating(kProgressCheck);
+      break;
+    case Phase::LastReplies:
+      phase_timer_.start(kLastReplies);
+      break;
+    case Phase::Closing:
+      server_.end_all();
+      phase_timer_.start(kClosing);
+      break;
+    case Phase::Disconnecting:
+      brokers_.stop();
+      phase_timer_.start(kDisconnecting);
+      break;
+    case Phase::Done:
+      phase_timer_.stop();
+      progress_timer_.stop();
+      brokers_.abandon();
+      log::info("stopped");
+      finished_();
+      break;
+  }
+}
+
+void Bridge::on_phase_timeout() noexcept {
+  switch (phase_) {
+    case Phase::Running:
+    case Phase::Done:
+      break;
+    case Phase::Delay:
+      enter(Phase::Draining);
+      break;
+    case Phase::Draining:
+      run_out();
+      break;
+    case Phase::LastReplies:
+      enter(Phase::Closing);
+      break;
+    case Phase::Closing:
+      enter(Phase::Disconnecting);
+      break;
+    case Phase::Disconnecting:
+      enter(Phase::Done);
+      break;
+  }
+}
+
+void Bridge::on_progress() noexcept {
+  if (phase_ == Phase::Draining && dispatcher_.is_idle()) {
+    // All is answered; whoever is left is told `shutting_down` or ended gently.
+    enter(Phase::LastReplies);
+  }
+  const bool is_ending = phase_ == Phase::LastReplies || phase_ == Phase::Closing;
+  if (is_ending && server_.empty()) enter(Phase::Disconnecting);
+  if (phase_ != Phase::Disconnecting) return;
+  if (brokers_.are_stopped()) enter(Phase::Done);
+}
+
+void Bridge::run_out() noexcept {
+  const Leftover leftover = dispatcher_.give_up_all();
+  if (leftover.timed_out + leftover.unavailable > 0) {
+    drain_ran_out_ = true;
+    log::warn(
+        "drain_timeout_ms ran out with {} requests open: {} answered timeout, {} "
+        "broker_unavailable",
+        leftover.timed_out + leftover.unavailable, leftover.timed_out, leftover.unavailable);
+  }
+  enter(Phase::LastReplies);
+}
+
+}  // namespace sluice::bridge

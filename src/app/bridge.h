@@ -1,0 +1,94 @@
+// The whole of sluice without its command line: builds the parts, starts them, and stops them
+// without losing or inventing an answer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/delegate.h"
+#include "base/error.h"
+#include "app/brokers.h"
+#include "ledger/dispatcher.h"
+#include "client/server.h"
+#include "config/config.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "mqtt/pool/pool.h"
+
+namespace sluice::bridge {
+
+/// One broker, for the operator. Valid until the loop's next turn.
+struct BrokerView {
+  const mqtt::Pool& pool;
+  const BrokerCounters& counters;
+  std::size_t parked = 0;   ///< clients that wait for room here
+  bool is_leaving = false;  ///< removed from the configuration, and not done yet
+};
+
+/// Owns listeners, clients, ledger and pools. Not thread-safe.
+class Bridge {
+ public:
+  /// `finished` is called once, when a stop has come to its end.
+  Bridge(event::Loop& loop, config::Config config, const Identity& identity,
+         Delegate<void()> finished);
+  ~Bridge();
+  Bridge(const Bridge&) = delete;
+  Bridge& operator=(const Bridge&) = delete;
+
+  /// Reads certificates, binds all listeners, then begins to connect to the brokers. On an error
+  /// nothing has been started.
+  Result<void> start();
+
+  /// Takes another valid configuration over without dropping a client or a message; what has not
+  /// changed is not touched. On an error (an address that cannot be bound, a log file that cannot
+  /// be opened) nothing has changed.
+  Result<void> reload(config::Config next, const CertificatesByBroker& certificates);
+  /// Counts and logs a configuration that is not taken over.
+  void refuse_reload(const std::string& why) noexcept;
+
+  /// Begins the ordered stop: not ready, drain_delay, listeners closed, what was decoded settled
+  /// and answered, MQTT DISCONNECT, finished(). Idempotent.
+  void stop() noexcept;
+  bool is_stopping() const noexcept { return phase_ != Phase::Running; }
+  /// Something was still unanswered when drain_timeout ran out.
+  bool drain_ran_out() const noexcept { return drain_ran_out_; }
+
+  /// The names of the brokers that have no connection now.
+  std::vector<std::string> unconnected_brokers() const;
+
+  /// Closes the listeners and removes their socket files, for an exit at once.
+  void close_listeners() noexcept { server_.close_listeners(); }
+  const client::Server& server() const noexcept { return server_; }
+
+  // For the operator, read at a scrape.
+  /// The brokers of the configuration in force, then those removed that are not done yet; each name
+  /// once.
+  std::vector<BrokerView> brokers() const;
+  const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
+  const config::Config& config() const noexcept { return config_; }
+  const ReloadCounters& reloads() const noexcept { return reloads_; }
+  TimePoint started_at() const noexcept { return started_at_; }
+
+ private:
+  enum class Phase { Running, Delay, Draining, LastReplies, Closing, Disconnecting, Done };
+
+  void enter(Phase next) noexcept;
+  void on_phase_timeout() noexcept;
+  void on_progress() noexcept;
+  void run_out() noexcept;
+
+  event::Loop& loop_;
+  config::Config config_;
+  const TimePoint started_at_;
+  Delegate<void()> finished_;
+  Dispatcher dispatcher_;
+  Brokers brokers_;
+  client::Server server_;
+  event::Timer phase_timer_;
+  event::Timer progress_timer_;  // runs only while stopping
+  Phase phase_ = Phase::Running;
+  bool drain_ran_out_ = false;
+  ReloadCounters reloads_;
+};
+
+}  // namespace sluice::bridge

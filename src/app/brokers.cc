@@ -1,0 +1,205 @@
+#include "app/brokers.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+#include <utility>
+
+#include "base/log.h"
+#include "config/difference.h"
+#include "config/file.h"
+
+namespace sluice::bridge {
+namespace {
+
+/// How often it is looked whether a broker that is leaving has nothing left.
+constexpr Duration kLeavingCheck = std::chrono::milliseconds(50);
+constexpr std::size_t kMostCertificateBytes = 16777216;
+
+std::uint64_t seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+/// Files that cannot be read are found out when they are used.
+std::size_t fingerprint_of(const config::BrokerTls& tls) {
+  std::string all;
+  for (const std::string& path : {tls.ca, tls.certificate, tls.key}) {
+    const auto content = path.empty() ? Result<std::string>(std::string())
+                                      : config::read_file(path, kMostCertificateBytes);
+    if (content) all += fmt::format("{}:{}", content.value().size(), content.value());
+  }
+  return std::hash<std::string>{}(all);
+}
+
+bool has_other_identifiers(const mqtt::Pool& pool, const mqtt::PoolSettings& next) {
+  for (std::size_t slot = 0; slot < std::min(pool.connections(), next.client_ids.size()); ++slot) {
+    if (pool.link(slot).wanted_client_id() != next.client_ids[slot]) return true;
+  }
+  return false;
+}
+
+/// What becomes of a broker that stays; empty if nothing does.
+std::string describe(const Brokers::Entry& entry, const mqtt::PoolSettings& next) {
+  config::Broker former = entry.pool->broker();
+  const std::string about = "broker " + former.name;
+  std::vector<std::string> changes;
+  if (entry.is_leaving) changes.emplace_back("back");
+  if (former.name != next.broker.name)
+    changes.push_back(fmt::format("renamed {}", next.broker.name));
+  former.name = next.broker.name;
+  if (entry.pool->connection_key() != next.connection_key ||
+      has_other_identifiers(*entry.pool, next)) {
+    changes.emplace_back("connections are replaced");
+  } else if (!(former == next.broker)) {
+    changes.emplace_back("changed");
+  }
+  return changes.empty() ? "" : fmt::format("{}: {}", about, fmt::join(changes, ", "));
+}
+
+}  // namespace
+
+Result<CertificatesByBroker> read_certificates(const config::Config& config) {
+  CertificatesByBroker all;
+  for (const config::Broker& broker : config.brokers) {
+    if (!broker.tls_enabled) continue;
+    // In this order: files that change in between are read again next time.
+    const std::size_t fingerprint = fingerprint_of(broker.tls);
+    auto context = mqtt::TlsContext::make(broker);
+    if (!context) return Error{"broker " + broker.name + ": " + context.error().what};
+    all[broker.name] = {std::move(context).value(), fingerprint};
+  }
+  return all;
+}
+
+Brokers::Brokers(event::Loop& loop, Dispatcher& dispatcher, Identity identity)
+    : loop_(loop),
+      dispatcher_(dispatcher),
+      identity_(std::move(identity)),
+      random_(seed()),
+      identifiers_(loop, bind<&Brokers::on_identifier_freed>(this)),
+      leaving_timer_(loop, bind<&Brokers::part_with_leaving>(this)) {}
+
+Brokers::~Brokers() = default;
+
+mqtt::PoolSettings Brokers::settings_of(const config::Config& config, const config::Broker& broker,
+                                        const CertificatesByBroker& certificates) const {
+  mqtt::PoolSettings settings;
+  settings.broker = broker;
+  for (unsigned slot = 0; slot < broker.connections; ++slot) {
+    settings.client_ids.push_back(
+        config::client_identifier(config, broker, slot, identity_.host, identity_.pid));
+  }
+  std::shared_ptr<mqtt::TlsContext> tls;
+  settings.connection_key = config::connection_key(broker);
+  if (const auto found = certificates.find(broker.name); found != certificates.end()) {
+    tls = found->second.context;
+    settings.connection_key += fmt::format(" certificates={}", found->second.fingerprint);
+  }
+  settings.factory = [tls](event::Loop& loop, mqtt::TransportEvents& events,
+                           const config::Broker& to) -> std::unique_ptr<mqtt::Transport> {
+    return std::make_unique<mqtt::MosquittoTransport>(loop, events, to, tls);
+  };
+  return settings;
+}
+
+/// For each broker of the configuration the entry that it has already, or null.
+std::vector<Brokers::Entry*> Brokers::match(const config::Config& config) {
+  std::vector<config::KnownBroker> known;
+  for (const Entry& entry : entries_)
+    known.push_back({entry.pool->broker(), entry.is_leaving});
+  std::vector<Entry*> matches;
+  for (const auto& match : config::match_brokers(known, config.brokers))
+    matches.push_back(match ? &entries_[*match] : nullptr);
+  return matches;
+}
+
+std::vector<std::string> Brokers::apply(const config::Config& config,
+                                        const CertificatesByBroker& certificates) {
+  const std::vector<Entry*> matches = match(config);
+  std::vector<Entry> next;
+  std::vector<mqtt::Pool*> pools;
+  std::vector<const mqtt::Pool*> renamed;
+  std::vector<Route> routes;
+  std::vector<std::string> changes;
+  for (std::size_t at = 0; at < config.brokers.size(); ++at) {
+    const config::Broker& broker = config.brokers[at];
+    mqtt::PoolSettings settings = settings_of(config, broker, certificates);
+    if (matches[at] != nullptr) {
+      if (std::string change = describe(*matches[at], settings); !change.empty())
+        changes.push_back(std::move(change));
+      next.push_back({std::move(matches[at]->pool)});
+      mqtt::Pool& pool = *next.back().pool;
+      if (pool.name() != broker.name) renamed.push_back(&pool);
+      pool.apply(std::move(settings));
+    } else {
+      next.push_back({std::make_unique<mqtt::Pool>(loop_, dispatcher_, random_, std::move(settings),
+                                                   &identifiers_)});
+      if (started_) next.back().pool->start();
+      changes.push_back(fmt::format("broker {}: added", broker.name));
+    }
+    pools.push_back(next.back().pool.get());
+    routes.push_back({broker.min_dev_no, broker.max_dev_no, at});
+  }
+  for (Entry& entry : entries_) {
+    if (entry.pool == nullptr) continue;
+    if (!entry.is_leaving) changes.push_back(fmt::format("broker {}: removed", entry.pool->name()));
+    next.push_back({std::move(entry.pool), /*is_leaving=*/true});
+  }
+  entries_ = std::move(next);
+  dispatcher_.reroute(pools, Router(routes));
+  for (const mqtt::Pool* pool : renamed)
+    dispatcher_.reset_counters(*pool);
+  if (entries_.size() > pools.size()) leaving_timer_.start_repeating(kLeavingCheck);
+  return changes;
+}
+
+void Brokers::start() {
+  started_ = true;
+  for (const Entry& entry : entries_)
+    entry.pool->start();
+}
+
+void Brokers::part_with_leaving() noexcept {
+  for (Entry& entry : entries_) {
+    if (!entry.is_leaving) continue;
+    mqtt::Pool& pool = *entry.pool;
+    if (!dispatcher_.is_done_with(pool) || !pool.is_empty()) continue;
+    pool.dissolve();
+    if (pool.connections() > 0) continue;
+    log::info(log::Subject::broker(pool.name()),
+              "removed, and all that it held has come to its end");
+    dispatcher_.drop(pool);
+    entry.pool.reset();
+  }
+  std::erase_if(entries_, [](const Entry& entry) { return entry.pool == nullptr; });
+  const bool is_any_left = std::any_of(entries_.begin(), entries_.end(),
+                                       [](const Entry& entry) { return entry.is_leaving; });
+  if (!is_any_left) leaving_timer_.stop();
+}
+
+void Brokers::on_identifier_freed() noexcept {
+  for (const Entry& entry : entries_)
+    entry.pool->retry();
+}
+
+void Brokers::stop() noexcept {
+  leaving_timer_.stop();
+  for (const Entry& entry : entries_)
+    entry.pool->stop();
+}
+
+void Brokers::abandon() noexcept {
+  for (const Entry& entry : entries_)
+    entry.pool->abandon();
+}
+
+bool Brokers::are_stopped() const noexcept {
+  return std::all_of(entries_.begin(), entries_.end(),
+                     [](const Entry& entry) { return entry.pool->is_stopped(); });
+}
+
+}  // namespace sluice::bridge

@@ -1,0 +1,39 @@
+// Another configuration for a bridge that works: all of it or nothing.
+#include <fmt/ranges.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "app/bridge.h"
+#include "config/difference.h"
+
+namespace sluice::bridge {
+
+Result<void> Bridge::reload(config::Config next, const CertificatesByBroker& certificates) {
+  if (is_stopping()) return Error{"sluice is stopping"};
+  const std::vector<std::string> unchangeable = config::keep_what_needs_restart(config_, next);
+  auto listeners = server_.prepare(next.server);
+  if (!listeners) return listeners.error();
+  if (!(config_.log == next.log)) {
+    if (Result<void> configured = log::configure(next.log); !configured) return configured;
+  }
+  // Nothing can fail any more.
+  for (const std::string& key : unchangeable)
+    log::warn("{}: this change needs a restart; the rest is in force", key);
+  std::vector<std::string> changes = config::describe_changes(config_, next);
+  server_.apply(next, std::move(listeners).value());
+  for (std::string& change : brokers_.apply(next, certificates))
+    changes.push_back(std::move(change));
+  config_ = std::move(next);
+  ++reloads_.ok;
+  log::info("configuration reloaded: {}",
+            changes.empty() ? "nothing has changed" : fmt::format("{}", fmt::join(changes, "; ")));
+  return {};
+}
+
+void Bridge::refuse_reload(const std::string& why) noexcept {
+  ++reloads_.refused;
+  log::error("reload refused, the configuration before stays in force: {}", why);
+}
+
+}  // namespace sluice::bridge

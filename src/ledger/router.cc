@@ -1,0 +1,33 @@
+#include "ledger/router.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+namespace sluice::bridge {
+
+Router::Router(const std::vector<Route>& routes) {
+  // Every place where the answer can change. min is exclusive, so a range begins one above it and
+  // the first device beyond it is max itself.
+  std::set<std::int64_t> borders{std::numeric_limits<std::int64_t>::min()};
+  for (const Route& route : routes) {
+    if (route.min < std::numeric_limits<std::int64_t>::max()) borders.insert(route.min + 1);
+    borders.insert(route.max);
+  }
+  for (const std::int64_t first : borders) {
+    Piece piece{.first = first, .brokers = {}};
+    for (const Route& route : routes) {
+      if (route.min < first && first < route.max) piece.brokers.push_back(route.broker);
+    }
+    pieces_.push_back(std::move(piece));
+  }
+}
+
+std::span<const std::size_t> Router::route(std::int64_t device_id) const noexcept {
+  const auto beyond =
+      std::upper_bound(pieces_.begin(), pieces_.end(), device_id,
+                       [](std::int64_t id, const Piece& piece) { return id < piece.first; });
+  return std::prev(beyond)->brokers;
+}
+
+}  // namespace sluice::bridge

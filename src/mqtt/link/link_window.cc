@@ -1,0 +1,76 @@
+// How many messages a link has in flight, and how many acknowledgements are worth waiting for.
+#include <algorithm>
+
+#include "mqtt/link/link.h"
+
+namespace sluice::mqtt {
+namespace {
+
+/// With 20 QoS 2 messages of a 3.1.1 client open (its default max_inflight_messages, which 3.1.1
+/// cannot announce) Mosquitto acknowledges a QoS 1 message that it throws away, and hangs up.
+constexpr std::size_t kQos2WindowV311 = 16;
+
+/// A window that was full opens again when this part of it is free: what follows leaves in one
+/// write, and not each message in one of its own as acknowledgements come in one by one.
+constexpr std::size_t kRefillPart = 4;
+/// A quarter of a smaller one is a single place.
+constexpr std::size_t kSmallWindow = 8;
+
+bool has_room(Room room, const Message& message) noexcept {
+  return room == Room::ForAll || (room == Room::ExceptQos2 && message.request->qos != 2);
+}
+
+}  // namespace
+
+void Link::apply_limits() {
+  window_.set(broker_.max_inflight);
+  backoff_.set_bounds(broker_.reconnect_min, broker_.reconnect_max);
+  if (note_window()) flush_.schedule();
+}
+
+bool Link::note_window() noexcept {
+  const bool was_full = was_full_;
+  const std::size_t size = window_.size();
+  if (in_flight_.size() >= size) {
+    // One that is closed down for a measurement opens by itself.
+    was_full_ = size >= kSmallWindow && size == window_.usual();
+  } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.answered() > 0) {
+    was_full_ = false;  // what is answered already may never be acknowledged: not waited for
+  }
+  return was_full && !was_full_;
+}
+
+/// Until so many acknowledgements have come, the window stays closed.
+std::size_t Link::acknowledgements_to_wait_for() const noexcept {
+  if (!was_full_) return 1;
+  const std::size_t part = window_.size() / kRefillPart;
+  return std::min(in_flight_.size() + part - window_.size(), part);
+}
+
+Room Link::room_in_window() const noexcept {
+  if (was_full_ || in_flight_.size() >= window_.size()) return Room::None;
+  const bool is_bounded =
+      protocol_ == config::Protocol::V311 && in_flight_.qos2() >= kQos2WindowV311;
+  return is_bounded ? Room::ExceptQos2 : Room::ForAll;
+}
+
+Room Link::room() const noexcept {
+  if (state_ != LinkState::Ready || renewing_ || leaving_ || !redelivery_.is_empty() ||
+      redelivery_.is_one_at_a_time()) {
+    return Room::None;
+  }
+  const Room room = room_in_window();
+  return room != Room::None && transport_->is_congested() ? Room::None : room;
+}
+
+bool Link::has_room_for(const Message& message) const noexcept {
+  return has_room(room(), message);
+}
+
+bool Link::can_resend() noexcept {
+  return state_ == LinkState::Ready && !redelivery_.is_empty() && !transport_->is_congested() &&
+         redelivery_.may_send(loop_.now(), in_flight_.size()) &&
+         has_room(room_in_window(), redelivery_.front());
+}
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,133 @@
+#include "mqtt/pool/connector.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "mqtt/reason_codes.h"
+
+namespace sluice::mqtt {
+namespace {
+
+/// Attempts under way together while the broker takes connections; one while it does not.
+constexpr std::size_t kAtOnce = 4;
+constexpr Duration kAddressesStayFresh = std::chrono::seconds(30);
+
+}  // namespace
+
+Connector::Connector(event::Loop& loop, const config::Broker& broker,
+                     Delegate<bool(Link&)> may_start)
+    : loop_(loop),
+      broker_(broker),
+      may_start_(may_start),
+      hold_timer_(loop, bind<&Connector::start_next>(this)),
+      start_(loop, bind<&Connector::start_next>(this)),
+      protocol_(broker.protocol) {
+  find_address();
+}
+
+void Connector::find_address() {
+  // An answer still to come is to a question about the former name.
+  resolver_ = std::make_unique<event::Resolver>(loop_, bind<&Connector::on_resolved>(this));
+  addresses_.clear();
+  if (event::Resolver::is_numeric(broker_.host)) addresses_ = {broker_.host};
+}
+
+void Connector::begin_anew(bool elsewhere) {
+  forget_fallback();
+  hold_until_ = {};
+  hold_timer_.stop();
+  if (elsewhere) find_address();
+  start_.schedule();
+}
+
+void Connector::enqueue(Link& link) {
+  if (stopped_ || waiting_.holds(link)) return;
+  waiting_.push_back(link);
+  start_.schedule();
+}
+
+bool Connector::on_success() {
+  --connecting_;
+  hold_until_ = {};
+  start_.schedule();
+  return !std::exchange(is_healthy_, true);
+}
+
+void Connector::on_failure(const Loss& loss) {
+  --connecting_;
+  start_.schedule();
+  if (loss.kind == Loss::Kind::Closed) return;  // given up here; says nothing of the broker
+  is_healthy_ = false;
+  if (loss.kind == Loss::Kind::Refused && loss.reason_code == reason::kUnsupportedProtocolVersion &&
+      protocol_ == config::Protocol::V5) {
+    log::warn(log::Subject::broker(broker_.name),
+              "does not speak MQTT 5; going on with 3.1.1 until the next reload");
+    protocol_ = config::Protocol::V311;
+  } else if (is_lasting(loss)) {
+    // All links would be refused alike: one of them asks again, once per reconnect_max_ms.
+    hold_until_ = loop_.now() + broker_.reconnect_max;
+  }
+}
+
+void Connector::stop() noexcept {
+  stopped_ = true;
+  while (!waiting_.empty())
+    waiting_.pop_front();
+  hold_timer_.stop();
+  start_.cancel();
+}
+
+bool Connector::needs_resolving() const noexcept {
+  if (event::Resolver::is_numeric(broker_.host)) return false;
+  if (addresses_.empty()) return true;
+  return !is_healthy_ && loop_.now() - resolved_at_ >= kAddressesStayFresh;
+}
+
+void Connector::start_next() noexcept {
+  if (stopped_) return;
+  const std::size_t limit = is_healthy_ ? kAtOnce : 1;
+  while (!waiting_.empty() && connecting_ < limit) {
+    if (loop_.now() < hold_until_) {
+      hold_timer_.start(hold_until_ - loop_.now());
+      return;
+    }
+    if (needs_resolving()) {
+      resolver_->resolve(broker_.host);
+      return;
+    }
+    Link* link = next_permitted();
+    if (link == nullptr) return;
+    waiting_.remove(*link);
+    ++connecting_;
+    const std::string address = addresses_[next_address_++ % addresses_.size()];
+    link->connect(address, protocol_);
+  }
+}
+
+Link* Connector::next_permitted() noexcept {
+  Link* link = &waiting_.front();
+  while (link != nullptr && !may_start_(*link))
+    link = waiting_.next(*link);
+  return link;
+}
+
+void Connector::on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept {
+  if (stopped_) return;
+  resolved_at_ = loop_.now();
+  if (resolved) {
+    addresses_ = resolved.value();
+    start_next();
+    return;
+  }
+  // With addresses from before, those are still worth a try.
+  if (!addresses_.empty()) {
+    start_next();
+    return;
+  }
+  if (waiting_.empty()) return;
+  Link& link = waiting_.pop_front();
+  ++connecting_;
+  link.fail_attempt({Loss::Kind::Unreachable, 0, resolved.error().what});
+}
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,72 @@
+// Paces a pool's connection attempts and knows where to knock: twenty connections must not do it
+// at once, and a broker that is down is asked by one at a time.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/delegate.h"
+#include "base/list.h"
+#include "event/loop.h"
+#include "event/resolver.h"
+#include "event/timer.h"
+#include "mqtt/link/link.h"
+
+namespace sluice::mqtt {
+
+/// Permits attempts in the order in which links asked. Owned by the Pool, which tells it how each
+/// attempt ended.
+class Connector {
+ public:
+  /// `may_start`: asked right before an attempt; who is refused waits until retry().
+  Connector(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start);
+
+  /// The link wants a connection; it gets its Link::connect() when its turn comes.
+  void enqueue(Link& link);
+  /// An attempt succeeded: the broker takes connections. True if the one before it had failed.
+  bool on_success();
+  /// An attempt failed.
+  void on_failure(const Loss& loss);
+  /// Somebody who was refused may be permitted now.
+  void retry() noexcept { start_.schedule(); }
+  /// The link does not want a connection any more.
+  void forget(Link& link) noexcept {
+    if (waiting_.holds(link)) waiting_.remove(link);
+  }
+  /// The broker's settings have changed: what was learnt under the former ones is forgotten.
+  /// `elsewhere`: it has another address.
+  void begin_anew(bool elsewhere);
+  /// The next attempts speak the configured protocol again.
+  void forget_fallback() noexcept { protocol_ = broker_.protocol; }
+  /// Nothing more is to be started.
+  void stop() noexcept;
+
+  config::Protocol protocol() const noexcept { return protocol_; }
+
+ private:
+  void find_address();
+  void start_next() noexcept;
+  Link* next_permitted() noexcept;
+  void on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept;
+  bool needs_resolving() const noexcept;
+
+  event::Loop& loop_;
+  const config::Broker& broker_;
+  Delegate<bool(Link&)> may_start_;
+  std::unique_ptr<event::Resolver> resolver_;
+  event::Timer hold_timer_;
+  event::Deferred start_;  // attempts begin at the end of a turn, never inside a link's callback
+  List<Link> waiting_;
+  std::size_t connecting_ = 0;
+  bool is_healthy_ = false;  // the latest attempt succeeded
+  bool stopped_ = false;
+  TimePoint hold_until_{};
+  config::Protocol protocol_;
+  event::Resolver::Addresses addresses_;
+  TimePoint resolved_at_{};
+  std::size_t next_address_ = 0;
+};
+
+}  // namespace sluice::mqtt

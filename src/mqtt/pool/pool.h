@@ -1,0 +1,241 @@
+// One broker: a fixed number of links, the queue in front of them, and the rules by which a message
+// gets from one to the other.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/watermark.h"
+#include "event/loop.h"
+#include "event/timer.h"
+#include "mqtt/pool/connector.h"
+#include "mqtt/pool/device_table.h"
+#include "mqtt/pool/identifiers.h"
+#include "mqtt/link/link.h"
+#include "mqtt/message.h"
+#include "mqtt/pool/pool_log.h"
+#include "mqtt/pool/ready_links.h"
+#include "mqtt/pool/slot.h"
+#include "mqtt/transport/transport.h"
+#include "mqtt/pool/waiters.h"
+
+namespace sluice::mqtt {
+
+class Pool;
+
+/// Implemented by the bridge's Dispatcher.
+class PoolEvents {
+ public:
+  /// The pool is done with the message; it may be freed.
+  virtual void on_message_done(Message& message, const Outcome& outcome) noexcept = 0;
+  /// This request, which waited, may find room now, or be told that the broker is dead. It does not
+  /// wait any more. At the end of a turn; for each in its turn, until there is no more room.
+  virtual void on_room(Waiter& waiter) noexcept = 0;
+  /// The broker is dead from now on: what does not fit its queue is to be answered at once, also
+  /// requests that wait for room at another broker.
+  virtual void on_dead(Pool& pool) noexcept = 0;
+
+ protected:
+  ~PoolEvents() = default;
+};
+
+/// May a new request enter?
+enum class Admission {
+  Welcome,
+  NoRoom,        ///< the queue is at its limit, or others wait for room there: wait()
+  NoRoomInLine,  ///< its device's link has a line at its limit, or one that others wait for: wait()
+  Dead,          ///< no room, and no connection to wait for
+};
+
+/// Plain counts for the operator; never reset.
+struct PoolCounters {
+  std::uint64_t reconnects = 0;
+  std::uint64_t redelivered = 0;
+  std::uint64_t socket_full = 0;
+  std::uint64_t taken_over = 0;  ///< connections lost to another client with their identifier
+};
+
+/// Makes the transport of one attempt; a test passes its own.
+using PoolTransportFactory = std::function<std::unique_ptr<Transport>(
+    event::Loop&, TransportEvents&, const config::Broker&)>;
+
+/// What a pool is made of; another one can take its place while the pool works.
+struct PoolSettings {
+  config::Broker broker;
+  std::vector<std::string> client_ids;  ///< one per slot, all different at the broker's url
+  PoolTransportFactory factory;
+  std::string connection_key = {};  ///< connections stay while it is the same
+};
+
+/// Not thread-safe. Never blocks. Owns its links; messages belong to the ledger.
+class Pool final : public LinkEvents {
+ public:
+  /// `identifiers`: shared by all pools; null where there is but one.
+  Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
+       Identifiers* identifiers = nullptr);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Begins to connect.
+  void start();
+  /// Takes other settings over, without losing a message. Limits hold at once; a protocol that the
+  /// broker was found not to speak is tried again with the next connection. Where the connection
+  /// key or identifiers differ, connections are replaced, a few at a time: the next ones when those
+  /// have come up again, so that wrong settings do not cost all of them. Slots beyond the new
+  /// number end as Link::leave() says.
+  void apply(PoolSettings settings);
+  /// The broker is removed and nothing is left to be sent: ends all connections, until
+  /// connections() is 0. apply() turns that back at any time.
+  void dissolve();
+  /// An identifier that somebody held may be free now.
+  void retry() noexcept { connector_.retry(); }
+  /// Holds no message, not even one that was answered.
+  bool is_empty() const noexcept { return devices_.size() + qos0_devices_.size() == 0; }
+
+  /// What a connection's CONNACK says in advance against this request, if anything.
+  std::optional<Outcome> announced_refusal(const protocol::Request& request) const;
+  /// `in_turn`: for the client that is being served; any other waits behind those that wait.
+  Admission admission(const protocol::Request& request, bool in_turn) noexcept;
+  /// The request was refused for want of room just now: on_room() follows, once what it waits for
+  /// is filled to less than three quarters, or is not what it waits for any more.
+  void wait(Waiter& waiter, const protocol::Request& request, Admission refused);
+  void stop_waiting(Waiter& waiter) noexcept;
+  /// Takes the message, whatever admission() would say now. It may be handed over at once.
+  void accept(Message& message) noexcept;
+  /// The client has been answered: hand the message to no connection after this. True if the pool
+  /// is done with it; false if on_message_done() is still to come.
+  bool give_up(Message& message) noexcept;
+
+  /// Ends all connections: DISCONNECT where nothing is in flight. Nothing is accepted any more.
+  void stop() noexcept;
+  /// Ends what stop() has not ended yet, without waiting.
+  void abandon() noexcept;
+  bool is_stopped() const noexcept;
+
+  const std::string& name() const noexcept { return broker_.name; }
+  const config::Broker& broker() const noexcept { return broker_; }
+  const std::string& connection_key() const noexcept { return connection_key_; }
+  std::size_t ready_links() const noexcept { return ready_; }
+  /// Without a connection for dead_after_ms, or since the start.
+  bool is_dead() const noexcept;
+  std::size_t queued() const noexcept { return waiting_.items(); }
+  std::size_t queued_bytes() const noexcept { return waiting_.bytes(); }
+  /// Requests for which there is no room.
+  std::size_t waiters() const noexcept { return waiters_.size(); }
+  std::size_t in_flight() const noexcept;
+  std::size_t connections() const noexcept { return slots_.size(); }
+  const Link& link(std::size_t slot) const noexcept { return *slots_[slot]->link; }
+  const PoolCounters& counters() const noexcept { return counters_; }
+
+ private:
+  void on_link_ready(Link& link) noexcept override;
+  void on_link_draining(Link& link) noexcept override;
+  void on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept override;
+  void on_link_wants_connection(Link& link) noexcept override;
+  void on_link_progress(Link& link) noexcept override;
+  void on_socket_full(Link& link) noexcept override;
+  void on_message_done(Message& message, const Outcome& outcome) noexcept override;
+  void on_message_kept(Message& message) noexcept override;
+  void on_message_over(Message& message) noexcept override;
+  double random_unit() noexcept override { return random_.unit(); }
+
+  Slot& slot_of(const Link& link) noexcept { return *slots_[link.slot()]; }
+  Watermark share_of_a_line() const noexcept;
+  void add_slot(std::string client_id);
+  void resize(const std::vector<std::string>& client_ids);
+  void drop_last_slots() noexcept;
+  void replace_some() noexcept;
+  void note_outdated(Slot& slot) noexcept;
+  void note_renewed(Slot& slot) noexcept;
+  void unlist(Slot& slot) noexcept;
+  bool is_current(const Slot& slot) const noexcept;
+  bool may_connect(Link& link) noexcept;
+  std::string name_of_upcoming(const Link& link) const;
+  void let_identifier_go(const Link& link) noexcept;
+  bool has_budget_for(const Message& message) noexcept;
+  DeviceTable& table_for(const protocol::Request& request) noexcept {
+    return request.qos == 0 ? qos0_devices_ : devices_;
+  }
+  Slot* slot_bound_to(const protocol::Request& request) noexcept;
+  void note_room_in_line(Slot& slot) noexcept;
+  void note_unbound(const protocol::Request& request) noexcept;
+  void serve_waiters() noexcept;
+  void tidy(const Message& message) noexcept;
+  Link* link_owed_to(const Message& message) noexcept;
+  Link* home_of(const Message& message) noexcept;
+  static bool is_home(const Link& link) noexcept;
+  static bool is_at_home(Device& device) noexcept;
+  void hand_over(Link& link, Message& message) noexcept;
+  void enqueue(Message& message) noexcept;
+  void put_in_line(Link& link, Message& message) noexcept;
+  void unqueue(Message& message) noexcept;
+  void take_from_line(Slot& slot, Message& message) noexcept;
+  void release(Message& message) noexcept;
+  void reject_poison(Link& link) noexcept;
+  void note_hang_up(Link& link, const Loss& loss) noexcept;
+  void forgive_all() noexcept;
+  void note_take_over(Link& link, const Loss& loss) noexcept;
+  void look_at(Slot& slot) noexcept;
+  void give_back(const Message& message) noexcept;
+  void pump() noexcept;
+  void pump_link(Slot& slot) noexcept;
+  void pump_older(Link& link) noexcept;
+  void pump_queue() noexcept;
+  bool pump_front(Link* taker) noexcept;
+  Link* free_choice(const Message& message, Link* taker) noexcept;
+  void free_line(Slot& slot) noexcept;
+  void leave_line(Device& device) noexcept;
+  void move_to_queue(Slot& slot, Message& message, Message* position) noexcept;
+  void on_tick() noexcept;
+  void on_death() noexcept;
+
+  event::Loop& loop_;
+  PoolEvents& events_;
+  Random& random_;
+  config::Broker broker_;
+  PoolLog log_;
+  PoolTransportFactory factory_;
+  std::string connection_key_;
+  Identifiers* identifiers_;
+  Connector connector_;
+  SharedSize window_size_;
+  // Those that are wanted, and behind them those that are leaving.
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::size_t wanted_slots_ = 0;
+  ReadyLinks ready_links_;
+  List<Slot, Due> due_;            // may have something of their own to send: for the next pump()
+  List<Slot, Outdated> outdated_;  // to be replaced, in turn
+  List<Slot, Renewing> renewing_;
+  std::vector<Link*> homes_;  // which link goes by QoS 0 for the devices at home here
+  event::Deferred replace_;   // goes on replacing connections
+  event::Deferred pump_;
+  event::Timer tick_;
+  event::Timer death_timer_;
+  PoolCounters counters_;
+
+  DeviceTable devices_;       // for QoS 1 and 2
+  DeviceTable qos0_devices_;  // for QoS 0, whose messages have an order of their own
+  List<Message> queue_;       // waits for any link
+  Watermark waiting_;         // queue_ and all lines together
+  std::uint64_t arrivals_ = 0;
+  std::size_t inflight_bytes_ = 0;
+  bool is_short_ = false;  // a message waits for inflight_bytes; none overtakes it there
+  Waiters waiters_;
+  WaitList queue_waiters_;  // for room in the queue; awake whenever there are any
+
+  std::size_t ready_ = 0;
+  bool has_blamed_ = false;  // a message for a hang-up, since all were forgiven
+  bool was_connected_ = false;
+  bool started_ = false;
+  bool stopped_ = false;
+  TimePoint last_connected_{};
+  bool dropped_properties_said_ = false;
+};
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,175 @@
+// Other settings for a pool that works: limits at once, connections one after the other.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "config/difference.h"
+#include "mqtt/pool/pool.h"
+
+namespace sluice::mqtt {
+namespace {
+
+/// So much of a pool may be without its former connection for the sake of new settings.
+constexpr std::size_t kReplacedAtOncePart = 4;
+
+}  // namespace
+
+void Pool::apply(PoolSettings settings) {
+  if (stopped_) return;
+  const bool is_elsewhere = config::endpoint(broker_) != config::endpoint(settings.broker);
+  const bool connects_otherwise = connection_key_ != settings.connection_key;
+  const bool has_other_limits = broker_.max_inflight != settings.broker.max_inflight ||
+                                broker_.reconnect_min != settings.broker.reconnect_min ||
+                                broker_.reconnect_max != settings.broker.reconnect_max;
+  const bool dies_otherwise = broker_.dead_after != settings.broker.dead_after;
+  if (broker_.name != settings.broker.name) counters_ = {};
+  broker_ = std::move(settings.broker);
+  factory_ = std::move(settings.factory);
+  connection_key_ = std::move(settings.connection_key);
+  waiting_.set_limits(broker_.queue_messages, broker_.queue_bytes);
+  resize(settings.client_ids);
+  if (connects_otherwise) {
+    connector_.begin_anew(is_elsewhere);
+  } else {
+    connector_.forget_fallback();
+  }
+  for (const auto& each : slots_) {
+    Slot& slot = *each;
+    if (has_other_limits) slot.link->apply_limits();
+    look_at(slot);
+    note_room_in_line(slot);
+    note_outdated(slot);
+    const LinkState state = slot.link->state();
+    const bool stands = state == LinkState::Ready || state == LinkState::Draining;
+    if (stands || is_current(slot)) continue;
+    slot.link->renew();
+    let_identifier_go(*slot.link);
+  }
+  if (dies_otherwise && ready_ == 0 && was_connected_) {
+    death_timer_.start(std::max(Duration(0), last_connected_ + broker_.dead_after - loop_.now()));
+  }
+  replace_.schedule();
+  pump_.schedule();
+}
+
+void Pool::dissolve() {
+  log_.finish(ready_);
+  resize({});
+  replace_.schedule();
+}
+
+/// With a single link there is nobody else to keep room for.
+Watermark Pool::share_of_a_line() const noexcept {
+  const std::size_t parts = wanted_slots_ == 1 ? 1 : 2;
+  const std::size_t messages = std::max<std::size_t>(broker_.queue_messages / parts, 1);
+  return {messages, broker_.queue_bytes / parts};
+}
+
+void Pool::add_slot(std::string client_id) {
+  const auto make = [this](TransportEvents& link) { return factory_(loop_, link, broker_); };
+  const auto slot = static_cast<unsigned>(slots_.size());
+  slots_.push_back(std::make_unique<Slot>(
+      std::make_unique<Link>(loop_, *this, broker_, slot, std::move(client_id), window_size_, make),
+      share_of_a_line()));
+}
+
+void Pool::resize(const std::vector<std::string>& client_ids) {
+  wanted_slots_ = client_ids.size();
+  log_.set_connections(wanted_slots_);
+  const std::size_t parts = wanted_slots_ == 1 ? 1 : 2;
+  for (const auto& slot : slots_) {
+    slot->line.set_limits(std::max<std::size_t>(broker_.queue_messages / parts, 1),
+                          broker_.queue_bytes / parts);
+    Link& link = *slot->link;
+    if (link.slot() >= wanted_slots_) {
+      link.leave();
+      if (link.state() == LinkState::Idle) connector_.forget(link);
+      continue;
+    }
+    link.set_client_id(client_ids[link.slot()]);
+    if (link.stay() && started_) connector_.enqueue(link);
+  }
+  while (slots_.size() < wanted_slots_) {
+    add_slot(client_ids[slots_.size()]);
+    if (started_) connector_.enqueue(*slots_.back()->link);
+  }
+}
+
+/// Those that have left, from the end: a slot's number is its place.
+void Pool::drop_last_slots() noexcept {
+  while (slots_.size() > wanted_slots_) {
+    Link& link = *slots_.back()->link;
+    if (link.state() != LinkState::Idle || !link.is_clean() || !link.line().empty()) return;
+    std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
+    unlist(*slots_.back());
+    if (identifiers_ != nullptr) identifiers_->release(&link);
+    loop_.retire(std::move(slots_.back()->link));
+    slots_.pop_back();
+  }
+}
+
+/// Its latest connection is, or will be, one under the settings in force.
+bool Pool::is_current(const Slot& slot) const noexcept {
+  return slot.key == connection_key_ && slot.link->client_id() == slot.link->wanted_client_id();
+}
+
+void Pool::note_outdated(Slot& slot) noexcept {
+  if (is_current(slot) || outdated_.holds(slot) || renewing_.holds(slot)) return;
+  outdated_.push_back(slot);
+}
+
+/// What stands is replaced. A link that is down by now comes up under the settings in force, or,
+/// for what is to be sent again under its former identifier, is outdated once more.
+void Pool::replace_some() noexcept {
+  drop_last_slots();
+  const std::size_t most = std::max<std::size_t>(wanted_slots_ / kReplacedAtOncePart, 1);
+  while (renewing_.size() < most && !outdated_.empty()) {
+    Slot& slot = outdated_.pop_front();
+    Link& link = *slot.link;
+    if (link.state() != LinkState::Ready || link.is_leaving() || is_current(slot)) continue;
+    renewing_.push_back(slot);
+    link.renew();
+  }
+}
+
+/// A connection has come up. Under the settings in force it proves them right, whichever it is.
+void Pool::note_renewed(Slot& slot) noexcept {
+  replace_.schedule();
+  note_outdated(slot);
+  if (!is_current(slot) || renewing_.empty()) return;
+  renewing_.remove(renewing_.holds(slot) ? slot : renewing_.front());
+}
+
+// --- identifiers
+// ----------------------------------------------------------------------------------
+
+bool Pool::may_connect(Link& link) noexcept {
+  Slot& slot = slot_of(link);
+  let_identifier_go(link);
+  if (identifiers_ != nullptr && !identifiers_->claim(&link, name_of_upcoming(link))) {
+    // It waits for another link to be replaced, which may in turn wait for one of these.
+    if (renewing_.holds(slot)) renewing_.remove(slot);
+    replace_.schedule();
+    return false;
+  }
+  slot.key = connection_key_;
+  return true;
+}
+
+std::string Pool::name_of_upcoming(const Link& link) const {
+  return fmt::format("{} {}", config::endpoint(broker_), link.upcoming_client_id());
+}
+
+/// Without a connection an identifier is kept only where it is the next one's, too. Nobody holds
+/// one while waiting for another.
+void Pool::let_identifier_go(const Link& link) noexcept {
+  if (identifiers_ == nullptr) return;
+  const bool is_gone = link.state() == LinkState::Idle || link.state() == LinkState::Backoff;
+  if (!is_gone) return;
+  const bool is_last = link.is_leaving() && link.is_clean();
+  const std::string held = identifiers_->held_by(&link);
+  if (is_last || held != name_of_upcoming(link)) identifiers_->release(&link);
+}
+
+}  // namespace sluice::mqtt

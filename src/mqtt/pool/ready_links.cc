@@ -1,0 +1,87 @@
+#include "mqtt/pool/ready_links.h"
+
+namespace sluice::mqtt {
+namespace {
+
+/// Where a message may find room, the links that have it for all messages first.
+constexpr Room kWithRoom[] = {Room::ForAll, Room::ExceptQos2};
+
+}  // namespace
+
+void ReadyLinks::note(Slot& slot) noexcept {
+  if (slot.listed != &with(Room::ForAll)) relist(slot);
+}
+
+void ReadyLinks::relist(Slot& slot) noexcept {
+  list(slot, slot.link->state() == LinkState::Ready ? &with(slot.link->room()) : nullptr);
+}
+
+/// The one place that keeps what a slot is listed in.
+void ReadyLinks::list(Slot& slot, Links* links) noexcept {
+  if (slot.listed == links) return;
+  if (slot.listed != nullptr) slot.listed->remove(slot);
+  slot.listed = links;
+  if (links != nullptr) links->push_back(slot);
+}
+
+void ReadyLinks::move_to_end(Slot& slot) noexcept {
+  slot.listed->remove(slot);
+  slot.listed->push_back(slot);
+}
+
+const Link* ReadyLinks::any() const noexcept {
+  for (const Links& links : lists_) {
+    if (!links.empty()) return links.front().link.get();
+  }
+  return nullptr;
+}
+
+Link* ReadyLinks::least_loaded(const Message& message) noexcept {
+  Slot* best = nullptr;
+  std::size_t looks = 0;
+  for (const Room room : kWithRoom) {
+    Slot* next = with(room).empty() ? nullptr : &with(room).front();
+    for (; next != nullptr && looks < kCompared; ++looks) {
+      Slot& slot = *next;
+      next = with(room).next(slot);
+      Link& link = *slot.link;
+      if (!link.has_room_for(message)) {
+        relist(slot);
+        continue;
+      }
+      if (!link.line().empty()) continue;
+      if (best == nullptr || link.in_flight() < best->link->in_flight()) best = &slot;
+      if (link.in_flight() == 0) looks = kCompared;
+    }
+  }
+  if (best == nullptr) return nullptr;
+  move_to_end(*best);
+  return best->link.get();
+}
+
+Link* ReadyLinks::next_with_room(const Message& message) noexcept {
+  Slot* slot = front_for(message);
+  if (slot != nullptr && run_ >= kRun) {
+    move_to_end(*slot);
+    run_ = 0;
+    slot = front_for(message);
+  }
+  if (slot == nullptr) return nullptr;
+  ++run_;
+  return slot->link.get();
+}
+
+/// Each look in vain moves a link to a list with less room, so they are no more than were noted.
+Slot* ReadyLinks::front_for(const Message& message) noexcept {
+  for (const Room room : kWithRoom) {
+    while (!with(room).empty()) {
+      Slot& slot = with(room).front();
+      if (slot.link->has_room_for(message)) return &slot;
+      if (slot.link->room() == room) break;
+      relist(slot);
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace sluice::mqtt

@@ -1,0 +1,56 @@
+#include "mqtt/transport/coalescing.h"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+namespace sluice::mqtt {
+namespace {
+
+constexpr Duration kLongest{3};
+
+}  // namespace
+
+Coalescing::Coalescing(event::Loop& loop, Delegate<void()> read)
+    : read_(read), timer_(loop, bind<&Coalescing::on_timer>(this)) {}
+
+void Coalescing::set(int fd, std::size_t bytes) noexcept {
+  if (bytes == wanted_) return;
+  fd_ = fd;
+  wanted_ = bytes;
+  apply(bytes);
+  if (bytes <= 1) {
+    timer_.stop();
+  } else if (!timer_.is_active()) {
+    timer_.start(kLongest);
+  }
+}
+
+void Coalescing::on_read() noexcept {
+  if (wanted_ <= 1) return;
+  apply(wanted_);
+  timer_.start(kLongest);
+}
+
+void Coalescing::forget() noexcept {
+  timer_.stop();
+  wanted_ = 1;
+  applied_ = 1;
+}
+
+void Coalescing::on_timer() noexcept {
+  int unread = 0;
+  if (::ioctl(fd_, FIONREAD, &unread) == 0 && unread > 0) {
+    read_();
+  } else {
+    apply(1);
+  }
+}
+
+void Coalescing::apply(std::size_t bytes) noexcept {
+  if (bytes == applied_) return;
+  applied_ = bytes;
+  const int low_water_mark = static_cast<int>(bytes);
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &low_water_mark, sizeof(low_water_mark));
+}
+
+}  // namespace sluice::mqtt

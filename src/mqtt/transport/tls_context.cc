@@ -1,0 +1,160 @@
+#include "mqtt/transport/tls_context.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "event/resolver.h"
+
+namespace sluice::mqtt {
+namespace {
+
+const char* reason_of(unsigned long code) noexcept {
+  const char* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : "unknown reason";
+}
+
+std::string last_error() {
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  return reason_of(code);
+}
+
+Result<void> set_trust(SSL_CTX* context, const config::BrokerTls& tls) {
+  if (tls.ca.empty()) {
+    if (SSL_CTX_set_default_verify_paths(context) == 1) return {};
+    return Error{fmt::format("the system's certificate authorities: {}", last_error())};
+  }
+  if (SSL_CTX_load_verify_locations(context, tls.ca.c_str(), nullptr) == 1) return {};
+  return Error{fmt::format("certificate authority {}: {}", tls.ca, last_error())};
+}
+
+Result<void> set_own_certificate(SSL_CTX* context, const config::BrokerTls& tls) {
+  if (tls.certificate.empty()) return {};
+  if (SSL_CTX_use_certificate_chain_file(context, tls.certificate.c_str()) != 1) {
+    return Error{fmt::format("certificate {}: {}", tls.certificate, last_error())};
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, tls.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return Error{fmt::format("key {}: {}", tls.key, last_error())};
+  }
+  return {};
+}
+
+/// Without it a trusted certificate of any host would do.
+bool expect_host(SSL_CTX* context, const std::string& host) {
+  X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
+  if (!event::Resolver::is_numeric(host)) {
+    return X509_VERIFY_PARAM_set1_host(expected, host.c_str(), host.size()) == 1;
+  }
+  const std::string address = host.substr(0, host.find('%'));  // no certificate names an interface
+  return X509_VERIFY_PARAM_set1_ip_asc(expected, address.c_str()) == 1;
+}
+
+/// Whether the last operation on the socket only found no bytes, or no room.
+bool is_waiting(const SSL* ssl) noexcept {
+  return BIO_should_retry(SSL_get_rbio(ssl)) != 0;  // a bit of the BIO's flags, not 1
+}
+
+/// What a step of the handshake failed at; empty if it only waits. `error`: the socket's.
+std::string describe_step(const SSL* ssl, int error) {
+  const unsigned long code = ERR_peek_error();
+  if (code == 0 && is_waiting(ssl)) return {};
+  if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    return "TLS handshake: the broker closed the connection";
+  }
+  if (code != 0) return fmt::format("TLS handshake: {}", reason_of(code));
+  // A write fails first where TCP could not connect: that is not a matter of TLS.
+  return fmt::format("{}{}", SSL_want_write(ssl) ? "" : "TLS handshake: ", std::strerror(error));
+}
+
+/// The name of an alert; OpenSSL 3.0 does not know this one of TLS 1.3.
+const char* name_of_alert(int alert) noexcept {
+  const bool is_new = (alert & 0xff) == SSL_AD_CERTIFICATE_REQUIRED;
+  return is_new ? "certificate required" : SSL_alert_desc_string_long(alert);
+}
+
+}  // namespace
+
+/// What OpenSSL calls back. Only records.
+struct TlsCallbacks {
+  static TlsContext* context_of(const SSL* ssl) noexcept {
+    return static_cast<TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  }
+
+  static int on_verify(int ok, X509_STORE_CTX* store) noexcept {
+    if (ok == 1) return ok;
+    const auto* ssl = static_cast<const SSL*>(
+        X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    context_of(ssl)->failure_ =
+        fmt::format("TLS: the broker's certificate was not accepted: {}",
+                    X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+    return ok;
+  }
+
+  static void on_info(const SSL* ssl, int where, int value) noexcept {
+    TlsContext* self = context_of(ssl);
+    if ((where & SSL_CB_HANDSHAKE_START) != 0 && !self->server_name_.empty()) {
+      // libmosquitto knows only the numeric address; the name has to be put in here.
+      // (The function's own macro hides a C cast, hence SSL_ctrl.)
+      SSL_ctrl(const_cast<SSL*>(ssl), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+               self->server_name_.data());
+    }
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL) {
+      self->failure_ = fmt::format("TLS: the broker refused the handshake or our certificate: {}",
+                                   name_of_alert(value));
+    }
+    if ((where & SSL_CB_CONNECT_EXIT) == SSL_CB_CONNECT_EXIT && value <= 0 &&
+        self->failure_.empty()) {
+      self->failure_ = describe_step(ssl, errno);
+    }
+  }
+};
+
+Result<std::unique_ptr<TlsContext>> TlsContext::make(const config::Broker& broker) {
+  std::unique_ptr<TlsContext> made(new TlsContext);
+  made->context_ = SSL_CTX_new(TLS_client_method());
+  if (made->context_ == nullptr) return Error{fmt::format("OpenSSL: {}", last_error())};
+  SSL_CTX* context = made->context_;
+  SSL_CTX_set_app_data(context, made.get());
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  if (Result<void> done = set_trust(context, broker.tls); !done) return done.error();
+  if (Result<void> done = set_own_certificate(context, broker.tls); !done) return done.error();
+  SSL_CTX_set_info_callback(context, TlsCallbacks::on_info);
+  if (broker.tls.insecure) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+  } else {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TlsCallbacks::on_verify);
+  }
+  if (!expect_host(context, broker.host)) {
+    return Error{fmt::format("certificates cannot be checked for host {}", broker.host)};
+  }
+  if (!event::Resolver::is_numeric(broker.host)) made->server_name_ = broker.host;
+  return made;
+}
+
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
+
+std::string TlsContext::take_failure() noexcept {
+  return std::exchange(failure_, {});
+}
+
+TlsState tls_state(void* ssl) noexcept {
+  if (ssl == nullptr) return {};
+  auto* connection = static_cast<SSL*>(ssl);
+  if (SSL_is_init_finished(connection) == 1) return {};
+  const bool has_begun = SSL_in_before(connection) == 0;
+  // Before its first step the handshake waits for nothing yet: it must be able to write.
+  return {.handshaking = true,
+          .wants_write = !SSL_want_read(connection),
+          .broken = has_begun && !is_waiting(connection)};
+}
+
+}  // namespace sluice::mqtt
