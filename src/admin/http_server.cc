@@ -80,8 +80,8 @@ struct HttpCallbacks {
   }
 };
 
-HttpServer::HttpServer(event::Loop& loop, const bridge::Bridge& bridge)
-    : loop_(loop), pages_(loop, bridge), timer_(loop, bind<&HttpServer::turn>(this)) {
+HttpServer::HttpServer(event::Loop& loop, const app::App& app)
+    : loop_(loop), pages_(loop, app), timer_(loop, bind<&HttpServer::turn>(this)) {
   timer_.unref();
 }
 

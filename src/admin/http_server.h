@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "admin/pages.h"
+#include "app/app.h"
 #include "base/error.h"
-#include "app/bridge.h"
 #include "config/config.h"
 #include "event/fd_watcher.h"
 #include "event/loop.h"
@@ -23,7 +23,7 @@ namespace sluice::admin {
 /// request, and lives for seconds whatever its peer does; more than a few wait to be accepted.
 class HttpServer {
  public:
-  HttpServer(event::Loop& loop, const bridge::Bridge& bridge);
+  HttpServer(event::Loop& loop, const app::App& app);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

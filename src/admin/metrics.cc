@@ -14,7 +14,7 @@
 namespace sluice::admin {
 namespace {
 
-using bridge::BrokerView;
+using app::BrokerView;
 using Family = prometheus::MetricFamily;
 using Label = prometheus::ClientMetric::Label;
 using Labels = std::vector<Label>;
@@ -47,16 +47,16 @@ void add_results(Family& to, const std::string& broker, std::uint64_t ok, const 
   }
 }
 
-Family requests(const bridge::Bridge& bridge, const std::vector<BrokerView>& brokers) {
+Family requests(const app::App& app, const std::vector<BrokerView>& brokers) {
   Family made = counter("sluice_requests_total",
                         "Requests settled, by broker and result; one for several brokers counts "
                         "once for each; broker=\"\": it reached none.");
-  const client::ServerCounters& clients = bridge.server().counters();
-  const bridge::ResultCounters& unrouted = bridge.dispatcher().unrouted();
+  const client::ServerCounters& clients = app.server().counters();
+  const ledger::ResultCounters& unrouted = app.ledger().unrouted();
   add_results(made, "", clients.authenticated + unrouted.ok(),
               [&](ErrorKind error) { return clients.faults_of(error) + unrouted.of(error); });
   for (const BrokerView& broker : brokers) {
-    const bridge::ResultCounters& results = broker.counters.results;
+    const ledger::ResultCounters& results = broker.counters.results;
     add_results(made, broker.pool.name(), results.ok(),
                 [&](ErrorKind error) { return results.of(error); });
   }
@@ -180,17 +180,17 @@ void append_process(std::vector<Family>& to, const ProcessUsage& usage) {
 
 }  // namespace
 
-std::string metrics_text(const bridge::Bridge& bridge, const ProcessUsage& process) {
-  const std::vector<BrokerView> brokers = bridge.brokers();
+std::string metrics_text(const app::App& app, const ProcessUsage& process) {
+  const std::vector<BrokerView> brokers = app.brokers();
   std::vector<Family> families;
-  families.push_back(requests(bridge, brokers));
+  families.push_back(requests(app, brokers));
   families.push_back(latencies(brokers));
-  append_clients(families, bridge.server().counters());
+  append_clients(families, app.server().counters());
   append_brokers(families, brokers);
   families.push_back(counter("sluice_config_reloads_total",
                              "Changed configurations: taken over, or refused as invalid."));
-  add(families.back(), {{"result", "ok"}}, bridge.reloads().ok);
-  add(families.back(), {{"result", "refused"}}, bridge.reloads().refused);
+  add(families.back(), {{"result", "ok"}}, app.reloads().ok);
+  add(families.back(), {{"result", "refused"}}, app.reloads().refused);
   families.push_back(gauge("sluice_build_info", "Always 1; the version is in the label."));
   add(families.back(), {{"version", SLUICE_VERSION}}, 1);
   append_process(families, process);

@@ -4,12 +4,12 @@
 #include <string>
 
 #include "admin/process_stats.h"
-#include "app/bridge.h"
+#include "app/app.h"
 
 namespace sluice::admin {
 
-/// The Prometheus text format, version 0.0.4. Every series of every broker that the bridge has now
+/// The Prometheus text format, version 0.0.4. Every series of every broker that sluice has now
 /// is in it, at 0 where nothing happened yet.
-std::string metrics_text(const bridge::Bridge& bridge, const ProcessUsage& process);
+std::string metrics_text(const app::App& app, const ProcessUsage& process);
 
 }  // namespace sluice::admin

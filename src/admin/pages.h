@@ -6,8 +6,8 @@
 
 #include "admin/process_stats.h"
 #include "admin/render_budget.h"
+#include "app/app.h"
 #include "base/clock.h"
-#include "app/bridge.h"
 #include "event/loop.h"
 
 namespace sluice::admin {
@@ -21,7 +21,7 @@ struct Page {
 /// `/healthz`, `/readyz`, `/metrics`, `/status`. Not thread-safe.
 class Pages {
  public:
-  Pages(const event::Loop& loop, const bridge::Bridge& bridge) : loop_(loop), bridge_(bridge) {}
+  Pages(const event::Loop& loop, const app::App& app) : loop_(loop), app_(app) {}
 
   Page get(std::string_view path);
 
@@ -35,7 +35,7 @@ class Pages {
   };
 
   const event::Loop& loop_;
-  const bridge::Bridge& bridge_;
+  const app::App& app_;
   ProcessStats process_;
   Costly metrics_;
   Costly status_;

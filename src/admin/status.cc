@@ -10,7 +10,7 @@
 namespace sluice::admin {
 namespace {
 
-using bridge::BrokerView;
+using app::BrokerView;
 using protocol::ErrorKind;
 
 constexpr std::size_t kMostPaused = 20;
@@ -76,7 +76,7 @@ void write_broker(JsonWriter& json, const BrokerView& broker) {
   json.number("redelivered", pool.counters().redelivered);
   json.number("socket_full", pool.counters().socket_full);
   json.number("taken_over", pool.counters().taken_over);
-  const bridge::ResultCounters& results = broker.counters.results;
+  const ledger::ResultCounters& results = broker.counters.results;
   write_results(json, results.ok(), [&](ErrorKind error) { return results.of(error); });
   write_latency(json, broker.counters.latency);
   json.open_array("connections");
@@ -94,15 +94,14 @@ void write_broker(JsonWriter& json, const BrokerView& broker) {
   json.close_object();
 }
 
-void write_paused(JsonWriter& json, const bridge::Bridge& bridge,
-                  const client::PausedClient& paused) {
+void write_paused(JsonWriter& json, const app::App& app, const client::PausedClient& paused) {
   json.open_object();
   json.text("peer", paused.peer);
   json.open_array("reasons");
   for (const client::PauseReason reason : paused.reasons)
     json.text({}, to_string(reason));
   json.close_array();
-  if (const mqtt::Pool* pool = bridge.dispatcher().awaited_by(paused.id)) {
+  if (const mqtt::Pool* pool = app.ledger().awaited_by(paused.id)) {
     json.text("broker", pool->name());
   } else {
     json.null("broker");
@@ -111,12 +110,12 @@ void write_paused(JsonWriter& json, const bridge::Bridge& bridge,
   json.close_object();
 }
 
-void write_clients(JsonWriter& json, const bridge::Bridge& bridge) {
-  const client::ServerCounters& counters = bridge.server().counters();
-  const client::PauseReport report = bridge.server().paused_clients(kMostPaused);
+void write_clients(JsonWriter& json, const app::App& app) {
+  const client::ServerCounters& counters = app.server().counters();
+  const client::PauseReport report = app.server().paused_clients(kMostPaused);
   json.open_object("clients");
   json.number("connected", counters.connections);
-  json.number("max_connections", bridge.config().server.max_connections);
+  json.number("max_connections", app.config().server.max_connections);
   json.number("reading", counters.connections - counters.paused);
   json.number("paused", counters.paused);
   json.number("accepted", counters.accepted_total);
@@ -131,33 +130,33 @@ void write_clients(JsonWriter& json, const bridge::Bridge& bridge) {
   json.close_object();
   json.open_array("paused_longest");
   for (const client::PausedClient& paused : report.longest)
-    write_paused(json, bridge, paused);
+    write_paused(json, app, paused);
   json.close_array();
   json.close_object();
 }
 
 }  // namespace
 
-std::string status_text(const bridge::Bridge& bridge, Duration uptime) {
+std::string status_text(const app::App& app, Duration uptime) {
   JsonWriter json;
   json.open_object();
   json.text("version", SLUICE_VERSION);
   json.number("uptime_s", seconds(uptime));
-  json.boolean("stopping", bridge.is_stopping());
-  json.boolean("ready", !bridge.is_stopping() && bridge.unconnected_brokers().empty());
+  json.boolean("stopping", app.is_stopping());
+  json.boolean("ready", !app.is_stopping() && app.unconnected_brokers().empty());
   // What reached no broker; the brokers have their own.
-  const client::ServerCounters& clients = bridge.server().counters();
-  const bridge::ResultCounters& unrouted = bridge.dispatcher().unrouted();
+  const client::ServerCounters& clients = app.server().counters();
+  const ledger::ResultCounters& unrouted = app.ledger().unrouted();
   write_results(json, clients.authenticated + unrouted.ok(),
                 [&](ErrorKind error) { return clients.faults_of(error) + unrouted.of(error); });
-  write_clients(json, bridge);
+  write_clients(json, app);
   json.open_array("brokers");
-  for (const BrokerView& broker : bridge.brokers())
+  for (const BrokerView& broker : app.brokers())
     write_broker(json, broker);
   json.close_array();
   json.open_object("config_reloads");
-  json.number("ok", bridge.reloads().ok);
-  json.number("refused", bridge.reloads().refused);
+  json.number("ok", app.reloads().ok);
+  json.number("refused", app.reloads().refused);
   json.close_object();
   json.close_object();
   return json.take();

@@ -4,12 +4,12 @@
 
 #include <string>
 
+#include "app/app.h"
 #include "base/clock.h"
-#include "app/bridge.h"
 
 namespace sluice::admin {
 
 /// One JSON object. `uptime`: of this process.
-std::string status_text(const bridge::Bridge& bridge, Duration uptime);
+std::string status_text(const app::App& app, Duration uptime);
 
 }  // namespace sluice::admin

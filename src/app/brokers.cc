@@ -12,7 +12,7 @@
 #include "config/difference.h"
 #include "config/file.h"
 
-namespace sluice::bridge {
+namespace sluice::app {
 namespace {
 
 /// How often it is looked whether a broker that is leaving has nothing left.
@@ -75,9 +75,9 @@ Result<CertificatesByBroker> read_certificates(const config::Config& config) {
   return all;
 }
 
-Brokers::Brokers(event::Loop& loop, Dispatcher& dispatcher, Identity identity)
+Brokers::Brokers(event::Loop& loop, ledger::Ledger& ledger, Identity identity)
     : loop_(loop),
-      dispatcher_(dispatcher),
+      ledger_(ledger),
       identity_(std::move(identity)),
       random_(seed()),
       identifiers_(loop, bind<&Brokers::on_identifier_freed>(this)),
@@ -123,7 +123,7 @@ std::vector<std::string> Brokers::apply(const config::Config& config,
   std::vector<Entry> next;
   std::vector<mqtt::Pool*> pools;
   std::vector<const mqtt::Pool*> renamed;
-  std::vector<Route> routes;
+  std::vector<ledger::Route> routes;
   std::vector<std::string> changes;
   for (std::size_t at = 0; at < config.brokers.size(); ++at) {
     const config::Broker& broker = config.brokers[at];
@@ -136,7 +136,7 @@ std::vector<std::string> Brokers::apply(const config::Config& config,
       if (pool.name() != broker.name) renamed.push_back(&pool);
       pool.apply(std::move(settings));
     } else {
-      next.push_back({std::make_unique<mqtt::Pool>(loop_, dispatcher_, random_, std::move(settings),
+      next.push_back({std::make_unique<mqtt::Pool>(loop_, ledger_, random_, std::move(settings),
                                                    &identifiers_)});
       if (started_) next.back().pool->start();
       changes.push_back(fmt::format("broker {}: added", broker.name));
@@ -150,9 +150,9 @@ std::vector<std::string> Brokers::apply(const config::Config& config,
     next.push_back({std::move(entry.pool), /*is_leaving=*/true});
   }
   entries_ = std::move(next);
-  dispatcher_.reroute(pools, Router(routes));
+  ledger_.reroute(pools, ledger::Router(routes));
   for (const mqtt::Pool* pool : renamed)
-    dispatcher_.reset_counters(*pool);
+    ledger_.reset_counters(*pool);
   if (entries_.size() > pools.size()) leaving_timer_.start_repeating(kLeavingCheck);
   return changes;
 }
@@ -167,12 +167,12 @@ void Brokers::part_with_leaving() noexcept {
   for (Entry& entry : entries_) {
     if (!entry.is_leaving) continue;
     mqtt::Pool& pool = *entry.pool;
-    if (!dispatcher_.is_done_with(pool) || !pool.is_empty()) continue;
+    if (!ledger_.is_done_with(pool) || !pool.is_empty()) continue;
     pool.dissolve();
     if (pool.connections() > 0) continue;
     log::info(log::Subject::broker(pool.name()),
               "removed, and all that it held has come to its end");
-    dispatcher_.drop(pool);
+    ledger_.drop(pool);
     entry.pool.reset();
   }
   std::erase_if(entries_, [](const Entry& entry) { return entry.pool == nullptr; });
@@ -202,4 +202,4 @@ bool Brokers::are_stopped() const noexcept {
                      [](const Entry& entry) { return entry.pool->is_stopped(); });
 }
 
-}  // namespace sluice::bridge
+}  // namespace sluice::app

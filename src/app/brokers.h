@@ -8,16 +8,16 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "ledger/dispatcher.h"
 #include "config/config.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "ledger/ledger.h"
 #include "mqtt/pool/identifiers.h"
-#include "mqtt/transport/mosquitto_transport.h"
 #include "mqtt/pool/pool.h"
+#include "mqtt/transport/mosquitto_transport.h"
 #include "mqtt/transport/tls_context.h"
 
-namespace sluice::bridge {
+namespace sluice::app {
 
 /// What the process is, for client identifiers.
 struct Identity {
@@ -41,12 +41,12 @@ Result<CertificatesByBroker> read_certificates(const config::Config& config);
 /// its end; if the broker comes back before, its pool goes on. Not thread-safe.
 class Brokers {
  public:
-  Brokers(event::Loop& loop, Dispatcher& dispatcher, Identity identity);
+  Brokers(event::Loop& loop, ledger::Ledger& ledger, Identity identity);
   ~Brokers();
   Brokers(const Brokers&) = delete;
   Brokers& operator=(const Brokers&) = delete;
 
-  /// The first configuration, or another one: makes and changes pools, and tells the dispatcher.
+  /// The first configuration, or another one: makes and changes pools, and tells the ledger.
   /// What has changed, one phrase for each broker, for the log; no secrets.
   std::vector<std::string> apply(const config::Config& config,
                                  const CertificatesByBroker& certificates);
@@ -72,7 +72,7 @@ class Brokers {
   void on_identifier_freed() noexcept;
 
   event::Loop& loop_;
-  Dispatcher& dispatcher_;
+  ledger::Ledger& ledger_;
   const Identity identity_;
   Random random_;
   mqtt::MosquittoLibrary library_;
@@ -82,4 +82,4 @@ class Brokers {
   bool started_ = false;
 };
 
-}  // namespace sluice::bridge
+}  // namespace sluice::app

@@ -1,15 +1,15 @@
-// Another configuration for a bridge that works: all of it or nothing.
+// Another configuration for an App that works: all of it or nothing.
 #include <fmt/ranges.h>
 
 #include <utility>
 
+#include "app/app.h"
 #include "base/log.h"
-#include "app/bridge.h"
 #include "config/difference.h"
 
-namespace sluice::bridge {
+namespace sluice::app {
 
-Result<void> Bridge::reload(config::Config next, const CertificatesByBroker& certificates) {
+Result<void> App::reload(config::Config next, const CertificatesByBroker& certificates) {
   if (is_stopping()) return Error{"sluice is stopping"};
   const std::vector<std::string> unchangeable = config::keep_what_needs_restart(config_, next);
   auto listeners = server_.prepare(next.server);
@@ -31,9 +31,9 @@ Result<void> Bridge::reload(config::Config next, const CertificatesByBroker& cer
   return {};
 }
 
-void Bridge::refuse_reload(const std::string& why) noexcept {
+void App::refuse_reload(const std::string& why) noexcept {
   ++reloads_.refused;
   log::error("reload refused, the configuration before stays in force: {}", why);
 }
 
-}  // namespace sluice::bridge
+}  // namespace sluice::app

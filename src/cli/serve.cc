@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "app/app.h"
 #include "base/log.h"
-#include "app/bridge.h"
 #include "cli/supervisor.h"
 #include "config/load.h"
 #include "event/file_watcher.h"
@@ -41,7 +41,7 @@ std::uint64_t raise_descriptor_limit() {
   return limit.rlim_max;
 }
 
-bridge::Identity identity() {
+app::Identity identity() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   return {.host = host.data(), .pid = ::getpid()};
@@ -95,14 +95,14 @@ Result<void> resolve_listeners(config::Config& config,
 struct Candidate {
   event::FileState state;  ///< of the file, from just before
   config::Loaded loaded;
-  Result<bridge::CertificatesByBroker> certificates = bridge::CertificatesByBroker{};
+  Result<app::CertificatesByBroker> certificates = app::CertificatesByBroker{};
   Result<void> resolved = {};
 
   void read(const ServeOptions& options, const std::vector<config::Address>& standing) {
     state = event::FileState::of(options.file);
     loaded = load(options);
     if (!loaded.config) return;
-    certificates = bridge::read_certificates(*loaded.config);
+    certificates = app::read_certificates(*loaded.config);
     resolved = resolve_listeners(*loaded.config, standing);
   }
 };
@@ -113,14 +113,14 @@ class Service {
   /// `state`: that of the file from just before it was loaded.
   Service(const ServeOptions& options, const event::FileState& state, config::Config config)
       : options_(options),
-        bridge_(loop_, std::move(config), identity(), bind<&Service::finish>(this)),
+        app_(loop_, std::move(config), identity(), bind<&Service::finish>(this)),
         watcher_(loop_, options_.file, state, kFileLook, bind<&Service::reload>(this)) {}
 
   Result<void> start() {
 #ifdef SLUICE_ADMIN
-    if (Result<void> bound = listen_for_admin(bridge_.config().admin, admin_); !bound) return bound;
+    if (Result<void> bound = listen_for_admin(app_.config().admin, admin_); !bound) return bound;
 #endif
-    Result<void> started = bridge_.start();
+    Result<void> started = app_.start();
     if (started) supervisor_.start();
     return started;
   }
@@ -134,13 +134,13 @@ class Service {
 
  private:
   void on_stop_signal() noexcept {
-    if (bridge_.is_stopping()) {
+    if (app_.is_stopping()) {
       log::warn("second signal: exiting at once; unanswered requests are unknown to their clients");
-      bridge_.close_listeners();
+      app_.close_listeners();
       std::_Exit(kFailed);
     }
     supervisor_.stopping();
-    bridge_.stop();
+    app_.stop();
   }
   void on_reopen_signal() noexcept {
     if (Result<void> reopened = log::reopen(); !reopened) {
@@ -150,7 +150,7 @@ class Service {
     }
   }
   void on_reload_signal() noexcept {
-    if (bridge_.is_stopping()) {
+    if (app_.is_stopping()) {
       log::info("SIGHUP: sluice is stopping, nothing is reloaded");
     } else if (loading_.is_busy()) {
       log::warn("SIGHUP: the files of the reload before are still being read; another one follows");
@@ -161,7 +161,7 @@ class Service {
   }
   /// Begins a reload: files are read, and names looked up, beside the loop.
   void reload() noexcept {
-    if (bridge_.is_stopping()) return;
+    if (app_.is_stopping()) return;
     if (loading_.is_busy()) {
       reload_again_ = true;
       return;
@@ -169,17 +169,17 @@ class Service {
     auto candidate = std::make_shared<Candidate>();
     candidate_ = candidate;
     supervisor_.reloading();
-    loading_.start([candidate, options = options_, standing = addresses_of(bridge_.config())] {
+    loading_.start([candidate, options = options_, standing = addresses_of(app_.config())] {
       candidate->read(options, standing);
     });
   }
   /// Ends a reload: takes the new configuration over, or goes on with the one before.
   void on_loaded() noexcept {
     const std::shared_ptr<Candidate> candidate = std::exchange(candidate_, nullptr);
-    if (bridge_.is_stopping()) return;
+    if (app_.is_stopping()) return;
     watcher_.set_known(candidate->state);
     if (Result<void> applied = apply(*candidate); !applied) {
-      bridge_.refuse_reload(applied.error().what);
+      app_.refuse_reload(applied.error().what);
       supervisor_.reloaded("a changed configuration was refused; the one before is in force");
     } else {
       supervisor_.reloaded("serving, with a reloaded configuration");
@@ -196,14 +196,14 @@ class Service {
       log::warn("{}", warning);
 #ifdef SLUICE_ADMIN
     const config::Admin next = candidate.loaded.config->admin;
-    const bool moves = !(next == bridge_.config().admin);
+    const bool moves = !(next == app_.config().admin);
     std::unique_ptr<admin::HttpServer> admin;
     if (moves) {
       if (Result<void> bound = listen_for_admin(next, admin); !bound) return bound;
     }
 #endif
     Result<void> reloaded =
-        bridge_.reload(std::move(*candidate.loaded.config), candidate.certificates.value());
+        app_.reload(std::move(*candidate.loaded.config), candidate.certificates.value());
 #ifdef SLUICE_ADMIN
     if (reloaded && moves) loop_.retire(std::exchange(admin_, std::move(admin)));
 #endif
@@ -213,7 +213,7 @@ class Service {
   Result<void> listen_for_admin(const config::Admin& settings,
                                 std::unique_ptr<admin::HttpServer>& server) {
     if (!settings.listen) return {};
-    server = std::make_unique<admin::HttpServer>(loop_, bridge_);
+    server = std::make_unique<admin::HttpServer>(loop_, app_);
     return server->listen(*settings.listen);
   }
 #endif
@@ -223,7 +223,7 @@ class Service {
 
   const ServeOptions options_;
   event::Loop loop_;
-  bridge::Bridge bridge_;
+  app::App app_;
 #ifdef SLUICE_ADMIN
   std::unique_ptr<admin::HttpServer> admin_;
 #endif

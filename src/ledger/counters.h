@@ -10,7 +10,7 @@
 #include "client/counters.h"
 #include "protocol/errors.h"
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 
 /// How requests ended: well, or by which error. Never reset.
 class ResultCounters {
@@ -33,10 +33,4 @@ struct BrokerCounters {
   LatencyHistogram latency;  ///< from the request read whole to its copy settled
 };
 
-/// How often a new configuration was taken over or refused.
-struct ReloadCounters {
-  std::uint64_t ok = 0;
-  std::uint64_t refused = 0;
-};
-
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger

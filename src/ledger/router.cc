@@ -4,7 +4,7 @@
 #include <limits>
 #include <set>
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 
 Router::Router(const std::vector<Route>& routes) {
   // Every place where the answer can change. min is exclusive, so a range begins one above it and
@@ -30,4 +30,4 @@ std::span<const std::size_t> Router::route(std::int64_t device_id) const noexcep
   return std::prev(beyond)->brokers;
 }
 
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger

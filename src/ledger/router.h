@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 
 /// A range min < device_id < max, and the broker (by its place in the configuration) it leads to.
 struct Route {
@@ -31,4 +31,4 @@ class Router {
   std::vector<Piece> pieces_;
 };
 
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger

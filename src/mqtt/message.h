@@ -1,4 +1,4 @@
-// One request on its way to one broker, as the pool sees it. The bridge's ledger owns it.
+// One request on its way to one broker, as the pool sees it. The ledger owns it.
 #pragma once
 
 #include <cstdint>

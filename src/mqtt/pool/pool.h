@@ -13,22 +13,22 @@
 #include "base/watermark.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "mqtt/link/link.h"
+#include "mqtt/message.h"
 #include "mqtt/pool/connector.h"
 #include "mqtt/pool/device_table.h"
 #include "mqtt/pool/identifiers.h"
-#include "mqtt/link/link.h"
-#include "mqtt/message.h"
 #include "mqtt/pool/pool_log.h"
 #include "mqtt/pool/ready_links.h"
 #include "mqtt/pool/slot.h"
-#include "mqtt/transport/transport.h"
 #include "mqtt/pool/waiters.h"
+#include "mqtt/transport/transport.h"
 
 namespace sluice::mqtt {
 
 class Pool;
 
-/// Implemented by the bridge's Dispatcher.
+/// Implemented by the Ledger.
 class PoolEvents {
  public:
   /// The pool is done with the message; it may be freed.

@@ -50,8 +50,8 @@ struct Scene {
   }
 
   event::TestLoop loop;
-  bridge::Bridge bridge{loop, {}, {}, bind<&Scene::finished>(this)};
-  HttpServer http{loop, bridge};
+  app::App app{loop, {}, {}, bind<&Scene::finished>(this)};
+  HttpServer http{loop, app};
   std::uint16_t port = 0;
 };
 

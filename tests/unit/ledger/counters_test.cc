@@ -2,10 +2,10 @@
 #include <string>
 #include <vector>
 
-#include "bridge_lab.h"
+#include "ledger_lab.h"
 
 using namespace sluice;
-using namespace sluice::bridge;
+using namespace sluice::ledger;
 using client::Peer;
 using protocol::ErrorKind;
 
@@ -13,8 +13,8 @@ namespace {
 
 constexpr unsigned kSoon = 30;
 
-const BrokerCounters& counters(const BridgeLab& lab, std::size_t broker = 0) {
-  return lab.dispatcher->lanes()[broker]->counters;
+const BrokerCounters& counters(const LedgerLab& lab, std::size_t broker = 0) {
+  return lab.ledger->lanes()[broker]->counters;
 }
 
 std::uint64_t sum(const ResultCounters& results) {
@@ -27,7 +27,7 @@ std::uint64_t sum(const ResultCounters& results) {
 }  // namespace
 
 TEST_CASE("every reply about one broker counts once, by its result", "[counters]") {
-  BridgeLab lab;
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("good", 1) + request("bad", 2) + request("slow", 3, {.timeout_ms = kSoon}));
@@ -39,7 +39,7 @@ TEST_CASE("every reply about one broker counts once, by its result", "[counters]
   lab.connection().ack();  // after its time-out
   peer.send(request("nowhere", 1000));
   lab.wait_for_line(peer, 3);
-  lab.dispatcher->drain();
+  lab.ledger->drain();
   peer.send(request("late", 1));
   lab.wait_for_line(peer, 4);
 
@@ -48,14 +48,14 @@ TEST_CASE("every reply about one broker counts once, by its result", "[counters]
   CHECK(results.of(ErrorKind::Rejected) == 1);
   CHECK(results.of(ErrorKind::Timeout) == 1);
   CHECK(counters(lab).latency.count() == 3);
-  const ResultCounters& unrouted = lab.dispatcher->unrouted();
+  const ResultCounters& unrouted = lab.ledger->unrouted();
   CHECK(unrouted.of(ErrorKind::NoRoute) == 1);
   CHECK(unrouted.of(ErrorKind::ShuttingDown) == 1);
   CHECK(sum(results) + sum(unrouted) == peer.lines());
 }
 
 TEST_CASE("the latency of a copy ends when it is settled", "[counters]") {
-  BridgeLab lab;
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("slow", 3, {.timeout_ms = kSoon}));
@@ -66,7 +66,7 @@ TEST_CASE("the latency of a copy ends when it is settled", "[counters]") {
 }
 
 TEST_CASE("a fan-out counts once per broker, each with its own result", "[counters]") {
-  BridgeLab lab({broker_named("a"), broker_named("b")});
+  LedgerLab lab({broker_named("a"), broker_named("b")});
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
@@ -79,11 +79,11 @@ TEST_CASE("a fan-out counts once per broker, each with its own result", "[counte
   CHECK(sum(counters(lab, 0).results) == 1);
   CHECK(sum(counters(lab, 1).results) == 1);
   CHECK(counters(lab, 1).results.of(ErrorKind::Timeout) == 1);
-  CHECK(sum(lab.dispatcher->unrouted()) == 0);
+  CHECK(sum(lab.ledger->unrouted()) == 0);
 }
 
 TEST_CASE("what one broker says beforehand counts for that one alone", "[counters]") {
-  BridgeLab lab({broker_named("a"), broker_named("b")});
+  LedgerLab lab({broker_named("a"), broker_named("b")});
   lab.bring_up(0, {});
   lab.bring_up(1, without_qos2());
   Peer& peer = lab.connect();
@@ -96,7 +96,7 @@ TEST_CASE("what one broker says beforehand counts for that one alone", "[counter
 }
 
 TEST_CASE("a dead and full broker counts what it turns away", "[counters]") {
-  BridgeLab lab({narrow_broker()});  // never comes
+  LedgerLab lab({narrow_broker()});  // never comes
   Peer& peer = lab.connect();
   peer.send(request("held", 1));
   lab.run_until([&] { return lab.pools[0]->queued() == 1; });
@@ -108,7 +108,7 @@ TEST_CASE("a dead and full broker counts what it turns away", "[counters]") {
 
 TEST_CASE("a request that waits for room counts when it is answered, and names its broker",
           "[counters]") {
-  BridgeLab lab({narrow_broker()});
+  LedgerLab lab({narrow_broker()});
   lab.bring_up();
   Peer& one = lab.connect();
   Peer& two = lab.connect();
@@ -119,17 +119,17 @@ TEST_CASE("a request that waits for room counts when it is answered, and names i
   CHECK(lab.pools[0]->waiters() == 1);
   const client::PauseReport report = lab.server->paused_clients(20);
   REQUIRE(report.longest.size() == 1);
-  CHECK(lab.dispatcher->awaited_by(report.longest[0].id) == lab.pools[0].get());
+  CHECK(lab.ledger->awaited_by(report.longest[0].id) == lab.pools[0].get());
   CHECK(sum(counters(lab).results) == 0);
   lab.advance(Duration(kSoon));
   lab.wait_for_line(two, 0);
   CHECK(counters(lab).results.of(ErrorKind::BrokerUnavailable) == 1);
   CHECK(sum(counters(lab).results) == 1);
-  CHECK(lab.dispatcher->awaited_by(report.longest[0].id) == nullptr);
+  CHECK(lab.ledger->awaited_by(report.longest[0].id) == nullptr);
 }
 
 TEST_CASE("an accepted request counts although its client is gone", "[counters]") {
-  BridgeLab lab;
+  LedgerLab lab;
   lab.bring_up();
   Peer& gone = lab.connect();
   gone.send(request("x", 1));

@@ -3,11 +3,11 @@
 #include <utility>
 #include <vector>
 
-#include "bridge_lab.h"
+#include "ledger_lab.h"
 #include "mqtt/reason_codes.h"
 
 using namespace sluice;
-using namespace sluice::bridge;
+using namespace sluice::ledger;
 using client::Peer;
 using Texts = std::vector<std::string>;
 
@@ -21,7 +21,7 @@ std::vector<config::Broker> two_brokers() {
 }
 
 /// Brings both up, and waits until both have been given this request of a client.
-Peer& send_to_both(BridgeLab& lab, const std::string& wanted) {
+Peer& send_to_both(LedgerLab& lab, const std::string& wanted) {
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(wanted);
@@ -33,7 +33,7 @@ Peer& send_to_both(BridgeLab& lab, const std::string& wanted) {
 }  // namespace
 
 TEST_CASE("a request for two brokers is sent when both have acknowledged", "[fan-out]") {
-  BridgeLab lab(two_brokers());
+  LedgerLab lab(two_brokers());
   Peer& peer = send_to_both(lab, request("x", 7));
   lab.connection(0).ack();
   lab.settle();
@@ -46,7 +46,7 @@ TEST_CASE("one deadline for both: each broker's part is told, late ones change n
           "[fan-out]") {
   std::vector<config::Broker> brokers = two_brokers();
   brokers[1].max_inflight = 2;  // a window full of late ones would be replaced
-  BridgeLab lab(brokers);
+  LedgerLab lab(brokers);
   Peer& peer = send_to_both(lab, request("x", 7, {.timeout_ms = 50}));
   lab.connection(0).ack();
   lab.advance(Duration(50));
@@ -59,7 +59,7 @@ TEST_CASE("one deadline for both: each broker's part is told, late ones change n
 }
 
 TEST_CASE("where one broker acknowledged and another refused, it is partial", "[fan-out]") {
-  BridgeLab lab(two_brokers());
+  LedgerLab lab(two_brokers());
   Peer& peer = send_to_both(lab, request("x", 7));
   lab.connection(1).ack(0, 0x87);
   lab.connection(0).ack();
@@ -69,7 +69,7 @@ TEST_CASE("where one broker acknowledged and another refused, it is partial", "[
 }
 
 TEST_CASE("where one broker has no room, none is sent anything until it has", "[fan-out]") {
-  BridgeLab lab(two_brokers());
+  LedgerLab lab(two_brokers());
   lab.bring_up();
   Peer& one = lab.connect();
   Peer& two = lab.connect();
@@ -93,7 +93,7 @@ TEST_CASE(
     "[fan-out]") {
   std::vector<config::Broker> brokers = two_brokers();
   brokers[1].queue_messages = 100;
-  BridgeLab lab(std::move(brokers));
+  LedgerLab lab(std::move(brokers));
   lab.bring_up();
   Peer& filler = lab.connect();
   Peer& one = lab.connect();
@@ -117,7 +117,7 @@ TEST_CASE(
 
 TEST_CASE("where one broker is dead and full, none is sent anything", "[fan-out]") {
   std::vector<config::Broker> brokers = two_brokers();
-  BridgeLab lab(brokers);
+  LedgerLab lab(brokers);
   lab.bring_up(0, {});  // b never comes
   Peer& peer = lab.connect();
   peer.send(request("held", 900));
@@ -131,7 +131,7 @@ TEST_CASE("where one broker is dead and full, none is sent anything", "[fan-out]
 }
 
 TEST_CASE("what one broker announces to refuse is sent to none", "[fan-out]") {
-  BridgeLab lab(two_brokers());
+  LedgerLab lab(two_brokers());
   lab.bring_up(0, {});
   lab.bring_up(1, without_qos2());
   Peer& peer = lab.connect();
@@ -141,11 +141,11 @@ TEST_CASE("what one broker announces to refuse is sent to none", "[fan-out]") {
   CHECK(has(reply, R"("reason_code":155)"));
   CHECK(lab.connection(0).sent.empty());
   CHECK(lab.connection(1).sent.empty());
-  CHECK(lab.dispatcher->is_idle());
+  CHECK(lab.ledger->is_idle());
 }
 
 TEST_CASE("a refusal inside the hand-over leaves the other broker's copy alone", "[fan-out]") {
-  BridgeLab lab(two_brokers());
+  LedgerLab lab(two_brokers());
   lab.bring_up();
   lab.brokers[0].status = mqtt::PublishStatus::Refused;
   Peer& peer = lab.connect();
@@ -159,7 +159,7 @@ TEST_CASE("a refusal inside the hand-over leaves the other broker's copy alone",
   lab.brokers[1].status = mqtt::PublishStatus::Refused;
   peer.send(request("y", 7));
   CHECK(has(lab.wait_for_line(peer, 1), R"("error":"rejected","published":"no")"));
-  CHECK(lab.dispatcher->is_idle());
+  CHECK(lab.ledger->is_idle());
 }
 
 TEST_CASE("a request parked at a slow broker is answered once its other one is dead and full",
@@ -169,7 +169,7 @@ TEST_CASE("a request parked at a slow broker is answered once its other one is d
   brokers[1].dead_after = Duration(50);
   brokers[1].reconnect_min = std::chrono::hours(1);
   brokers[1].reconnect_max = std::chrono::hours(1);
-  BridgeLab lab(std::move(brokers));
+  LedgerLab lab(std::move(brokers));
   lab.bring_up();
   lab.connect().send(request("a1", 100) + request("a2", 101));
   lab.connect().send(request("b1", 901) + request("b2", 902));

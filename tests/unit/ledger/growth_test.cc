@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "allocations.h"
-#include "bridge_lab.h"
+#include "ledger_lab.h"
 
 using namespace sluice;
-using namespace sluice::bridge;
+using namespace sluice::ledger;
 
 namespace {
 
@@ -24,14 +24,14 @@ struct Taken {
 };
 
 /// Queues many requests at a broker that is down, from a client that is gone.
-Taken queue_many(BridgeLab& lab) {
+Taken queue_many(LedgerLab& lab) {
   constexpr std::size_t kLarge = 4096;
   Taken taken;
   for (std::size_t i = 0; i < kMany; ++i) {
     auto request = protocol::Request::make("t", "open");
     request.device_id = 7;
     take_allocations();
-    lab.dispatcher->submit({}, std::move(request));
+    lab.ledger->submit({}, std::move(request));
     const Allocations now = take_allocations();
     if (now.count > 0) ++taken.requests;
     if (now.largest > kLarge) ++taken.steps;
@@ -41,13 +41,13 @@ Taken queue_many(BridgeLab& lab) {
 
 }  // namespace
 
-TEST_CASE("a queued request costs the same however many are queued", "[dispatcher]") {
-  BridgeLab lab({roomy()});
+TEST_CASE("a queued request costs the same however many are queued", "[ledger]") {
+  LedgerLab lab({roomy()});
   const Taken at_first = queue_many(lab);
   REQUIRE(lab.pools.front()->queued() == kMany);
   CHECK(at_first.requests == kMany);
   CHECK(at_first.steps < 10);  // tables that double
-  lab.dispatcher->give_up_all();
+  lab.ledger->give_up_all();
   CHECK(queue_many(lab).requests == 0);
   REQUIRE(lab.pools.front()->queued() == kMany);
 }

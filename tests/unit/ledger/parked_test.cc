@@ -2,10 +2,10 @@
 #include <string>
 #include <vector>
 
-#include "bridge_lab.h"
+#include "ledger_lab.h"
 
 using namespace sluice;
-using namespace sluice::bridge;
+using namespace sluice::ledger;
 using client::Peer;
 using mqtt::Connection;
 using Texts = std::vector<std::string>;
@@ -37,11 +37,11 @@ class Stuck {
   void finish() {
     lab.run_until([&] {
       stuck().ack_all();
-      return lab.dispatcher->is_idle();
+      return lab.ledger->is_idle();
     });
   }
 
-  BridgeLab lab;
+  LedgerLab lab;
   std::vector<Peer*> clients;
 
  private:
@@ -94,7 +94,7 @@ TEST_CASE("of those that wait for a line one may leave and one may come to its d
   test.lab.advance(Duration(20));
   CHECK(has(test.lab.wait_for_line(late, 0), R"("error":"broker_unavailable","published":"no")"));
   const client::ClientId one_of_them{.index = 6, .generation = 1};
-  test.lab.dispatcher->forget(one_of_them);
+  test.lab.ledger->forget(one_of_them);
   CHECK(test.lab.pools[0]->waiters() == kWaiting - 1);
   test.finish();
   CHECK(test.stuck().sent.size() == 3 + kWaiting - 1);

@@ -8,7 +8,7 @@
 
 #include "catch.h"
 
-using namespace sluice::bridge;
+using namespace sluice::ledger;
 using Places = std::vector<std::size_t>;
 
 namespace {

@@ -1,13 +1,13 @@
-#include "ledger/verdict.h"
+#include "ledger/reply_builder.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "ledger/dispatcher.h"
+#include "ledger/ledger.h"
 #include "mqtt/reason_codes.h"
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 namespace {
 
 using protocol::ErrorKind;
@@ -106,9 +106,9 @@ CopyResult result_at_deadline(const Copy& copy) {
   return result;
 }
 
-Reply reply_of(Ticket& ticket) {
-  const std::span<Copy> copies = ticket.used();
+Reply reply_of(Entry& entry) {
+  const std::span<Copy> copies = entry.used();
   return copies.size() == 1 ? single_reply(copies.front().result) : fan_out_reply(copies);
 }
 
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger

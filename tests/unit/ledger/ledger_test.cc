@@ -1,14 +1,14 @@
 // The ledger: one reply to each request, deadlines, waiting in turn, and the stop.
-#include "ledger/dispatcher.h"
+#include "ledger/ledger.h"
 
 #include <chrono>
 #include <string>
 #include <vector>
 
-#include "bridge_lab.h"
+#include "ledger_lab.h"
 
 using namespace sluice;
-using namespace sluice::bridge;
+using namespace sluice::ledger;
 using client::Peer;
 using mqtt::Connection;
 using Texts = std::vector<std::string>;
@@ -19,7 +19,7 @@ constexpr unsigned kSoon = 20;
 constexpr Duration kJustBefore(kSoon - 1);
 
 /// Nothing comes before the deadline of kSoon; returns the line that comes then.
-std::string wait_for_deadline(BridgeLab& lab, Peer& peer) {
+std::string wait_for_deadline(LedgerLab& lab, Peer& peer) {
   lab.advance(kJustBefore);
   CHECK(peer.lines() == 0);
   lab.advance(Duration(1));
@@ -28,8 +28,8 @@ std::string wait_for_deadline(BridgeLab& lab, Peer& peer) {
 
 }  // namespace
 
-TEST_CASE("a request is answered once its broker acknowledges it", "[dispatcher]") {
-  BridgeLab lab;
+TEST_CASE("a request is answered once its broker acknowledges it", "[ledger]") {
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7));
@@ -38,11 +38,11 @@ TEST_CASE("a request is answered once its broker acknowledges it", "[dispatcher]
   CHECK(peer.lines() == 0);
   lab.connection().ack();
   CHECK(lab.wait_for_line(peer, 0) == R"({"code":1,"msg":"sent","id":"x"})");
-  CHECK(lab.dispatcher->is_idle());
+  CHECK(lab.ledger->is_idle());
 }
 
-TEST_CASE("the reply says that nobody is subscribed, and why a broker refused", "[dispatcher]") {
-  BridgeLab lab;
+TEST_CASE("the reply says that nobody is subscribed, and why a broker refused", "[ledger]") {
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7) + request("y", 7));
@@ -55,8 +55,8 @@ TEST_CASE("the reply says that nobody is subscribed, and why a broker refused", 
   CHECK(has(refused, R"("reason_code":135)"));
 }
 
-TEST_CASE("a device in no range has no route", "[dispatcher]") {
-  BridgeLab lab;
+TEST_CASE("a device in no range has no route", "[ledger]") {
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 1000));
@@ -69,8 +69,8 @@ TEST_CASE("a device in no range has no route", "[dispatcher]") {
 // ------------------------------------------------------------------------------------
 
 TEST_CASE("a request handed over and not acknowledged in time is a timeout, answered once",
-          "[dispatcher]") {
-  BridgeLab lab;
+          "[ledger]") {
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
@@ -88,9 +88,8 @@ TEST_CASE("a request handed over and not acknowledged in time is a timeout, answ
   CHECK(peer.lines() == 2);
 }
 
-TEST_CASE("a request that no connection took in time is unavailable and never sent",
-          "[dispatcher]") {
-  BridgeLab lab({narrow_broker()});
+TEST_CASE("a request that no connection took in time is unavailable and never sent", "[ledger]") {
+  LedgerLab lab({narrow_broker()});
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7));
@@ -104,8 +103,8 @@ TEST_CASE("a request that no connection took in time is unavailable and never se
   CHECK(lab.connection().payloads() == Texts{"x"});
 }
 
-TEST_CASE("a request lost with its connection and answered is not sent again", "[dispatcher]") {
-  BridgeLab lab;
+TEST_CASE("a request lost with its connection and answered is not sent again", "[ledger]") {
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 7, {.timeout_ms = kSoon}));
@@ -117,8 +116,8 @@ TEST_CASE("a request lost with its connection and answered is not sent again", "
   CHECK(lab.connection().sent.empty());
 }
 
-TEST_CASE("a shorter deadline set later comes first", "[dispatcher]") {
-  BridgeLab lab;
+TEST_CASE("a shorter deadline set later comes first", "[ledger]") {
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("late", 7));
@@ -126,13 +125,13 @@ TEST_CASE("a shorter deadline set later comes first", "[dispatcher]") {
   peer.send(request("soon", 7, {.timeout_ms = kSoon}));
   lab.wait_for_sent(2);
   CHECK(has(wait_for_deadline(lab, peer), R"("id":"soon")"));
-  CHECK_FALSE(lab.dispatcher->is_idle());
+  CHECK_FALSE(lab.ledger->is_idle());
 }
 
 // --- waiting for room
 // -----------------------------------------------------------------------------
 
-TEST_CASE("clients without room are served in turn", "[dispatcher]") {
+TEST_CASE("clients without room are served in turn", "[ledger]") {
   FullLab lab;
   lab.one.send(request("one-1", 1) + request("one-2", 2));
   lab.wait_for_parked(1);
@@ -160,12 +159,11 @@ std::string forty(const std::string& message, int first_device) {
 
 }  // namespace
 
-TEST_CASE("a client whose turn has come hands in up to 32 requests, if there is room",
-          "[dispatcher]") {
+TEST_CASE("a client whose turn has come hands in up to 32 requests, if there is room", "[ledger]") {
   config::Broker broker = broker_named("a");
   broker.max_inflight = 1;
   broker.queue_messages = 200;
-  BridgeLab lab({broker});
+  LedgerLab lab({broker});
   lab.bring_up();
   Peer& filler = lab.connect();
   Peer& one = lab.connect();
@@ -188,12 +186,11 @@ TEST_CASE("a client whose turn has come hands in up to 32 requests, if there is 
   CHECK(std::count(sent.begin() + 201 + 32, sent.begin() + 201 + 51, "two") == 19);
 }
 
-TEST_CASE("a client that comes later does not take the room before those who wait",
-          "[dispatcher]") {
+TEST_CASE("a client that comes later does not take the room before those who wait", "[ledger]") {
   config::Broker broker = broker_named("a");
   broker.max_inflight = 1;
   broker.queue_messages = 4;
-  BridgeLab lab({broker});
+  LedgerLab lab({broker});
   lab.bring_up();
   Peer& one = lab.connect();
   Peer& two = lab.connect();
@@ -215,12 +212,12 @@ TEST_CASE("a client that comes later does not take the room before those who wai
 }
 
 TEST_CASE("a client that waits for room holds up no device that has a link of its own",
-          "[dispatcher]") {
+          "[ledger]") {
   config::Broker broker = broker_named("a");
   broker.connections = 2;
   broker.max_inflight = 1;
   broker.queue_messages = 4;
-  BridgeLab lab({broker});
+  LedgerLab lab({broker});
   lab.bring_up();
   Peer& flood = lab.connect();
   for (int i = 0; i < 6; ++i)
@@ -238,14 +235,14 @@ TEST_CASE("a client that waits for room holds up no device that has a link of it
 }
 
 TEST_CASE("a request that found no room until its deadline is answered, and its client goes on",
-          "[dispatcher]") {
+          "[ledger]") {
   FullLab lab;
   lab.park(request("parked", 1, {.timeout_ms = kSoon}) + request("next", 1000));
   CHECK(has(wait_for_deadline(lab, lab.two), R"("error":"broker_unavailable","published":"no")"));
   CHECK(has(lab.wait_for_line(lab.two, 1), R"("error":"no_route")"));
 }
 
-TEST_CASE("a parked request is dropped with its client", "[dispatcher]") {
+TEST_CASE("a parked request is dropped with its client", "[ledger]") {
   FullLab lab;
   lab.park(request("parked", 1));
   lab.server->end_all();  // a paused client is read from only now, so its end is seen only now
@@ -256,11 +253,11 @@ TEST_CASE("a parked request is dropped with its client", "[dispatcher]") {
   lab.connection().ack();
   lab.settle();
   CHECK(lab.connection().payloads() == Texts{"first", "second"});
-  CHECK(lab.dispatcher->is_idle());
+  CHECK(lab.ledger->is_idle());
 }
 
-TEST_CASE("an accepted request goes on without its client", "[dispatcher]") {
-  BridgeLab lab({narrow_broker()});
+TEST_CASE("an accepted request goes on without its client", "[ledger]") {
+  LedgerLab lab({narrow_broker()});
   lab.bring_up();
   Peer& gone = lab.connect();
   lab.fill(gone);
@@ -269,10 +266,10 @@ TEST_CASE("an accepted request goes on without its client", "[dispatcher]") {
   lab.connection().ack();
   lab.wait_for_sent(2);
   lab.connection().ack();
-  CHECK(lab.dispatcher->is_idle());
+  CHECK(lab.ledger->is_idle());
 }
 
-TEST_CASE("whoever waits for a broker that is found dead is told at once", "[dispatcher]") {
+TEST_CASE("whoever waits for a broker that is found dead is told at once", "[ledger]") {
   config::Broker broker = narrow_broker();
   broker.dead_after = Duration(1);
   broker.reconnect_min = std::chrono::hours(1);
@@ -290,33 +287,33 @@ TEST_CASE("whoever waits for a broker that is found dead is told at once", "[dis
 // --- the stop
 // -------------------------------------------------------------------------------------
 
-TEST_CASE("while draining new requests are refused and old ones settled", "[dispatcher]") {
-  BridgeLab lab;
+TEST_CASE("while draining new requests are refused and old ones settled", "[ledger]") {
+  LedgerLab lab;
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("old", 7));
   lab.wait_for_sent(1);
-  lab.dispatcher->drain();
+  lab.ledger->drain();
   peer.send(request("new", 7));
   CHECK(has(lab.wait_for_line(peer, 0), R"("error":"shutting_down","published":"no")"));
-  CHECK_FALSE(lab.dispatcher->is_idle());
+  CHECK_FALSE(lab.ledger->is_idle());
   lab.connection().ack();
   CHECK(has(lab.wait_for_line(peer, 1), R"("code":1)"));
-  CHECK(lab.dispatcher->is_idle());
+  CHECK(lab.ledger->is_idle());
   CHECK(lab.connection().payloads() == Texts{"old"});
 }
 
-TEST_CASE("what is left when the drain runs out is answered and counted", "[dispatcher]") {
+TEST_CASE("what is left when the drain runs out is answered and counted", "[ledger]") {
   FullLab lab;
   lab.park(request("parked", 1));
-  lab.dispatcher->drain();
-  const Leftover leftover = lab.dispatcher->give_up_all();
+  lab.ledger->drain();
+  const Leftover leftover = lab.ledger->give_up_all();
   CHECK(leftover.timed_out == 1);
   CHECK(leftover.unavailable == 2);
-  CHECK(lab.dispatcher->is_idle());
+  CHECK(lab.ledger->is_idle());
   lab.wait_for_line(lab.one, 1);
   CHECK(has(lab.one.received(), R"("error":"timeout","published":"unknown")"));
   CHECK(has(lab.one.received(), R"("error":"broker_unavailable","published":"no")"));
   CHECK(has(lab.wait_for_line(lab.two, 0), R"("error":"broker_unavailable","published":"no")"));
-  CHECK(lab.dispatcher->give_up_all().timed_out == 0);
+  CHECK(lab.ledger->give_up_all().timed_out == 0);
 }

@@ -1,4 +1,4 @@
-#include "bridge_lab.h"
+#include "ledger_lab.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 
 config::Broker broker_named(std::string name) {
   config::Broker broker;
@@ -33,7 +33,7 @@ config::Broker narrow_broker(std::string name) {
   return broker;
 }
 
-BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
+LedgerLab::LedgerLab(std::vector<config::Broker> settings) {
   log::Settings quiet;
   quiet.level = log::Level::Error;
   CHECK(log::configure(quiet));
@@ -41,7 +41,7 @@ BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
   config.replies.success = "sent";
   config.replies.failure = "failed";
   config.brokers = std::move(settings);
-  dispatcher = std::make_unique<Dispatcher>(loop);
+  ledger = std::make_unique<Ledger>(loop);
   std::vector<Route> routes;
   std::vector<mqtt::Pool*> raw;
   for (const config::Broker& broker : config.brokers) {
@@ -50,13 +50,12 @@ BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
       client_ids.push_back(fmt::format("c{}", slot));
     brokers.emplace_back();
     pools.push_back(std::make_unique<mqtt::Pool>(
-        loop, *dispatcher, random,
-        mqtt::PoolSettings{broker, client_ids, brokers.back().factory()}));
+        loop, *ledger, random, mqtt::PoolSettings{broker, client_ids, brokers.back().factory()}));
     raw.push_back(pools.back().get());
     routes.push_back({broker.min_dev_no, broker.max_dev_no, routes.size()});
   }
-  server = std::make_unique<client::Server>(loop, config, *dispatcher);
-  dispatcher->connect(*server, raw, Router(routes));
+  server = std::make_unique<client::Server>(loop, config, *ledger);
+  ledger->connect(*server, raw, Router(routes));
   if (const Result<void> bound = server->listen(); !bound) {
     throw std::runtime_error(bound.error().what);
   }
@@ -66,10 +65,10 @@ BridgeLab::BridgeLab(std::vector<config::Broker> settings) {
   };
 }
 
-BridgeLab::~BridgeLab() {
-  dispatcher->drain();
-  dispatcher->give_up_all();
-  CHECK(dispatcher->is_idle());
+LedgerLab::~LedgerLab() {
+  ledger->drain();
+  ledger->give_up_all();
+  CHECK(ledger->is_idle());
   for (const auto& pool : pools) {
     pool->stop();
     pool->abandon();
@@ -78,15 +77,15 @@ BridgeLab::~BridgeLab() {
   peers_.clear();
   pools.clear();
   server.reset();
-  dispatcher.reset();
+  ledger.reset();
 }
 
-void BridgeLab::bring_up(const mqtt::Connack& connack) {
+void LedgerLab::bring_up(const mqtt::Connack& connack) {
   for (std::size_t i = 0; i < pools.size(); ++i)
     bring_up(i, connack);
 }
 
-void BridgeLab::bring_up(std::size_t pool, const mqtt::Connack& connack) {
+void LedgerLab::bring_up(std::size_t pool, const mqtt::Connack& connack) {
   // A pool that is up only reconnects.
   if (brokers[pool].attempts.empty()) pools[pool]->start();
   run_until([&] {
@@ -95,30 +94,30 @@ void BridgeLab::bring_up(std::size_t pool, const mqtt::Connack& connack) {
   });
 }
 
-client::Peer& BridgeLab::connect() {
+client::Peer& LedgerLab::connect() {
   peers_.push_back(std::make_unique<client::Peer>(client::Peer::tcp(server->port(0))));
   return *peers_.back();
 }
 
-void BridgeLab::fill(client::Peer& peer, std::size_t pool) {
+void LedgerLab::fill(client::Peer& peer, std::size_t pool) {
   peer.send(request("first", 900) + request("second", 901));
   run_until([&] { return pools[pool]->in_flight() + pools[pool]->queued() == 2; });
 }
 
-std::string BridgeLab::wait_for_line(client::Peer& peer, std::size_t number) {
+std::string LedgerLab::wait_for_line(client::Peer& peer, std::size_t number) {
   run_until([&] { return peer.lines() > number; });
   return peer.line(number);
 }
 
-void BridgeLab::wait_for_sent(std::size_t count, std::size_t pool) {
+void LedgerLab::wait_for_sent(std::size_t count, std::size_t pool) {
   run_until([&] { return connection(pool).sent.size() >= count; });
 }
 
-void BridgeLab::wait_for_parked(std::size_t count) {
+void LedgerLab::wait_for_parked(std::size_t count) {
   run_until([&] { return server->counters().paused >= count; });
 }
 
-FullLab::FullLab(config::Broker broker) : BridgeLab({std::move(broker)}) {
+FullLab::FullLab(config::Broker broker) : LedgerLab({std::move(broker)}) {
   bring_up();
   fill(one);
 }
@@ -134,4 +133,4 @@ std::string request(std::string_view name, std::int64_t device, const RequestOpt
       name, device, options.timeout_ms, options.qos);
 }
 
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger

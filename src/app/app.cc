@@ -1,4 +1,4 @@
-#include "app/bridge.h"
+#include "app/app.h"
 
 #include <set>
 #include <string_view>
@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-namespace sluice::bridge {
+namespace sluice::app {
 namespace {
 
 /// While stopping, how often it is looked whether the phase is over.
@@ -19,23 +19,23 @@ constexpr Duration kDisconnecting = std::chrono::milliseconds(200);
 
 }  // namespace
 
-Bridge::Bridge(event::Loop& loop, config::Config config, const Identity& identity,
-               Delegate<void()> finished)
+App::App(event::Loop& loop, config::Config config, const Identity& identity,
+         Delegate<void()> finished)
     : loop_(loop),
       config_(std::move(config)),
       started_at_(loop.now()),
       finished_(finished),
-      dispatcher_(loop),
-      brokers_(loop, dispatcher_, identity),
-      server_(loop, config_, dispatcher_),
-      phase_timer_(loop, bind<&Bridge::on_phase_timeout>(this)),
-      progress_timer_(loop, bind<&Bridge::on_progress>(this)) {
-  dispatcher_.connect(server_, {}, Router({}));
+      ledger_(loop),
+      brokers_(loop, ledger_, identity),
+      server_(loop, config_, ledger_),
+      phase_timer_(loop, bind<&App::on_phase_timeout>(this)),
+      progress_timer_(loop, bind<&App::on_progress>(this)) {
+  ledger_.connect(server_, {}, ledger::Router({}));
 }
 
-Bridge::~Bridge() = default;
+App::~App() = default;
 
-Result<void> Bridge::start() {
+Result<void> App::start() {
   const auto certificates = read_certificates(config_);
   if (!certificates) return certificates.error();
   brokers_.apply(config_, certificates.value());
@@ -44,7 +44,7 @@ Result<void> Bridge::start() {
   return {};
 }
 
-std::vector<std::string> Bridge::unconnected_brokers() const {
+std::vector<std::string> App::unconnected_brokers() const {
   std::vector<std::string> names;
   for (const auto& [pool, is_leaving] : brokers_.all()) {
     if (!is_leaving && pool->ready_links() == 0) names.push_back(pool->name());
@@ -52,13 +52,13 @@ std::vector<std::string> Bridge::unconnected_brokers() const {
   return names;
 }
 
-std::vector<BrokerView> Bridge::brokers() const {
+std::vector<BrokerView> App::brokers() const {
   std::vector<BrokerView> views;
   std::set<std::string_view> names;
   for (const auto& [pool, is_leaving] : brokers_.all()) {
     // A name may be another broker's by now: then this one is not told of any more.
     if (!names.insert(pool->name()).second) continue;
-    const Lane& lane = dispatcher_.lane_of(*pool);
+    const ledger::Lane& lane = ledger_.lane_of(*pool);
     views.push_back({*pool, lane.counters, pool->waiters(), is_leaving});
   }
   return views;
@@ -67,11 +67,11 @@ std::vector<BrokerView> Bridge::brokers() const {
 // --- stopping
 // -------------------------------------------------------------------------------------
 
-void Bridge::stop() noexcept {
+void App::stop() noexcept {
   if (phase_ == Phase::Running) enter(Phase::Delay);
 }
 
-void Bridge::enter(Phase next) noexcept {
+void App::enter(Phase next) noexcept {
   phase_ = next;
   switch (next) {
     case Phase::Running:
@@ -85,7 +85,7 @@ void Bridge::enter(Phase next) noexcept {
       log::info("stopping: no new clients; what was taken is settled within {} ms",
                 config_.server.drain_timeout.count());
       server_.close_listeners();
-      dispatcher_.drain();
+      ledger_.drain();
       server_.drain();
       phase_timer_.start(config_.server.drain_timeout);
       progress_timer_.start_repeating(kProgressCheck);
@@ -111,7 +111,7 @@ void Bridge::enter(Phase next) noexcept {
   }
 }
 
-void Bridge::on_phase_timeout() noexcept {
+void App::on_phase_timeout() noexcept {
   switch (phase_) {
     case Phase::Running:
     case Phase::Done:
@@ -134,8 +134,8 @@ void Bridge::on_phase_timeout() noexcept {
   }
 }
 
-void Bridge::on_progress() noexcept {
-  if (phase_ == Phase::Draining && dispatcher_.is_idle()) {
+void App::on_progress() noexcept {
+  if (phase_ == Phase::Draining && ledger_.is_idle()) {
     // All is answered; whoever is left is told `shutting_down` or ended gently.
     enter(Phase::LastReplies);
   }
@@ -145,8 +145,8 @@ void Bridge::on_progress() noexcept {
   if (brokers_.are_stopped()) enter(Phase::Done);
 }
 
-void Bridge::run_out() noexcept {
-  const Leftover leftover = dispatcher_.give_up_all();
+void App::run_out() noexcept {
+  const ledger::Leftover leftover = ledger_.give_up_all();
   if (leftover.timed_out + leftover.unavailable > 0) {
     drain_ran_out_ = true;
     log::warn(
@@ -157,4 +157,4 @@ void Bridge::run_out() noexcept {
   enter(Phase::LastReplies);
 }
 
-}  // namespace sluice::bridge
+}  // namespace sluice::app

@@ -10,16 +10,16 @@
 #include <vector>
 
 #include "base/random.h"
-#include "ledger/dispatcher.h"
 #include "catch.h"
 #include "client/server.h"
 #include "client/support.h"
 #include "config/config.h"
+#include "ledger/ledger.h"
 #include "mqtt/fake_transport.h"
 #include "mqtt/pool/pool.h"
 #include "test_loop.h"
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 
 /// One link and every device from 1 to 999, unless the test says otherwise. Times are so long that
 /// none comes by itself.
@@ -35,12 +35,12 @@ inline mqtt::Connack without_qos2() {
 }
 
 /// Ends with a closed loop, which proves that nothing was left behind.
-class BridgeLab {
+class LedgerLab {
  public:
-  explicit BridgeLab(std::vector<config::Broker> brokers = {broker_named("a")});
-  ~BridgeLab();
-  BridgeLab(const BridgeLab&) = delete;
-  BridgeLab& operator=(const BridgeLab&) = delete;
+  explicit LedgerLab(std::vector<config::Broker> brokers = {broker_named("a")});
+  ~LedgerLab();
+  LedgerLab(const LedgerLab&) = delete;
+  LedgerLab& operator=(const LedgerLab&) = delete;
 
   /// Starts all pools and accepts all their connections.
   void bring_up(const mqtt::Connack& connack = {});
@@ -67,7 +67,7 @@ class BridgeLab {
   Random random{3};
   config::Config config;
   std::deque<mqtt::FakeBroker> brokers;
-  std::unique_ptr<Dispatcher> dispatcher;
+  std::unique_ptr<Ledger> ledger;
   std::vector<std::unique_ptr<mqtt::Pool>> pools;
   std::unique_ptr<client::Server> server;
 
@@ -76,7 +76,7 @@ class BridgeLab {
 };
 
 /// A narrow broker without room: `one` has a message in flight and one in the queue.
-class FullLab : public BridgeLab {
+class FullLab : public LedgerLab {
  public:
   explicit FullLab(config::Broker broker = narrow_broker());
 
@@ -99,4 +99,4 @@ inline bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "base/deadline_queue.h"
-#include "ledger/counters.h"
-#include "ledger/router.h"
-#include "ledger/ticket.h"
 #include "client/request_sink.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "ledger/counters.h"
+#include "ledger/entry.h"
+#include "ledger/router.h"
 #include "mqtt/pool/pool.h"
 #include "protocol/reply.h"
 
@@ -20,7 +20,7 @@ namespace sluice::client {
 class Server;
 }
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 
 /// One broker, seen from the ledger.
 struct Lane {
@@ -38,12 +38,12 @@ struct Leftover {
 /// A request is accepted by all its brokers or by none. Where one has no room it is parked: it
 /// waits in that one's pool, and its client reads nothing until it is served, in turn. Not
 /// thread-safe.
-class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
+class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
  public:
-  explicit Dispatcher(event::Loop& loop);
-  ~Dispatcher();
-  Dispatcher(const Dispatcher&) = delete;
-  Dispatcher& operator=(const Dispatcher&) = delete;
+  explicit Ledger(event::Loop& loop);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
 
   /// Before the first request: where replies go, and the brokers in the order of the routes.
   void connect(client::Server& server, const std::vector<mqtt::Pool*>& pools, Router router);
@@ -87,39 +87,39 @@ class Dispatcher final : public client::RequestSink, public mqtt::PoolEvents {
   };
 
   std::size_t place_of(const mqtt::Pool& pool) const noexcept;
-  Ticket& take_ticket();
-  void prepare(Ticket& ticket, std::span<const std::size_t> brokers);
-  Verdict admit(Ticket& ticket, bool in_turn, Refusal& refusal) noexcept;
-  bool has_turn(const Ticket& ticket) const noexcept;
-  bool refuse_beforehand(Ticket& ticket) noexcept;
-  void park(Ticket& ticket, const Refusal& refusal) noexcept;
-  void unpark(Ticket& ticket) noexcept;
+  Entry& take_entry();
+  void prepare(Entry& entry, std::span<const std::size_t> brokers);
+  Verdict admit(Entry& entry, bool in_turn, Refusal& refusal) noexcept;
+  bool has_turn(const Entry& entry) const noexcept;
+  bool refuse_beforehand(Entry& entry) noexcept;
+  void park(Entry& entry, const Refusal& refusal) noexcept;
+  void unpark(Entry& entry) noexcept;
   void serve(client::ClientId client, Lane& lane) noexcept;
-  void expire(Ticket& ticket) noexcept;
-  void answer_unrouted(Ticket& ticket, protocol::ErrorKind error, std::string detail) noexcept;
+  void expire(Entry& entry) noexcept;
+  void answer_unrouted(Entry& entry, protocol::ErrorKind error, std::string detail) noexcept;
   void count(const Copy& copy, bool ok, protocol::ErrorKind error) noexcept;
   void settle(Copy& copy, CopyResult result) noexcept;
-  void settle_when_complete(Ticket& ticket) noexcept;
-  void answer(Ticket& ticket, const protocol::Reply& reply) noexcept;
-  void recycle(Ticket& ticket) noexcept;
+  void settle_when_complete(Entry& entry) noexcept;
+  void answer(Entry& entry, const protocol::Reply& reply) noexcept;
+  void recycle(Entry& entry) noexcept;
   void arm() noexcept;
   void on_deadline() noexcept;
-  void log_answer(const Ticket& ticket, const protocol::Reply& reply) noexcept;
+  void log_answer(const Entry& entry, const protocol::Reply& reply) noexcept;
 
   event::Loop& loop_;
   client::Server* server_ = nullptr;
   std::vector<std::unique_ptr<Lane>> lanes_;
   Router router_;
   ResultCounters unrouted_;
-  DeadlineQueue<Ticket> deadlines_;  // every unanswered request: the one clock for all of them
+  DeadlineQueue<Entry> deadlines_;  // every unanswered request: the one clock for all of them
   event::Timer timer_;
   TimePoint armed_for_ = TimePoint::max();
-  std::vector<std::unique_ptr<Ticket>> tickets_;  // owns all of them
-  List<Ticket> free_;  // linked while neither in use nor parked; takes no memory of its own
-  std::vector<Ticket*> parked_by_client_;  // at most one each, by the client's index
-  client::ClientId served_;                // whose turn it is, while served_at_ is set
+  std::vector<std::unique_ptr<Entry>> entries_;  // owns all of them
+  List<Entry> free_;  // linked while neither in use nor parked; takes no memory of its own
+  std::vector<Entry*> parked_by_client_;  // at most one each, by the client's index
+  client::ClientId served_;               // whose turn it is, while served_at_ is set
   Lane* served_at_ = nullptr;
   bool draining_ = false;
 };
 
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger

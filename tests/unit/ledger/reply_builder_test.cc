@@ -1,5 +1,5 @@
 // From what the brokers did to the one reply.
-#include "ledger/verdict.h"
+#include "ledger/reply_builder.h"
 
 #include <memory>
 #include <optional>
@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "bridge_lab.h"
+#include "ledger_lab.h"
 #include "mqtt/reason_codes.h"
 
 using namespace sluice;
-using namespace sluice::bridge;
+using namespace sluice::ledger;
 using mqtt::Outcome;
 using protocol::ErrorKind;
 using protocol::Published;
@@ -22,7 +22,7 @@ namespace {
 /// How one broker deals with its copy.
 enum class Fate { Ok, Unheard, Refused, Poisoned, TimedOut, NotTaken };
 
-/// A ticket with one copy for each fate, at the brokers a, b, c.
+/// A entry with one copy for each fate, at the brokers a, b, c.
 class Case {
  public:
   explicit Case(const std::vector<Fate>& fates)
@@ -32,7 +32,7 @@ class Case {
     for (std::size_t i = 0; i < fates.size(); ++i) {
       lanes_[i].pool = lab_.pools[i].get();
       Copy& copy = ticket_.copies[i];
-      copy.ticket = &ticket_;
+      copy.entry = &ticket_;
       copy.lane = &lanes_[i];
       copy.result = settle(copy, fates[i]);
     }
@@ -68,9 +68,9 @@ class Case {
     return result_of(copy, outcome);
   }
 
-  BridgeLab lab_;
+  LedgerLab lab_;
   std::vector<Lane> lanes_;
-  Ticket ticket_;
+  Entry ticket_;
 };
 
 Reply reply_to(const std::vector<Fate>& fates) {

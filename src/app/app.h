@@ -5,35 +5,36 @@
 #include <string>
 #include <vector>
 
+#include "app/brokers.h"
+#include "app/counters.h"
 #include "base/delegate.h"
 #include "base/error.h"
-#include "app/brokers.h"
-#include "ledger/dispatcher.h"
 #include "client/server.h"
 #include "config/config.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "ledger/ledger.h"
 #include "mqtt/pool/pool.h"
 
-namespace sluice::bridge {
+namespace sluice::app {
 
 /// One broker, for the operator. Valid until the loop's next turn.
 struct BrokerView {
   const mqtt::Pool& pool;
-  const BrokerCounters& counters;
+  const ledger::BrokerCounters& counters;
   std::size_t parked = 0;   ///< clients that wait for room here
   bool is_leaving = false;  ///< removed from the configuration, and not done yet
 };
 
 /// Owns listeners, clients, ledger and pools. Not thread-safe.
-class Bridge {
+class App {
  public:
   /// `finished` is called once, when a stop has come to its end.
-  Bridge(event::Loop& loop, config::Config config, const Identity& identity,
-         Delegate<void()> finished);
-  ~Bridge();
-  Bridge(const Bridge&) = delete;
-  Bridge& operator=(const Bridge&) = delete;
+  App(event::Loop& loop, config::Config config, const Identity& identity,
+      Delegate<void()> finished);
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
 
   /// Reads certificates, binds all listeners, then begins to connect to the brokers. On an error
   /// nothing has been started.
@@ -64,7 +65,7 @@ class Bridge {
   /// The brokers of the configuration in force, then those removed that are not done yet; each name
   /// once.
   std::vector<BrokerView> brokers() const;
-  const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
+  const ledger::Ledger& ledger() const noexcept { return ledger_; }
   const config::Config& config() const noexcept { return config_; }
   const ReloadCounters& reloads() const noexcept { return reloads_; }
   TimePoint started_at() const noexcept { return started_at_; }
@@ -81,7 +82,7 @@ class Bridge {
   config::Config config_;
   const TimePoint started_at_;
   Delegate<void()> finished_;
-  Dispatcher dispatcher_;
+  ledger::Ledger ledger_;
   Brokers brokers_;
   client::Server server_;
   event::Timer phase_timer_;
@@ -91,4 +92,4 @@ class Bridge {
   ReloadCounters reloads_;
 };
 
-}  // namespace sluice::bridge
+}  // namespace sluice::app

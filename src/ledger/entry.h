@@ -14,9 +14,9 @@
 #include "protocol/errors.h"
 #include "protocol/request.h"
 
-namespace sluice::bridge {
+namespace sluice::ledger {
 
-struct Ticket;
+struct Entry;
 struct Lane;
 
 /// How one broker dealt with its copy.
@@ -31,7 +31,7 @@ struct CopyResult {
 
 /// What one pool holds of a request.
 struct Copy : mqtt::Message {
-  Ticket* ticket = nullptr;
+  Entry* entry = nullptr;
   Lane* lane = nullptr;
   bool held = false;  ///< the pool still refers to it
   CopyResult result;
@@ -39,7 +39,7 @@ struct Copy : mqtt::Message {
 
 /// Lives from the decoding of a request until it is answered and no pool refers to it any more.
 /// Recycled through the ledger's free list.
-struct Ticket : DeadlineEntry, mqtt::Waiter {
+struct Entry : DeadlineEntry, mqtt::Waiter {
   protocol::Request request;
   client::ReplyTo reply_to;
   std::chrono::nanoseconds received{};  ///< when it was read whole
@@ -58,4 +58,4 @@ struct Ticket : DeadlineEntry, mqtt::Waiter {
   }
 };
 
-}  // namespace sluice::bridge
+}  // namespace sluice::ledger
