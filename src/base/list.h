@@ -15,13 +15,16 @@ class ListNode {
   ListNode& operator=(const ListNode&) = delete;
   ~ListNode() { assert(!is_linked()); }
 
-  bool is_linked() const noexcept { return next_ != nullptr; }
+  bool is_linked() const noexcept { return list_ != nullptr; }
+  /// Which one it is in, for comparison; null: none.
+  const void* list() const noexcept { return list_; }
 
  private:
   template <class T, class U>
   friend class List;
   ListNode* prev_ = nullptr;
   ListNode* next_ = nullptr;
+  const void* list_ = nullptr;
 };
 
 /// A list of elements it does not own. Not movable: the elements point into it.
@@ -36,18 +39,14 @@ class List {
   }
   List(const List&) = delete;
   List& operator=(const List&) = delete;
-  ~List() {
-    assert(empty());
-    head_.next_ = nullptr;
-  }
+  ~List() { assert(empty()); }
 
   bool empty() const noexcept { return head_.next_ == &head_; }
   std::size_t size() const noexcept { return size_; }
   T& front() noexcept { return *static_cast<T*>(head_.next_); }
   const T& front() const noexcept { return *static_cast<const T*>(head_.next_); }
-  /// Only where no other list has the tag.
   bool holds(const T& element) const noexcept {
-    return static_cast<const Node&>(element).is_linked();
+    return static_cast<const Node&>(element).list() == this;
   }
 
   /// The element after this one, or null at the end.
@@ -62,11 +61,12 @@ class List {
 
   void remove(T& element) noexcept {
     Node& node = element;
-    assert(node.is_linked());
+    assert(node.list_ == this);
     node.prev_->next_ = node.next_;
     node.next_->prev_ = node.prev_;
     node.prev_ = nullptr;
     node.next_ = nullptr;
+    node.list_ = nullptr;
     --size_;
   }
 
@@ -83,6 +83,7 @@ class List {
     node.next_ = &before;
     before.prev_->next_ = &node;
     before.prev_ = &node;
+    node.list_ = this;
     ++size_;
   }
 
