@@ -27,10 +27,10 @@ class ResultCounters {
   std::array<std::uint64_t, client::kErrorKinds> errors_{};
 };
 
-/// One broker's share. Each copy of a request that is settled counts once in both.
+/// One broker's share. Each delivery that is settled counts once in both.
 struct BrokerCounters {
   ResultCounters results;
-  LatencyHistogram latency;  ///< from the request read whole to its copy settled
+  LatencyHistogram latency;  ///< from the request read whole to its delivery settled
 };
 
 }  // namespace sluice::ledger

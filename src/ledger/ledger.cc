@@ -107,33 +107,33 @@ Entry& Ledger::take_entry() {
 
 void Ledger::prepare(Entry& entry, std::span<const std::size_t> brokers) {
   if (entry.capacity < brokers.size()) {
-    entry.copies = std::make_unique<Copy[]>(brokers.size());
+    entry.parts = std::make_unique<Part[]>(brokers.size());
     entry.capacity = brokers.size();
   }
   entry.brokers = brokers.size();
   for (std::size_t i = 0; i < brokers.size(); ++i) {
-    Copy& copy = entry.copies[i];
-    copy.entry = &entry;
-    copy.lane = lanes_[brokers[i]].get();
-    ++copy.lane->copies;
-    copy.request = &entry.request;
+    Part& part = entry.parts[i];
+    part.entry = &entry;
+    part.lane = lanes_[brokers[i]].get();
+    ++part.lane->parts;
+    part.set_request(entry.request);
   }
 }
 
 /// The request comes from the client that is being served, and for the broker that has the room.
 bool Ledger::has_turn(const Entry& entry) const noexcept {
   return served_at_ != nullptr && entry.reply_to.client == served_ && entry.brokers == 1 &&
-         entry.copies[0].lane == served_at_;
+         entry.parts[0].lane == served_at_;
 }
 
 /// `in_turn`: called for the client whose turn it is; others wait behind those who wait already.
 Ledger::Verdict Ledger::admit(Entry& entry, bool in_turn, Refusal& refusal) noexcept {
   if (refuse_beforehand(entry)) return Verdict::Answered;
-  for (Copy& copy : entry.used()) {
-    Lane& lane = *copy.lane;
+  for (Part& part : entry.used()) {
+    Lane& lane = *part.lane;
     const mqtt::Admission admission = lane.pool->admission(entry.request, in_turn);
     if (admission == mqtt::Admission::Dead) {
-      count(copy, false, ErrorKind::BrokerUnavailable);
+      count(part, false, ErrorKind::BrokerUnavailable);
       answer(entry, Reply::failure(
                         ErrorKind::BrokerUnavailable, Published::No,
                         fmt::format("broker {} is down and its queue is full", lane.pool->name())));
@@ -143,22 +143,18 @@ Ledger::Verdict Ledger::admit(Entry& entry, bool in_turn, Refusal& refusal) noex
       refusal = {&lane, admission};
   }
   if (refusal.lane != nullptr) return Verdict::Refused;
-  for (Copy& copy : entry.used()) {
-    copy.held = true;
-    copy.lane->pool->accept(copy);
-  }
+  for (Part& part : entry.used())
+    part.lane->pool->accept(part);
   return Verdict::Accepted;
 }
 
 /// What one broker would refuse is sent to none.
 bool Ledger::refuse_beforehand(Entry& entry) noexcept {
-  for (Copy& copy : entry.used()) {
-    if (const auto refusal = copy.lane->pool->announced_refusal(entry.request)) {
-      settle(copy, result_of(copy, *refusal));
-      const CopyResult& result = copy.result;
-      Reply reply = Reply::failure(result.error, result.published, result.detail);
-      reply.reason_code = result.reason_code;
-      answer(entry, reply);
+  for (Part& part : entry.used()) {
+    if (auto refusal = part.lane->pool->refusal_of(part)) {
+      part.finish(std::move(*refusal));
+      count(part);
+      answer(entry, reply_of(part));
       return true;
     }
   }
@@ -200,9 +196,9 @@ void Ledger::on_dead(mqtt::Pool& pool) noexcept {
   for (std::size_t index = 0; index < parked_by_client_.size(); ++index) {
     Entry* entry = parked_by_client_[index];
     if (entry == nullptr || entry->parked_at->pool == &pool) continue;
-    const auto copies = entry->used();
-    const bool is_refused = std::any_of(copies.begin(), copies.end(), [&](const Copy& copy) {
-      return copy.lane->pool == &pool &&
+    const auto parts = entry->used();
+    const bool is_refused = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
+      return part.lane->pool == &pool &&
              pool.admission(entry->request, /*in_turn=*/true) == mqtt::Admission::Dead;
     });
     if (is_refused) on_room(*entry);
@@ -237,59 +233,45 @@ const mqtt::Pool* Ledger::awaited_by(client::ClientId client) const noexcept {
 // --- out: from the brokers to the client
 // ----------------------------------------------------------
 
-void Ledger::on_message_done(mqtt::Message& message, const mqtt::Outcome& outcome) noexcept {
-  Copy& copy = static_cast<Copy&>(message);
-  Entry& entry = *copy.entry;
-  copy.held = false;
+void Ledger::on_done(mqtt::Delivery& delivery) noexcept {
+  Part& part = static_cast<Part&>(delivery);
+  Entry& entry = *part.entry;
   if (entry.answered) {
     if (!entry.is_held()) recycle(entry);
     return;
   }
-  if (!copy.result.settled) settle(copy, result_of(copy, outcome));
-  settle_when_complete(entry);
+  count(part);
+  if (entry.is_settled()) answer(entry, reply_of(entry));
 }
 
-/// Counts where the broker stands, once per copy: the only place that does. What one broker says
-/// beforehand counts for that one alone; the others were not asked.
-void Ledger::count(const Copy& copy, bool ok, ErrorKind error) noexcept {
-  BrokerCounters& counters = copy.lane->counters;
+/// Counts where the broker stands, once per delivery: the only place that does. What one broker
+/// says beforehand counts for that one alone; the others were not asked.
+void Ledger::count(const Part& part) noexcept {
+  count(part, is_ok(part), is_ok(part) ? ErrorKind{} : error_of(part));
+}
+
+void Ledger::count(const Part& part, bool ok, ErrorKind error) noexcept {
+  BrokerCounters& counters = part.lane->counters;
   if (ok) {
     counters.results.count_ok();
   } else {
     counters.results.count(error);
   }
-  counters.latency.observe(loop_.precise_now() - copy.entry->received);
-}
-
-void Ledger::settle(Copy& copy, CopyResult result) noexcept {
-  count(copy, result.ok, result.error);
-  copy.result = std::move(result);
-}
-
-void Ledger::settle_when_complete(Entry& entry) noexcept {
-  for (const Copy& copy : entry.used()) {
-    if (!copy.result.settled) return;
-  }
-  answer(entry, reply_of(entry));
+  counters.latency.observe(loop_.precise_now() - part.entry->received);
 }
 
 /// The deadline has come: what is not settled is given up, and the client told how far it got.
 void Ledger::expire(Entry& entry) noexcept {
-  if (entry.parked_at != nullptr) {
-    const client::ClientId client = entry.reply_to.client;
-    unpark(entry);
-    for (Copy& copy : entry.used())
-      settle(copy, result_at_deadline(copy));
-    answer(entry, reply_of(entry));
-    server_->resume(client);
-    return;
-  }
-  for (Copy& copy : entry.used()) {
-    if (copy.result.settled) continue;
-    settle(copy, result_at_deadline(copy));
-    copy.held = !copy.lane->pool->give_up(copy);
+  const bool was_parked = entry.parked_at != nullptr;
+  const client::ClientId client = entry.reply_to.client;
+  if (was_parked) unpark(entry);
+  for (Part& part : entry.used()) {
+    if (part.is_settled()) continue;
+    part.lane->pool->give_up(part);
+    count(part);
   }
   answer(entry, reply_of(entry));
+  if (was_parked) server_->resume(client);
 }
 
 void Ledger::answer(Entry& entry, const Reply& reply) noexcept {
@@ -298,11 +280,8 @@ void Ledger::answer(Entry& entry, const Reply& reply) noexcept {
   if (entry.is_waiting()) deadlines_.remove(entry);
   log_answer(entry, reply);
   server_->reply(entry.reply_to, reply, entry.request.id());
-  if (entry.is_held()) {
-    entry.request.drop_texts();  // what a lost connection was given may stay for long
-  } else {
-    recycle(entry);
-  }
+  server_->reuse(std::exchange(entry.request, {}));
+  if (!entry.is_held()) recycle(entry);
 }
 
 void Ledger::answer_unrouted(Entry& entry, ErrorKind error, std::string detail) noexcept {
@@ -311,21 +290,10 @@ void Ledger::answer_unrouted(Entry& entry, ErrorKind error, std::string detail) 
 }
 
 void Ledger::recycle(Entry& entry) noexcept {
-  for (Copy& copy : entry.used()) {
-    --copy.lane->copies;
-    copy.device = nullptr;
-    copy.link = nullptr;
-    copy.packet_id = 0;
-    copy.oldest_deaths = 0;
-    copy.lone_deaths = 0;
-    copy.hang_up_code = 0;
-    copy.handed_over = false;
-    copy.sent_again = false;
-    copy.answered = false;
-    copy.held = false;
-    copy.result = {};
+  for (Part& part : entry.used()) {
+    --part.lane->parts;
+    part.reset();
   }
-  server_->reuse(std::exchange(entry.request, {}));
   entry.brokers = 0;
   entry.answered = false;
   free_.push_front(entry);
@@ -350,9 +318,9 @@ void Ledger::on_deadline() noexcept {
 Leftover Ledger::give_up_all() noexcept {
   Leftover leftover;
   while (Entry* entry = deadlines_.pop_due(TimePoint::max())) {
-    const auto copies = entry->used();
-    const bool handed_over = std::any_of(copies.begin(), copies.end(),
-                                         [](const Copy& copy) { return copy.handed_over; });
+    const auto parts = entry->used();
+    const bool handed_over =
+        std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.handed_over; });
     ++(handed_over ? leftover.timed_out : leftover.unavailable);
     expire(*entry);
   }

@@ -26,7 +26,7 @@ namespace sluice::ledger {
 struct Lane {
   mqtt::Pool* pool = nullptr;
   BrokerCounters counters;
-  std::size_t copies = 0;  ///< of all requests in the ledger, those for this broker
+  std::size_t parts = 0;  ///< deliveries of requests in the ledger that are for this broker
 };
 
 /// What was still unanswered when the drain ran out.
@@ -52,7 +52,7 @@ class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
   void reroute(const std::vector<mqtt::Pool*>& pools, Router router);
   const Lane& lane_of(const mqtt::Pool& pool) const noexcept { return *lanes_[place_of(pool)]; }
   /// No request is left that refers to this broker.
-  bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).copies == 0; }
+  bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).parts == 0; }
   /// Forgets a broker without requests and without a route.
   void drop(const mqtt::Pool& pool) noexcept;
   /// The broker has got another name: its counters start anew.
@@ -60,7 +60,7 @@ class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
 
   Taken submit(client::ReplyTo reply_to, protocol::Request request) noexcept override;
   void forget(client::ClientId client) noexcept override;
-  void on_message_done(mqtt::Message& message, const mqtt::Outcome& outcome) noexcept override;
+  void on_done(mqtt::Delivery& delivery) noexcept override;
   void on_room(mqtt::Waiter& waiter) noexcept override;
   void on_dead(mqtt::Pool& pool) noexcept override;
 
@@ -97,9 +97,8 @@ class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
   void serve(client::ClientId client, Lane& lane) noexcept;
   void expire(Entry& entry) noexcept;
   void answer_unrouted(Entry& entry, protocol::ErrorKind error, std::string detail) noexcept;
-  void count(const Copy& copy, bool ok, protocol::ErrorKind error) noexcept;
-  void settle(Copy& copy, CopyResult result) noexcept;
-  void settle_when_complete(Entry& entry) noexcept;
+  void count(const Part& part) noexcept;
+  void count(const Part& part, bool ok, protocol::ErrorKind error) noexcept;
   void answer(Entry& entry, const protocol::Reply& reply) noexcept;
   void recycle(Entry& entry) noexcept;
   void arm() noexcept;

@@ -10,67 +10,66 @@
 namespace sluice::ledger {
 namespace {
 
+using mqtt::Outcome;
 using protocol::ErrorKind;
 using protocol::Published;
 using protocol::Reply;
 
-Reply single_reply(const CopyResult& result) {
-  if (result.ok) {
-    Reply reply = Reply::success();
-    reply.no_subscribers = result.reason_code == mqtt::reason::kNoMatchingSubscribers;
-    return reply;
-  }
-  Reply reply = Reply::failure(result.error, result.published, result.detail);
-  if (result.error == ErrorKind::Rejected && result.reason_code != 0) {
-    reply.reason_code = result.reason_code;
-  }
-  return reply;
+Published published_of(const Part& part) noexcept {
+  return part.outcome.may_be_published ? Published::Unknown : Published::No;
+}
+
+std::string_view what_happened(const Part& part) noexcept {
+  if (!part.outcome.detail.empty()) return part.outcome.detail;
+  if (part.outcome.kind == Outcome::Kind::Rejected) return "refused the message";
+  return part.outcome.may_be_published ? "not acknowledged in time; it may still arrive"
+                                       : "no connection took it in time";
+}
+
+std::string detail_of(const Part& part) {
+  return fmt::format("broker {}: {}", part.lane->pool->name(), what_happened(part));
+}
+
+bool has_no_subscribers(const Part& part) noexcept {
+  return part.outcome.reason_code == mqtt::reason::kNoMatchingSubscribers;
 }
 
 /// All failed alike: that error. Else `timeout` where anything is unknown, else `partial`.
-ErrorKind common_error(std::span<Copy> copies) {
-  const auto fails_like_first = [&](const Copy& copy) {
-    return !copy.result.ok && copy.result.error == copies.front().result.error;
+ErrorKind common_error(std::span<Part> parts) {
+  const auto fails_like_first = [&](const Part& part) {
+    return !is_ok(part) && error_of(part) == error_of(parts.front());
   };
-  if (std::all_of(copies.begin(), copies.end(), fails_like_first))
-    return copies.front().result.error;
-  const auto is_unknown = [](const Copy& copy) {
-    return !copy.result.ok && copy.result.published == Published::Unknown;
+  if (std::all_of(parts.begin(), parts.end(), fails_like_first)) return error_of(parts.front());
+  const auto is_unknown = [](const Part& part) {
+    return !is_ok(part) && published_of(part) == Published::Unknown;
   };
-  const bool any_unknown = std::any_of(copies.begin(), copies.end(), is_unknown);
+  const bool any_unknown = std::any_of(parts.begin(), parts.end(), is_unknown);
   return any_unknown ? ErrorKind::Timeout : ErrorKind::Partial;
 }
 
-Published common_published(std::span<Copy> copies, ErrorKind error) {
+Published common_published(std::span<Part> parts, ErrorKind error) {
   if (error == ErrorKind::Timeout) return Published::Unknown;
-  if (std::any_of(copies.begin(), copies.end(), [](const Copy& copy) { return copy.result.ok; })) {
-    return Published::Some;
-  }
-  const auto is_unknown = [](const Copy& copy) {
-    return copy.result.published == Published::Unknown;
-  };
-  return std::any_of(copies.begin(), copies.end(), is_unknown) ? Published::Unknown : Published::No;
+  if (std::any_of(parts.begin(), parts.end(), is_ok)) return Published::Some;
+  const auto is_unknown = [](const Part& part) { return published_of(part) == Published::Unknown; };
+  return std::any_of(parts.begin(), parts.end(), is_unknown) ? Published::Unknown : Published::No;
 }
 
-Reply fan_out_reply(std::span<Copy> copies) {
-  if (std::all_of(copies.begin(), copies.end(), [](const Copy& copy) { return copy.result.ok; })) {
+Reply fan_out_reply(std::span<Part> parts) {
+  if (std::all_of(parts.begin(), parts.end(), is_ok)) {
     Reply reply = Reply::success();
-    reply.no_subscribers = std::all_of(copies.begin(), copies.end(), [](const Copy& copy) {
-      return copy.result.reason_code == mqtt::reason::kNoMatchingSubscribers;
-    });
+    reply.no_subscribers = std::all_of(parts.begin(), parts.end(), has_no_subscribers);
     return reply;
   }
-  const ErrorKind error = common_error(copies);
-  Reply reply = Reply::failure(error, common_published(copies, error), {});
-  for (const Copy& copy : copies) {
-    const CopyResult& result = copy.result;
-    reply.brokers.emplace_back(copy.lane->pool->name(),
-                               result.ok ? "ok" : std::string(to_string(result.error)));
-    if (result.ok) continue;
+  const ErrorKind error = common_error(parts);
+  Reply reply = Reply::failure(error, common_published(parts, error), {});
+  for (const Part& part : parts) {
+    reply.brokers.emplace_back(part.lane->pool->name(),
+                               is_ok(part) ? "ok" : std::string(to_string(error_of(part))));
+    if (is_ok(part)) continue;
     if (!reply.detail.empty()) reply.detail += "; ";
-    reply.detail += result.detail;
-    if (error == ErrorKind::Rejected && result.reason_code != 0 && !reply.reason_code) {
-      reply.reason_code = result.reason_code;
+    reply.detail += detail_of(part);
+    if (error == ErrorKind::Rejected && part.outcome.reason_code != 0 && !reply.reason_code) {
+      reply.reason_code = part.outcome.reason_code;
     }
   }
   return reply;
@@ -78,37 +77,29 @@ Reply fan_out_reply(std::span<Copy> copies) {
 
 }  // namespace
 
-CopyResult result_of(const Copy& copy, const mqtt::Outcome& outcome) {
-  CopyResult result;
-  result.settled = true;
-  result.reason_code = outcome.reason_code;
-  result.ok = outcome.kind == mqtt::Outcome::Kind::Acknowledged;
-  if (result.ok) return result;
-  result.error = ErrorKind::Rejected;
-  result.published = outcome.may_be_published ? Published::Unknown : Published::No;
-  result.detail = fmt::format("broker {}: {}", copy.lane->pool->name(),
-                              outcome.detail.empty() ? "refused the message" : outcome.detail);
-  return result;
+bool is_ok(const Part& part) noexcept {
+  return part.outcome.kind == Outcome::Kind::Acknowledged;
 }
 
-CopyResult result_at_deadline(const Copy& copy) {
-  CopyResult result;
-  result.settled = true;
-  const std::string& name = copy.lane->pool->name();
-  if (copy.handed_over) {
-    result.error = ErrorKind::Timeout;
-    result.published = Published::Unknown;
-    result.detail = fmt::format("broker {}: not acknowledged in time; it may still arrive", name);
-  } else {
-    result.error = ErrorKind::BrokerUnavailable;
-    result.detail = fmt::format("broker {}: no connection took it in time", name);
+ErrorKind error_of(const Part& part) noexcept {
+  if (part.outcome.kind == Outcome::Kind::Rejected) return ErrorKind::Rejected;
+  return part.outcome.may_be_published ? ErrorKind::Timeout : ErrorKind::BrokerUnavailable;
+}
+
+Reply reply_of(const Part& part) {
+  if (is_ok(part)) {
+    Reply reply = Reply::success();
+    reply.no_subscribers = has_no_subscribers(part);
+    return reply;
   }
-  return result;
+  Reply reply = Reply::failure(error_of(part), published_of(part), detail_of(part));
+  if (part.outcome.reason_code != 0) reply.reason_code = part.outcome.reason_code;
+  return reply;
 }
 
 Reply reply_of(Entry& entry) {
-  const std::span<Copy> copies = entry.used();
-  return copies.size() == 1 ? single_reply(copies.front().result) : fan_out_reply(copies);
+  const std::span<Part> parts = entry.used();
+  return parts.size() == 1 ? reply_of(parts.front()) : fan_out_reply(parts);
 }
 
 }  // namespace sluice::ledger

@@ -1,17 +1,19 @@
-// From what the brokers did to the one reply the client gets.
+// From what the brokers did to the one reply that the source gets.
 #pragma once
 
 #include "ledger/entry.h"
+#include "protocol/errors.h"
 #include "protocol/reply.h"
 
 namespace sluice::ledger {
 
-/// How the copy fared, as far as a pool's outcome tells.
-CopyResult result_of(const Copy& copy, const mqtt::Outcome& outcome);
-/// How a copy fared that was given up at its deadline.
-CopyResult result_at_deadline(const Copy& copy);
-
-/// The reply to a entry whose copies are all settled.
+/// Acknowledged: no error.
+bool is_ok(const Part& part) noexcept;
+/// What one delivery that is settled counts as; only where it is not ok.
+protocol::ErrorKind error_of(const Part& part) noexcept;
+/// The reply to a request of which this delivery decides alone.
+protocol::Reply reply_of(const Part& part);
+/// The reply to a request whose deliveries are all settled.
 protocol::Reply reply_of(Entry& entry);
 
 }  // namespace sluice::ledger

@@ -1,59 +1,114 @@
-// One request on its way to one broker, as the pool sees it. The ledger owns it.
+// A message on its way to one broker, from its first queue to its end, and what a pool counts of
+// it. The ledger owns it, pool and link move it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/list.h"
+#include "base/watermark.h"
 #include "protocol/request.h"
 
 namespace sluice::mqtt {
 
 class Link;
-struct Device;
+struct Delivery;
 
-/// Where a message is. Only Pool and Link move it.
-enum class Place {
-  Nowhere,   ///< the pool does not know it
-  Queue,     ///< in the pool's queue: any link may take it
-  Line,      ///< waits for its device's link
+/// Where a delivery is: in just one list, of its pool or of a link, or in none.
+enum class State : std::uint8_t {
+  Idle,      ///< no pool has taken it; in no list
+  Queued,    ///< in the pool's queue: any link may take it
+  Pinned,    ///< in the backlog of the link that its device is bound to
   InFlight,  ///< handed to a connection, not acknowledged
   Resend,    ///< was in flight when the connection was lost; goes first on the slot's next one
-  Lost,      ///< the same, but answered: keeps its device with the slot until that next one
+  Fenced,    ///< the same, but abandoned: keeps its device with the slot until nothing can come
+             ///< from the lost connection any more
+  Done,      ///< its outcome is known, and no pool refers to it; in no list
+};
+std::string_view to_string(State state) noexcept;
+
+/// How a delivery ended.
+struct Outcome {
+  enum class Kind : std::uint8_t {
+    Acknowledged,
+    Rejected,  ///< by the broker, or because of what the broker had announced
+    GivenUp,   ///< its deadline came, or its source gave it up
+  };
+  Kind kind = Kind::GivenUp;
+  int reason_code = 0;
+  bool may_be_published = false;  ///< a connection was given it, and its end is not known
+  std::string detail = {};
 };
 
-/// The messages of one device in its link's line.
-struct DeviceLine {};
+/// The deliveries of one device in its link's backlog.
+struct OfDevice {};
 
-struct Message : ListNode<>, ListNode<DeviceLine> {
-  const protocol::Request* request = nullptr;  ///< outlives the message's stay in the pool
-  Device* device = nullptr;
-  Link* link = nullptr;
-  Place place = Place::Nowhere;
-  std::uint16_t packet_id = 0;
+/// One device with deliveries in a pool. Order holds because all of them go through one link, and
+/// those in the queue are older than any that would be put in the link's backlog.
+struct Device {
+  std::int64_t id = 0;
+  Link* link = nullptr;             ///< while it has anything unacknowledged or pinned there
+  std::uint32_t unacked = 0;        ///< InFlight, Resend and Fenced
+  std::uint32_t queued = 0;         ///< Queued
+  List<Delivery, OfDevice> pinned;  ///< Pinned
+};
+
+/// What a pool's deliveries add up to.
+struct Totals {
+  Watermark waiting;               ///< Queued and Pinned
+  std::size_t inflight_bytes = 0;  ///< InFlight
+};
+
+/// Its lists belong to pool and link, which link and unlink it; what it is counted in is kept by
+/// move_to(). Used again after reset().
+struct Delivery : ListNode<>, ListNode<OfDevice> {
+  /// What is to be delivered; the request outlives it, or abandon(). Only where Idle.
+  void set_request(const protocol::Request& of) noexcept;
+  /// The one writer of the state. The edge has to be legal, and the delivery to have left the list
+  /// of the former state and joined one for the next. Keeps the counts of device and pool.
+  void move_to(State next) noexcept;
+  /// From any state but Done: handed to no connection any more, and the request not needed. Its
+  /// outcome is GivenUp, whatever is heard of it later.
+  void abandon() noexcept;
+  /// Its end, with this outcome unless it was abandoned.
+  void finish(Outcome with) noexcept;
+  /// As it was made. Only where Idle or Done.
+  void reset() noexcept;
+
+  State state() const noexcept { return state_; }
+  bool is_abandoned() const noexcept { return abandoned_; }
+  /// Nothing more is to be learnt for whoever waits for it.
+  bool is_settled() const noexcept { return abandoned_ || state_ == State::Done; }
+  /// A pool refers to it.
+  bool is_held() const noexcept { return state_ != State::Idle && state_ != State::Done; }
+
+  const protocol::Request* request = nullptr;  ///< null once it is abandoned
+  std::int64_t device_id = 0;
+  std::size_t bytes = 0;  ///< what the request is accounted as
+  std::uint8_t qos = 0;
+  bool handed_over = false;        ///< at least once: it may have been published
+  bool sent_again = false;         ///< an earlier connection was given it, too
+  std::uint16_t packet_id = 0;     ///< while InFlight, if it got one
   std::uint64_t arrival = 0;       ///< in the order in which the pool accepted
   std::uint64_t sequence = 0;      ///< in the order of handing over, on one connection
+  std::uint64_t cleared_for = 0;   ///< the announcement that was found not to refuse it
+  Totals* totals = nullptr;        ///< of the pool that has it
+  Device* device = nullptr;        ///< while a pool refers to it
+  Link* link = nullptr;            ///< from Pinned or InFlight on
   std::uint8_t oldest_deaths = 0;  ///< connections that died with this one as their oldest
   std::uint8_t lone_deaths = 0;    ///< connections that died with this one out alone
   int hang_up_code = 0;            ///< the last such death's reason code
-  bool handed_over = false;        ///< at least once: it may have been published
-  bool sent_again = false;         ///< an earlier connection was given it, too
-  bool answered = false;           ///< settled towards the client: never to be handed over again
+  Outcome outcome;                 ///< once it is settled
 
-  std::size_t bytes() const noexcept { return request->bytes(); }
-};
+ private:
+  void count(State at, bool enters) noexcept;
+  bool is_listed_for(State next) const noexcept;
 
-/// How a message left the pool.
-struct Outcome {
-  enum class Kind {
-    Acknowledged,
-    Rejected,  ///< by the broker, or because of what the broker had announced
-    Dropped,   ///< it had been given up before; nothing is left to say
-  };
-  Kind kind = Kind::Acknowledged;
-  int reason_code = 0;
-  bool may_be_published = false;  ///< Rejected, but an earlier connection was given it: who knows
-  std::string detail = {};
+  State state_ = State::Idle;
+  bool abandoned_ = false;
+  const void* listed_in_ = nullptr;  // after the latest move
 };
 
 }  // namespace sluice::mqtt

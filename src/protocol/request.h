@@ -56,9 +56,6 @@ class Request {
            properties_bytes_;
   }
 
-  /// Frees the texts of a request that is answered and will not be sent any more. Only bytes(),
-  /// which stays what it was, and the plain members may be asked for afterwards.
-  void drop_texts() noexcept { block_.reset(); }
   /// Worth keeping as a spare: it has its block, that is a small one, and there is nothing else.
   bool is_spare() const noexcept {
     return block_ != nullptr && capacity_ <= kLargestSpare && properties_ == nullptr;

@@ -11,61 +11,55 @@ void InFlight::open() noexcept {
   newest_acknowledged_ = {};
 }
 
-void InFlight::add(Message& message, TimePoint now) noexcept {
-  const std::uint8_t qos = message.request->qos;
+void InFlight::add(Delivery& delivery, TimePoint now) noexcept {
+  const std::uint8_t qos = delivery.qos;
   if (is_empty() || (qos > 0 && !owes_acknowledgements())) last_progress_ = now;
-  message.place = Place::InFlight;
-  message.sequence = next_sequence_++;
-  messages_.push_back(message);
+  delivery.sequence = next_sequence_++;
+  list_.push_back(delivery);
+  delivery.move_to(State::InFlight);
   if (qos == 0) ++qos0_;
   if (qos == 2) ++qos2_;
 }
 
-void InFlight::identify(Message& message, std::uint16_t packet_id) noexcept {
-  message.packet_id = packet_id;
+void InFlight::identify(Delivery& delivery, std::uint16_t packet_id) noexcept {
+  delivery.packet_id = packet_id;
   // An identifier still in flight 65,535 publishes later: its acknowledgement was lost for good.
-  if (Message* stuck = ids_.take(packet_id)) stuck->packet_id = 0;
-  ids_.insert(packet_id, message);
+  if (Delivery* stuck = ids_.take(packet_id)) stuck->packet_id = 0;
+  ids_.insert(packet_id, delivery);
 }
 
-Message* InFlight::acknowledge(std::uint16_t packet_id, TimePoint now) noexcept {
-  Message* message = ids_.take(packet_id);
-  if (message == nullptr) return nullptr;
-  const std::uint8_t qos = message->request->qos;
+Delivery* InFlight::acknowledge(std::uint16_t packet_id, TimePoint now) noexcept {
+  Delivery* delivery = ids_.take(packet_id);
+  if (delivery == nullptr) return nullptr;
+  const std::uint8_t qos = delivery->qos;
   if (qos > 0 || !owes_acknowledgements()) last_progress_ = now;
-  newest_acknowledged_[qos] = std::max(newest_acknowledged_[qos], message->sequence);
-  remove(*message);
-  return message;
+  newest_acknowledged_[qos] = std::max(newest_acknowledged_[qos], delivery->sequence);
+  remove(*delivery);
+  return delivery;
 }
 
-Message* InFlight::take_oldest() noexcept {
+Delivery* InFlight::take_oldest() noexcept {
   if (is_empty()) return nullptr;
-  Message& message = messages_.front();
-  if (message.packet_id != 0) ids_.take(message.packet_id);
-  remove(message);
-  return &message;
+  Delivery& delivery = list_.front();
+  if (delivery.packet_id != 0) ids_.take(delivery.packet_id);
+  remove(delivery);
+  return &delivery;
 }
 
-void InFlight::note_answered(Message& message) noexcept {
-  message.answered = true;
-  ++answered_;
-}
-
-void InFlight::remove(Message& message) noexcept {
-  messages_.remove(message);
-  message.place = Place::Nowhere;
-  message.packet_id = 0;
-  if (message.request->qos == 0) --qos0_;
-  if (message.request->qos == 2) --qos2_;
-  if (message.answered) --answered_;
+void InFlight::remove(Delivery& delivery) noexcept {
+  list_.remove(delivery);
+  delivery.packet_id = 0;
+  if (delivery.qos == 0) --qos0_;
+  if (delivery.qos == 2) --qos2_;
+  if (delivery.is_abandoned()) --abandoned_;
 }
 
 std::size_t InFlight::overtaken() noexcept {
   std::size_t count = 0;
-  for (Message* message = is_empty() ? nullptr : &messages_.front(); message != nullptr;
-       message = messages_.next(*message)) {
-    const bool is_older = message->sequence < newest_acknowledged_[message->request->qos];
-    if (message->answered && is_older) ++count;
+  for (Delivery* delivery = is_empty() ? nullptr : &list_.front(); delivery != nullptr;
+       delivery = list_.next(*delivery)) {
+    const bool is_older = delivery->sequence < newest_acknowledged_[delivery->qos];
+    if (delivery->is_abandoned() && is_older) ++count;
   }
   return count;
 }

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "mqtt/message.h"
+#include "mqtt/delivery.h"
 #include "mqtt/link/packet_ids.h"
 
 namespace sluice::mqtt {
@@ -19,23 +19,23 @@ class InFlight {
   void open() noexcept;
 
   /// A message was handed over. Its packet identifier follows by identify(), if it got one.
-  void add(Message& message, TimePoint now) noexcept;
-  void identify(Message& message, std::uint16_t packet_id) noexcept;
+  void add(Delivery& delivery, TimePoint now) noexcept;
+  void identify(Delivery& delivery, std::uint16_t packet_id) noexcept;
   /// Takes out the message that this acknowledgement is for; null if there is none.
-  Message* acknowledge(std::uint16_t packet_id, TimePoint now) noexcept;
+  Delivery* acknowledge(std::uint16_t packet_id, TimePoint now) noexcept;
   /// Takes out the oldest one, acknowledged or not; null if there is none.
-  Message* take_oldest() noexcept;
-  /// The client of this message has been answered; it keeps its place until acknowledged.
-  void note_answered(Message& message) noexcept;
+  Delivery* take_oldest() noexcept;
+  /// One of them was abandoned; it keeps its place until acknowledged.
+  void note_abandoned() noexcept { ++abandoned_; }
 
-  bool is_empty() const noexcept { return messages_.empty(); }
-  std::size_t size() const noexcept { return messages_.size(); }
-  Message& oldest() noexcept { return messages_.front(); }
+  bool is_empty() const noexcept { return list_.empty(); }
+  std::size_t size() const noexcept { return list_.size(); }
+  Delivery& oldest() noexcept { return list_.front(); }
   /// How many of them are QoS 2.
   std::size_t qos2() const noexcept { return qos2_; }
-  /// How many of them were answered before they were acknowledged.
-  std::size_t answered() const noexcept { return answered_; }
-  /// How many of the answered ones are older than one that was acknowledged: a broker acknowledges
+  /// How many of them were abandoned.
+  std::size_t abandoned() const noexcept { return abandoned_; }
+  /// How many of the abandoned ones are older than one that was acknowledged: a broker acknowledges
   /// in order (MQTT 5, section 4.6), so theirs will not come any more.
   std::size_t overtaken() noexcept;
   /// When the last acknowledgement came, or the first message after all had been acknowledged. That
@@ -43,14 +43,14 @@ class InFlight {
   TimePoint last_progress() const noexcept { return last_progress_; }
 
  private:
-  void remove(Message& message) noexcept;
+  void remove(Delivery& delivery) noexcept;
   bool owes_acknowledgements() const noexcept { return size() > qos0_; }
 
-  List<Message> messages_;
+  List<Delivery> list_;
   PacketIds ids_;
   std::size_t qos0_ = 0;
   std::size_t qos2_ = 0;
-  std::size_t answered_ = 0;
+  std::size_t abandoned_ = 0;
   std::uint64_t next_sequence_ = 1;
   std::array<std::uint64_t, 3> newest_acknowledged_{};  // by QoS: each keeps an order of its own
   TimePoint last_progress_{};

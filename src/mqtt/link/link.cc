@@ -89,7 +89,7 @@ Link::Link(event::Loop& loop, LinkEvents& events, const config::Broker& broker, 
       window_(broker.max_inflight, window_size) {}
 
 Link::~Link() {
-  assert(in_flight_.is_empty() && redelivery_.is_empty() && lost_.empty() && line_.empty());
+  assert(in_flight_.is_empty() && redelivery_.is_empty() && fenced_.empty() && backlog_.is_empty());
 }
 
 void Link::enter(LinkState next) noexcept {
@@ -153,7 +153,7 @@ void Link::on_connected(const Connack& connack) noexcept {
   redelivery_.on_connected(loop_.now());
   enter(LinkState::Ready);
   if (redelivery_.is_one_at_a_time()) timer_.start(Redelivery::kProof);
-  let_lost_go();
+  let_fenced_go();
   if (renewing_ || leaving_) judge_.schedule();
   events_.on_link_ready(*this);
 }
@@ -211,31 +211,26 @@ Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
 
 void Link::keep_unacknowledged(const Loss& loss) noexcept {
   redelivery_.begin_loss(in_flight_);
-  while (Message* message = in_flight_.take_oldest()) {
-    if (message->answered) {
-      message->place = Place::Lost;
-      lost_.push_back(*message);
+  while (Delivery* delivery = in_flight_.take_oldest()) {
+    if (delivery->is_abandoned()) {
+      fence(*delivery);
     } else {
-      redelivery_.keep(*message);
+      redelivery_.keep(*delivery);
     }
-    events_.on_message_kept(*message);
   }
   redelivery_.on_left(0);
   // With a DISCONNECT the broker itself has ended the connection.
   const bool is_over = loss.kind == Loss::Kind::HungUp && loss.reason_code != 0;
-  if (is_over || state_ == LinkState::Idle) let_lost_go();
+  if (is_over || state_ == LinkState::Idle) let_fenced_go();
 }
 
 /// What a lost connection had been given may still lie before the broker, and be read after what is
-/// sent now by another way. So an answered message, too, keeps its device here until the broker has
-/// taken the identifier over, or must have ended the connection: after one and a half keep alives
-/// without a packet [MQTT-3.1.2-24].
-void Link::let_lost_go() noexcept {
-  while (!lost_.empty()) {
-    Message& message = lost_.pop_front();
-    message.place = Place::Nowhere;
-    events_.on_message_over(message);
-  }
+/// sent now by another way. So an abandoned message, too, keeps its device here until the broker
+/// has taken the identifier over, or must have ended the connection: after one and a half keep
+/// alives without a packet [MQTT-3.1.2-24].
+void Link::let_fenced_go() noexcept {
+  while (!fenced_.empty())
+    events_.on_done(fenced_.pop_front(), {});
   if (leaving_) judge_.schedule();
 }
 
@@ -254,7 +249,7 @@ void Link::tick() noexcept {
   const std::size_t former_size = window_.size();
   window_.tick(loop_.precise_now());
   const bool has_opened = note_window();
-  if (!lost_.empty() && loop_.now() >= fence_ends_) let_lost_go();
+  if (!fenced_.empty() && loop_.now() >= fence_ends_) let_fenced_go();
   // The ramp allows more, or the window is no longer closed down.
   if (can_resend() || has_opened || window_.size() > former_size) events_.on_link_progress(*this);
   if (has_opened) flush_.schedule();
@@ -264,33 +259,32 @@ void Link::tick() noexcept {
 // --- messages
 // -------------------------------------------------------------------------------------
 
-void Link::hand_over(Message& message) noexcept {
-  if (message.place == Place::Resend) redelivery_.take(message);
-  message.place = Place::Nowhere;
+void Link::hand_over(Delivery& delivery) noexcept {
+  if (delivery.state() == State::Resend) redelivery_.take(delivery);
   if (renewing_ || leaving_) judge_.schedule();
-  message.sent_again = message.handed_over;
-  if (std::optional<Outcome> refusal = announced_refusal(connack_, *message.request)) {
+  delivery.sent_again = delivery.handed_over;
+  if (std::optional<Outcome> refusal = refusal_of(delivery)) {
     redelivery_.on_left(in_flight_.size());
-    refusal->may_be_published = message.sent_again;
-    events_.on_message_done(message, *refusal);
+    refusal->may_be_published = delivery.sent_again;
+    events_.on_done(delivery, std::move(*refusal));
     return;
   }
   std::uint16_t packet_id = 0;
-  const PublishStatus status = transport_->publish(*message.request, packet_id);
+  const PublishStatus status = transport_->publish(*delivery.request, packet_id);
   if (status == PublishStatus::Refused) {
     redelivery_.on_left(in_flight_.size());
-    events_.on_message_done(message, {.kind = Outcome::Kind::Rejected,
-                                      .reason_code = reason::kTopicNameInvalid,
-                                      .may_be_published = message.sent_again,
-                                      .detail = "the message cannot be put into an MQTT packet"});
+    events_.on_done(delivery, {.kind = Outcome::Kind::Rejected,
+                               .reason_code = reason::kTopicNameInvalid,
+                               .may_be_published = delivery.sent_again,
+                               .detail = "the message cannot be put into an MQTT packet"});
     return;
   }
-  in_flight_.add(message, loop_.now());
-  message.link = this;
-  message.handed_over = true;
+  in_flight_.add(delivery, loop_.now());
+  delivery.link = this;
+  delivery.handed_over = true;
   flush_.schedule();  // a poisoned handle is found out there, too
-  if (status == PublishStatus::Queued) in_flight_.identify(message, packet_id);
-  if (message.request->qos > 0) newest_unflushed_ = message.sequence;
+  if (status == PublishStatus::Queued) in_flight_.identify(delivery, packet_id);
+  if (delivery.qos > 0) newest_unflushed_ = delivery.sequence;
   note_window();
 }
 
@@ -309,24 +303,23 @@ void Link::flush() noexcept {
 }
 
 void Link::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
-  Message* message = in_flight_.acknowledge(packet_id, loop_.now());
-  if (message == nullptr) return;
+  Delivery* delivery = in_flight_.acknowledge(packet_id, loop_.now());
+  if (delivery == nullptr) return;
   window_.count();
-  if (window_.is_probe(message->sequence)) {
-    window_.end_probe(message->request->qos == 2 ? 2 : 1, loop_.precise_now());
+  if (window_.is_probe(delivery->sequence)) {
+    window_.end_probe(delivery->qos == 2 ? 2 : 1, loop_.precise_now());
   }
   const bool was_full = was_full_;
   note_window();
   redelivery_.on_left(in_flight_.size());
-  if (in_flight_.answered() > 0 || state_ == LinkState::Draining) judge_.schedule();
-  Outcome outcome;
-  outcome.reason_code = reason_code;
+  if (in_flight_.abandoned() > 0 || state_ == LinkState::Draining) judge_.schedule();
+  Outcome outcome{.kind = Outcome::Kind::Acknowledged, .reason_code = reason_code};
   if (reason_code >= reason::kFirstError) {
     outcome.kind = Outcome::Kind::Rejected;
     // This copy is refused; what became of an earlier one, no connection can tell any more.
-    outcome.may_be_published = message->sent_again;
+    outcome.may_be_published = delivery->sent_again;
   }
-  events_.on_message_done(*message, outcome);
+  events_.on_done(*delivery, std::move(outcome));
   events_.on_link_progress(*this);
   if (was_full) flush_.schedule();  // behind what fills it again: there is less to wait for
 }
@@ -335,22 +328,41 @@ void Link::on_writable() noexcept {
   events_.on_link_progress(*this);
 }
 
-bool Link::give_up(Message& message) noexcept {
-  if (message.place == Place::Resend) {
-    message.answered = true;
-    redelivery_.remove(message);
-    redelivery_.on_left(in_flight_.size());
-    if (renewing_ || leaving_) judge_.schedule();
+bool Link::give_up(Delivery& delivery) noexcept {
+  if (delivery.state() == State::Resend) {
+    leave_redelivery(delivery);
     const bool is_over = state_ == LinkState::Ready || state_ == LinkState::Idle;
-    if (is_over) return true;
-    message.place = Place::Lost;
-    lost_.push_back(message);
-    return false;
+    if (!is_over) fence(delivery);
+    return is_over;
   }
-  in_flight_.note_answered(message);
+  in_flight_.note_abandoned();
   if (note_window()) flush_.schedule();
   judge_.schedule();
   return false;
+}
+
+void Link::remove_poison() noexcept {
+  leave_redelivery(redelivery_.front());
+}
+
+void Link::leave_redelivery(Delivery& delivery) noexcept {
+  redelivery_.remove(delivery);
+  redelivery_.on_left(in_flight_.size());
+  if (renewing_ || leaving_) judge_.schedule();
+}
+
+void Link::fence(Delivery& delivery) noexcept {
+  fenced_.push_back(delivery);
+  delivery.move_to(State::Fenced);
+}
+
+/// Asked once for each announcement, and all connections of a broker usually have the same.
+std::optional<Outcome> Link::refusal_of(Delivery& delivery) const {
+  const std::uint64_t announcement = announcement_of(connack_);
+  if (delivery.cleared_for == announcement) return std::nullopt;
+  std::optional<Outcome> refusal = announced_refusal(connack_, *delivery.request);
+  if (!refusal) delivery.cleared_for = announcement;
+  return refusal;
 }
 
 }  // namespace sluice::mqtt

@@ -1,5 +1,5 @@
 // One slot of a pool: a client identifier, the connection it has now, and the messages that belong
-// to it: in flight, to be sent again, and waiting in line behind those.
+// to it: in flight, to be sent again, and its backlog behind those.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,12 @@
 #include "base/list.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "mqtt/delivery.h"
+#include "mqtt/link/backlog.h"
 #include "mqtt/link/in_flight.h"
-#include "mqtt/message.h"
 #include "mqtt/link/redelivery.h"
-#include "mqtt/transport/transport.h"
 #include "mqtt/link/window.h"
+#include "mqtt/transport/transport.h"
 
 namespace sluice::mqtt {
 
@@ -42,7 +43,8 @@ class LinkEvents {
   virtual void on_link_ready(class Link& link) noexcept = 0;
   /// It takes no messages any more and is replaced once nothing can be acknowledged there.
   virtual void on_link_draining(Link& link) noexcept = 0;
-  /// From Connecting, Ready or Draining to Backoff or Idle. Unanswered messages stay with the link.
+  /// From Connecting, Ready or Draining to Backoff or Idle. What it had in flight stays with the
+  /// link.
   virtual void on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept = 0;
   /// The delay is over: permit an attempt by Link::connect().
   virtual void on_link_wants_connection(Link& link) noexcept = 0;
@@ -50,14 +52,8 @@ class LinkEvents {
   virtual void on_link_progress(Link& link) noexcept = 0;
   /// The socket took less than it was given.
   virtual void on_socket_full(Link& link) noexcept = 0;
-  /// The message has left the link for good and may be freed.
-  virtual void on_message_done(Message& message, const Outcome& outcome) noexcept = 0;
-  /// The connection it was handed to is lost; the message stays with the link: to be sent again,
-  /// or, if it has been answered, until on_message_over().
-  virtual void on_message_kept(Message& message) noexcept = 0;
-  /// An answered message of a lost connection, now that another one stands under its identifier:
-  /// the broker has ended the old one [MQTT-3.1.4-3], so nothing can come from there any more.
-  virtual void on_message_over(Message& message) noexcept = 0;
+  /// The delivery has left the link's lists for good: its end, with this outcome.
+  virtual void on_done(Delivery& delivery, Outcome outcome) noexcept = 0;
   /// Jitter: a number in [0, 1).
   virtual double random_unit() noexcept = 0;
 
@@ -85,16 +81,20 @@ class Link final : public TransportEvents, public ListNode<> {
   /// There is some where it is Ready, with nothing to be sent again first, its window open and its
   /// socket not full.
   Room room() const noexcept;
-  bool has_room_for(const Message& message) const noexcept;
+  bool has_room_for(const Delivery& delivery) const noexcept;
   /// As has_room_for(), for the message that is to be sent again next.
   bool can_resend() noexcept;
   /// Gives a message to the connection. Needs has_room_for() it, or can_resend() for the first of
   /// redelivery().
-  void hand_over(Message& message) noexcept;
+  void hand_over(Delivery& delivery) noexcept;
 
-  /// The client has been answered: never hand this message over again. True if the message has
-  /// left the link and may be freed; false if on_message_done() or on_message_over() is to come.
-  bool give_up(Message& message) noexcept;
+  /// It was abandoned, being InFlight or to be sent again. True if it has left the link's lists;
+  /// false if on_done() is to come.
+  bool give_up(Delivery& delivery) noexcept;
+  /// Takes out what redelivery() found to be poison, its first one. Its end has to follow.
+  void remove_poison() noexcept;
+  /// What the connection's CONNACK says in advance against it, if anything. Only where Ready.
+  std::optional<Outcome> refusal_of(Delivery& delivery) const;
 
   /// Keep-alive and the acknowledgement time-out; about twice a second.
   void tick() noexcept;
@@ -117,7 +117,7 @@ class Link final : public TransportEvents, public ListNode<> {
   }
   /// Nothing that a connection was given is without its end.
   bool is_clean() const noexcept {
-    return in_flight_.is_empty() && redelivery_.is_empty() && lost_.empty();
+    return in_flight_.is_empty() && redelivery_.is_empty() && fenced_.empty();
   }
 
   /// Ends the connection: DISCONNECT if nothing is in flight, else at once. The link goes Idle.
@@ -142,8 +142,9 @@ class Link final : public TransportEvents, public ListNode<> {
   Duration lived() const noexcept { return lived_; }
   /// What goes first on the next connection, oldest first. Emptied by hand_over() and give_up().
   Redelivery& redelivery() noexcept { return redelivery_; }
-  /// Messages of devices bound to this link that were never handed over; kept by the Pool.
-  List<Message>& line() noexcept { return line_; }
+  /// Deliveries of devices bound to this link that were never handed over.
+  Backlog& backlog() noexcept { return backlog_; }
+  const Backlog& backlog() const noexcept { return backlog_; }
 
  private:
   void on_connected(const Connack& connack) noexcept override;
@@ -159,7 +160,9 @@ class Link final : public TransportEvents, public ListNode<> {
   std::size_t acknowledgements_to_wait_for() const noexcept;
   Room room_in_window() const noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
-  void let_lost_go() noexcept;
+  void let_fenced_go() noexcept;
+  void leave_redelivery(Delivery& delivery) noexcept;
+  void fence(Delivery& delivery) noexcept;
   void judge() noexcept;
   void wind_up() noexcept;
   void say_goodbye() noexcept;
@@ -189,9 +192,9 @@ class Link final : public TransportEvents, public ListNode<> {
   bool was_full_ = false;               // the window, and not enough of it is free yet
   std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
   Redelivery redelivery_;
-  List<Message> lost_;      // answered, and given to a connection that is gone
+  List<Delivery> fenced_;   // abandoned, and given to a connection that is gone
   TimePoint fence_ends_{};  // the broker has ended the connection they were given to by then
-  List<Message> line_;
+  Backlog backlog_;
   bool attempt_failed_ = false;  // the latest attempt did not lead to a connection
   bool stopping_ = false;        // no connection is to follow this one
   bool renewing_ = false;        // this connection is to be replaced

@@ -82,14 +82,14 @@ void Link::replace_if_leaking() noexcept {
   const bool stands = state_ == LinkState::Ready || state_ == LinkState::Draining;
   if (!stands || stopping_) return;
   const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
-  const std::size_t answered = in_flight_.answered();
-  if (state_ == LinkState::Ready && answered < places) {
+  const std::size_t abandoned = in_flight_.abandoned();
+  if (state_ == LinkState::Ready && abandoned < places) {
     const std::size_t many = std::max<std::size_t>(places / 4, 1);
-    if (answered < many || in_flight_.overtaken() < many) return;
+    if (abandoned < many || in_flight_.overtaken() < many) return;
     enter(LinkState::Draining);
     events_.on_link_draining(*this);
   }
-  if (answered < in_flight_.size() || said_goodbye_) return;
+  if (abandoned < in_flight_.size() || said_goodbye_) return;
   lose({Loss::Kind::Leaking, 0, "acknowledgements have not come in time; replacing it"});
 }
 

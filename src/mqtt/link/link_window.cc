@@ -16,8 +16,8 @@ constexpr std::size_t kRefillPart = 4;
 /// A quarter of a smaller one is a single place.
 constexpr std::size_t kSmallWindow = 8;
 
-bool has_room(Room room, const Message& message) noexcept {
-  return room == Room::ForAll || (room == Room::ExceptQos2 && message.request->qos != 2);
+bool has_room(Room room, const Delivery& delivery) noexcept {
+  return room == Room::ForAll || (room == Room::ExceptQos2 && delivery.qos != 2);
 }
 
 }  // namespace
@@ -34,8 +34,8 @@ bool Link::note_window() noexcept {
   if (in_flight_.size() >= size) {
     // One that is closed down for a measurement opens by itself.
     was_full_ = size >= kSmallWindow && size == window_.usual();
-  } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.answered() > 0) {
-    was_full_ = false;  // what is answered already may never be acknowledged: not waited for
+  } else if (in_flight_.size() + size / kRefillPart <= size || in_flight_.abandoned() > 0) {
+    was_full_ = false;  // what is abandoned may never be acknowledged: not waited for
   }
   return was_full && !was_full_;
 }
@@ -63,8 +63,8 @@ Room Link::room() const noexcept {
   return room != Room::None && transport_->is_congested() ? Room::None : room;
 }
 
-bool Link::has_room_for(const Message& message) const noexcept {
-  return has_room(room(), message);
+bool Link::has_room_for(const Delivery& delivery) const noexcept {
+  return has_room(room(), delivery);
 }
 
 bool Link::can_resend() noexcept {

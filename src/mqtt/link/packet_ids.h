@@ -10,7 +10,7 @@
 
 namespace sluice::mqtt {
 
-struct Message;
+struct Delivery;
 
 /// Maps the identifiers of one connection's messages in flight. Each call costs the same, whatever
 /// is in flight and however long ago it was handed over. Identifiers are handed out in turn, so a
@@ -25,19 +25,19 @@ class PacketIds {
   }
 
   /// `id` must not be in the table.
-  void insert(std::uint16_t id, Message& message) {
+  void insert(std::uint16_t id, Delivery& delivery) {
     std::unique_ptr<Page>& page = page_of(id);
     if (page == nullptr) page = spare_ != nullptr ? std::move(spare_) : std::make_unique<Page>();
     assert(page->messages[id % kPageSize] == nullptr);
-    page->messages[id % kPageSize] = &message;
+    page->messages[id % kPageSize] = &delivery;
     ++page->used;
   }
 
   /// Takes the message out; null for an identifier that is not in flight.
-  Message* take(std::uint16_t id) noexcept {
+  Delivery* take(std::uint16_t id) noexcept {
     std::unique_ptr<Page>& page = page_of(id);
     if (page == nullptr) return nullptr;
-    Message* taken = std::exchange(page->messages[id % kPageSize], nullptr);
+    Delivery* taken = std::exchange(page->messages[id % kPageSize], nullptr);
     if (taken != nullptr && --page->used == 0) spare_ = std::move(page);
     return taken;
   }
@@ -53,7 +53,7 @@ class PacketIds {
 
  private:
   struct Page {
-    std::array<Message*, kPageSize> messages{};
+    std::array<Delivery*, kPageSize> messages{};
     std::size_t used = 0;
   };
 

@@ -64,4 +64,10 @@ std::optional<Outcome> announced_refusal(const Connack& connack, const protocol:
   return std::nullopt;
 }
 
+std::uint64_t announcement_of(const Connack& connack) noexcept {
+  std::uint64_t sum = std::uint64_t{connack.maximum_packet_size.value_or(0)} << 4;
+  sum |= std::uint64_t{connack.maximum_qos} << 2;
+  return sum | (connack.retain_available ? 2U : 0U) | 1U;
+}
+
 }  // namespace sluice::mqtt

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <optional>
 
-#include "mqtt/message.h"
+#include "mqtt/delivery.h"
 #include "mqtt/transport/transport.h"
 #include "protocol/request.h"
 
@@ -17,5 +17,8 @@ std::size_t publish_packet_size(const protocol::Request& request) noexcept;
 /// The refusal that the CONNACK announced for such a message, if any: too large, QoS too high,
 /// retain not available. Sending it anyway would cost the connection.
 std::optional<Outcome> announced_refusal(const Connack& connack, const protocol::Request& request);
+
+/// Equal for CONNACKs that refuse the same; never 0.
+std::uint64_t announcement_of(const Connack& connack) noexcept;
 
 }  // namespace sluice::mqtt

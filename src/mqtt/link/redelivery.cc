@@ -21,18 +21,18 @@ std::size_t allowance(Duration since) noexcept {
 }  // namespace
 
 void Redelivery::begin_loss(InFlight& lost) noexcept {
-  newer_ = messages_.empty() ? nullptr : &messages_.front();
+  newer_ = list_.empty() ? nullptr : &list_.front();
   lost_ = lost.size();
-  oldest_ = lost.is_empty() || lost.oldest().answered ? nullptr : &lost.oldest();
+  oldest_ = lost.is_empty() || lost.oldest().is_abandoned() ? nullptr : &lost.oldest();
 }
 
-void Redelivery::keep(Message& message) noexcept {
-  message.place = Place::Resend;
+void Redelivery::keep(Delivery& delivery) noexcept {
   if (newer_ != nullptr) {
-    messages_.insert_before(message, *newer_);
+    list_.insert_before(delivery, *newer_);
   } else {
-    messages_.push_back(message);
+    list_.push_back(delivery);
   }
+  delivery.move_to(State::Resend);
 }
 
 void Redelivery::blame(int reason_code) noexcept {
@@ -51,10 +51,10 @@ void Redelivery::blame(int reason_code) noexcept {
 
 void Redelivery::forgive() noexcept {
   one_at_a_time_ = false;
-  for (Message* message = messages_.empty() ? nullptr : &messages_.front(); message != nullptr;
-       message = messages_.next(*message)) {
-    message->oldest_deaths = 0;
-    message->lone_deaths = 0;
+  for (Delivery* delivery = list_.empty() ? nullptr : &list_.front(); delivery != nullptr;
+       delivery = list_.next(*delivery)) {
+    delivery->oldest_deaths = 0;
+    delivery->lone_deaths = 0;
   }
 }
 
@@ -69,22 +69,21 @@ bool Redelivery::may_send(TimePoint now, std::size_t in_flight) const noexcept {
   return sent_ < allowance(since);
 }
 
-void Redelivery::take(Message& message) noexcept {
-  remove(message);
+void Redelivery::take(Delivery& delivery) noexcept {
+  remove(delivery);
   ++sent_;
 }
 
-void Redelivery::remove(Message& message) noexcept {
-  messages_.remove(message);
-  message.place = Place::Nowhere;
+void Redelivery::remove(Delivery& delivery) noexcept {
+  list_.remove(delivery);
 }
 
-bool Redelivery::is_poison(const Message& message) noexcept {
-  return message.lone_deaths >= kDeathsToCondemn;
+bool Redelivery::is_poison(const Delivery& delivery) noexcept {
+  return delivery.lone_deaths >= kDeathsToCondemn;
 }
 
 void Redelivery::on_left(std::size_t in_flight) noexcept {
-  if (in_flight == 0 && messages_.empty()) one_at_a_time_ = false;
+  if (in_flight == 0 && list_.empty()) one_at_a_time_ = false;
 }
 
 }  // namespace sluice::mqtt

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "mqtt/delivery.h"
 #include "mqtt/link/in_flight.h"
-#include "mqtt/message.h"
 
 namespace sluice::mqtt {
 
@@ -28,7 +28,7 @@ class Redelivery {
   // --- a connection is lost: begin_loss(), keep() for each, oldest first, and perhaps blame()
   void begin_loss(InFlight& lost) noexcept;
   /// A message that the lost connection had been given.
-  void keep(Message& message) noexcept;
+  void keep(Delivery& delivery) noexcept;
   /// The broker hung up, others of its connections live on, and the reason it gave, if any, may be
   /// about a message.
   void blame(int reason_code) noexcept;
@@ -39,17 +39,18 @@ class Redelivery {
   /// A new connection takes what is kept: at most 1,000 messages in its first second, and twice as
   /// many in each further one.
   void on_connected(TimePoint now) noexcept;
-  bool is_empty() const noexcept { return messages_.empty(); }
-  Message& front() noexcept { return messages_.front(); }
+  bool is_empty() const noexcept { return list_.empty(); }
+  Delivery& front() noexcept { return list_.front(); }
   /// May front() go now, with so many in flight? False only for a while: ask again after kProof,
   /// and at every tick.
   bool may_send(TimePoint now, std::size_t in_flight) const noexcept;
-  /// front() goes to the connection.
-  void take(Message& message) noexcept;
-  /// The message is not to be sent again: answered, or rejected.
-  void remove(Message& message) noexcept;
+  /// front() goes to the connection: a move to another state has to follow.
+  void take(Delivery& delivery) noexcept;
+  /// The message is not to be sent again: abandoned, or rejected. A move to another state has to
+  /// follow.
+  void remove(Delivery& delivery) noexcept;
   /// It was out alone at two deaths.
-  static bool is_poison(const Message& message) noexcept;
+  static bool is_poison(const Delivery& delivery) noexcept;
 
   /// Messages go one at a time, and new ones not before all that is kept.
   bool is_one_at_a_time() const noexcept { return one_at_a_time_; }
@@ -57,10 +58,10 @@ class Redelivery {
   void on_left(std::size_t in_flight) noexcept;
 
  private:
-  List<Message> messages_;
-  Message* newer_ = nullptr;   // kept from before this loss, so newer than what comes in now
-  Message* oldest_ = nullptr;  // of the latest loss, unless its client has been answered
-  std::size_t lost_ = 0;       // how many were in flight at the latest loss
+  List<Delivery> list_;
+  Delivery* newer_ = nullptr;   // kept from before this loss, so newer than what comes in now
+  Delivery* oldest_ = nullptr;  // of the latest loss, unless it was abandoned
+  std::size_t lost_ = 0;        // how many were in flight at the latest loss
   bool one_at_a_time_ = false;
   TimePoint connected_at_{};
   std::size_t sent_ = 0;  // again, on this connection

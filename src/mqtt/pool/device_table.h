@@ -8,19 +8,9 @@
 #include <utility>
 
 #include "base/list.h"
-#include "mqtt/message.h"
+#include "mqtt/delivery.h"
 
 namespace sluice::mqtt {
-
-/// One device with messages in a pool. Order holds because all of them go through one link, and
-/// those in the queue are older than any that would be put in the link's line.
-struct Device {
-  std::int64_t id = 0;
-  Link* link = nullptr;            ///< while it has anything unacknowledged or in line there
-  std::uint32_t unacked = 0;       ///< in flight or to be sent again, answered ones included
-  std::uint32_t in_queue = 0;      ///< waiting in the pool's queue
-  List<Message, DeviceLine> line;  ///< waiting in the link's line
-};
 
 /// Devices with something outstanding, and no others. Nodes come from a pool of their own, so that
 /// a steady load allocates nothing.
@@ -41,9 +31,9 @@ class DeviceTable {
   /// Unbinds a device that no longer needs its link and forgets one that needs nothing. True if it
   /// was bound and is no more.
   bool tidy(Device& device) noexcept {
-    if (device.unacked != 0 || !device.line.empty()) return false;
+    if (device.unacked != 0 || !device.pinned.empty()) return false;
     const bool was_bound = std::exchange(device.link, nullptr) != nullptr;
-    if (device.in_queue == 0) devices_.erase(device.id);
+    if (device.queued == 0) devices_.erase(device.id);
     return was_bound;
   }
 

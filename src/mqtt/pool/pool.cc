@@ -53,7 +53,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       pump_(loop, bind<&Pool::pump>(this)),
       tick_(loop, bind<&Pool::on_tick>(this)),
       death_timer_(loop, bind<&Pool::on_death>(this)),
-      waiting_(broker_.queue_messages, broker_.queue_bytes) {
+      totals_{.waiting = {broker_.queue_messages, broker_.queue_bytes}} {
   for (std::string& client_id : settings.client_ids)
     add_slot(std::move(client_id));
 }
@@ -146,7 +146,7 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
       last_connected_ = loop_.now();
       if (!stopped_) death_timer_.start(broker_.dead_after);
     }
-    free_line(slot);
+    free_backlog(slot);
   }
   if (loss.kind == Loss::Kind::HungUp) {
     note_hang_up(link, loss);
@@ -166,7 +166,7 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
 
 void Pool::on_link_draining(Link& link) noexcept {
   ready_links_.forget(slot_of(link));
-  free_line(slot_of(link));  // what owes nothing to this link may go to another one
+  free_backlog(slot_of(link));  // what owes nothing to this link may go to another one
 }
 
 /// A message may be blamed only while others of the broker's connections live on: what ends the

@@ -13,8 +13,8 @@
 #include "base/watermark.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "mqtt/delivery.h"
 #include "mqtt/link/link.h"
-#include "mqtt/message.h"
 #include "mqtt/pool/connector.h"
 #include "mqtt/pool/device_table.h"
 #include "mqtt/pool/identifiers.h"
@@ -31,8 +31,8 @@ class Pool;
 /// Implemented by the Ledger.
 class PoolEvents {
  public:
-  /// The pool is done with the message; it may be freed.
-  virtual void on_message_done(Message& message, const Outcome& outcome) noexcept = 0;
+  /// The delivery is Done; it may be freed. From within accept() if it is refused at once.
+  virtual void on_done(Delivery& delivery) noexcept = 0;
   /// This request, which waited, may find room now, or be told that the broker is dead. It does not
   /// wait any more. At the end of a turn; for each in its turn, until there is no more room.
   virtual void on_room(Waiter& waiter) noexcept = 0;
@@ -47,9 +47,10 @@ class PoolEvents {
 /// May a new request enter?
 enum class Admission {
   Welcome,
-  NoRoom,        ///< the queue is at its limit, or others wait for room there: wait()
-  NoRoomInLine,  ///< its device's link has a line at its limit, or one that others wait for: wait()
-  Dead,          ///< no room, and no connection to wait for
+  NoRoom,           ///< the queue is at its limit, or others wait for room there: wait()
+  NoRoomInBacklog,  ///< its device's link has a backlog at its limit, or one that others wait for:
+                    ///< wait()
+  Dead,             ///< no room, and no connection to wait for
 };
 
 /// Plain counts for the operator; never reset.
@@ -95,11 +96,11 @@ class Pool final : public LinkEvents {
   void dissolve();
   /// An identifier that somebody held may be free now.
   void retry() noexcept { connector_.retry(); }
-  /// Holds no message, not even one that was answered.
+  /// Holds no message, not even one that was abandoned.
   bool is_empty() const noexcept { return devices_.size() + qos0_devices_.size() == 0; }
 
-  /// What a connection's CONNACK says in advance against this request, if anything.
-  std::optional<Outcome> announced_refusal(const protocol::Request& request) const;
+  /// What a connection's CONNACK says in advance against it, if anything.
+  std::optional<Outcome> refusal_of(Delivery& delivery) const;
   /// `in_turn`: for the client that is being served; any other waits behind those that wait.
   Admission admission(const protocol::Request& request, bool in_turn) noexcept;
   /// The request was refused for want of room just now: on_room() follows, once what it waits for
@@ -107,10 +108,9 @@ class Pool final : public LinkEvents {
   void wait(Waiter& waiter, const protocol::Request& request, Admission refused);
   void stop_waiting(Waiter& waiter) noexcept;
   /// Takes the message, whatever admission() would say now. It may be handed over at once.
-  void accept(Message& message) noexcept;
-  /// The client has been answered: hand the message to no connection after this. True if the pool
-  /// is done with it; false if on_message_done() is still to come.
-  bool give_up(Message& message) noexcept;
+  void accept(Delivery& delivery) noexcept;
+  /// Abandons it: it goes to no connection after this. It is Done now, or on_done() is to come.
+  void give_up(Delivery& delivery) noexcept;
 
   /// Ends all connections: DISCONNECT where nothing is in flight. Nothing is accepted any more.
   void stop() noexcept;
@@ -124,8 +124,8 @@ class Pool final : public LinkEvents {
   std::size_t ready_links() const noexcept { return ready_; }
   /// Without a connection for dead_after_ms, or since the start.
   bool is_dead() const noexcept;
-  std::size_t queued() const noexcept { return waiting_.items(); }
-  std::size_t queued_bytes() const noexcept { return waiting_.bytes(); }
+  std::size_t queued() const noexcept { return totals_.waiting.items(); }
+  std::size_t queued_bytes() const noexcept { return totals_.waiting.bytes(); }
   /// Requests for which there is no room.
   std::size_t waiters() const noexcept { return waiters_.size(); }
   std::size_t in_flight() const noexcept;
@@ -140,13 +140,11 @@ class Pool final : public LinkEvents {
   void on_link_wants_connection(Link& link) noexcept override;
   void on_link_progress(Link& link) noexcept override;
   void on_socket_full(Link& link) noexcept override;
-  void on_message_done(Message& message, const Outcome& outcome) noexcept override;
-  void on_message_kept(Message& message) noexcept override;
-  void on_message_over(Message& message) noexcept override;
+  void on_done(Delivery& delivery, Outcome outcome) noexcept override;
   double random_unit() noexcept override { return random_.unit(); }
 
   Slot& slot_of(const Link& link) noexcept { return *slots_[link.slot()]; }
-  Watermark share_of_a_line() const noexcept;
+  void limit_backlog(Link& link) const noexcept;
   void add_slot(std::string client_id);
   void resize(const std::vector<std::string>& client_ids);
   void drop_last_slots() noexcept;
@@ -158,40 +156,37 @@ class Pool final : public LinkEvents {
   bool may_connect(Link& link) noexcept;
   std::string name_of_upcoming(const Link& link) const;
   void let_identifier_go(const Link& link) noexcept;
-  bool has_budget_for(const Message& message) noexcept;
-  DeviceTable& table_for(const protocol::Request& request) noexcept {
-    return request.qos == 0 ? qos0_devices_ : devices_;
-  }
+  bool has_budget_for(const Delivery& delivery) noexcept;
+  DeviceTable& table_for(std::uint8_t qos) noexcept { return qos == 0 ? qos0_devices_ : devices_; }
   Slot* slot_bound_to(const protocol::Request& request) noexcept;
-  void note_room_in_line(Slot& slot) noexcept;
-  void note_unbound(const protocol::Request& request) noexcept;
+  void note_room_in_backlog(Slot& slot) noexcept;
+  void note_unbound(const Delivery& delivery) noexcept;
   void serve_waiters() noexcept;
-  void tidy(const Message& message) noexcept;
-  Link* link_owed_to(const Message& message) noexcept;
-  Link* home_of(const Message& message) noexcept;
+  void tidy(Delivery& delivery) noexcept;
+  Link* link_owed_to(const Delivery& delivery) noexcept;
+  Link* home_of(const Delivery& delivery) noexcept;
   static bool is_home(const Link& link) noexcept;
   static bool is_at_home(Device& device) noexcept;
-  void hand_over(Link& link, Message& message) noexcept;
-  void enqueue(Message& message) noexcept;
-  void put_in_line(Link& link, Message& message) noexcept;
-  void unqueue(Message& message) noexcept;
-  void take_from_line(Slot& slot, Message& message) noexcept;
-  void release(Message& message) noexcept;
+  void hand_over(Link& link, Delivery& delivery) noexcept;
+  void enqueue(Delivery& delivery) noexcept;
+  void pin(Link& link, Delivery& delivery) noexcept;
+  void unlink(Delivery& delivery) noexcept;
+  void take_from_backlog(Slot& slot, Delivery& delivery) noexcept;
+  void release(Delivery& delivery) noexcept;
   void reject_poison(Link& link) noexcept;
   void note_hang_up(Link& link, const Loss& loss) noexcept;
   void forgive_all() noexcept;
   void note_take_over(Link& link, const Loss& loss) noexcept;
   void look_at(Slot& slot) noexcept;
-  void give_back(const Message& message) noexcept;
   void pump() noexcept;
   void pump_link(Slot& slot) noexcept;
   void pump_older(Link& link) noexcept;
   void pump_queue() noexcept;
   bool pump_front(Link* taker) noexcept;
-  Link* free_choice(const Message& message, Link* taker) noexcept;
-  void free_line(Slot& slot) noexcept;
-  void leave_line(Device& device) noexcept;
-  void move_to_queue(Slot& slot, Message& message, Message* position) noexcept;
+  Link* free_choice(const Delivery& delivery, Link* taker) noexcept;
+  void free_backlog(Slot& slot) noexcept;
+  void leave_backlog(Device& device) noexcept;
+  void move_to_queue(Slot& slot, Delivery& delivery, Delivery* position) noexcept;
   void on_tick() noexcept;
   void on_death() noexcept;
 
@@ -221,10 +216,9 @@ class Pool final : public LinkEvents {
 
   DeviceTable devices_;       // for QoS 1 and 2
   DeviceTable qos0_devices_;  // for QoS 0, whose messages have an order of their own
-  List<Message> queue_;       // waits for any link
-  Watermark waiting_;         // queue_ and all lines together
+  List<Delivery> queue_;      // Queued
+  Totals totals_;
   std::uint64_t arrivals_ = 0;
-  std::size_t inflight_bytes_ = 0;
   bool is_short_ = false;  // a message waits for inflight_bytes; none overtakes it there
   Waiters waiters_;
   WaitList queue_waiters_;  // for room in the queue; awake whenever there are any

@@ -27,7 +27,7 @@ void Pool::apply(PoolSettings settings) {
   broker_ = std::move(settings.broker);
   factory_ = std::move(settings.factory);
   connection_key_ = std::move(settings.connection_key);
-  waiting_.set_limits(broker_.queue_messages, broker_.queue_bytes);
+  totals_.waiting.set_limits(broker_.queue_messages, broker_.queue_bytes);
   resize(settings.client_ids);
   if (connects_otherwise) {
     connector_.begin_anew(is_elsewhere);
@@ -38,7 +38,7 @@ void Pool::apply(PoolSettings settings) {
     Slot& slot = *each;
     if (has_other_limits) slot.link->apply_limits();
     look_at(slot);
-    note_room_in_line(slot);
+    note_room_in_backlog(slot);
     note_outdated(slot);
     const LinkState state = slot.link->state();
     const bool stands = state == LinkState::Ready || state == LinkState::Draining;
@@ -59,29 +59,28 @@ void Pool::dissolve() {
   replace_.schedule();
 }
 
-/// With a single link there is nobody else to keep room for.
-Watermark Pool::share_of_a_line() const noexcept {
+/// At most half of the queue's limits, but for a single link: there is nobody else to keep room
+/// for.
+void Pool::limit_backlog(Link& link) const noexcept {
   const std::size_t parts = wanted_slots_ == 1 ? 1 : 2;
-  const std::size_t messages = std::max<std::size_t>(broker_.queue_messages / parts, 1);
-  return {messages, broker_.queue_bytes / parts};
+  link.backlog().set_limits(std::max<std::size_t>(broker_.queue_messages / parts, 1),
+                            broker_.queue_bytes / parts);
 }
 
 void Pool::add_slot(std::string client_id) {
   const auto make = [this](TransportEvents& link) { return factory_(loop_, link, broker_); };
   const auto slot = static_cast<unsigned>(slots_.size());
-  slots_.push_back(std::make_unique<Slot>(
-      std::make_unique<Link>(loop_, *this, broker_, slot, std::move(client_id), window_size_, make),
-      share_of_a_line()));
+  slots_.push_back(std::make_unique<Slot>(std::make_unique<Link>(
+      loop_, *this, broker_, slot, std::move(client_id), window_size_, make)));
+  limit_backlog(*slots_.back()->link);
 }
 
 void Pool::resize(const std::vector<std::string>& client_ids) {
   wanted_slots_ = client_ids.size();
   log_.set_connections(wanted_slots_);
-  const std::size_t parts = wanted_slots_ == 1 ? 1 : 2;
   for (const auto& slot : slots_) {
-    slot->line.set_limits(std::max<std::size_t>(broker_.queue_messages / parts, 1),
-                          broker_.queue_bytes / parts);
     Link& link = *slot->link;
+    limit_backlog(link);
     if (link.slot() >= wanted_slots_) {
       link.leave();
       if (link.state() == LinkState::Idle) connector_.forget(link);
@@ -100,7 +99,7 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
 void Pool::drop_last_slots() noexcept {
   while (slots_.size() > wanted_slots_) {
     Link& link = *slots_.back()->link;
-    if (link.state() != LinkState::Idle || !link.is_clean() || !link.line().empty()) return;
+    if (link.state() != LinkState::Idle || !link.is_clean() || !link.backlog().is_empty()) return;
     std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
     unlist(*slots_.back());
     if (identifiers_ != nullptr) identifiers_->release(&link);

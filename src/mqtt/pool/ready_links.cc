@@ -36,7 +36,7 @@ const Link* ReadyLinks::any() const noexcept {
   return nullptr;
 }
 
-Link* ReadyLinks::least_loaded(const Message& message) noexcept {
+Link* ReadyLinks::least_loaded(const Delivery& delivery) noexcept {
   Slot* best = nullptr;
   std::size_t looks = 0;
   for (const Room room : kWithRoom) {
@@ -45,11 +45,11 @@ Link* ReadyLinks::least_loaded(const Message& message) noexcept {
       Slot& slot = *next;
       next = with(room).next(slot);
       Link& link = *slot.link;
-      if (!link.has_room_for(message)) {
+      if (!link.has_room_for(delivery)) {
         relist(slot);
         continue;
       }
-      if (!link.line().empty()) continue;
+      if (!link.backlog().is_empty()) continue;
       if (best == nullptr || link.in_flight() < best->link->in_flight()) best = &slot;
       if (link.in_flight() == 0) looks = kCompared;
     }
@@ -59,12 +59,12 @@ Link* ReadyLinks::least_loaded(const Message& message) noexcept {
   return best->link.get();
 }
 
-Link* ReadyLinks::next_with_room(const Message& message) noexcept {
-  Slot* slot = front_for(message);
+Link* ReadyLinks::next_with_room(const Delivery& delivery) noexcept {
+  Slot* slot = front_for(delivery);
   if (slot != nullptr && run_ >= kRun) {
     move_to_end(*slot);
     run_ = 0;
-    slot = front_for(message);
+    slot = front_for(delivery);
   }
   if (slot == nullptr) return nullptr;
   ++run_;
@@ -72,11 +72,11 @@ Link* ReadyLinks::next_with_room(const Message& message) noexcept {
 }
 
 /// Each look in vain moves a link to a list with less room, so they are no more than were noted.
-Slot* ReadyLinks::front_for(const Message& message) noexcept {
+Slot* ReadyLinks::front_for(const Delivery& delivery) noexcept {
   for (const Room room : kWithRoom) {
     while (!with(room).empty()) {
       Slot& slot = with(room).front();
-      if (slot.link->has_room_for(message)) return &slot;
+      if (slot.link->has_room_for(delivery)) return &slot;
       if (slot.link->room() == room) break;
       relist(slot);
     }

@@ -5,8 +5,8 @@
 #include <cstddef>
 
 #include "base/list.h"
+#include "mqtt/delivery.h"
 #include "mqtt/link/link.h"
-#include "mqtt/message.h"
 #include "mqtt/pool/slot.h"
 
 namespace sluice::mqtt {
@@ -32,9 +32,9 @@ class ReadyLinks {
   const Link* any() const noexcept;
   /// The least loaded of some links that have room and nothing of their own to send first. Null
   /// where it found none, even though there may be one.
-  Link* least_loaded(const Message& message) noexcept;
+  Link* least_loaded(const Delivery& delivery) noexcept;
   /// A link with room, each for a run of messages in its turn. Null: there is none.
-  Link* next_with_room(const Message& message) noexcept;
+  Link* next_with_room(const Delivery& delivery) noexcept;
 
  private:
   using Links = List<Slot, ByRoom>;
@@ -43,7 +43,7 @@ class ReadyLinks {
   void relist(Slot& slot) noexcept;
   static void list(Slot& slot, Links* links) noexcept;
   static void move_to_end(Slot& slot) noexcept;
-  Slot* front_for(const Message& message) noexcept;
+  Slot* front_for(const Delivery& delivery) noexcept;
 
   std::array<Links, 3> lists_;  // by Room
   unsigned run_ = 0;            // how many in a row the link in front was chosen for

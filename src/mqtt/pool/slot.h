@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/list.h"
-#include "base/watermark.h"
 #include "mqtt/link/link.h"
 #include "mqtt/pool/waiters.h"
 
@@ -25,11 +24,10 @@ struct Renewing {};
 
 /// Stays where it is: lists point into it.
 struct Slot : ListNode<ByRoom>, ListNode<Due>, ListNode<Outdated>, ListNode<Renewing> {
-  Slot(std::unique_ptr<Link> of, Watermark limits) noexcept : link(std::move(of)), line(limits) {}
+  explicit Slot(std::unique_ptr<Link> of) noexcept : link(std::move(of)) {}
 
   std::unique_ptr<Link> link;
-  Watermark line;         // the link's line: at most half of the queue's limits if there are others
-  WaitList waiters = {};  // for room in that line
+  WaitList waiters = {};                 // for room in the link's backlog
   List<Slot, ByRoom>* listed = nullptr;  // the list in which ReadyLinks has it
   bool was_ready = false;
   unsigned short_lives = 0;  // connections in a row that the broker ended soon, without a reason

@@ -7,7 +7,7 @@ namespace sluice::mqtt {
 
 void Waiters::add(Waiter& waiter, const protocol::Request& request, WaitList& list) {
   assert(waiter.device == nullptr);
-  WaitingDevice& device = devices_for(request)[request.device_id];
+  WaitingDevice& device = devices_for(request.qos)[request.device_id];
   device.waiters.push_back(waiter);
   ++size_;
   if (device.list == nullptr) {
@@ -37,13 +37,13 @@ bool Waiters::take_out(Waiter& waiter) noexcept {
   waiter.device = nullptr;
   if (!device.waiters.empty()) return false;
   leave(device);
-  devices_for(*waiter.wanted).erase(waiter.wanted->device_id);
+  devices_for(waiter.wanted->qos).erase(waiter.wanted->device_id);
   return true;
 }
 
-WaitingDevice* Waiters::find(const protocol::Request& request) noexcept {
-  Devices& devices = devices_for(request);
-  const auto found = devices.find(request.device_id);
+WaitingDevice* Waiters::find(std::int64_t device_id, std::uint8_t qos) noexcept {
+  Devices& devices = devices_for(qos);
+  const auto found = devices.find(device_id);
   return found == devices.end() ? nullptr : &found->second;
 }
 

@@ -21,7 +21,7 @@ struct Waiter : ListNode<> {
   WaitingDevice* device = nullptr;  ///< null: it does not wait
 };
 
-/// Those that wait for the same: for room in the queue, or in the line of one link.
+/// Those that wait for the same: for room in the queue, or in the backlog of one link.
 struct WaitList : ListNode<> {
   List<WaitingDevice> devices;
   std::size_t waiters = 0;
@@ -44,8 +44,8 @@ class Waiters {
   /// The request waits for what the list stands for, or with others of its device if there are any.
   void add(Waiter& waiter, const protocol::Request& request, WaitList& list);
   void remove(Waiter& waiter) noexcept;
-  /// Null: none of the request's device waits.
-  WaitingDevice* find(const protocol::Request& request) noexcept;
+  /// Null: none of the device waits with a request of this QoS.
+  WaitingDevice* find(std::int64_t device_id, std::uint8_t qos) noexcept;
   /// From now on they wait for something else.
   void move(WaitingDevice& device, WaitList& to) noexcept;
   std::size_t size() const noexcept { return size_; }
@@ -64,9 +64,7 @@ class Waiters {
   using Devices = std::pmr::unordered_map<std::int64_t, WaitingDevice>;
 
   /// QoS 0 has an order, and so a way, of its own.
-  Devices& devices_for(const protocol::Request& request) noexcept {
-    return devices_[request.qos == 0 ? 0 : 1];
-  }
+  Devices& devices_for(std::uint8_t qos) noexcept { return devices_[qos == 0 ? 0 : 1]; }
   bool take_out(Waiter& waiter) noexcept;
   static void join(WaitingDevice& device, WaitList& list) noexcept;
   void leave(WaitingDevice& device) noexcept;

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <utility>
 
-#include "mqtt/transport/mosquitto_transport.h"
 #include "mqtt/reason_codes.h"
+#include "mqtt/transport/mosquitto_transport.h"
 
 namespace sluice::mqtt {
 

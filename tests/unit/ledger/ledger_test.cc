@@ -150,10 +150,10 @@ TEST_CASE("clients without room are served in turn", "[ledger]") {
 namespace {
 
 /// In one piece, so that all of it was read before the client is paused.
-std::string forty(const std::string& message, int first_device) {
+std::string forty(const std::string& delivery, int first_device) {
   std::string all;
   for (int device = first_device; device < first_device + 40; ++device)
-    all += request(message, device);
+    all += request(delivery, device);
   return all;
 }
 

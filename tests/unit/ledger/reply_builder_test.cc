@@ -19,58 +19,52 @@ using protocol::Reply;
 
 namespace {
 
-/// How one broker deals with its copy.
+/// How one broker deals with its delivery.
 enum class Fate { Ok, Unheard, Refused, Poisoned, TimedOut, NotTaken };
 
-/// A entry with one copy for each fate, at the brokers a, b, c.
+/// An entry with one delivery for each fate, at the brokers a, b, c.
 class Case {
  public:
   explicit Case(const std::vector<Fate>& fates)
       : lab_({broker_named("a"), broker_named("b"), broker_named("c")}), lanes_(fates.size()) {
-    ticket_.copies = std::make_unique<Copy[]>(fates.size());
-    ticket_.brokers = fates.size();
+    entry_.parts = std::make_unique<Part[]>(fates.size());
+    entry_.brokers = fates.size();
     for (std::size_t i = 0; i < fates.size(); ++i) {
       lanes_[i].pool = lab_.pools[i].get();
-      Copy& copy = ticket_.copies[i];
-      copy.entry = &ticket_;
-      copy.lane = &lanes_[i];
-      copy.result = settle(copy, fates[i]);
+      Part& part = entry_.parts[i];
+      part.entry = &entry_;
+      part.lane = &lanes_[i];
+      settle(part, fates[i]);
     }
   }
 
-  Reply reply() { return reply_of(ticket_); }
-  const CopyResult& result() const { return ticket_.copies[0].result; }
+  Reply reply() { return reply_of(entry_); }
 
  private:
-  static CopyResult settle(Copy& copy, Fate fate) {
-    Outcome outcome;
+  static void settle(Part& part, Fate fate) {
     switch (fate) {
       case Fate::Ok:
-        break;
+        return part.finish({.kind = Outcome::Kind::Acknowledged});
       case Fate::Unheard:
-        outcome.reason_code = mqtt::reason::kNoMatchingSubscribers;
-        break;
+        return part.finish({.kind = Outcome::Kind::Acknowledged,
+                            .reason_code = mqtt::reason::kNoMatchingSubscribers});
       case Fate::Refused:
-        outcome.kind = Outcome::Kind::Rejected;
-        outcome.reason_code = 0x87;
-        break;
+        return part.finish({.kind = Outcome::Kind::Rejected, .reason_code = 0x87});
       case Fate::Poisoned:
-        outcome.kind = Outcome::Kind::Rejected;
-        outcome.may_be_published = true;
-        outcome.detail = "the broker hung up";
-        break;
+        return part.finish({.kind = Outcome::Kind::Rejected,
+                            .may_be_published = true,
+                            .detail = "the broker hung up"});
       case Fate::TimedOut:
-        copy.handed_over = true;
-        return result_at_deadline(copy);
+        part.handed_over = true;
+        return part.abandon();
       case Fate::NotTaken:
-        return result_at_deadline(copy);
+        return part.abandon();
     }
-    return result_of(copy, outcome);
   }
 
   LedgerLab lab_;
   std::vector<Lane> lanes_;
-  Entry ticket_;
+  Entry entry_;
 };
 
 Reply reply_to(const std::vector<Fate>& fates) {
@@ -86,7 +80,7 @@ std::string brokers_of(const Reply& reply) {
 
 }  // namespace
 
-TEST_CASE("one broker: each outcome has its reply", "[verdict]") {
+TEST_CASE("one broker: each outcome has its reply", "[reply]") {
   struct Row {
     Fate fate;
     ErrorKind error;
@@ -111,7 +105,7 @@ TEST_CASE("one broker: each outcome has its reply", "[verdict]") {
   }
 }
 
-TEST_CASE("one broker: an acknowledgement is code 1 and nothing else", "[verdict]") {
+TEST_CASE("one broker: an acknowledgement is code 1 and nothing else", "[reply]") {
   const Reply sent = reply_to({Fate::Ok});
   CHECK(sent.ok);
   CHECK_FALSE(sent.no_subscribers);
@@ -121,14 +115,7 @@ TEST_CASE("one broker: an acknowledgement is code 1 and nothing else", "[verdict
   CHECK(unheard.no_subscribers);
 }
 
-TEST_CASE("a settled copy says so whatever came of it", "[verdict]") {
-  for (const Fate fate :
-       {Fate::Ok, Fate::Unheard, Fate::Refused, Fate::Poisoned, Fate::TimedOut, Fate::NotTaken}) {
-    CHECK(Case({fate}).result().settled);
-  }
-}
-
-TEST_CASE("several brokers: code 1 where all acknowledged", "[verdict]") {
+TEST_CASE("several brokers: code 1 where all acknowledged", "[reply]") {
   const Reply sent = reply_to({Fate::Ok, Fate::Ok});
   CHECK(sent.ok);
   CHECK_FALSE(sent.no_subscribers);
@@ -137,7 +124,7 @@ TEST_CASE("several brokers: code 1 where all acknowledged", "[verdict]") {
   CHECK(reply_to({Fate::Unheard, Fate::Unheard}).no_subscribers);
 }
 
-TEST_CASE("several brokers: the common error where all failed alike", "[verdict]") {
+TEST_CASE("several brokers: the common error where all failed alike", "[reply]") {
   const Reply refused = reply_to({Fate::Refused, Fate::Refused});
   CHECK(refused.error == ErrorKind::Rejected);
   CHECK(refused.published == Published::No);
@@ -158,7 +145,7 @@ TEST_CASE("several brokers: the common error where all failed alike", "[verdict]
   CHECK(poison.published == Published::Unknown);
 }
 
-TEST_CASE("several brokers: timeout where anything is unknown", "[verdict]") {
+TEST_CASE("several brokers: timeout where anything is unknown", "[reply]") {
   const std::vector<std::vector<Fate>> mixtures = {
       {Fate::Ok, Fate::TimedOut},       {Fate::TimedOut, Fate::Ok},
       {Fate::Refused, Fate::TimedOut},  {Fate::NotTaken, Fate::TimedOut},
@@ -176,7 +163,7 @@ TEST_CASE("several brokers: timeout where anything is unknown", "[verdict]") {
 }
 
 TEST_CASE("several brokers: partial where some acknowledged and the rest surely did not",
-          "[verdict]") {
+          "[reply]") {
   const Reply refused = reply_to({Fate::Ok, Fate::Refused});
   CHECK(refused.error == ErrorKind::Partial);
   CHECK(refused.published == Published::Some);
@@ -187,7 +174,7 @@ TEST_CASE("several brokers: partial where some acknowledged and the rest surely 
   CHECK(brokers_of(away) == "a=broker_unavailable b=ok ");
 }
 
-TEST_CASE("several brokers: none has it, each for a reason of its own", "[verdict]") {
+TEST_CASE("several brokers: none has it, each for a reason of its own", "[reply]") {
   const Reply reply = reply_to({Fate::Refused, Fate::NotTaken});
   CHECK(reply.error == ErrorKind::Partial);
   CHECK(reply.published == Published::No);

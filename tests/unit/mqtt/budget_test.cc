@@ -46,7 +46,7 @@ TEST_CASE("a large message in a link's line is not starved by other links", "[po
   lab.send(1, {.bytes = 3000});
   std::vector<Note*> stream{&lab.send(2, {.bytes = 3000})};
   Note& large = lab.send(1, {.bytes = 9000});
-  CHECK(large.place == Place::Line);
+  CHECK(large.state() == State::Pinned);
   lab.connection(lab.slot_of(lab.notes.front())).ack();
   // One more of the small ones each time before the oldest is acknowledged: if they were let
   // through, something would always be in flight.
@@ -65,13 +65,13 @@ TEST_CASE("a large message in a link's line is not starved by a long queue", "[p
   for (int device = 1; device <= 3; ++device)
     lab.send(device, {.bytes = 3000});
   Note& large = lab.send(1, {.bytes = 9000});
-  CHECK(large.place == Place::Line);
+  CHECK(large.state() == State::Pinned);
   for (int device = 100; device < 140; ++device)
     lab.send(device, {.bytes = 3000});
   // The queue comes right before that link in most turns, and has always something small.
   for (int round = 0; round < 20 && !large.handed_over; ++round) {
     for (const Note& note : lab.notes) {
-      if (note.place != Place::InFlight) continue;
+      if (note.state() != State::InFlight) continue;
       lab.acknowledge(note);
       break;
     }

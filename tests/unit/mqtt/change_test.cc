@@ -141,11 +141,11 @@ TEST_CASE("an attempt that is begun again does not end the fence of a lost conne
   lab.connection(slot).lose();
   lab.run_until([&] { return lab.connection(slot).is_pending(); });
   lab.change(connect_otherwise);
-  CHECK_FALSE(late.gone);
+  CHECK_FALSE(late.is_gone());
   Note& next = lab.send(7);
-  CHECK(next.place == Place::Line);
+  CHECK(next.state() == State::Pinned);
   lab.accept_until(2);
-  CHECK(late.is(Outcome::Kind::Dropped));
+  CHECK(late.is(Outcome::Kind::GivenUp));
 }
 
 // --- identifiers
@@ -200,7 +200,7 @@ TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[
   PoolLab lab(2);
   Note& leaving = take_slot_away(lab);
   Note& next = lab.send(leaving.own.device_id);
-  CHECK(next.place == Place::Line);  // behind what is unacknowledged there
+  CHECK(next.state() == State::Pinned);  // behind what is unacknowledged there
   lab.acknowledge(leaving);
   lab.run_until([&] { return lab.pool->connections() == 1; });
   CHECK(lab.broker.latest("c1").said_goodbye);
@@ -266,7 +266,7 @@ TEST_CASE("a leaving slot without a connection ends when its messages are given 
   CHECK(lab.pool->connections() == 2);
   lab.give_up(leaving);
   lab.run_until([&] { return lab.pool->connections() == 1; });  // when the fence has ended
-  CHECK(leaving.is(Outcome::Kind::Dropped));
+  CHECK(leaving.is(Outcome::Kind::GivenUp));
 }
 
 TEST_CASE("a pool that is dissolved says goodbye on all connections, and can come back",
@@ -307,7 +307,7 @@ TEST_CASE("QoS 0 waits until the broker has read all of a connection that ends",
   lab.turn();
   CHECK(former.said_goodbye);
   Note& next = lab.send(device, {.qos = 0});
-  CHECK(next.place == Place::Line);
+  CHECK(next.state() == State::Pinned);
   former.lose(Loss::Kind::Closed);
   lab.turn();
   CHECK(lab.slot_of(next) == 0);

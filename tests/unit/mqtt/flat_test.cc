@@ -55,7 +55,7 @@ TEST_CASE("the one link with room is found among many that are full", "[pool][fl
     lab.connection(slot).ack();
     CHECK(lab.slot_of(lab.send(1000 + slot)) == slot);
   }
-  CHECK(lab.send(2000).place == Place::Queue);
+  CHECK(lab.send(2000).state() == State::Queued);
   lab.connection(33).ack();
   lab.turn();
   CHECK(lab.slot_of(lab.notes.back()) == 33);
@@ -72,7 +72,6 @@ TEST_CASE("a link with room that was not compared gets the message in the same t
     lab.connection(slot).ack();
   lab.connection(11).ack();
   lab.connection(11).ack();
-  free.gone = false;
   lab.pool->accept(free);
   lab.turn();
   CHECK(lab.slot_of(free) == 11);

@@ -56,7 +56,7 @@ TEST_CASE("answered messages that later ones overtook have a full link drained a
   lab.turn();
   CHECK_FALSE(drained.is_open());
   lab.accept_until(1);
-  CHECK(lab.notes[0].is(Outcome::Kind::Dropped));
+  CHECK(lab.notes[0].is(Outcome::Kind::GivenUp));
   CHECK(lab.connection().payloads() == Texts{"9"});
   lab.connection().ack();
   CHECK(next.is_acknowledged());
@@ -69,7 +69,7 @@ TEST_CASE("fewer lost acknowledgements than a quarter of the window are borne", 
   lab.connection().ack(3);
   lab.turn();
   CHECK(lab.pool->link(0).state() == LinkState::Ready);
-  CHECK_FALSE(lab.notes[0].gone);
+  CHECK_FALSE(lab.notes[0].is_gone());
 }
 
 TEST_CASE("a window of which a quarter is less than one is replaced at the first lost one",
@@ -93,7 +93,7 @@ TEST_CASE("a window full of answered messages is replaced at once", "[link][leak
   CHECK_FALSE(stuck.is_open());
   lab.accept_until(1);
   for (const Note& note : lab.notes)
-    CHECK(note.is(Outcome::Kind::Dropped));
+    CHECK(note.is(Outcome::Kind::GivenUp));
 }
 
 TEST_CASE("while a link drains its devices keep it, and others do without it", "[pool][leak]") {
@@ -144,7 +144,7 @@ TEST_CASE("an acknowledgement that comes late after all frees its place", "[link
   lab.connection().ack(1);
   lab.turn();
   lab.connection().ack(0);
-  CHECK(lab.notes[0].gone);
+  CHECK(lab.notes[0].is_gone());
   Note& next = lab.send(1);
   lab.give_up(lab.notes[2]);
   lab.connection().ack(1);
@@ -225,7 +225,7 @@ TEST_CASE("a leaking connection is replaced without a growing pause", "[link][le
     lab.turn();
     lab.accept_until(1);
   }
-  CHECK(lab.notes.back().is(Outcome::Kind::Dropped));
+  CHECK(lab.notes.back().is(Outcome::Kind::GivenUp));
 }
 
 TEST_CASE(
@@ -243,7 +243,7 @@ TEST_CASE(
   lab.give_up(late);
   lab.connection(slot).lose();
   Note& next = lab.send(7);
-  CHECK(next.place == Place::Line);
+  CHECK(next.state() == State::Pinned);
   const Duration fenced = lab.run_until([&] {
     if (lab.connection(slot).is_pending()) lab.connection(slot).fail();
     return next.handed_over;
@@ -259,5 +259,5 @@ TEST_CASE("a DISCONNECT says that nothing can come from the lost connection any 
   Note& late = lab.send(7);
   lab.give_up(late);
   lab.connection(lab.slot_of(late)).lose(Loss::Kind::HungUp, reason::kServerBusy);
-  CHECK(late.is(Outcome::Kind::Dropped));
+  CHECK(late.is(Outcome::Kind::GivenUp));
 }

@@ -192,7 +192,7 @@ TEST_CASE("an answered message in flight keeps its window slot until acknowledge
   Note& next = lab.send(2);
   lab.give_up(late);
   lab.turn();
-  CHECK_FALSE(late.gone);
+  CHECK_FALSE(late.is_gone());
   CHECK_FALSE(next.handed_over);
   lab.connection().ack();
   lab.turn();
@@ -207,9 +207,9 @@ TEST_CASE("an answered message is over with the next connection, and never sent 
   Note& open = lab.send(1);
   lab.give_up(answered);
   lab.connection().lose();
-  CHECK_FALSE(answered.gone);
+  CHECK_FALSE(answered.is_gone());
   lab.accept_until(1);
-  CHECK(answered.is(Outcome::Kind::Dropped));
+  CHECK(answered.is(Outcome::Kind::GivenUp));
   CHECK(lab.connection().payloads() == Texts{"2"});
   lab.connection().ack();
   CHECK(open.is_acknowledged());
@@ -223,9 +223,9 @@ TEST_CASE("a message given up while it waits to be sent again is not sent", "[li
   lab.connection().lose();
   CHECK(lab.pool->in_flight() == 0);
   lab.give_up(answered);
-  CHECK_FALSE(answered.gone);
+  CHECK_FALSE(answered.is_gone());
   lab.accept_until(1);
-  CHECK(answered.is(Outcome::Kind::Dropped));
+  CHECK(answered.is(Outcome::Kind::GivenUp));
   CHECK(lab.connection().payloads() == Texts{"2"});
 }
 
@@ -235,12 +235,12 @@ TEST_CASE("a message given up in the queue or in a line is never handed over", "
   lab.send(1);
   Note& in_line = lab.send(1);
   Note& queued = lab.send(2);
-  CHECK(in_line.place == Place::Line);
-  CHECK((queued.place == Place::Queue || queued.place == Place::Line));
+  CHECK(in_line.state() == State::Pinned);
+  CHECK((queued.state() == State::Queued || queued.state() == State::Pinned));
   lab.give_up(in_line);
   lab.give_up(queued);
-  CHECK(in_line.gone);
-  CHECK(queued.gone);
+  CHECK(in_line.is_gone());
+  CHECK(queued.is_gone());
   CHECK(lab.pool->queued() == 0);
   lab.connection().ack();
   lab.turn();
@@ -265,8 +265,8 @@ TEST_CASE("what the CONNACK announces is refused before it is sent", "[link]") {
   Connack connack;
   connack.maximum_qos = 1;
   lab.bring_up(connack);
-  CHECK(lab.pool->announced_refusal(lab.make(1, {.qos = 2}).own));
-  CHECK_FALSE(lab.pool->announced_refusal(lab.make(1).own));
+  CHECK(lab.pool->refusal_of(lab.make(1, {.qos = 2})));
+  CHECK_FALSE(lab.pool->refusal_of(lab.make(1)));
   Note& refused = lab.send(1, {.qos = 2});
   CHECK(refused.is(Outcome::Kind::Rejected));
   CHECK_FALSE(refused.outcome.may_be_published);

@@ -34,7 +34,7 @@ class Model {
     lab_.broker.on_publish = [this](Connection& connection, const protocol::Request& request) {
       on_publish(connection, request);
     };
-    lab_.on_done = [this](Note& note) { on_done(note); };
+    lab_.when_done = [this](Note& note) { on_done(note); };
     lab_.on_served = [this](const protocol::Request& waited) { on_served(waited); };
     lab_.pool->start();
   }
@@ -149,7 +149,6 @@ class Model {
   }
   void accept(Note& note) {
     ++seen["accepted"];
-    note.gone = false;
     open_.insert(note.number);
     by_device_[order_of(note.own)].insert(note.number);
     lab_.pool->accept(note);
@@ -229,12 +228,12 @@ class Model {
     if (chosen == open_.end()) --chosen;
     Note& note = lab_.notes[static_cast<std::size_t>(*chosen) - 1];
     if (note.given_up) return;
-    ++seen[note.place == Place::InFlight ? "given up in flight"
-           : note.place == Place::Resend ? "given up before sent again"
-           : note.place == Place::Line   ? "given up in a line"
-                                         : "given up in the queue"];
+    ++seen[note.state() == State::InFlight ? "given up in flight"
+           : note.state() == State::Resend ? "given up before sent again"
+           : note.state() == State::Pinned ? "given up in a line"
+                                           : "given up in the queue"];
     lab_.give_up(note);
-    if (note.gone) close(note);
+    if (note.is_gone()) close(note);
   }
 
   void close(const Note& note) {
@@ -244,7 +243,7 @@ class Model {
 
   void on_done(Note& note) {
     if (note.times_done != 1) complain("done twice");
-    if (note.outcome.kind == Outcome::Kind::Dropped && !note.given_up) complain("dropped");
+    if (note.outcome.kind == Outcome::Kind::GivenUp && !note.given_up) complain("dropped");
     if (note.outcome.kind == Outcome::Kind::Rejected) {
       ++seen["rejected"];
       if (lone_deaths_[note.number] < 2) complain("rejected without two deaths alone");
@@ -298,11 +297,11 @@ class Model {
     std::size_t queued_bytes = 0;
     for (const int number : open_) {
       const Note& note = lab_.notes[static_cast<std::size_t>(number) - 1];
-      if (note.place == Place::Nowhere) complain("an open message is nowhere");
-      if (note.place != Place::Queue && note.place != Place::Line) continue;
+      if (note.is_gone()) complain("an open message is nowhere");
+      if (note.state() != State::Queued && note.state() != State::Pinned) continue;
       if (note.handed_over) complain("back in the queue after it was handed over");
       ++queued;
-      queued_bytes += note.bytes();
+      queued_bytes += note.bytes;
     }
     if (lab_.pool->in_flight() != in_flight) complain("in_flight() is wrong");
     if (lab_.pool->queued() != queued) complain("queued() is wrong");
@@ -319,10 +318,11 @@ class Model {
     std::vector<Note*> waiting;
     for (const int number : open_) {
       Note& note = lab_.notes[static_cast<std::size_t>(number) - 1];
-      if (note.place == Place::InFlight) in_flight_bytes += note.bytes();
-      if (note.place != Place::Queue && note.place != Place::Line && note.place != Place::Resend)
+      if (note.state() == State::InFlight) in_flight_bytes += note.bytes;
+      if (note.state() != State::Queued && note.state() != State::Pinned &&
+          note.state() != State::Resend)
         continue;
-      largest = std::max(largest, note.bytes());
+      largest = std::max(largest, note.bytes);
       waiting.push_back(&note);
     }
     if (in_flight_bytes > 0 && in_flight_bytes + largest > kInflightBytes) return;
@@ -331,12 +331,12 @@ class Model {
       has_room = has_room || lab_.pool->link(slot).room() != Room::None;
     for (Note* note : waiting) {
       ++seen["waiting"];
-      if (note->place == Place::Queue && has_room) complain("it waits in the queue beside room");
-      if (note->place == Place::Line && &note->link->line().front() == note &&
+      if (note->state() == State::Queued && has_room) complain("it waits in the queue beside room");
+      if (note->state() == State::Pinned && &note->link->backlog().front() == note &&
           note->link->has_room_for(*note)) {
         complain("it waits in a line beside room");
       }
-      if (note->place == Place::Resend && &note->link->redelivery().front() == note &&
+      if (note->state() == State::Resend && &note->link->redelivery().front() == note &&
           note->link->can_resend()) {
         complain("it waits to be sent again beside room");
       }
@@ -369,7 +369,7 @@ TEST_CASE("whatever happens, order holds and every message is done exactly once"
   model.finish();
   CHECK(model.complaints() == std::vector<std::string>{});
   for (const Note& note : model.lab().notes)
-    CHECK((note.gone && (note.times_done == 1 || note.given_up)));
+    CHECK((note.is_gone() && (note.times_done == 1 || note.given_up)));
   // The life was rich enough to mean something.
   for (const char* kind :
        {"accepted", "changed", "acknowledged", "hung up", "silent", "attempt failed", "sent again",

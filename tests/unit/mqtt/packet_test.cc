@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "mqtt/message.h"
+#include "mqtt/delivery.h"
 #include "mqtt/link/packet_ids.h"
 #include "mqtt/link/packet_size.h"
 #include "mqtt/reason_codes.h"
@@ -18,8 +18,8 @@ using namespace sluice::mqtt;
 
 TEST_CASE("an acknowledgement finds its message once", "[packet_ids]") {
   PacketIds ids;
-  Message a;
-  Message b;
+  Delivery a;
+  Delivery b;
   ids.insert(1, a);
   ids.insert(65535, b);
   CHECK(ids.contains(1));
@@ -33,12 +33,12 @@ TEST_CASE("an acknowledgement finds its message once", "[packet_ids]") {
 TEST_CASE("the table agrees with a map through wraps and random acknowledgements", "[packet_ids]") {
   const std::size_t window = GENERATE(8u, 300u);  // in one page or two, and in many
   PacketIds ids;
-  std::map<std::uint16_t, Message*> expected;
-  std::deque<Message> messages(window);
-  std::vector<Message*> idle;
+  std::map<std::uint16_t, Delivery*> expected;
+  std::deque<Delivery> messages(window);
+  std::vector<Delivery*> idle;
   idle.reserve(window);
-  for (Message& message : messages)
-    idle.push_back(&message);
+  for (Delivery& delivery : messages)
+    idle.push_back(&delivery);
   std::mt19937 random(5);
   std::uint16_t next = 65000;
   for (int step = 0; step < 20000; ++step) {
@@ -59,7 +59,7 @@ TEST_CASE("the table agrees with a map through wraps and random acknowledgements
       expected.erase(taken);
     }
     if (window > 8 && step % 40 > 0) continue;
-    for (const auto& [id, message] : expected)
+    for (const auto& [id, delivery] : expected)
       REQUIRE(ids.contains(id));
   }
 }
@@ -67,7 +67,7 @@ TEST_CASE("the table agrees with a map through wraps and random acknowledgements
 TEST_CASE("the table has room for every identifier, in as many pages as its use asks for",
           "[packet_ids]") {
   constexpr std::size_t kIdentifiers = 65535;
-  std::deque<Message> messages(kIdentifiers);
+  std::deque<Delivery> messages(kIdentifiers);
   PacketIds ids;
   CHECK(ids.pages() == 0);
   for (std::size_t i = 0; i < kIdentifiers; ++i) {
@@ -84,8 +84,8 @@ TEST_CASE("the table has room for every identifier, in as many pages as its use 
 
 TEST_CASE("an identifier that is never acknowledged costs the others no more than its page",
           "[packet_ids]") {
-  Message stuck;
-  Message next;
+  Delivery stuck;
+  Delivery next;
   PacketIds ids;
   ids.insert(1, stuck);
   for (unsigned id = 2; id <= 65535; ++id) {

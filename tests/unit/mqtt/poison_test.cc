@@ -126,7 +126,7 @@ TEST_CASE("a message whose client was answered is not looked for", "[link][poiso
   test.lab.turn();
   test.lab.accept_until(2);
   test.wait_for({"2"});
-  CHECK(test.notes[0]->is(Outcome::Kind::Dropped));
+  CHECK(test.notes[0]->is(Outcome::Kind::GivenUp));
 }
 
 TEST_CASE("hang-ups around a broker that was down are forgiven", "[link][poison]") {

@@ -36,7 +36,7 @@ PoolLab::~PoolLab() {
   pool->stop();
   pool->abandon();
   for (const Note& note : notes)
-    CHECK(note.gone);
+    CHECK(note.is_gone());
   CHECK(pool->in_flight() == 0);
   CHECK(pool->queued() == 0);
   CHECK(pool->queued_bytes() == 0);
@@ -78,14 +78,12 @@ Note& PoolLab::make(std::int64_t device, const NoteOptions& options) {
   note.own.device_id = device;
   note.own.qos = options.qos;
   note.own.retain = options.retain;
-  note.request = &note.own;
-  note.gone = true;
+  note.set_request(note.own);
   return note;
 }
 
 Note& PoolLab::hand_in(std::int64_t device, const NoteOptions& options) {
   Note& note = make(device, options);
-  note.gone = false;
   pool->accept(note);
   return note;
 }
@@ -97,9 +95,9 @@ Note& PoolLab::send(std::int64_t device, const NoteOptions& options) {
 }
 
 void PoolLab::give_up(Note& note) {
-  if (note.gone || note.given_up) return;
+  if (note.is_gone() || note.given_up) return;
   note.given_up = true;
-  note.gone = pool->give_up(note);
+  pool->give_up(note);
 }
 
 Admission PoolLab::ask(std::int64_t device, const NoteOptions& options) {
@@ -113,7 +111,7 @@ Waiter& PoolLab::wait(std::int64_t device, const NoteOptions& options) {
 }
 
 Waiter& PoolLab::wait(const Note& note, Admission refused) {
-  REQUIRE((refused == Admission::NoRoom || refused == Admission::NoRoomInLine));
+  REQUIRE((refused == Admission::NoRoom || refused == Admission::NoRoomInBacklog));
   pool->wait(waiters_.emplace_back(), note.own, refused);
   return waiters_.back();
 }
@@ -140,12 +138,10 @@ void PoolLab::acknowledge(const Note& note) {
   }
 }
 
-void PoolLab::on_message_done(Message& message, const Outcome& outcome) noexcept {
-  Note& note = static_cast<Note&>(message);
+void PoolLab::on_done(Delivery& delivery) noexcept {
+  Note& note = static_cast<Note&>(delivery);
   ++note.times_done;
-  note.gone = true;
-  note.outcome = outcome;
-  if (on_done) on_done(note);
+  if (when_done) when_done(note);
 }
 
 void PoolLab::on_room(Waiter& waiter) noexcept {

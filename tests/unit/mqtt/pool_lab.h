@@ -19,14 +19,14 @@
 namespace sluice::mqtt {
 
 /// A message with its request, and what became of it.
-struct Note : Message {
+struct Note : Delivery {
   protocol::Request own;
   int number = 0;  ///< from 1, in the order of send(); also its payload's beginning
   bool given_up = false;
-  bool gone = false;  ///< the pool does not know it any more
   int times_done = 0;
-  Outcome outcome;
 
+  /// The pool does not know it any more, or not yet.
+  bool is_gone() const { return !is_held(); }
   bool is(Outcome::Kind kind) const { return times_done == 1 && outcome.kind == kind; }
   bool is_acknowledged() const { return is(Outcome::Kind::Acknowledged); }
 };
@@ -101,11 +101,11 @@ class PoolLab final : public PoolEvents {
   PoolSettings settings;  ///< in force
   std::unique_ptr<Pool> pool;
   std::vector<std::int64_t> rooms;  ///< the devices for which on_room() came
-  std::function<void(Note&)> on_done;
+  std::function<void(Note&)> when_done;
   std::function<void(const protocol::Request&)> on_served;  ///< one of those that waited
 
  private:
-  void on_message_done(Message& message, const Outcome& outcome) noexcept override;
+  void on_done(Delivery& delivery) noexcept override;
   void on_room(Waiter& waiter) noexcept override;
   void on_dead(Pool&) noexcept override {}
 

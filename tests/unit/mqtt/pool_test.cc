@@ -87,7 +87,7 @@ TEST_CASE("a device whose link is full waits there and holds up nobody", "[pool]
   const unsigned slot = lab.slot_of(lab.send(7));
   lab.send(7);
   Note& waiting = lab.send(7);
-  CHECK(waiting.place == Place::Line);
+  CHECK(waiting.state() == State::Pinned);
   Note& other = lab.send(8);
   CHECK(lab.slot_of(other) == 1 - slot);
   lab.connection(1 - slot).ack();
@@ -133,7 +133,7 @@ TEST_CASE("what a link finds in the queue for an idle one does not wait there", 
   lab.send(2);
   Note& free = lab.send(3);
   Note& waiting = lab.send(device, {.qos = 0});
-  CHECK(lab.send(elsewhere).place == Place::Line);
+  CHECK(lab.send(elsewhere).state() == State::Pinned);
   lab.connection(0).ack();
   lab.connection(1).ack();
   lab.turn();
@@ -147,7 +147,7 @@ TEST_CASE("a device whose link is down waits for that link and holds up nobody",
   const unsigned slot = lab.slot_of(lost);
   lab.connection(slot).lose();
   Note& waiting = lab.send(7);
-  CHECK(waiting.place == Place::Line);
+  CHECK(waiting.state() == State::Pinned);
   for (int device = 10; device < 20; ++device)
     CHECK(lab.slot_of(lab.send(device)) == 1 - slot);
   lab.accept_until(2);
@@ -166,10 +166,10 @@ TEST_CASE(
   lab.connection(slot).lose();
   lab.give_up(late);
   Note& next = lab.send(7);
-  CHECK(next.place == Place::Line);
+  CHECK(next.state() == State::Pinned);
   CHECK(lab.slot_of(lab.send(8)) == 1 - slot);
   lab.accept_until(2);
-  CHECK(late.is(Outcome::Kind::Dropped));
+  CHECK(late.is(Outcome::Kind::GivenUp));
   CHECK(lab.connection(slot).payloads() == Texts{"2"});
   CHECK(next.handed_over);
 }
@@ -182,11 +182,11 @@ TEST_CASE("queued messages of one device follow it into its link's line", "[pool
   Note& first = lab.send(7);
   Note& second = lab.send(7);
   Note& other = lab.send(8);
-  CHECK(first.place == Place::Queue);
+  CHECK(first.state() == State::Queued);
   lab.connection(0).ack();
   lab.turn();
   CHECK(lab.slot_of(first) == 0);
-  CHECK(second.place == Place::Line);
+  CHECK(second.state() == State::Pinned);
   // The other device is not held up by the line before it.
   lab.connection(1).ack();
   lab.turn();
@@ -233,7 +233,7 @@ TEST_CASE("what was only queued moves to another link, in order", "[pool]") {
   lab.connection(slot).congested = true;
   lab.connection(slot).ack();
   lab.turn();
-  CHECK(second.place == Place::Line);
+  CHECK(second.state() == State::Pinned);
   for (int turns = GENERATE(0, 1, 2); turns > 0; --turns)  // whoever is served first
     lab.acknowledge(lab.send(8));
   lab.turn();
@@ -253,7 +253,7 @@ TEST_CASE("a lost link's line goes before what was queued later", "[pool]") {
   lab.connection().lose();
   lab.turn();
   Note& newer = lab.send(8);
-  CHECK(newer.place == Place::Queue);
+  CHECK(newer.state() == State::Queued);
   lab.give_up(lost);
   lab.turn();
   lab.accept_until(1);
@@ -283,9 +283,9 @@ TEST_CASE("a QoS 0 message whose home link is full waits there, and the next beh
   const unsigned home = congest_home(lab);
   Note& first = lab.send(7, {.qos = 0});
   Note& second = lab.send(7, {.qos = 0});
-  CHECK(first.place == Place::Line);
-  CHECK(second.place == Place::Line);
-  CHECK_FALSE(lab.send(8, {.qos = 1}).place == Place::Line);
+  CHECK(first.state() == State::Pinned);
+  CHECK(second.state() == State::Pinned);
+  CHECK_FALSE(lab.send(8, {.qos = 1}).state() == State::Pinned);
   lab.connection(home).set_congested(false);
   lab.turn();
   CHECK(lab.slot_of(first) == home);
@@ -315,10 +315,10 @@ TEST_CASE("what a device has in line may go to another link once nothing of it i
   CHECK(lab.slot_of(last) == busy);
   Note& front = lab.send(1);
   Note& behind = lab.send(3);
-  CHECK(behind.place == Place::Line);
+  CHECK(behind.state() == State::Pinned);
   lab.connection(lab.slot_of(elsewhere)).ack_all();
   lab.turn();
-  CHECK(behind.place == Place::Line);
+  CHECK(behind.state() == State::Pinned);
   lab.acknowledge(last);
   lab.turn();
   CHECK(lab.slot_of(front) == busy);

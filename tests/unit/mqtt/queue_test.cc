@@ -55,7 +55,7 @@ TEST_CASE("one link's line takes no more than half of the queue", "[pool]") {
     CHECK(lab.ask(7) == Admission::Welcome);
     lab.send(7);
   }
-  CHECK(lab.ask(7) == Admission::NoRoomInLine);
+  CHECK(lab.ask(7) == Admission::NoRoomInBacklog);
   CHECK(lab.ask(8) == Admission::Welcome);
 }
 

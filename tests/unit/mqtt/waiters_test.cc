@@ -143,7 +143,7 @@ TEST_CASE("what waits for the line of a link that is lost waits for its return",
   lab.wait(7);
   lab.wait(8);
   lab.connection(slot).lose();
-  CHECK(lab.ask(8) == Admission::NoRoomInLine);  // both devices have left something there
+  CHECK(lab.ask(8) == Admission::NoRoomInBacklog);  // both devices have left something there
   CHECK(lab.ask(20) == Admission::Welcome);
   lab.accept_until(2);
   CHECK(lab.rooms.empty());
@@ -224,7 +224,7 @@ TEST_CASE("those that wait for a link's line have only their device's requests b
   lab.wait(7);
   lab.connection(slot).ack();
   lab.turn();
-  CHECK(lab.ask(7) == Admission::NoRoomInLine);
+  CHECK(lab.ask(7) == Admission::NoRoomInBacklog);
   CHECK(lab.ask(20) == Admission::Welcome);
 }
 
@@ -310,10 +310,7 @@ TEST_CASE("a list that rests is passed over, and a device goes to another one wi
   all.add(3, all.queue);
   all.waiters.wake(all.queue);
   CHECK(all.serve() == Devices{3});
-  protocol::Request like = protocol::Request::make("t", "");
-  like.device_id = 1;
-  like.qos = 1;
-  all.waiters.move(*all.waiters.find(like), all.queue);
+  all.waiters.move(*all.waiters.find(1, /*qos=*/1), all.queue);
   all.waiters.wake(all.queue);
   CHECK(all.serve() == Devices{1, 1});
   all.waiters.wake(all.line);

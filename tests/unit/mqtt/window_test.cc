@@ -63,7 +63,7 @@ class Simulation {
     Nanoseconds sent;
   };
   struct Link {
-    Ack& ack_of(std::uint64_t message) { return acks[message % Window::kMost]; }
+    Ack& ack_of(std::uint64_t delivery) { return acks[delivery % Window::kMost]; }
     std::size_t in_flight() const { return static_cast<std::size_t>(newest - oldest + 1); }
 
     std::unique_ptr<Window> window;
@@ -89,10 +89,10 @@ class Simulation {
   }
 
   void acknowledge(Link& link) {
-    const std::uint64_t message = link.oldest++;
-    slowest_ = std::max(slowest_, now_ - link.ack_of(message).sent);
+    const std::uint64_t delivery = link.oldest++;
+    slowest_ = std::max(slowest_, now_ - link.ack_of(delivery).sent);
     link.window->count();
-    if (link.window->is_probe(message)) link.window->end_probe(1, now_);
+    if (link.window->is_probe(delivery)) link.window->end_probe(1, now_);
     send(link);
     link.next_ack = link.ack_of(link.oldest).at;
   }
