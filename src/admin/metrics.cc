@@ -41,7 +41,7 @@ void add(Family& to, Labels labels, Number value) {
 
 void add_results(Family& to, const std::string& broker, std::uint64_t ok, const auto& errors_of) {
   add(to, {{"broker", broker}, {"result", "ok"}}, ok);
-  for (std::size_t i = 0; i < client::kErrorKinds; ++i) {
+  for (std::size_t i = 0; i < protocol::kErrorKinds; ++i) {
     const auto error = static_cast<ErrorKind>(i);
     add(to, {{"broker", broker}, {"result", std::string(to_string(error))}}, errors_of(error));
   }

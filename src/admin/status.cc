@@ -22,7 +22,7 @@ double seconds(Duration duration) {
 void write_results(JsonWriter& json, std::uint64_t ok, const auto& errors_of) {
   json.open_object("requests");
   json.number("ok", ok);
-  for (std::size_t i = 0; i < client::kErrorKinds; ++i) {
+  for (std::size_t i = 0; i < protocol::kErrorKinds; ++i) {
     const auto error = static_cast<ErrorKind>(i);
     json.number(to_string(error), errors_of(error));
   }

@@ -35,9 +35,6 @@ constexpr std::string_view to_string(PauseReason reason) noexcept {
   return "";
 }
 
-inline constexpr std::size_t kErrorKinds =
-    static_cast<std::size_t>(protocol::ErrorKind::ShuttingDown) + 1;
-
 struct ServerCounters {
   std::size_t connections = 0;  ///< now; those refused are not among them
   std::size_t paused = 0;       ///< now, whatever the reason
@@ -45,8 +42,8 @@ struct ServerCounters {
   std::uint64_t refused_total = 0;  ///< beyond max_connections
   std::uint64_t closed_total = 0;   ///< of the accepted ones
   std::array<std::uint64_t, kPauseReasons> pauses{};
-  std::array<std::uint64_t, kErrorKinds> faults{};  ///< answered here, by their error
-  std::uint64_t authenticated = 0;                  ///< answered here with ok: only a token
+  std::array<std::uint64_t, protocol::kErrorKinds> faults{};  ///< answered here, by their error
+  std::uint64_t authenticated = 0;  ///< answered here with ok: only a token
 
   std::uint64_t& pauses_for(PauseReason reason) noexcept {
     return pauses[static_cast<std::size_t>(reason)];

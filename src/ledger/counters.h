@@ -7,7 +7,6 @@
 #include <cstdint>
 
 #include "base/histogram.h"
-#include "client/counters.h"
 #include "protocol/errors.h"
 
 namespace sluice::ledger {
@@ -24,7 +23,7 @@ class ResultCounters {
 
  private:
   std::uint64_t ok_ = 0;
-  std::array<std::uint64_t, client::kErrorKinds> errors_{};
+  std::array<std::uint64_t, protocol::kErrorKinds> errors_{};
 };
 
 /// One broker's share. Each delivery that is settled counts once in both.

@@ -1,6 +1,7 @@
 // The words in which a reply says what became of a request. They are part of the protocol.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace sluice::protocol {
@@ -19,6 +20,7 @@ enum class ErrorKind {
   Partial,
   ShuttingDown,
 };
+inline constexpr std::size_t kErrorKinds = static_cast<std::size_t>(ErrorKind::ShuttingDown) + 1;
 
 /// Whether a failed request's message may have reached a broker: the reply's `published`.
 enum class Published { No, Unknown, Some };

@@ -19,7 +19,7 @@ const BrokerCounters& counters(const LedgerLab& lab, std::size_t broker = 0) {
 
 std::uint64_t sum(const ResultCounters& results) {
   std::uint64_t all = results.ok();
-  for (std::size_t i = 0; i < client::kErrorKinds; ++i)
+  for (std::size_t i = 0; i < protocol::kErrorKinds; ++i)
     all += results.of(static_cast<ErrorKind>(i));
   return all;
 }
