@@ -204,4 +204,33 @@ TEST_CASE("a lowered limit counts for what is in the queue", "[watermark]") {
   CHECK(queue.has_room_for(1));
 }
 
+TEST_CASE("reserved room counts as taken until it is released", "[watermark]") {
+  Watermark queue(8, 1000);
+  queue.add(100);
+  CHECK(queue.room_for(100, 100) == 7);
+  CHECK(queue.room_for(2, 100) == 2);
+  CHECK(queue.room_for(100, 300) == 3);
+  queue.reserve(5, 500);
+  CHECK(queue.room_for(100, 100) == 2);
+  CHECK(queue.has_room_for(400));
+  CHECK_FALSE(queue.has_room_for(401));
+  CHECK_FALSE(queue.is_below_low());
+  queue.release_one();
+  CHECK(queue.has_room_for(500));
+  queue.release(2, 200);
+  CHECK(queue.reserved() == 2);
+  CHECK(queue.is_below_low());
+  queue.release_all();
+  CHECK(queue.has_room_for(900));
+  CHECK(queue.items() == 1);
+}
+
+TEST_CASE("an empty queue with reserved room is not empty for others", "[watermark]") {
+  Watermark queue(2, 1000);
+  queue.reserve(1, 100);
+  CHECK_FALSE(queue.has_room_for(5000));
+  queue.release_one();
+  CHECK(queue.has_room_for(5000));
+}
+
 }  // namespace sluice
