@@ -38,6 +38,18 @@ class Backlog {
   bool has_room_for(std::size_t bytes) const noexcept { return mark_.has_room_for(bytes); }
   bool is_below_low() const noexcept { return mark_.is_below_low(); }
 
+  /// Keeps room free for up to so many of this size; false: there is none.
+  bool reserve(std::size_t deliveries, std::size_t bytes) noexcept {
+    const std::size_t fit = mark_.room_for(deliveries, bytes);
+    mark_.reserve(fit, fit * bytes);
+    return fit > 0;
+  }
+  /// One place that was reserved, if any was, is free for all.
+  void release_one() noexcept {
+    if (mark_.reserved() > 0) mark_.release_one();
+  }
+  void release_all() noexcept { mark_.release_all(); }
+
  private:
   List<Delivery> list_;
   Watermark mark_{0, 0};

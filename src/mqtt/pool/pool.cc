@@ -72,6 +72,7 @@ void Pool::unlist(Slot& slot) noexcept {
   if (due_.holds(slot)) due_.remove(slot);
   if (outdated_.holds(slot)) outdated_.remove(slot);
   if (renewing_.holds(slot)) renewing_.remove(slot);
+  if (reserved_.holds(slot)) reserved_.remove(slot);
 }
 
 void Pool::start() {

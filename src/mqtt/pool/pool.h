@@ -107,6 +107,16 @@ class Pool final : public LinkEvents {
   /// is filled to less than three quarters, or is not what it waits for any more.
   void wait(Waiter& waiter, const protocol::Request& request, Admission refused);
   void stop_waiting(Waiter& waiter) noexcept;
+
+  /// For how many more requests like this one there is room, up to `most`. 0 at a dead broker.
+  unsigned room_for(const protocol::Request& like, unsigned most) noexcept;
+  /// Keeps that room free for the client whose turn it is; all others find it taken.
+  void reserve(const protocol::Request& like, unsigned requests) noexcept;
+  /// This request, about to be offered, may take a place that was reserved for one of `bytes`.
+  void use_reserved(const protocol::Request& request, std::size_t bytes) noexcept;
+  /// Places that were reserved for requests of `bytes` are free for all.
+  void release_reserved(unsigned requests, std::size_t bytes) noexcept;
+
   /// Takes the message, whatever admission() would say now. It may be handed over at once.
   void accept(Delivery& delivery) noexcept;
   /// Abandons it: it goes to no connection after this. It is Done now, or on_done() is to come.
@@ -162,6 +172,7 @@ class Pool final : public LinkEvents {
   void note_room_in_backlog(Slot& slot) noexcept;
   void note_unbound(const Delivery& delivery) noexcept;
   void serve_waiters() noexcept;
+  void after_reservation() noexcept;
   void tidy(Delivery& delivery) noexcept;
   Link* link_owed_to(const Delivery& delivery) noexcept;
   Link* home_of(const Delivery& delivery) noexcept;
@@ -207,6 +218,7 @@ class Pool final : public LinkEvents {
   List<Slot, Due> due_;            // may have something of their own to send: for the next pump()
   List<Slot, Outdated> outdated_;  // to be replaced, in turn
   List<Slot, Renewing> renewing_;
+  List<Slot, Reserved> reserved_;
   std::vector<Link*> homes_;  // which link goes by QoS 0 for the devices at home here
   event::Deferred replace_;   // goes on replacing connections
   event::Deferred pump_;
@@ -222,6 +234,7 @@ class Pool final : public LinkEvents {
   bool is_short_ = false;  // a message waits for inflight_bytes; none overtakes it there
   Waiters waiters_;
   WaitList queue_waiters_;  // for room in the queue; awake whenever there are any
+  bool serves_on_ = false;  // waiters were stopped by reserved room only, above the low mark too
 
   std::size_t ready_ = 0;
   bool has_blamed_ = false;  // a message for a hang-up, since all were forgiven

@@ -1,4 +1,6 @@
 // Which requests a pool takes, and those that wait until it does.
+#include <utility>
+
 #include "mqtt/link/packet_size.h"
 #include "mqtt/pool/pool.h"
 
@@ -64,10 +66,46 @@ void Pool::note_unbound(const Delivery& delivery) noexcept {
   pump_.schedule();
 }
 
+unsigned Pool::room_for(const protocol::Request& like, unsigned most) noexcept {
+  if (stopped_ || is_dead()) return 0;
+  return static_cast<unsigned>(totals_.waiting.room_for(most, like.bytes()));
+}
+
+/// The next requests of the client are taken to be like the one that waited: for the same backlog,
+/// too. Beyond the room there they have to go elsewhere.
+void Pool::reserve(const protocol::Request& like, unsigned requests) noexcept {
+  totals_.waiting.reserve(requests, requests * like.bytes());
+  Slot* bound = slot_bound_to(like);
+  if (bound == nullptr || !bound->link->backlog().reserve(requests, like.bytes())) return;
+  if (!reserved_.holds(*bound)) reserved_.push_back(*bound);
+}
+
+void Pool::use_reserved(const protocol::Request& request, std::size_t bytes) noexcept {
+  if (Slot* bound = slot_bound_to(request)) bound->link->backlog().release_one();
+  release_reserved(1, bytes);
+}
+
+void Pool::release_reserved(unsigned requests, std::size_t bytes) noexcept {
+  totals_.waiting.release(requests, requests * bytes);
+  if (totals_.waiting.reserved() == 0) after_reservation();
+}
+
+/// Those that stopped at reserved room go on, until it is room that is really taken.
+void Pool::after_reservation() noexcept {
+  while (!reserved_.empty()) {
+    Slot& slot = reserved_.pop_front();
+    slot.link->backlog().release_all();
+    waiters_.wake(slot.waiters);
+  }
+  if (waiters_.size() == 0) return;
+  serves_on_ = true;
+  pump_.schedule();
+}
+
 /// Costs what it serves: a backlog that is full again rests, and a device that has been bound to a
 /// link with a full one goes to that one's waiters with all of its own.
 void Pool::serve_waiters() noexcept {
-  if (!totals_.waiting.is_below_low() && !is_dead()) return;
+  if (!std::exchange(serves_on_, false) && !totals_.waiting.is_below_low() && !is_dead()) return;
   while (Waiter* next = waiters_.next()) {
     const Admission admission = this->admission(*next->wanted, /*in_turn=*/true);
     if (admission == Admission::NoRoom) return;

@@ -21,9 +21,15 @@ struct Due {};
 struct Outdated {};
 /// Slots whose connection is being replaced and is not up again.
 struct Renewing {};
+/// Slots with reserved room in their backlog.
+struct Reserved {};
 
 /// Stays where it is: lists point into it.
-struct Slot : ListNode<ByRoom>, ListNode<Due>, ListNode<Outdated>, ListNode<Renewing> {
+struct Slot : ListNode<ByRoom>,
+              ListNode<Due>,
+              ListNode<Outdated>,
+              ListNode<Renewing>,
+              ListNode<Reserved> {
   explicit Slot(std::unique_ptr<Link> of) noexcept : link(std::move(of)) {}
 
   std::unique_ptr<Link> link;
