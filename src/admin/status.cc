@@ -101,7 +101,7 @@ void write_paused(JsonWriter& json, const app::App& app, const client::PausedCli
   for (const client::PauseReason reason : paused.reasons)
     json.text({}, to_string(reason));
   json.close_array();
-  if (const mqtt::Pool* pool = app.ledger().awaited_by(paused.id)) {
+  if (const mqtt::Pool* pool = app.ledger().awaited_by(paused.origin)) {
     json.text("broker", pool->name());
   } else {
     json.null("broker");

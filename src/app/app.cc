@@ -29,9 +29,7 @@ App::App(event::Loop& loop, config::Config config, const Identity& identity,
       brokers_(loop, ledger_, identity),
       server_(loop, config_, ledger_),
       phase_timer_(loop, bind<&App::on_phase_timeout>(this)),
-      progress_timer_(loop, bind<&App::on_progress>(this)) {
-  ledger_.connect(server_, {}, ledger::Router({}));
-}
+      progress_timer_(loop, bind<&App::on_progress>(this)) {}
 
 App::~App() = default;
 

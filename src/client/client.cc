@@ -2,6 +2,7 @@
 // are in client_end.cc.
 #include "client/client.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::client {
@@ -14,6 +15,8 @@ constexpr std::size_t kReadBytes = 16384;
 /// otherwise be a write of its own.
 constexpr std::size_t kSmallWrite = 512;
 constexpr unsigned kEndsHeldBack = 4;
+/// No request is shorter: device_id, mqtt_topic and message with a digit, a letter and nothing.
+constexpr std::size_t kShortestRequest = 44;
 
 /// Where reading goes on after it was stopped at the limit.
 constexpr std::size_t low_mark(std::size_t limit) noexcept {
@@ -26,9 +29,11 @@ constexpr std::uint8_t bit(PauseReason reason) noexcept {
 
 }  // namespace
 
-Client::Client(Shared& shared, ClientId id, std::unique_ptr<event::Stream> stream)
+Client::Client(Shared& shared, std::uint32_t index, std::uint32_t generation,
+               std::unique_ptr<event::Stream> stream)
     : shared_(shared),
-      id_(id),
+      index_(index),
+      generation_(generation),
       number_(++shared.last_number),
       stream_(std::move(stream)),
       reader_(shared.limits.max_request_bytes),
@@ -122,14 +127,14 @@ std::size_t Client::unread_bytes() const noexcept {
   return stream_->unsent() + out_.size() + replies_.kept_bytes();
 }
 
-void Client::resume() noexcept {
+unsigned Client::resume(unsigned most) noexcept {
   shared_.input.set_parked(parked_bytes_, 0);
   unpause(PauseReason::Queue);
-}
-
-void Client::take_turn(unsigned requests) noexcept {
-  budget_ = requests;
-  decode_input();
+  if (state_ != State::Open || pauses_ != 0 || !reader_.has_input()) return 0;
+  const std::size_t in_pipeline = shared_.limits.max_pipeline -
+                                  std::min<std::size_t>(outstanding_, shared_.limits.max_pipeline);
+  const std::size_t in_input = reader_.buffered() / kShortestRequest + 1;
+  return static_cast<unsigned>(std::min({std::size_t{most}, in_pipeline, in_input}));
 }
 
 void Client::admit() noexcept {

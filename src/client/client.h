@@ -16,6 +16,7 @@
 #include "client/shared.h"
 #include "event/loop.h"
 #include "event/stream.h"
+#include "ledger/origin.h"
 #include "protocol/frame_reader.h"
 
 namespace sluice::client {
@@ -24,7 +25,9 @@ namespace sluice::client {
 /// end it happens in its own callbacks or at the end of a turn, never inside reply().
 class Client final : public event::StreamHandler, public DeadlineEntry, public ListNode<> {
  public:
-  Client(Shared& shared, ClientId id, std::unique_ptr<event::Stream> stream);
+  /// `index` and `generation`: its place in the server's table.
+  Client(Shared& shared, std::uint32_t index, std::uint32_t generation,
+         std::unique_ptr<event::Stream> stream);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -36,10 +39,9 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
 
   /// The reply to a request that was submitted.
   void reply(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
-  /// The parked request was accepted or answered.
-  void resume() noexcept;
-  /// Right after resume(): submits up to so many requests that are here already.
-  void take_turn(unsigned requests) noexcept;
+  /// The request that waited was accepted or answered: it goes on at the end of this turn or of the
+  /// next. Returns how many requests it can submit then, at most `most`.
+  unsigned resume(unsigned most) noexcept;
   /// The input budget has room again, and this client is the next in line.
   void admit() noexcept;
   /// Something changed that concerns all clients; looked into at the end of the turn.
@@ -53,7 +55,9 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   /// Acts on what is due and asks to be called again for what is not.
   void check_deadlines(TimePoint now) noexcept;
 
-  ClientId id() const noexcept { return id_; }
+  ledger::Origin origin(std::uint64_t slot = 0) const noexcept {
+    return {&shared_.source, index_, generation_, slot};
+  }
   std::string_view peer() const noexcept { return stream_->peer(); }
   /// As it is named in the log.
   log::Subject about() const noexcept { return log::Subject::client(peer(), number_); }
@@ -82,7 +86,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   bool must_wait() noexcept;
   void take(const protocol::Frame& frame) noexcept;
   void take_request(std::string_view text) noexcept;
-  void submit(protocol::Request request) noexcept;
+  void submit(protocol::Request& request) noexcept;
   void finish_input() noexcept;
   void count_partial() noexcept;
 
@@ -110,7 +114,8 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void close(CloseReason reason) noexcept;
 
   Shared& shared_;
-  ClientId id_;
+  const std::uint32_t index_;
+  const std::uint32_t generation_;
   const std::uint64_t number_;
   std::unique_ptr<event::Stream> stream_;
   protocol::FrameReader reader_;

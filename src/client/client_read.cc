@@ -1,4 +1,5 @@
 // From bytes to requests: one client's input.
+#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -82,7 +83,7 @@ void Client::take(const Frame& frame) noexcept {
 void Client::take_request(std::string_view text) noexcept {
   protocol::Decoded decoded = shared_.decoder.decode(text);
   if (auto* request = std::get_if<protocol::Request>(&decoded)) {
-    submit(std::move(*request));
+    submit(*request);
   } else if (auto* fault = std::get_if<protocol::Fault>(&decoded)) {
     answer_fault(fault->error, std::move(fault->detail), fault->id);
   } else if (auto* authenticate = std::get_if<protocol::Authenticate>(&decoded)) {
@@ -94,14 +95,21 @@ void Client::take_request(std::string_view text) noexcept {
   }
 }
 
-void Client::submit(protocol::Request request) noexcept {
+void Client::submit(protocol::Request& request) noexcept {
   const std::size_t bytes = request.bytes();
   const std::uint64_t slot = request.id().empty() ? replies_.reserve() : 0;
   ++outstanding_;
-  switch (shared_.sink.submit({id_, slot}, std::move(request))) {
-    case RequestSink::Taken::Accepted:
+  const auto received = shared_.loop.precise_now();
+  // The loop's own time is that of the turn's begin, before the request was read.
+  const TimePoint read_at(std::chrono::ceil<Duration>(received));
+  switch (shared_.intake.submit(
+      origin(slot), request,
+      {.deadline = read_at + Duration(request.timeout_ms), .received = received})) {
+    case ledger::Taken::Accepted:
+    case ledger::Taken::Settled:
+    case ledger::Taken::Full:  // never: it is ready to wait
       return;
-    case RequestSink::Taken::Parked:
+    case ledger::Taken::Waits:
       shared_.input.set_parked(parked_bytes_, bytes);
       pause(PauseReason::Queue);
       return;

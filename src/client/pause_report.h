@@ -8,12 +8,12 @@
 
 #include "base/clock.h"
 #include "client/counters.h"
-#include "client/request_sink.h"
+#include "ledger/origin.h"
 
 namespace sluice::client {
 
 struct PausedClient {
-  ClientId id;
+  ledger::Origin origin;
   std::string peer;
   std::vector<PauseReason> reasons;
   Duration paused_for{};

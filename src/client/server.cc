@@ -24,10 +24,11 @@ protocol::ReplyEncoder make_encoder(const config::Replies& replies) {
 
 }  // namespace
 
-Server::Server(event::Loop& loop, const config::Config& config, RequestSink& sink)
+Server::Server(event::Loop& loop, const config::Config& config, ledger::Intake& intake)
     : settings_(config.server),
       shared_{.loop = loop,
-              .sink = sink,
+              .intake = intake,
+              .source = *this,
               .closed = bind<&Server::on_closed>(this),
               .relieve = bind<&Server::relieve_input>(this),
               .limits = config.limits,
@@ -128,46 +129,44 @@ Client& Server::add(std::unique_ptr<event::Stream> stream) {
   const std::uint32_t index = free_.back();
   free_.pop_back();
   Place& place = clients_[index];
-  place.client =
-      std::make_unique<Client>(shared_, ClientId{index, place.generation}, std::move(stream));
+  place.client = std::make_unique<Client>(shared_, index, place.generation, std::move(stream));
   return *place.client;
 }
 
 void Server::on_closed(Client& client, CloseReason) noexcept {
-  const ClientId id = client.id();
+  const ledger::Origin origin = client.origin();
   if (client.is_refused()) {
     --refused_now_;
   } else {
     --shared_.counters.connections;
     ++shared_.counters.closed_total;
   }
-  Place& place = clients_[id.index];
+  Place& place = clients_[origin.index];
   if (++place.generation == 0) place.generation = 1;  // 0 means no client
-  free_.push_back(id.index);
+  free_.push_back(origin.index);
   shared_.loop.retire(std::move(place.client));
-  shared_.sink.forget(id);
+  shared_.intake.forget(origin);
 }
 
-Client* Server::find(ClientId id) const noexcept {
-  if (id.index >= clients_.size() || clients_[id.index].generation != id.generation) return nullptr;
-  return clients_[id.index].client.get();
+Client* Server::find(const ledger::Origin& origin) const noexcept {
+  if (origin.index >= clients_.size()) return nullptr;
+  const Place& place = clients_[origin.index];
+  return place.generation == origin.generation ? place.client.get() : nullptr;
 }
 
-void Server::reply(const ReplyTo& reply_to, const protocol::Reply& reply,
-                   std::string_view id_json) noexcept {
-  if (Client* client = find(reply_to.client)) client->reply(reply_to.slot, reply, id_json);
+void Server::settled(const ledger::Origin& origin, const protocol::Reply& reply,
+                     protocol::Request request) noexcept {
+  if (Client* client = find(origin)) client->reply(origin.slot, reply, request.id());
+  shared_.decoder.reuse(std::move(request));
 }
 
-void Server::resume(ClientId id) noexcept {
-  if (Client* client = find(id)) client->resume();
+unsigned Server::grant(const ledger::Origin& origin, unsigned most) noexcept {
+  Client* client = find(origin);
+  return client == nullptr ? 0 : client->resume(most);
 }
 
-void Server::take_turn(ClientId id, unsigned requests) noexcept {
-  if (Client* client = find(id)) client->take_turn(requests);
-}
-
-log::Subject Server::about(ClientId id) const noexcept {
-  const Client* client = find(id);
+log::Subject Server::about(const ledger::Origin& origin) const noexcept {
+  const Client* client = find(origin);
   return client == nullptr ? log::Subject::client({}, 0) : client->about();
 }
 
@@ -188,7 +187,7 @@ PauseReport Server::paused_clients(std::size_t most) const {
       paused.begin(), paused.begin() + shown, paused.end(),
       [](const Client* a, const Client* b) { return a->paused_since() < b->paused_since(); });
   for (auto client = paused.begin(); client != paused.begin() + shown; ++client) {
-    PausedClient entry{.id = (*client)->id(),
+    PausedClient entry{.origin = (*client)->origin(),
                        .peer = std::string((*client)->peer()),
                        .reasons = {},
                        .paused_for = shared_.loop.now() - (*client)->paused_since()};

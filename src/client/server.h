@@ -12,19 +12,20 @@
 #include "client/client.h"
 #include "client/counters.h"
 #include "client/pause_report.h"
-#include "client/request_sink.h"
 #include "client/shared.h"
 #include "config/config.h"
 #include "event/listener.h"
 #include "event/loop.h"
+#include "ledger/intake.h"
+#include "ledger/source.h"
 
 namespace sluice::client {
 
-/// Accepts connections, gives their requests to the sink and takes the replies back. For the
-/// loop's thread only. Destroying it closes all connections at once, without a word to the sink.
-class Server {
+/// Accepts connections, gives their requests to the intake and takes the replies back. For the
+/// loop's thread only. Destroying it closes all connections at once, without a word to the intake.
+class Server final : public ledger::Source {
  public:
-  Server(event::Loop& loop, const config::Config& config, RequestSink& sink);
+  Server(event::Loop& loop, const config::Config& config, ledger::Intake& intake);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -40,28 +41,22 @@ class Server {
   /// place of the former ones. Clients of one that goes away stay.
   void apply(const config::Config& config, Listeners prepared);
 
-  /// Answers one request; ignored if its client is gone. May be called inside submit().
-  void reply(const ReplyTo& reply_to, const protocol::Reply& reply,
-             std::string_view id_json) noexcept;
-  /// A request that is answered and not needed any more: its memory serves those to come.
-  void reuse(protocol::Request request) { shared_.decoder.reuse(std::move(request)); }
-  /// The parked request of this client was accepted or answered: it goes on at the end of this
-  /// turn or of the next, never inside this call.
-  void resume(ClientId client) noexcept;
-  /// Right after resume(): submits up to so many of the client's requests that are here already.
-  void take_turn(ClientId client, unsigned requests) noexcept;
+  void delivered(const ledger::Origin&, const std::string&,
+                 const mqtt::Outcome&) noexcept override {}
+  void settled(const ledger::Origin& origin, const protocol::Reply& reply,
+               protocol::Request request) noexcept override;
+  unsigned grant(const ledger::Origin& origin, unsigned most) noexcept override;
+  log::Subject about(const ledger::Origin& origin) const noexcept override;
 
   void close_listeners() noexcept;
   /// From now on a client with nothing outstanding is ended gently, now or as soon as its last
-  /// reply is out. Requests still decoded go on to the sink.
+  /// reply is out. Requests still decoded go on to the intake.
   void drain() noexcept;
   /// Ends every client gently now, whatever is outstanding.
   void end_all() noexcept;
 
   /// No client is left, nor anybody who was refused and is still being told.
   bool empty() const noexcept { return clients_.size() == free_.size(); }
-  /// The client for log lines, also if it is gone.
-  log::Subject about(ClientId client) const noexcept;
   const ServerCounters& counters() const noexcept { return shared_.counters; }
   /// Looks at all clients: for people, not for every message. `most`: at most so many by name.
   PauseReport paused_clients(std::size_t most) const;
@@ -80,7 +75,7 @@ class Server {
   void on_closed(Client& client, CloseReason reason) noexcept;
   void relieve_input() noexcept;
   Client& add(std::unique_ptr<event::Stream> stream);
-  Client* find(ClientId id) const noexcept;
+  Client* find(const ledger::Origin& origin) const noexcept;
 
   config::Server settings_;
   Shared shared_;

@@ -11,8 +11,9 @@
 #include "client/deadlines.h"
 #include "client/input_budget.h"
 #include "client/notices.h"
-#include "client/request_sink.h"
 #include "config/config.h"
+#include "ledger/intake.h"
+#include "ledger/source.h"
 #include "protocol/decoder.h"
 #include "protocol/reply.h"
 
@@ -59,7 +60,8 @@ constexpr std::string_view to_string(CloseReason reason) noexcept {
 
 struct Shared {
   event::Loop& loop;
-  RequestSink& sink;
+  ledger::Intake& intake;
+  ledger::Source& source;                       ///< the server, towards the intake
   Delegate<void(Client&, CloseReason)> closed;  ///< the client may be retired, not destroyed
   Delegate<void()> relieve;                     ///< the input budget is overrun
   config::Limits limits;

@@ -7,7 +7,8 @@
 #include <span>
 
 #include "base/deadline_queue.h"
-#include "client/request_sink.h"
+#include "base/list.h"
+#include "ledger/origin.h"
 #include "mqtt/delivery.h"
 #include "mqtt/pool/waiters.h"
 #include "protocol/request.h"
@@ -23,16 +24,19 @@ struct Part : mqtt::Delivery {
   Lane* lane = nullptr;
 };
 
+/// Requests without a deadline.
+struct Timeless {};
+
 /// Lives from the decoding of a request until it is answered and no pool refers to it any more.
 /// Recycled through the ledger's free list.
-struct Entry : DeadlineEntry, mqtt::Waiter {
+struct Entry : DeadlineEntry, mqtt::Waiter, ListNode<Timeless> {
   protocol::Request request;  ///< until it is answered
-  client::ReplyTo reply_to;
+  Origin origin;
   std::chrono::nanoseconds received{};  ///< when it was read whole
   std::unique_ptr<Part[]> parts;
   std::size_t capacity = 0;   ///< of `parts`
   std::size_t brokers = 0;    ///< how many of them are in use
-  Lane* parked_at = nullptr;  ///< where its client waits for room
+  Lane* parked_at = nullptr;  ///< where it waits for room, and its origin with it
   bool answered = false;
 
   std::span<Part> used() noexcept { return {parts.get(), brokers}; }

@@ -7,34 +7,23 @@
 #include <utility>
 
 #include "base/log.h"
-#include "client/server.h"
 #include "ledger/reply_builder.h"
 
 namespace sluice::ledger {
-
-namespace {
-
-/// How many requests a client whose turn has come may hand in, if there is room. One by one each
-/// would cost a read and a write of its own.
-constexpr unsigned kRequestsInTurn = 32;
-
-}  // namespace
 
 using protocol::ErrorKind;
 using protocol::Published;
 using protocol::Reply;
 
 Ledger::Ledger(event::Loop& loop)
-    : loop_(loop), router_({}), timer_(loop, bind<&Ledger::on_deadline>(this)) {}
+    : loop_(loop),
+      router_({}),
+      timer_(loop, bind<&Ledger::on_deadline>(this)),
+      grants_end_(loop, bind<&Ledger::end_grants>(this)) {}
 
 Ledger::~Ledger() {
   while (!free_.empty())
     free_.pop_front();
-}
-
-void Ledger::connect(client::Server& server, const std::vector<mqtt::Pool*>& pools, Router router) {
-  server_ = &server;
-  reroute(pools, std::move(router));
 }
 
 void Ledger::reroute(const std::vector<mqtt::Pool*>& pools, Router router) {
@@ -50,6 +39,7 @@ void Ledger::reroute(const std::vector<mqtt::Pool*>& pools, Router router) {
   for (auto& leaving : lanes_)
     lanes.push_back(std::move(leaving));
   lanes_ = std::move(lanes);
+  routed_ = pools.size();
 }
 
 /// One past the last for a broker that has no lane.
@@ -60,7 +50,8 @@ std::size_t Ledger::place_of(const mqtt::Pool& pool) const noexcept {
 }
 
 void Ledger::drop(const mqtt::Pool& pool) noexcept {
-  assert(is_done_with(pool));
+  assert(is_done_with(pool) && place_of(pool) >= routed_);
+  end_grants();
   lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(place_of(pool)));
 }
 
@@ -68,33 +59,59 @@ void Ledger::reset_counters(const mqtt::Pool& pool) noexcept {
   lanes_[place_of(pool)]->counters = {};
 }
 
-// --- in: from a client to its brokers
+// --- in: from a source to the brokers
 // -------------------------------------------------------------
 
-Ledger::Taken Ledger::submit(client::ReplyTo reply_to, protocol::Request request) noexcept {
+Taken Ledger::submit(const Origin& origin, protocol::Request& request,
+                     const Terms& terms) noexcept {
+  assert(!is_calling_);
   Entry& entry = take_entry();
   entry.request = std::move(request);
-  entry.reply_to = reply_to;
-  entry.received = loop_.precise_now();
-  // The loop's own time is that of the turn's begin, before the request was read.
-  const TimePoint read_at(std::chrono::ceil<Duration>(entry.received));
-  deadlines_.insert(entry, read_at + Duration(entry.request.timeout_ms));
+  entry.origin = origin;
+  entry.received = terms.received;
+  watch(entry, terms.deadline);
   if (draining_) {
     answer_unrouted(entry, ErrorKind::ShuttingDown, "sluice is stopping; send it to the next one");
-    return Taken::Accepted;
+    return Taken::Settled;
   }
-  prepare(entry, router_.route(entry.request.device_id));
-  if (entry.brokers == 0) {
+  if (!route(entry, terms.broker)) return Taken::Settled;
+  Refusal refusal;
+  switch (admit(entry, use_grant(entry), refusal)) {
+    case Verdict::Answered:
+      return Taken::Settled;
+    case Verdict::Accepted:
+      arm();
+      return Taken::Accepted;
+    case Verdict::Refused:
+      break;
+  }
+  if (terms.when_full == WhenFull::Refuse) {
+    request = std::move(entry.request);
+    unwatch(entry);
+    recycle(entry);
+    return Taken::Full;
+  }
+  park(entry, refusal);
+  arm();
+  return Taken::Waits;
+}
+
+/// False: it leads to no broker, and is answered.
+bool Ledger::route(Entry& entry, std::string_view broker) noexcept {
+  if (broker.empty()) {
+    prepare(entry, router_.route(entry.request.device_id));
+    if (entry.brokers > 0) return true;
     answer_unrouted(entry, ErrorKind::NoRoute,
                     fmt::format("no broker's range holds device {}", entry.request.device_id));
-    return Taken::Accepted;
+    return false;
   }
-  Refusal refusal;
-  const Verdict verdict = admit(entry, has_turn(entry), refusal);
-  if (verdict == Verdict::Answered) return Taken::Accepted;
-  if (verdict == Verdict::Refused) park(entry, refusal);
-  arm();
-  return verdict == Verdict::Refused ? Taken::Parked : Taken::Accepted;
+  for (std::size_t place = 0; place < routed_; ++place) {
+    if (lanes_[place]->pool->name() != broker) continue;
+    prepare(entry, {&place, 1});
+    return true;
+  }
+  answer_unrouted(entry, ErrorKind::NoRoute, fmt::format("there is no broker {}", broker));
+  return false;
 }
 
 Entry& Ledger::take_entry() {
@@ -120,13 +137,7 @@ void Ledger::prepare(Entry& entry, std::span<const std::size_t> brokers) {
   }
 }
 
-/// The request comes from the client that is being served, and for the broker that has the room.
-bool Ledger::has_turn(const Entry& entry) const noexcept {
-  return served_at_ != nullptr && entry.reply_to.client == served_ && entry.brokers == 1 &&
-         entry.parts[0].lane == served_at_;
-}
-
-/// `in_turn`: called for the client whose turn it is; others wait behind those who wait already.
+/// `in_turn`: its origin's turn has come; others wait behind those that wait already.
 Ledger::Verdict Ledger::admit(Entry& entry, bool in_turn, Refusal& refusal) noexcept {
   if (refuse_beforehand(entry)) return Verdict::Answered;
   for (Part& part : entry.used()) {
@@ -153,7 +164,7 @@ bool Ledger::refuse_beforehand(Entry& entry) noexcept {
   for (Part& part : entry.used()) {
     if (auto refusal = part.lane->pool->refusal_of(part)) {
       part.finish(std::move(*refusal));
-      count(part);
+      report(part);
       answer(entry, reply_of(part));
       return true;
     }
@@ -161,76 +172,7 @@ bool Ledger::refuse_beforehand(Entry& entry) noexcept {
   return false;
 }
 
-// --- parked clients
-// -------------------------------------------------------------------------------
-
-void Ledger::park(Entry& entry, const Refusal& refusal) noexcept {
-  refusal.lane->pool->wait(entry, entry.request, refusal.why);
-  entry.parked_at = refusal.lane;
-  const std::size_t index = entry.reply_to.client.index;
-  if (parked_by_client_.size() <= index) parked_by_client_.resize(index + 1);
-  parked_by_client_[index] = &entry;
-}
-
-void Ledger::unpark(Entry& entry) noexcept {
-  entry.parked_at->pool->stop_waiting(entry);
-  entry.parked_at = nullptr;
-  parked_by_client_[entry.reply_to.client.index] = nullptr;
-}
-
-void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
-  Entry& entry = static_cast<Entry&>(waiter);
-  Lane& lane = *entry.parked_at;
-  const client::ClientId client = entry.reply_to.client;
-  unpark(entry);
-  Refusal refusal;
-  if (admit(entry, /*in_turn=*/true, refusal) == Verdict::Refused) {
-    park(entry, refusal);  // another of its brokers has no room
-  } else {
-    serve(client, lane);
-  }
-}
-
-/// A request for several brokers waits at one of them; those at `pool` itself are looked at there.
-void Ledger::on_dead(mqtt::Pool& pool) noexcept {
-  for (std::size_t index = 0; index < parked_by_client_.size(); ++index) {
-    Entry* entry = parked_by_client_[index];
-    if (entry == nullptr || entry->parked_at->pool == &pool) continue;
-    const auto parts = entry->used();
-    const bool is_refused = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
-      return part.lane->pool == &pool &&
-             pool.admission(entry->request, /*in_turn=*/true) == mqtt::Admission::Dead;
-    });
-    if (is_refused) on_room(*entry);
-  }
-}
-
-/// Its parked request is in, or answered: it may go on, and hand in some more in the same turn.
-void Ledger::serve(client::ClientId client, Lane& lane) noexcept {
-  served_ = client;
-  served_at_ = &lane;
-  server_->resume(client);
-  server_->take_turn(client, kRequestsInTurn - 1);  // after the one that was parked
-  served_at_ = nullptr;
-}
-
-void Ledger::forget(client::ClientId client) noexcept {
-  if (client.index >= parked_by_client_.size()) return;
-  Entry* entry = parked_by_client_[client.index];
-  if (entry == nullptr || !(entry->reply_to.client == client)) return;
-  unpark(*entry);
-  deadlines_.remove(*entry);
-  recycle(*entry);
-}
-
-const mqtt::Pool* Ledger::awaited_by(client::ClientId client) const noexcept {
-  if (client.index >= parked_by_client_.size()) return nullptr;
-  const Entry* entry = parked_by_client_[client.index];
-  if (entry == nullptr || !(entry->reply_to.client == client)) return nullptr;
-  return entry->parked_at->pool;
-}
-
-// --- out: from the brokers to the client
+// --- out: from the brokers to the source
 // ----------------------------------------------------------
 
 void Ledger::on_done(mqtt::Delivery& delivery) noexcept {
@@ -240,14 +182,8 @@ void Ledger::on_done(mqtt::Delivery& delivery) noexcept {
     if (!entry.is_held()) recycle(entry);
     return;
   }
-  count(part);
+  report(part);
   if (entry.is_settled()) answer(entry, reply_of(entry));
-}
-
-/// Counts where the broker stands, once per delivery: the only place that does. What one broker
-/// says beforehand counts for that one alone; the others were not asked.
-void Ledger::count(const Part& part) noexcept {
-  count(part, is_ok(part), is_ok(part) ? ErrorKind{} : error_of(part));
 }
 
 void Ledger::count(const Part& part, bool ok, ErrorKind error) noexcept {
@@ -260,27 +196,38 @@ void Ledger::count(const Part& part, bool ok, ErrorKind error) noexcept {
   counters.latency.observe(loop_.precise_now() - part.entry->received);
 }
 
-/// The deadline has come: what is not settled is given up, and the client told how far it got.
+/// The delivery is settled: counts where the broker stands, once for each. What one broker says
+/// beforehand counts for that one alone; the others were not asked.
+void Ledger::report(const Part& part) noexcept {
+  count(part, is_ok(part), is_ok(part) ? ErrorKind{} : error_of(part));
+  const Origin& origin = part.entry->origin;
+  is_calling_ = true;
+  origin.source->delivered(origin, part.lane->pool->name(), part.outcome);
+  is_calling_ = false;
+}
+
+/// The deadline has come: what is not settled is given up, and the answer says how far it got.
 void Ledger::expire(Entry& entry) noexcept {
-  const bool was_parked = entry.parked_at != nullptr;
-  const client::ClientId client = entry.reply_to.client;
-  if (was_parked) unpark(entry);
+  const Origin origin = entry.origin;
+  const bool waited = entry.parked_at != nullptr;
+  if (waited) unpark(entry);
   for (Part& part : entry.used()) {
     if (part.is_settled()) continue;
     part.lane->pool->give_up(part);
-    count(part);
+    report(part);
   }
   answer(entry, reply_of(entry));
-  if (was_parked) server_->resume(client);
+  if (waited) call_grant(origin, 0);
 }
 
 void Ledger::answer(Entry& entry, const Reply& reply) noexcept {
   assert(!entry.answered);
   entry.answered = true;
-  if (entry.is_waiting()) deadlines_.remove(entry);
+  unwatch(entry);
   log_answer(entry, reply);
-  server_->reply(entry.reply_to, reply, entry.request.id());
-  server_->reuse(std::exchange(entry.request, {}));
+  is_calling_ = true;
+  entry.origin.source->settled(entry.origin, reply, std::move(entry.request));
+  is_calling_ = false;
   if (!entry.is_held()) recycle(entry);
 }
 
@@ -302,6 +249,22 @@ void Ledger::recycle(Entry& entry) noexcept {
 // --- the clock
 // ------------------------------------------------------------------------------------
 
+void Ledger::watch(Entry& entry, std::optional<TimePoint> deadline) {
+  if (deadline) {
+    deadlines_.insert(entry, *deadline);
+  } else {
+    timeless_.push_back(entry);
+  }
+}
+
+void Ledger::unwatch(Entry& entry) noexcept {
+  if (entry.is_waiting()) {
+    deadlines_.remove(entry);
+  } else if (timeless_.holds(entry)) {
+    timeless_.remove(entry);
+  }
+}
+
 void Ledger::arm() noexcept {
   if (deadlines_.empty() || deadlines_.earliest() >= armed_for_) return;
   armed_for_ = deadlines_.earliest();
@@ -317,7 +280,9 @@ void Ledger::on_deadline() noexcept {
 
 Leftover Ledger::give_up_all() noexcept {
   Leftover leftover;
-  while (Entry* entry = deadlines_.pop_due(TimePoint::max())) {
+  while (!timeless_.empty() || !deadlines_.empty()) {
+    Entry* entry = deadlines_.pop_due(TimePoint::max());
+    if (entry == nullptr) entry = &timeless_.front();
     const auto parts = entry->used();
     const bool handed_over =
         std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.handed_over; });
@@ -331,7 +296,7 @@ void Ledger::log_answer(const Entry& entry, const Reply& reply) noexcept {
   if (!log::is_enabled(log::Level::Debug)) return;
   const auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(loop_.precise_now() - entry.received);
-  log::debug(server_->about(entry.reply_to.client), "device {} topic {}: {} after {} us",
+  log::debug(entry.origin.source->about(entry.origin), "device {} topic {}: {} after {} us",
              entry.request.device_id, entry.request.topic(),
              reply.ok ? "ok" : to_string(reply.error), took.count());
 }

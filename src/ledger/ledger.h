@@ -4,21 +4,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/deadline_queue.h"
-#include "client/request_sink.h"
 #include "event/loop.h"
 #include "event/timer.h"
 #include "ledger/counters.h"
 #include "ledger/entry.h"
+#include "ledger/intake.h"
 #include "ledger/router.h"
+#include "ledger/source.h"
 #include "mqtt/pool/pool.h"
 #include "protocol/reply.h"
-
-namespace sluice::client {
-class Server;
-}
 
 namespace sluice::ledger {
 
@@ -35,20 +35,17 @@ struct Leftover {
   std::size_t unavailable = 0;  ///< had not
 };
 
-/// A request is accepted by all its brokers or by none. Where one has no room it is parked: it
-/// waits in that one's pool, and its client reads nothing until it is served, in turn. Not
-/// thread-safe.
-class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
+/// A request is accepted by all its brokers or by none. Where one has no room it waits in that
+/// one's pool, and its origin submits nothing until it is served, in turn. Not thread-safe.
+class Ledger final : public Intake, public mqtt::PoolEvents {
  public:
   explicit Ledger(event::Loop& loop);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  /// Before the first request: where replies go, and the brokers in the order of the routes.
-  void connect(client::Server& server, const std::vector<mqtt::Pool*>& pools, Router router);
-  /// Other routes, for requests from now on. Brokers to which none leads any more stay, behind the
-  /// others, for the requests that they have.
+  /// The brokers in the order of the routes, for requests from now on. Brokers to which no route
+  /// leads any more stay, behind the others, for the requests that they have.
   void reroute(const std::vector<mqtt::Pool*>& pools, Router router);
   const Lane& lane_of(const mqtt::Pool& pool) const noexcept { return *lanes_[place_of(pool)]; }
   /// No request is left that refers to this broker.
@@ -58,8 +55,9 @@ class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
   /// The broker has got another name: its counters start anew.
   void reset_counters(const mqtt::Pool& pool) noexcept;
 
-  Taken submit(client::ReplyTo reply_to, protocol::Request request) noexcept override;
-  void forget(client::ClientId client) noexcept override;
+  Taken submit(const Origin& origin, protocol::Request& request,
+               const Terms& terms) noexcept override;
+  void forget(const Origin& origin) noexcept override;
   void on_done(mqtt::Delivery& delivery) noexcept override;
   void on_room(mqtt::Waiter& waiter) noexcept override;
   void on_dead(mqtt::Pool& pool) noexcept override;
@@ -67,13 +65,13 @@ class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
   /// From now on every new request is answered `shutting_down`.
   void drain() noexcept { draining_ = true; }
   /// Nothing is unanswered.
-  bool is_idle() const noexcept { return deadlines_.empty(); }
+  bool is_idle() const noexcept { return deadlines_.empty() && timeless_.empty(); }
   /// For the operator, in the order of the configuration; then brokers that are leaving.
   const std::vector<std::unique_ptr<Lane>>& lanes() const noexcept { return lanes_; }
   /// Requests answered here that went to no broker.
   const ResultCounters& unrouted() const noexcept { return unrouted_; }
-  /// The broker for whose room this client waits; nullptr: none.
-  const mqtt::Pool* awaited_by(client::ClientId client) const noexcept;
+  /// The broker for whose room this origin waits; nullptr: none.
+  const mqtt::Pool* awaited_by(const Origin& origin) const noexcept;
 
   /// Answers everything that is left as if its deadline had come.
   Leftover give_up_all() noexcept;
@@ -86,18 +84,42 @@ class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
     mqtt::Admission why = mqtt::Admission::Welcome;
   };
 
+  /// A stream of requests, of which at most one waits.
+  struct Stream {
+    const Source* source;
+    std::uint32_t index;
+    bool operator==(const Stream&) const = default;
+  };
+  struct StreamHash {
+    std::size_t operator()(const Stream& stream) const noexcept;
+  };
+  /// What an origin that waited may still submit in this turn, at the broker that had the room.
+  struct Grant {
+    std::uint32_t generation = 0;
+    Lane* lane = nullptr;
+    unsigned left = 0;
+    std::size_t bytes = 0;  ///< what is reserved for each
+  };
+
   std::size_t place_of(const mqtt::Pool& pool) const noexcept;
   Entry& take_entry();
   void prepare(Entry& entry, std::span<const std::size_t> brokers);
   Verdict admit(Entry& entry, bool in_turn, Refusal& refusal) noexcept;
-  bool has_turn(const Entry& entry) const noexcept;
   bool refuse_beforehand(Entry& entry) noexcept;
+  bool route(Entry& entry, std::string_view broker) noexcept;
+  void watch(Entry& entry, std::optional<TimePoint> deadline);
+  void unwatch(Entry& entry) noexcept;
   void park(Entry& entry, const Refusal& refusal) noexcept;
   void unpark(Entry& entry) noexcept;
-  void serve(client::ClientId client, Lane& lane) noexcept;
+  Entry* waiting_of(const Origin& origin) const noexcept;
+  void serve(const Origin& origin, Lane& lane, const protocol::Request& like) noexcept;
+  unsigned call_grant(const Origin& origin, unsigned most) noexcept;
+  bool use_grant(const Entry& entry) noexcept;
+  void end_grant(const Origin& origin) noexcept;
+  void end_grants() noexcept;
   void expire(Entry& entry) noexcept;
   void answer_unrouted(Entry& entry, protocol::ErrorKind error, std::string detail) noexcept;
-  void count(const Part& part) noexcept;
+  void report(const Part& part) noexcept;
   void count(const Part& part, bool ok, protocol::ErrorKind error) noexcept;
   void answer(Entry& entry, const protocol::Reply& reply) noexcept;
   void recycle(Entry& entry) noexcept;
@@ -106,18 +128,21 @@ class Ledger final : public client::RequestSink, public mqtt::PoolEvents {
   void log_answer(const Entry& entry, const protocol::Reply& reply) noexcept;
 
   event::Loop& loop_;
-  client::Server* server_ = nullptr;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::size_t routed_ = 0;  // the first of them, which get new requests
   Router router_;
   ResultCounters unrouted_;
-  DeadlineQueue<Entry> deadlines_;  // every unanswered request: the one clock for all of them
+  DeadlineQueue<Entry> deadlines_;  // unanswered requests: the one clock for all of them
+  List<Entry, Timeless> timeless_;  // those that have no deadline
   event::Timer timer_;
   TimePoint armed_for_ = TimePoint::max();
   std::vector<std::unique_ptr<Entry>> entries_;  // owns all of them
   List<Entry> free_;  // linked while neither in use nor parked; takes no memory of its own
-  std::vector<Entry*> parked_by_client_;  // at most one each, by the client's index
-  client::ClientId served_;               // whose turn it is, while served_at_ is set
-  Lane* served_at_ = nullptr;
+  std::pmr::unsynchronized_pool_resource memory_;
+  std::pmr::unordered_map<Stream, Entry*, StreamHash> waiting_{&memory_};  // empty if none waits
+  std::pmr::unordered_map<Stream, Grant, StreamHash> grants_{&memory_};    // of this turn
+  event::Deferred grants_end_;
+  bool is_calling_ = false;  // a source, which submits nothing then
   bool draining_ = false;
 };
 

@@ -23,25 +23,25 @@ TEST_CASE("a client that shuts down its writing side still gets all its replies"
   lab.run_turns(5);
   CHECK_FALSE(peer.at_end());
   for (std::size_t i = 300; i > 0; --i)
-    lab.sink.answer(i - 1);
+    lab.intake.answer(i - 1);
   lab.wait_for_end(peer);
   CHECK(peer.lines() == 300);
   lab.run_until([&] { return lab.server->empty(); });
   CHECK(lab.counters().closed_total == 1);
-  CHECK(lab.sink.forgotten.size() == 1);
+  CHECK(lab.intake.forgotten.size() == 1);
 }
 
 TEST_CASE("what a parked client had sent before it shut down is served", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Park;
+  lab.intake.mode = FakeIntake::Mode::Park;
   Peer& peer = lab.connect();
   peer.send(request("a") + request("b"));
   peer.shut_down();
   lab.wait_for_requests(1);
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   lab.run_turns(5);
-  lab.sink.answer(0);
-  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.intake.answer(0);
+  lab.server->grant(lab.intake.submitted[0].origin, 0);
   lab.wait_for_end(peer);
   CHECK(peer.lines() == 2);
 }
@@ -67,7 +67,7 @@ TEST_CASE("a frame that is too large ends the connection without a reset", "[cli
   CHECK(peer.received().empty());
   // Unread input would turn the close into a reset, which destroys what the peer has not read yet.
   peer.stop_receiving();
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.run_until([&] { return lab.loop.would_sleep(); });  // all is read
   lab.advance(kLinger);
   CHECK(lab.server->empty());
@@ -79,7 +79,7 @@ TEST_CASE("a frame that is too large ends the connection without a reset", "[cli
 
 TEST_CASE("a request that is too large costs only itself in a stream", "[client]") {
   Lab lab([](config::Config& config) { config.limits.max_request_bytes = 1000; });
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect();
   peer.send(request_of(200000) + request("b"));
   CHECK(has(lab.wait_for_line(peer, 0), "too_large"));
@@ -93,7 +93,7 @@ TEST_CASE("an HTTP request ends the connection and nothing behind it is read", "
   peer.send("POST / HTTP/1.1\r\n\r\n" + request("a"));
   lab.wait_for_end(peer);
   CHECK(peer.received().empty());
-  CHECK(lab.sink.submitted.empty());
+  CHECK(lab.intake.submitted.empty());
 }
 
 TEST_CASE("a client that does not close after a gentle end is closed all the same", "[client]") {
@@ -109,7 +109,7 @@ TEST_CASE("a client that does not close after a gentle end is closed all the sam
 
 TEST_CASE("a client that reads slowly gets all replies before a gentle end", "[client]") {
   Lab lab([](config::Config& config) { config.limits.output_bytes = 10000000; });
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect_without_reading();
   peer.send(with_long_replies(5000) + "GET / HTTP/1.1\r\n");
   lab.wait_for_requests(5000);
@@ -121,7 +121,7 @@ TEST_CASE("a client that reads slowly gets all replies before a gentle end", "[c
 
 TEST_CASE("beyond max_connections a client is told so and closed", "[client]") {
   Lab lab([](config::Config& config) { config.server.max_connections = 1; });
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& first = lab.connect();
   lab.run_until([&] { return lab.counters().connections == 1; });
   Peer& second = lab.connect();
@@ -129,7 +129,7 @@ TEST_CASE("beyond max_connections a client is told so and closed", "[client]") {
   const std::string fault = lab.wait_for_line(second, 0);
   CHECK(has(fault, R"("error":"overloaded","published":"no")"));
   lab.wait_for_end(second);
-  CHECK(lab.sink.submitted.empty());
+  CHECK(lab.intake.submitted.empty());
   CHECK(lab.counters().connections == 1);
   CHECK(lab.counters().refused_total == 1);
 
@@ -176,7 +176,7 @@ TEST_CASE("a request that takes longer than request_timeout is a fault", "[clien
   CHECK(has(fault, R"("id":1)"));
   lab.run_turns(3);
   CHECK_FALSE(peer.at_end());  // the first one is still to be answered
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.wait_for_end(peer);
   CHECK(peer.lines() == 2);
   CHECK_FALSE(idle.at_end());
@@ -187,8 +187,8 @@ TEST_CASE("request_timeout stands still while sluice does not read", "[client]")
     config.limits.request_timeout = Duration(300);
     config.limits.output_bytes = 500;
   });
-  lab.sink.choose = [](const FakeSink::Submitted& one) {
-    return one.topic == "slow" ? FakeSink::Mode::Hold : FakeSink::Mode::Answer;
+  lab.intake.choose = [](const FakeIntake::Submitted& one) {
+    return one.topic == "slow" ? FakeIntake::Mode::Hold : FakeIntake::Mode::Answer;
   };
   Peer& peer = lab.connect();
   const std::string last = request("last");
@@ -198,7 +198,7 @@ TEST_CASE("request_timeout stands still while sluice does not read", "[client]")
   peer.send(burst + last.substr(0, 10));
   lab.run_until([&] { return lab.counters().paused == 1; });
   lab.advance(Duration(400));
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.wait_for_line(peer, 20);
   lab.run_turns(3);
   peer.send(last.substr(10));
@@ -212,7 +212,7 @@ TEST_CASE("a client that takes no replies for write_timeout is closed", "[client
     config.limits.request_timeout = Duration(3600000);
     config.limits.output_bytes = 10000;
   });
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect_without_reading();
   peer.send(with_long_replies(5000));
   lab.run_until([&] { return lab.counters().paused == 1; });
@@ -237,7 +237,7 @@ TEST_CASE("a client with nothing to do is ended after idle_timeout", "[client]")
   lab.wait_for_end(idle);
   lab.advance(Duration(60));
   CHECK_FALSE(waiting.at_end());
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.wait_for_line(waiting, 0);
   lab.advance(Duration(29));
   CHECK_FALSE(waiting.at_end());
@@ -259,13 +259,13 @@ TEST_CASE("draining ends each client when its last reply is out", "[client]") {
   lab.server->drain();
   lab.wait_for_end(idle);
   lab.wait_for_end(partial);
-  busy.send(request("b"));  // decoded while draining: the sink says what becomes of it
+  busy.send(request("b"));  // decoded while draining: the intake says what becomes of it
   lab.wait_for_requests(2);
   CHECK_FALSE(busy.at_end());
-  lab.sink.answer(1);
+  lab.intake.answer(1);
   lab.run_turns(3);
   CHECK_FALSE(busy.at_end());
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.wait_for_end(busy);
   CHECK(busy.lines() == 2);
   lab.advance(kLinger);
@@ -275,17 +275,17 @@ TEST_CASE("draining ends each client when its last reply is out", "[client]") {
 
 TEST_CASE("draining serves what is decoded already", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect();
   std::string burst;
   for (int i = 0; i < 200; ++i)
     burst += request("a");
   peer.send(burst);
   lab.wait_for_requests(1);  // one turn's share; the rest is read and waits
-  CHECK(lab.sink.submitted.size() < 200);
+  CHECK(lab.intake.submitted.size() < 200);
   lab.server->drain();
   lab.wait_for_end(peer);
-  CHECK(peer.lines() == lab.sink.submitted.size());
+  CHECK(peer.lines() == lab.intake.submitted.size());
   CHECK(peer.lines() == 200);
 }
 
@@ -295,14 +295,14 @@ TEST_CASE("end_all ends clients whatever is outstanding, after the replies that 
   Peer& peer = lab.connect();
   peer.send(request("a") + request("b"));
   lab.wait_for_requests(2);
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.server->end_all();
-  lab.sink.answer(1);  // too late
+  lab.intake.answer(1);  // too late
   lab.wait_for_end(peer);
   CHECK(peer.lines() == 1);
   lab.advance(kLinger);
   CHECK(lab.server->empty());
-  CHECK(lab.sink.forgotten.size() == 1);
+  CHECK(lab.intake.forgotten.size() == 1);
 }
 
 TEST_CASE("an address that cannot be bound is named, and none is listened on", "[client]") {
@@ -310,7 +310,7 @@ TEST_CASE("an address that cannot be bound is named, and none is listened on", "
   config::Config config = lab.config;
   config.server.listen = {{config::Address::Kind::Tcp, "127.0.0.1", 0, ""},
                           {config::Address::Kind::Tcp, "127.0.0.1", lab.server->port(0), ""}};
-  Server other(lab.loop, config, lab.sink);
+  Server other(lab.loop, config, lab.intake);
   const Result<void> listening = other.listen();
   REQUIRE_FALSE(listening);
   CHECK(has(listening.error().what, std::to_string(lab.server->port(0))));
@@ -319,8 +319,8 @@ TEST_CASE("an address that cannot be bound is named, and none is listened on", "
 
 TEST_CASE("a server may be destroyed with clients in every state", "[client]") {
   Lab lab([](config::Config& config) { config.limits.input_bytes = 40000; });
-  lab.sink.choose = [](const FakeSink::Submitted& one) {
-    return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Hold;
+  lab.intake.choose = [](const FakeIntake::Submitted& one) {
+    return one.topic == "full" ? FakeIntake::Mode::Park : FakeIntake::Mode::Hold;
   };
   lab.connect().send(request("a"));
   lab.connect().send(R"({"device_id")");

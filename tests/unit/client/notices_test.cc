@@ -62,8 +62,8 @@ TEST_CASE("each connection has a number of its own, also from one socket file", 
   lab.wait_for_requests(1);
   lab.connect_unix().send(request("b"));
   lab.wait_for_requests(2);
-  CHECK(lab.server->about(lab.sink.submitted[0].reply_to.client).text() == "client unix #1");
-  CHECK(lab.server->about(lab.sink.submitted[1].reply_to.client).text() == "client unix #2");
+  CHECK(lab.server->about(lab.intake.submitted[0].origin).text() == "client unix #1");
+  CHECK(lab.server->about(lab.intake.submitted[1].origin).text() == "client unix #2");
 }
 
 }  // namespace sluice::client

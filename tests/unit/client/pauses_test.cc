@@ -9,14 +9,14 @@ bool has(const std::string& text, std::string_view part) {
 }
 
 /// A broker without room for the topic "full", which answers all others.
-FakeSink::Mode park_full(const FakeSink::Submitted& one) {
-  return one.topic == "full" ? FakeSink::Mode::Park : FakeSink::Mode::Answer;
+FakeIntake::Mode park_full(const FakeIntake::Submitted& one) {
+  return one.topic == "full" ? FakeIntake::Mode::Park : FakeIntake::Mode::Answer;
 }
 
 /// A client's parked request takes all of input_bytes.
 struct FullLab : Lab {
   FullLab() : Lab([](config::Config& settings) { settings.limits.input_bytes = 40000; }) {
-    sink.choose = park_full;
+    intake.choose = park_full;
     connect().send(request_of(41000, "full"));
     wait_for_requests(1);
   }
@@ -26,29 +26,29 @@ struct FullLab : Lab {
 
 TEST_CASE("a parked client is not read from until it is resumed", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Park;
+  lab.intake.mode = FakeIntake::Mode::Park;
   Peer& peer = lab.connect();
   peer.send(request("a") + request("b"));
   lab.wait_for_requests(1);
   peer.send(request("c"));
   lab.run_turns(5);
-  CHECK(lab.sink.submitted.size() == 1);
+  CHECK(lab.intake.submitted.size() == 1);
   CHECK(lab.counters().paused == 1);
   CHECK(lab.counters().pauses_for(PauseReason::Queue) == 1);
 
-  lab.sink.mode = FakeSink::Mode::Hold;
-  lab.server->resume(lab.sink.submitted[0].reply_to.client);
-  CHECK(lab.sink.submitted.size() == 1);  // never from inside
+  lab.intake.mode = FakeIntake::Mode::Hold;
+  lab.server->grant(lab.intake.submitted[0].origin, 0);
+  CHECK(lab.intake.submitted.size() == 1);  // never from inside
   lab.wait_for_requests(3);
-  CHECK(lab.sink.submitted[1].topic == "b");
-  CHECK(lab.sink.submitted[2].topic == "c");
+  CHECK(lab.intake.submitted[1].topic == "b");
+  CHECK(lab.intake.submitted[2].topic == "c");
   CHECK(lab.counters().paused == 0);
   CHECK(lab.counters().pauses_for(PauseReason::Queue) == 1);
 }
 
 TEST_CASE("what a paused client sends stays with it", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Park;
+  lab.intake.mode = FakeIntake::Mode::Park;
   Peer& peer = lab.connect_unix();
   peer.send(request("first"));
   lab.wait_for_requests(1);
@@ -58,15 +58,15 @@ TEST_CASE("what a paused client sends stays with it", "[client]") {
   peer.send(many);
   lab.run_turns(100);
   CHECK_FALSE(peer.all_sent());
-  lab.sink.mode = FakeSink::Mode::Answer;
-  lab.sink.answer(0);
-  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.intake.mode = FakeIntake::Mode::Answer;
+  lab.intake.answer(0);
+  lab.server->grant(lab.intake.submitted[0].origin, 0);
   lab.run_until([&] { return peer.lines() == 1001; });
 }
 
 TEST_CASE("a parked client does not hold up another one", "[client]") {
   Lab lab;
-  lab.sink.choose = park_full;
+  lab.intake.choose = park_full;
   lab.connect().send(request("full") + request("a"));
   Peer& other = lab.connect();
   lab.wait_for_requests(1);
@@ -77,13 +77,13 @@ TEST_CASE("a parked client does not hold up another one", "[client]") {
 
 TEST_CASE("a parked request may be answered, and its client goes on", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Park;
+  lab.intake.mode = FakeIntake::Mode::Park;
   Peer& peer = lab.connect();
   peer.send(request("a") + request("b"));
   lab.wait_for_requests(1);
-  lab.sink.mode = FakeSink::Mode::Answer;
-  lab.sink.answer(0);
-  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.intake.mode = FakeIntake::Mode::Answer;
+  lab.intake.answer(0);
+  lab.server->grant(lab.intake.submitted[0].origin, 0);
   lab.wait_for_line(peer, 1);
 }
 
@@ -94,18 +94,18 @@ TEST_CASE("max_pipeline unanswered requests pause a client", "[client]") {
     peer.send(request("a"));
   lab.wait_for_requests(4);
   lab.run_turns(5);
-  CHECK(lab.sink.submitted.size() == 4);
+  CHECK(lab.intake.submitted.size() == 4);
   CHECK(lab.counters().pauses_for(PauseReason::Pipeline) == 1);
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.run_turns(5);
-  CHECK(lab.sink.submitted.size() == 4);  // not below three quarters yet
-  lab.sink.answer(1);
+  CHECK(lab.intake.submitted.size() == 4);  // not below three quarters yet
+  lab.intake.answer(1);
   lab.wait_for_requests(6);
   lab.run_turns(5);
-  CHECK(lab.sink.submitted.size() == 6);
+  CHECK(lab.intake.submitted.size() == 6);
   CHECK(lab.counters().pauses_for(PauseReason::Pipeline) == 2);
   for (std::size_t i = 2; i < 6; ++i)
-    lab.sink.answer(i);
+    lab.intake.answer(i);
   lab.wait_for_requests(8);
   lab.run_until([&] { return peer.lines() == 6; });
   CHECK(lab.counters().paused == 0);
@@ -113,7 +113,7 @@ TEST_CASE("max_pipeline unanswered requests pause a client", "[client]") {
 
 TEST_CASE("a pipeline of one is served to its end", "[client]") {
   Lab lab([](config::Config& config) { config.limits.max_pipeline = 1; });
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect();
   for (int i = 0; i < 200; ++i)
     peer.send(request("a"));
@@ -122,8 +122,8 @@ TEST_CASE("a pipeline of one is served to its end", "[client]") {
 
 TEST_CASE("replies kept for an earlier one pause a client at output_bytes", "[client]") {
   Lab lab([](config::Config& config) { config.limits.output_bytes = 2000; });
-  lab.sink.choose = [](const FakeSink::Submitted& one) {
-    return one.topic == "slow" ? FakeSink::Mode::Hold : FakeSink::Mode::Answer;
+  lab.intake.choose = [](const FakeIntake::Submitted& one) {
+    return one.topic == "slow" ? FakeIntake::Mode::Hold : FakeIntake::Mode::Answer;
   };
   Peer& peer = lab.connect();
   peer.send(request("slow"));
@@ -132,22 +132,22 @@ TEST_CASE("replies kept for an earlier one pause a client at output_bytes", "[cl
   lab.run_until([&] { return lab.counters().paused == 1; });
   lab.run_turns(5);
   CHECK(lab.counters().pauses_for(PauseReason::Output) == 1);
-  CHECK(lab.sink.submitted.size() < 200);
+  CHECK(lab.intake.submitted.size() < 200);
   CHECK(peer.lines() == 0);
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.wait_for_line(peer, 1000);
   CHECK(lab.counters().paused == 0);
 }
 
 TEST_CASE("a client that does not read its replies is not read from", "[client]") {
   Lab lab([](config::Config& config) { config.limits.output_bytes = 10000; });
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect_without_reading();
   peer.send(with_long_replies(3000));
   lab.run_until([&] { return lab.counters().paused == 1; });
   lab.run_turns(5);
   CHECK(lab.counters().pauses_for(PauseReason::Output) == 1);
-  CHECK(lab.sink.submitted.size() < 3000);
+  CHECK(lab.intake.submitted.size() < 3000);
   peer.start_receiving();
   lab.wait_for_line(peer, 2999);
   CHECK(lab.counters().paused == 0);
@@ -158,7 +158,7 @@ TEST_CASE("above input_bytes nobody begins a request that is longer than a read"
     config.limits.input_bytes = 40000;
     config.limits.max_request_bytes = 40000;
   });
-  lab.sink.choose = park_full;
+  lab.intake.choose = park_full;
   lab.connect().send(request_of(16000, "full"));
   lab.wait_for_requests(1);
   Peer& partial = lab.connect();
@@ -170,7 +170,7 @@ TEST_CASE("above input_bytes nobody begins a request that is longer than a read"
   third.send(request_of(20000) + request_of(20000));
   lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 1; });
   lab.run_turns(5);
-  CHECK(lab.sink.submitted.size() == 1);
+  CHECK(lab.intake.submitted.size() == 1);
   CHECK(lab.counters().paused == 2);
   Peer& small = lab.connect();
   small.send(request("small"));  // it came whole: the memory for one read is everybody's
@@ -189,8 +189,8 @@ TEST_CASE("a parked request that is settled makes room in input_bytes", "[client
   first.send(request_of(20000));
   second.send(request_of(20000));
   lab.run_until([&] { return lab.counters().pauses_for(PauseReason::Input) == 2; });
-  lab.sink.answer(0);
-  lab.server->resume(lab.sink.submitted[0].reply_to.client);
+  lab.intake.answer(0);
+  lab.server->grant(lab.intake.submitted[0].origin, 0);
   lab.wait_for_line(first, 0);
   lab.wait_for_line(second, 0);
   CHECK(lab.counters().paused == 0);
@@ -211,7 +211,7 @@ TEST_CASE("partial requests beyond input_bytes end the client that holds most", 
     config.limits.input_bytes = 40000;
     config.limits.max_request_bytes = 40000;
   });
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& modest = lab.connect();
   Peer& greedy = lab.connect();
   const std::string small = request_of(12000);
@@ -239,7 +239,61 @@ TEST_CASE("one client's burst does not hold up another client", "[client]") {
   busy.send(burst);
   modest.send(request("modest"));
   lab.wait_for_requests(1001);
-  CHECK(lab.sink.find("modest") < 300);
+  CHECK(lab.intake.find("modest") < 300);
+}
+
+// --- grants
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("a client that waited claims no more room than its input can need", "[client]") {
+  Lab lab([](config::Config& config) { config.limits.max_pipeline = 4; });
+  lab.intake.mode = FakeIntake::Mode::Park;
+  Peer& alone = lab.connect();
+  alone.send(request("a"));
+  lab.wait_for_requests(1);
+  Peer& few = lab.connect();
+  few.send(request("a") + request("b"));
+  lab.wait_for_requests(2);
+  Peer& many = lab.connect();
+  for (int i = 0; i < 10; ++i)
+    many.send(request("a"));
+  lab.wait_for_requests(3);
+  lab.run_turns(5);
+
+  const auto claimed = [&](std::size_t number, unsigned most) {
+    return lab.server->grant(lab.intake.submitted[number].origin, most);
+  };
+  CHECK(claimed(0, 31) == 0);
+  CHECK(claimed(1, 31) == 2);  // no more fit into so many bytes
+  CHECK(claimed(2, 2) == 2);
+  CHECK(claimed(2, 31) == 3);  // with the one that waited, max_pipeline
+  CHECK(lab.server->grant({.source = lab.server.get()}, 31) == 0);
+  lab.intake.mode = FakeIntake::Mode::Hold;
+  lab.wait_for_requests(3 + 0 + 1 + 3);
+}
+
+TEST_CASE("a request is handed in with the time it was read and its deadline", "[client]") {
+  Lab lab;
+  lab.advance(Duration(100));
+  lab.connect().send(R"({"device_id":1,"mqtt_topic":"a","message":"","timeout_ms":20})");
+  lab.wait_for_requests(1);
+  const ledger::Terms& terms = lab.intake.submitted[0].terms;
+  CHECK(terms.received == lab.loop.now().time_since_epoch());
+  CHECK(terms.deadline == lab.loop.now() + Duration(20));
+  CHECK(terms.broker.empty());
+  CHECK(terms.when_full == ledger::WhenFull::Wait);
+}
+
+TEST_CASE("the memory of a request that is settled serves the next one", "[client]") {
+  Lab lab;
+  Peer& peer = lab.connect();
+  peer.send(request("a"));
+  lab.wait_for_requests(1);
+  const char* const memory = lab.intake.submitted[0].request.topic().data();
+  lab.intake.answer(0);
+  peer.send(request("b"));
+  lab.wait_for_requests(2);
+  CHECK(lab.intake.submitted[1].request.topic().data() == memory);
 }
 
 }  // namespace sluice::client

@@ -126,11 +126,11 @@ TEST_CASE("replies without an id keep the order of their requests", "[client]") 
   Peer& peer = lab.connect();
   peer.send(request("a") + "nonsense\n" + request("b") + request("c", "7"));
   lab.wait_for_requests(3);
-  lab.sink.answer(lab.sink.find("b"));
-  lab.sink.answer(lab.sink.find("c"));
+  lab.intake.answer(lab.intake.find("b"));
+  lab.intake.answer(lab.intake.find("c"));
   CHECK(lab.wait_for_line(peer, 0) == sent("7"));
   CHECK(peer.lines() == 1);
-  lab.sink.answer(lab.sink.find("a"));
+  lab.intake.answer(lab.intake.find("a"));
   CHECK(lab.wait_for_line(peer, 1) == kSent);
   CHECK(lab.wait_for_line(peer, 2).find(R"("error":"bad_request","published":"no")") !=
         std::string::npos);
@@ -141,9 +141,9 @@ TEST_CASE("slots are numbered from 1 and requests with an id have none", "[clien
   Lab lab;
   lab.connect().send(request("a") + request("b", "\"x\"") + request("c"));
   lab.wait_for_requests(3);
-  CHECK(lab.sink.submitted[0].reply_to.slot == 1);
-  CHECK(lab.sink.submitted[1].reply_to.slot == 0);
-  CHECK(lab.sink.submitted[2].reply_to.slot == 2);
+  CHECK(lab.intake.submitted[0].origin.slot == 1);
+  CHECK(lab.intake.submitted[1].origin.slot == 0);
+  CHECK(lab.intake.submitted[2].origin.slot == 2);
 }
 
 TEST_CASE("a fault with an id overtakes, and echoes it", "[client]") {
@@ -158,7 +158,7 @@ TEST_CASE("a fault with an id overtakes, and echoes it", "[client]") {
 
 TEST_CASE("an answer from inside submit() is sent", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect();
   peer.send(request("a") + request("b", "1"));
   CHECK(lab.wait_for_line(peer, 0) == kSent);
@@ -167,7 +167,7 @@ TEST_CASE("an answer from inside submit() is sent", "[client]") {
 
 TEST_CASE("replies come in the framing of the requests", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect();
   peer.send(frame(request("a")) + frame(request("b")) + frame("[]"));
   lab.run_until([&] { return peer.received().size() > 2 * frame(kSent).size() + 4; });
@@ -179,7 +179,7 @@ TEST_CASE("a request that only authenticates is answered ok and not submitted", 
   Peer& peer = lab.connect();
   peer.send(R"({"token":"secret","id":1})");
   CHECK(lab.wait_for_line(peer, 0) == R"({"code":1,"msg":"ok","id":1})");
-  CHECK(lab.sink.submitted.empty());
+  CHECK(lab.intake.submitted.empty());
 }
 
 TEST_CASE("a request split at every byte is submitted once", "[client]") {
@@ -191,8 +191,8 @@ TEST_CASE("a request split at every byte is submitted once", "[client]") {
   }
   peer.send(request("next"));
   lab.wait_for_requests(2);
-  CHECK(lab.sink.submitted[0].topic == "split");
-  CHECK(lab.sink.submitted[1].topic == "next");
+  CHECK(lab.intake.submitted[0].topic == "split");
+  CHECK(lab.intake.submitted[1].topic == "next");
 }
 
 TEST_CASE("a reply to a client that is gone reaches nobody", "[client]") {
@@ -200,25 +200,26 @@ TEST_CASE("a reply to a client that is gone reaches nobody", "[client]") {
   Peer& first = lab.connect();
   first.send(request("a"));
   lab.wait_for_requests(1);
-  const ClientId gone = lab.sink.submitted[0].reply_to.client;
+  const ledger::Origin gone = lab.intake.submitted[0].origin;
   CHECK(lab.server->about(gone).text().substr(0, 17) == "client 127.0.0.1:");
   first.reset();
   lab.run_until([&] { return lab.server->empty(); });
-  CHECK(lab.sink.forgotten == std::vector<ClientId>{gone});
+  REQUIRE(lab.intake.forgotten.size() == 1);
+  CHECK(lab.intake.forgotten[0].is_same_stream(gone));
   CHECK(lab.server->about(gone).text() == "client gone");
 
   Peer& second = lab.connect();  // in the same place of the table
   second.send(request("b"));
   lab.wait_for_requests(2);
-  const ClientId next = lab.sink.submitted[1].reply_to.client;
+  const ledger::Origin next = lab.intake.submitted[1].origin;
   CHECK(next.index == gone.index);
-  CHECK_FALSE(next == gone);
-  lab.sink.answer(0);
-  lab.server->resume(gone);
-  lab.server->reply({}, protocol::Reply::success(), {});
+  CHECK_FALSE(next.is_same_stream(gone));
+  lab.intake.answer(0);
+  lab.server->grant(gone, 0);
+  lab.server->settled({}, protocol::Reply::success(), {});
   lab.run_turns(3);
   CHECK(second.lines() == 0);
-  lab.sink.answer(1);
+  lab.intake.answer(1);
   CHECK(lab.wait_for_line(second, 0) == kSent);
   lab.run_turns(3);
   CHECK(second.lines() == 1);
@@ -226,7 +227,7 @@ TEST_CASE("a reply to a client that is gone reaches nobody", "[client]") {
 
 TEST_CASE("a client that dies with replies on their way harms nobody", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& dying = lab.connect();
   for (int i = 0; i < 500; ++i)
     dying.send(request("a"));
@@ -241,7 +242,7 @@ TEST_CASE("a client that dies with replies on their way harms nobody", "[client]
 
 TEST_CASE("changed limits and reply texts count for the clients that are there", "[client]") {
   Lab lab;
-  lab.sink.mode = FakeSink::Mode::Answer;
+  lab.intake.mode = FakeIntake::Mode::Answer;
   Peer& peer = lab.connect();
   peer.send(request("a"));
   lab.wait_for_line(peer, 0);
@@ -291,12 +292,12 @@ TEST_CASE("in busy turns a small reply waits a little for company, if its client
   peer.send(request("a") + request("b") + request("c"));
   lab.wait_for_requests(3);
   Bustle bustle(lab.loop);
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   const int alone = ends_until(lab, bustle, peer, 1);
   CHECK(alone > 4);
   CHECK(alone < 12);
-  lab.sink.answer(1);
-  lab.sink.answer(2);  // the last one: nobody comes after it
+  lab.intake.answer(1);
+  lab.intake.answer(2);  // the last one: nobody comes after it
   CHECK(ends_until(lab, bustle, peer, 3) <= 4);
 }
 
@@ -305,7 +306,7 @@ TEST_CASE("a reply does not wait while the loop has little to do", "[client]") {
   Peer& peer = lab.connect();
   peer.send(request("a") + request("b"));
   lab.wait_for_requests(2);
-  lab.sink.answer(0);
+  lab.intake.answer(0);
   lab.run_turns(1);
   peer.pump();
   CHECK(peer.lines() == 1);

@@ -16,26 +16,27 @@
 
 namespace sluice::client {
 
-RequestSink::Taken FakeSink::submit(ReplyTo reply_to, protocol::Request request) noexcept {
-  submitted.push_back({reply_to, std::string(request.topic()), std::string(request.id())});
+ledger::Taken FakeIntake::submit(const ledger::Origin& origin, protocol::Request& request,
+                                 const ledger::Terms& terms) noexcept {
+  submitted.push_back({origin, std::string(request.topic()), terms, std::move(request)});
   switch (choose ? choose(submitted.back()) : mode) {
     case Mode::Hold:
-      return Taken::Accepted;
+      return ledger::Taken::Accepted;
     case Mode::Park:
-      return Taken::Parked;
+      return ledger::Taken::Waits;
     case Mode::Answer:
       answer(submitted.size() - 1);
-      return Taken::Accepted;
+      return ledger::Taken::Settled;
   }
-  return Taken::Accepted;
+  return ledger::Taken::Accepted;
 }
 
-void FakeSink::answer(std::size_t number) {
-  const Submitted& one = submitted.at(number);
-  server->reply(one.reply_to, protocol::Reply::success(), one.id);
+void FakeIntake::answer(std::size_t number) {
+  Submitted& one = submitted.at(number);
+  one.origin.source->settled(one.origin, protocol::Reply::success(), std::move(one.request));
 }
 
-std::size_t FakeSink::find(std::string_view topic) const {
+std::size_t FakeIntake::find(std::string_view topic) const {
   for (std::size_t i = 0; i < submitted.size(); ++i) {
     if (submitted[i].topic == topic) return i;
   }
@@ -150,8 +151,7 @@ Lab::Lab(const std::function<void(config::Config&)>& change) {
   config.replies.success = "sent";
   config.replies.failure = "failed";
   if (change) change(config);
-  server = std::make_unique<Server>(loop, config, sink);
-  sink.server = server.get();
+  server = std::make_unique<Server>(loop, config, intake);
   const Result<void> listening = server->listen();
   if (!listening) throw std::runtime_error(listening.error().what);
   loop.after_turn = [this] {
@@ -183,7 +183,7 @@ Peer& Lab::connect_without_reading() {
 }
 
 void Lab::wait_for_requests(std::size_t count) {
-  run_until([&] { return sink.submitted.size() >= count; });
+  run_until([&] { return intake.submitted.size() >= count; });
 }
 
 std::string Lab::wait_for_line(Peer& peer, std::size_t number) {

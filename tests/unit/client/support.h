@@ -1,7 +1,8 @@
-// A server with a scripted sink behind it, and clients on plain sockets before it.
+// A server with a scripted intake behind it, and clients on plain sockets before it.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,34 +13,37 @@
 #include "catch.h"
 #include "client/server.h"
 #include "config/config.h"
+#include "ledger/intake.h"
+#include "ledger/source.h"
 #include "protocol/request.h"
 #include "test_loop.h"
 
 namespace sluice::client {
 
 /// Takes what is submitted and does with it what the test says.
-class FakeSink final : public RequestSink {
+class FakeIntake final : public ledger::Intake {
  public:
   enum class Mode { Hold, Answer, Park };
   struct Submitted {
-    ReplyTo reply_to;
+    ledger::Origin origin;
     std::string topic;
-    std::string id;
+    ledger::Terms terms;
+    protocol::Request request;
   };
 
-  Taken submit(ReplyTo reply_to, protocol::Request request) noexcept override;
-  void forget(ClientId client) noexcept override { forgotten.push_back(client); }
+  ledger::Taken submit(const ledger::Origin& origin, protocol::Request& request,
+                       const ledger::Terms& terms) noexcept override;
+  void forget(const ledger::Origin& origin) noexcept override { forgotten.push_back(origin); }
 
-  /// Answers the request of that number (from 0) with code 1.
+  /// Answers the request of that number (from 0) with code 1, and gives it back.
   void answer(std::size_t number);
   /// The number of the first request with this topic; it must have come.
   std::size_t find(std::string_view topic) const;
 
   Mode mode = Mode::Hold;
   std::function<Mode(const Submitted&)> choose;  // instead of `mode`, if set
-  Server* server = nullptr;
-  std::vector<Submitted> submitted;
-  std::vector<ClientId> forgotten;
+  std::deque<Submitted> submitted;
+  std::vector<ledger::Origin> forgotten;
 };
 
 /// One client's socket, non-blocking, in the hands of the test.
@@ -108,7 +112,7 @@ class Lab {
   const ServerCounters& counters() const { return server->counters(); }
 
   event::TestLoop loop;
-  FakeSink sink;
+  FakeIntake intake;
   config::Config config;
   std::unique_ptr<Server> server;
 

@@ -119,13 +119,13 @@ TEST_CASE("a request that waits for room counts when it is answered, and names i
   CHECK(lab.pools[0]->waiters() == 1);
   const client::PauseReport report = lab.server->paused_clients(20);
   REQUIRE(report.longest.size() == 1);
-  CHECK(lab.ledger->awaited_by(report.longest[0].id) == lab.pools[0].get());
+  CHECK(lab.ledger->awaited_by(report.longest[0].origin) == lab.pools[0].get());
   CHECK(sum(counters(lab).results) == 0);
   lab.advance(Duration(kSoon));
   lab.wait_for_line(two, 0);
   CHECK(counters(lab).results.of(ErrorKind::BrokerUnavailable) == 1);
   CHECK(sum(counters(lab).results) == 1);
-  CHECK(lab.ledger->awaited_by(report.longest[0].id) == nullptr);
+  CHECK(lab.ledger->awaited_by(report.longest[0].origin) == nullptr);
 }
 
 TEST_CASE("an accepted request counts although its client is gone", "[counters]") {

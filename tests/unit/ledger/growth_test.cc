@@ -1,4 +1,5 @@
 // What the ledger takes for each request while very many of them wait.
+#include <chrono>
 #include <cstddef>
 #include <utility>
 
@@ -11,6 +12,7 @@ using namespace sluice::ledger;
 namespace {
 
 constexpr std::size_t kMany = 4096;
+constexpr TimePoint kNever{std::chrono::hours(1000)};
 
 config::Broker roomy() {
   config::Broker broker = broker_named("a");
@@ -18,20 +20,20 @@ config::Broker roomy() {
   return broker;
 }
 
-struct Taken {
+struct Cost {
   std::size_t requests = 0;  ///< for which memory was taken
   std::size_t steps = 0;     ///< requests for which a block was taken that grows with their number
 };
 
 /// Queues many requests at a broker that is down, from a client that is gone.
-Taken queue_many(LedgerLab& lab) {
+Cost queue_many(LedgerLab& lab) {
   constexpr std::size_t kLarge = 4096;
-  Taken taken;
+  Cost taken;
   for (std::size_t i = 0; i < kMany; ++i) {
     auto request = protocol::Request::make("t", "open");
     request.device_id = 7;
     take_allocations();
-    lab.ledger->submit({}, std::move(request));
+    lab.ledger->submit({.source = lab.server.get()}, request, {.deadline = kNever});
     const Allocations now = take_allocations();
     if (now.count > 0) ++taken.requests;
     if (now.largest > kLarge) ++taken.steps;
@@ -43,7 +45,7 @@ Taken queue_many(LedgerLab& lab) {
 
 TEST_CASE("a queued request costs the same however many are queued", "[ledger]") {
   LedgerLab lab({roomy()});
-  const Taken at_first = queue_many(lab);
+  const Cost at_first = queue_many(lab);
   REQUIRE(lab.pools.front()->queued() == kMany);
   CHECK(at_first.requests == kMany);
   CHECK(at_first.steps < 10);  // tables that double

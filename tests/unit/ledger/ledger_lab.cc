@@ -55,7 +55,7 @@ LedgerLab::LedgerLab(std::vector<config::Broker> settings) {
     routes.push_back({broker.min_dev_no, broker.max_dev_no, routes.size()});
   }
   server = std::make_unique<client::Server>(loop, config, *ledger);
-  ledger->connect(*server, raw, Router(routes));
+  ledger->reroute(raw, Router(routes));
   if (const Result<void> bound = server->listen(); !bound) {
     throw std::runtime_error(bound.error().what);
   }

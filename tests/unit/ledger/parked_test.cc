@@ -93,8 +93,7 @@ TEST_CASE("of those that wait for a line one may leave and one may come to its d
   test.lab.wait_for_parked(kWaiting + 1);
   test.lab.advance(Duration(20));
   CHECK(has(test.lab.wait_for_line(late, 0), R"("error":"broker_unavailable","published":"no")"));
-  const client::ClientId one_of_them{.index = 6, .generation = 1};
-  test.lab.ledger->forget(one_of_them);
+  test.lab.ledger->forget({.source = test.lab.server.get(), .index = 6, .generation = 1});
   CHECK(test.lab.pools[0]->waiters() == kWaiting - 1);
   test.finish();
   CHECK(test.stuck().sent.size() == 3 + kWaiting - 1);

@@ -1,0 +1,149 @@
+// Requests that wait for room, and what their origins may submit once it is their turn.
+#include <algorithm>
+#include <cassert>
+#include <functional>
+#include <vector>
+
+#include "ledger/ledger.h"
+
+namespace sluice::ledger {
+namespace {
+
+/// How many requests an origin whose turn has come may hand in, if there is room. One by one each
+/// would cost a client a read and a write of its own.
+constexpr unsigned kRequestsInTurn = 32;
+
+}  // namespace
+
+std::size_t Ledger::StreamHash::operator()(const Stream& stream) const noexcept {
+  return std::hash<const Source*>{}(stream.source) ^ (std::size_t{stream.index} << 8U);
+}
+
+void Ledger::park(Entry& entry, const Refusal& refusal) noexcept {
+  refusal.lane->pool->wait(entry, entry.request, refusal.why);
+  entry.parked_at = refusal.lane;
+  end_grant(entry.origin);
+  [[maybe_unused]] const bool is_only =
+      waiting_.emplace(Stream{entry.origin.source, entry.origin.index}, &entry).second;
+  assert(is_only);
+}
+
+void Ledger::unpark(Entry& entry) noexcept {
+  entry.parked_at->pool->stop_waiting(entry);
+  entry.parked_at = nullptr;
+  waiting_.erase({entry.origin.source, entry.origin.index});
+}
+
+Entry* Ledger::waiting_of(const Origin& origin) const noexcept {
+  if (waiting_.empty()) return nullptr;
+  const auto found = waiting_.find({origin.source, origin.index});
+  const bool is_its = found != waiting_.end() && found->second->origin.is_same_stream(origin);
+  return is_its ? found->second : nullptr;
+}
+
+const mqtt::Pool* Ledger::awaited_by(const Origin& origin) const noexcept {
+  const Entry* entry = waiting_of(origin);
+  return entry == nullptr ? nullptr : entry->parked_at->pool;
+}
+
+void Ledger::forget(const Origin& origin) noexcept {
+  end_grant(origin);
+  Entry* entry = waiting_of(origin);
+  if (entry == nullptr) return;
+  unpark(*entry);
+  unwatch(*entry);
+  entry->request = {};
+  recycle(*entry);
+}
+
+void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
+  Entry& entry = static_cast<Entry&>(waiter);
+  Lane& lane = *entry.parked_at;
+  const Origin origin = entry.origin;
+  unpark(entry);
+  Refusal refusal;
+  switch (admit(entry, /*in_turn=*/true, refusal)) {
+    case Verdict::Refused:
+      park(entry, refusal);  // another of its brokers has no room
+      break;
+    case Verdict::Answered:
+      call_grant(origin, 0);
+      break;
+    case Verdict::Accepted:
+      serve(origin, lane, entry.request);
+      break;
+  }
+}
+
+/// A request for several brokers waits at one of them; those at `pool` itself are looked at there.
+void Ledger::on_dead(mqtt::Pool& pool) noexcept {
+  end_grants();
+  std::vector<Entry*> refused;
+  for (const auto& waiting : waiting_) {
+    Entry* entry = waiting.second;
+    if (entry->parked_at->pool == &pool) continue;
+    const auto parts = entry->used();
+    const bool is_refused = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
+      return part.lane->pool == &pool &&
+             pool.admission(entry->request, /*in_turn=*/true) == mqtt::Admission::Dead;
+    });
+    if (is_refused) refused.push_back(entry);
+  }
+  for (Entry* entry : refused)
+    on_room(*entry);
+}
+
+// --- grants: until the end of the turn, and for the broker that had the room
+// ----------------------
+
+/// The request of this origin that waited is in; `like` is that one, or what is left of it.
+void Ledger::serve(const Origin& origin, Lane& lane, const protocol::Request& like) noexcept {
+  const unsigned room = lane.pool->room_for(like, kRequestsInTurn - 1);
+  const unsigned wanted = std::min(call_grant(origin, room), room);
+  if (wanted == 0) return;
+  lane.pool->reserve(like, wanted);
+  [[maybe_unused]] const bool is_only =
+      grants_
+          .emplace(Stream{origin.source, origin.index},
+                   Grant{origin.generation, &lane, wanted, like.bytes()})
+          .second;
+  assert(is_only);
+  // Behind what the sources do at the end of the turn.
+  grants_end_.cancel();
+  grants_end_.schedule();
+}
+
+unsigned Ledger::call_grant(const Origin& origin, unsigned most) noexcept {
+  is_calling_ = true;
+  const unsigned wanted = origin.source->grant(origin, most);
+  is_calling_ = false;
+  return wanted;
+}
+
+bool Ledger::use_grant(const Entry& entry) noexcept {
+  if (grants_.empty() || entry.brokers != 1) return false;
+  const auto found = grants_.find({entry.origin.source, entry.origin.index});
+  if (found == grants_.end()) return false;
+  Grant& grant = found->second;
+  Lane& lane = *entry.parts[0].lane;
+  if (grant.generation != entry.origin.generation || grant.lane != &lane) return false;
+  lane.pool->use_reserved(entry.request, grant.bytes);
+  if (--grant.left == 0) grants_.erase(found);
+  return true;
+}
+
+void Ledger::end_grant(const Origin& origin) noexcept {
+  if (grants_.empty()) return;
+  const auto found = grants_.find({origin.source, origin.index});
+  if (found == grants_.end() || found->second.generation != origin.generation) return;
+  const Grant grant = found->second;
+  grants_.erase(found);
+  grant.lane->pool->release_reserved(grant.left, grant.bytes);
+}
+
+void Ledger::end_grants() noexcept {
+  for (auto each = grants_.begin(); each != grants_.end(); each = grants_.erase(each))
+    each->second.lane->pool->release_reserved(each->second.left, each->second.bytes);
+}
+
+}  // namespace sluice::ledger
