@@ -22,6 +22,10 @@ FdWatcher::FdWatcher(Loop& loop, int fd, Delegate<void(FdEvents)> ready)
   handle_.reset(raw);
 }
 
+void FdWatcher::release() noexcept {
+  handle_.reset();
+}
+
 void FdWatcher::watch(FdEvents events) noexcept {
   if (handle_ == nullptr || events == watched_) return;
   watched_ = events;
@@ -37,12 +41,12 @@ void FdWatcher::watch(FdEvents events) noexcept {
 
 void FdWatcher::on_ready(int status, int events) noexcept {
   loop_.note_event();
+  FdEvents ready{.readable = (events & UV_READABLE) != 0, .writable = (events & UV_WRITABLE) != 0};
   if (status < 0) {
     watched_ = {};  // libuv has stopped the handle by now
-    ready_({.readable = true, .writable = true});
-    return;
+    ready = {.readable = true, .writable = true};
   }
-  ready_({.readable = (events & UV_READABLE) != 0, .writable = (events & UV_WRITABLE) != 0});
+  ready_(ready);
 }
 
 }  // namespace sluice::event

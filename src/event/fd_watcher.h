@@ -15,8 +15,9 @@ struct FdEvents {
   bool operator==(const FdEvents&) const = default;
 };
 
-/// Never closes the descriptor. Destroy the watcher before the descriptor's number can be used
-/// again, that is, in the same turn in which its owner closed it and before anything is opened.
+/// Never closes the descriptor. Its owner calls release() in the same turn in which the descriptor
+/// is closed and before anything is opened, and hands the object to Loop::retire(): it may not be
+/// destroyed inside its own callback.
 class FdWatcher {
  public:
   /// `ready` gets both events when the descriptor is in error: ask the owner what happened.
@@ -26,6 +27,9 @@ class FdWatcher {
 
   /// Each change costs two epoll_ctl calls, so an unchanged mask is not set again.
   void watch(FdEvents events) noexcept;
+  /// Stops watching at once and for good: no callback follows, and the descriptor's number may be
+  /// used again. Idempotent.
+  void release() noexcept;
 
  private:
   void on_ready(int status, int events) noexcept;

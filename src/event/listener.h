@@ -78,7 +78,7 @@ class Listener {
   Accepted accepted_;
   SocketFile file_;
   Descriptor fd_;
-  FdWatcher watcher_;  // gone before its descriptor
+  FdWatcher watcher_;  // destroyed before its descriptor
   Timer retry_;
   Repeats shortage_;  // said once, until all has gone well for a while
 };

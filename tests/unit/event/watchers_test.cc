@@ -4,7 +4,10 @@
 
 #include <array>
 #include <csignal>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "event/fd_watcher.h"
 #include "event/resolver.h"
@@ -27,6 +30,14 @@ class Pipe {
   Pipe& operator=(const Pipe&) = delete;
   int reading() const { return ends_[0]; }
   int writing() const { return ends_[1]; }
+  /// Makes it another pipe, under the same two numbers.
+  void reopen() {
+    const std::array<int, 2> former = ends_;
+    for (const int fd : ends_)
+      ::close(fd);
+    REQUIRE(::pipe2(ends_.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    REQUIRE(ends_ == former);
+  }
 
  private:
   std::array<int, 2> ends_{};
@@ -105,6 +116,53 @@ TEST_CASE("a descriptor outlives its watcher and can be watched anew", "[fd_watc
   loop.run_turns(2);
   char byte = 0;
   CHECK(::read(pipe.reading(), &byte, 1) == 1);
+}
+
+TEST_CASE("a watcher that is released calls back no more, and may be released again",
+          "[fd_watcher]") {
+  TestLoop loop;
+  const Pipe pipe;
+  Ready ready;
+  FdWatcher watcher(loop, pipe.reading(), bind<&Ready::on_ready>(&ready));
+  watcher.watch({.readable = true});
+  REQUIRE(::write(pipe.writing(), "x", 1) == 1);
+  watcher.release();
+  watcher.release();
+  watcher.watch({.readable = true});
+  loop.run_turns(3);
+  CHECK(ready.times == 0);
+}
+
+TEST_CASE("a watcher is released inside its own callback, and its descriptor's number watched anew",
+          "[fd_watcher]") {
+  TestLoop loop;
+  Pipe pipe;
+  Ready next_ready;
+  std::unique_ptr<FdWatcher> next;
+  struct Owner {
+    void on_ready(FdEvents) noexcept {
+      ++times;
+      then();
+    }
+    std::function<void()> then;
+    int times = 0;
+  } owner;
+  auto watcher = std::make_unique<FdWatcher>(loop, pipe.reading(), bind<&Owner::on_ready>(&owner));
+  watcher->watch({.readable = true});
+  owner.then = [&] {
+    watcher->release();
+    loop->retire(std::move(watcher));
+    pipe.reopen();
+    next = std::make_unique<FdWatcher>(loop, pipe.reading(), bind<&Ready::on_ready>(&next_ready));
+    next->watch({.readable = true});
+  };
+  REQUIRE(::write(pipe.writing(), "x", 1) == 1);
+  loop.run_until([&] { return owner.times > 0; });
+  loop.run_turns(3);
+  CHECK(next_ready.times == 0);  // the byte was the former pipe's
+  REQUIRE(::write(pipe.writing(), "y", 1) == 1);
+  loop.run_until([&] { return next_ready.times > 0; });
+  CHECK(owner.times == 1);
 }
 
 TEST_CASE("an address in digits needs no resolving", "[resolver]") {
