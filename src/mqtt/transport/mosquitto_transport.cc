@@ -181,6 +181,11 @@ void MosquittoTransport::attach() {
   arm();
 }
 
+void MosquittoTransport::stop_watching() noexcept {
+  if (watcher_ != nullptr) watcher_->release();
+  loop_.retire(std::move(watcher_));
+}
+
 void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
   read_and_write(events);
   settle();
@@ -315,7 +320,7 @@ void MosquittoTransport::settle() noexcept {
   if (handle_ == nullptr) return;
   if (mosquitto_socket(handle_) < 0 || status_ != MOSQ_ERR_SUCCESS) lost_ = true;
   if (lost_) {
-    watcher_.reset();  // at once: the number may belong to a new connection in a moment
+    stop_watching();  // at once: the number may belong to a new connection in a moment
     prompt_ack_.forget();
     coalescing_.forget();
     deliver_acks();  // what was acknowledged before the end stays acknowledged

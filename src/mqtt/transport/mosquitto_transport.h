@@ -61,6 +61,7 @@ class MosquittoTransport final : public Transport {
 
   Result<void> configure(const ConnectOptions& options);
   void attach();
+  void stop_watching() noexcept;
   void on_ready(event::FdEvents events) noexcept;
   void on_coalesced() noexcept { on_ready({.readable = true}); }
   void read_and_write(event::FdEvents events) noexcept;

@@ -45,7 +45,7 @@ Loss MosquittoTransport::describe_loss() const {
 }
 
 void MosquittoTransport::drop(bool reset) noexcept {
-  watcher_.reset();
+  stop_watching();
   prompt_ack_.forget();
   coalescing_.forget();
   parting_.drop();

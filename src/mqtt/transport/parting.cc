@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace sluice::mqtt {
 
@@ -23,7 +24,8 @@ bool Parting::begin() {
 }
 
 void Parting::drop() noexcept {
-  watcher_.reset();
+  if (watcher_ != nullptr) watcher_->release();
+  loop_.retire(std::move(watcher_));
   socket_ = event::Descriptor(-1);
 }
 
