@@ -22,6 +22,10 @@ FdWatcher::FdWatcher(Loop& loop, int fd, Delegate<void(FdEvents)> ready)
   handle_.reset(raw);
 }
 
+FdWatcher::~FdWatcher() {
+  assert(!is_calling_);
+}
+
 void FdWatcher::release() noexcept {
   handle_.reset();
 }
@@ -46,7 +50,9 @@ void FdWatcher::on_ready(int status, int events) noexcept {
     watched_ = {};  // libuv has stopped the handle by now
     ready = {.readable = true, .writable = true};
   }
+  is_calling_ = true;
   ready_(ready);
+  is_calling_ = false;
 }
 
 }  // namespace sluice::event

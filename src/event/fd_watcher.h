@@ -24,6 +24,7 @@ class FdWatcher {
   FdWatcher(Loop& loop, int fd, Delegate<void(FdEvents)> ready);
   FdWatcher(const FdWatcher&) = delete;
   FdWatcher& operator=(const FdWatcher&) = delete;
+  ~FdWatcher();
 
   /// Each change costs two epoll_ctl calls, so an unchanged mask is not set again.
   void watch(FdEvents events) noexcept;
@@ -38,6 +39,7 @@ class FdWatcher {
   Delegate<void(FdEvents)> ready_;
   Handle<uv_poll_s> handle_;
   FdEvents watched_;
+  bool is_calling_ = false;  // ready_ is on the stack
 };
 
 }  // namespace sluice::event
