@@ -40,7 +40,7 @@ void Closer<uv_idle_s>::operator()(uv_idle_s* handle) const noexcept {
 }
 template <>
 void Closer<uv_stream_s>::operator()(uv_stream_s* handle) const noexcept {
-  // A stream is allocated as the struct of its kind; see Stream and Listener.
+  // A stream is allocated as the struct of its kind; see SocketStream and Listener.
   if (handle->type == UV_TCP) {
     close_and_free(reinterpret_cast<uv_tcp_t*>(handle));
   } else {

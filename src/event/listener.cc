@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "event/loop.h"
+#include "event/socket_stream.h"
 
 namespace sluice::event {
 namespace {
@@ -228,7 +229,7 @@ void Listener::hand_on(Descriptor fd) noexcept {
     uv_tcp_keepalive(tcp, 1, kKeepAliveSeconds);
     peer = peer_name(tcp);
   }
-  accepted_(std::make_unique<Stream>(loop_, std::move(stream), std::move(peer)));
+  accepted_(std::make_unique<SocketStream>(loop_, std::move(stream), std::move(peer)));
 }
 
 Handle<uv_stream_s> Listener::open_stream(Descriptor fd) noexcept {

@@ -1,17 +1,13 @@
-// A connected stream socket: reads that can be paused, writes that never block and never lose.
+// A connection as a stream of bytes: reads that can be paused, writes that never block and never
+// lose.
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "event/handle.h"
-
 namespace sluice::event {
-
-class Loop;
 
 /// What the owner of a Stream is told. None of these is called from within a call to the stream.
 class StreamHandler {
@@ -29,51 +25,32 @@ class StreamHandler {
   ~StreamHandler() = default;
 };
 
-/// One accepted TCP or Unix connection. Destroying it closes the socket at once; bytes not sent
-/// yet are dropped. Not thread-safe.
+/// One accepted connection. Destroying it closes the socket at once; bytes not sent yet are
+/// dropped. Not thread-safe.
 class Stream {
  public:
-  /// Takes a connected uv_tcp_t or uv_pipe_t. `peer` names the other side for the log.
-  Stream(Loop& loop, Handle<uv_stream_s> handle, std::string peer);
-  ~Stream();
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
+  virtual ~Stream() = default;
 
   /// Must be called before anything else.
-  void set_handler(StreamHandler* handler) noexcept { handler_ = handler; }
+  virtual void set_handler(StreamHandler* handler) noexcept = 0;
 
   /// Reading goes on until stop_reading(); both are cheap and idempotent.
-  void start_reading() noexcept;
-  void stop_reading() noexcept;
+  virtual void start_reading() noexcept = 0;
+  virtual void stop_reading() noexcept = 0;
   /// How much one read takes at most: small for many clients, large amid a large request.
-  void set_read_size(std::size_t bytes) noexcept;
+  virtual void set_read_size(std::size_t bytes) noexcept = 0;
 
   /// Sends now what the socket takes and keeps the rest, in order. Never fails by itself: a broken
   /// connection is reported by on_broken().
-  void write(std::string_view bytes) noexcept;
+  virtual void write(std::string_view bytes) noexcept = 0;
   /// Bytes written but not taken by the socket yet.
-  std::size_t unsent() const noexcept;
+  virtual std::size_t unsent() const noexcept = 0;
 
   /// Shuts the writing side down once all is sent.
-  void shut_down() noexcept;
+  virtual void shut_down() noexcept = 0;
 
-  const std::string& peer() const noexcept { return peer_; }
-
- private:
-  struct Write;
-  void send_pending() noexcept;
-  void on_write_done(int status) noexcept;
-
-  Loop& loop_;
-  Handle<uv_stream_s> handle_;
-  StreamHandler* handler_ = nullptr;
-  std::string peer_;
-  std::string pending_;     // behind the write that is under way
-  Write* write_ = nullptr;  // owned by libuv until its callback
-  std::size_t read_size_;
-  bool reading_ = false;
-  bool shut_down_wanted_ = false;
-  bool shut_down_begun_ = false;
+  /// The other side's name for the log.
+  virtual const std::string& peer() const noexcept = 0;
 };
 
 }  // namespace sluice::event

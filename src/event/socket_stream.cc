@@ -1,4 +1,4 @@
-#include "event/stream.h"
+#include "event/socket_stream.h"
 
 #include <uv.h>
 
@@ -10,13 +10,13 @@
 namespace sluice::event {
 
 /// A write under way owns its bytes: the stream may be gone before libuv is done with them.
-struct Stream::Write {
+struct SocketStream::Write {
   uv_write_t uv{};
-  Stream* owner = nullptr;
+  SocketStream* owner = nullptr;
   std::string bytes;
 };
 
-Stream::Stream(Loop& loop, Handle<uv_stream_s> handle, std::string peer)
+SocketStream::SocketStream(Loop& loop, Handle<uv_stream_s> handle, std::string peer)
     : loop_(loop),
       handle_(std::move(handle)),
       peer_(std::move(peer)),
@@ -24,15 +24,15 @@ Stream::Stream(Loop& loop, Handle<uv_stream_s> handle, std::string peer)
   handle_->data = this;
 }
 
-Stream::~Stream() {
+SocketStream::~SocketStream() {
   if (write_ != nullptr) write_->owner = nullptr;
 }
 
-void Stream::start_reading() noexcept {
+void SocketStream::start_reading() noexcept {
   if (reading_) return;
   reading_ = true;
   const auto on_alloc = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
-    auto* self = static_cast<Stream*>(handle->data);
+    auto* self = static_cast<SocketStream*>(handle->data);
     if (self == nullptr) {
       *buffer = uv_buf_init(nullptr, 0);
       return;
@@ -42,7 +42,7 @@ void Stream::start_reading() noexcept {
     *buffer = uv_buf_init(scratch.data(), static_cast<unsigned>(size));
   };
   const auto on_read = [](uv_stream_t* stream, ssize_t count, const uv_buf_t* buffer) {
-    auto* self = static_cast<Stream*>(stream->data);
+    auto* self = static_cast<SocketStream*>(stream->data);
     if (self == nullptr || count == 0) return;  // 0 is EAGAIN, not the end
     self->loop_.note_event();
     if (count > 0) {
@@ -59,20 +59,16 @@ void Stream::start_reading() noexcept {
   uv_read_start(handle_.get(), on_alloc, on_read);
 }
 
-void Stream::stop_reading() noexcept {
+void SocketStream::stop_reading() noexcept {
   if (!std::exchange(reading_, false)) return;
   uv_read_stop(handle_.get());
 }
 
-void Stream::set_read_size(std::size_t bytes) noexcept {
-  read_size_ = bytes;
-}
-
-std::size_t Stream::unsent() const noexcept {
+std::size_t SocketStream::unsent() const noexcept {
   return pending_.size() + uv_stream_get_write_queue_size(handle_.get());
 }
 
-void Stream::write(std::string_view bytes) noexcept {
+void SocketStream::write(std::string_view bytes) noexcept {
   if (bytes.empty()) return;
   if (write_ != nullptr) {
     pending_.append(bytes);
@@ -89,7 +85,7 @@ void Stream::write(std::string_view bytes) noexcept {
   send_pending();
 }
 
-void Stream::send_pending() noexcept {
+void SocketStream::send_pending() noexcept {
   auto write = std::make_unique<Write>();
   write->owner = this;
   write->bytes = std::exchange(pending_, {});
@@ -105,7 +101,7 @@ void Stream::send_pending() noexcept {
   if (status == 0) write_ = write.release();
 }
 
-void Stream::on_write_done(int status) noexcept {
+void SocketStream::on_write_done(int status) noexcept {
   write_ = nullptr;
   if (status != 0) {
     stop_reading();
@@ -120,7 +116,7 @@ void Stream::on_write_done(int status) noexcept {
   handler_->on_sent();
 }
 
-void Stream::shut_down() noexcept {
+void SocketStream::shut_down() noexcept {
   shut_down_wanted_ = true;
   if (write_ != nullptr || shut_down_begun_) return;
   shut_down_begun_ = true;
