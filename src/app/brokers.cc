@@ -35,6 +35,15 @@ std::size_t fingerprint_of(const config::BrokerTls& tls) {
   return std::hash<std::string>{}(all);
 }
 
+event::TlsSettings tls_of(const config::Broker& broker) {
+  return {.host = broker.host,
+          .ca = broker.tls.ca,
+          .certificate = broker.tls.certificate,
+          .key = broker.tls.key,
+          .verify = !broker.tls.insecure,
+          .peer = "the broker"};
+}
+
 bool has_other_identifiers(const mqtt::Pool& pool, const mqtt::PoolSettings& next) {
   for (std::size_t slot = 0; slot < std::min(pool.connections(), next.client_ids.size()); ++slot) {
     if (pool.link(slot).wanted_client_id() != next.client_ids[slot]) return true;
@@ -68,7 +77,7 @@ Result<CertificatesByBroker> read_certificates(const config::Config& config) {
     if (!broker.tls_enabled) continue;
     // In this order: files that change in between are read again next time.
     const std::size_t fingerprint = fingerprint_of(broker.tls);
-    auto context = mqtt::TlsContext::make(broker);
+    auto context = event::TlsContext::make(tls_of(broker));
     if (!context) return Error{"broker " + broker.name + ": " + context.error().what};
     all[broker.name] = {std::move(context).value(), fingerprint};
   }
@@ -93,7 +102,7 @@ mqtt::PoolSettings Brokers::settings_of(const config::Config& config, const conf
     settings.client_ids.push_back(
         config::client_identifier(config, broker, slot, identity_.host, identity_.pid));
   }
-  std::shared_ptr<mqtt::TlsContext> tls;
+  std::shared_ptr<event::TlsContext> tls;
   settings.connection_key = config::connection_key(broker);
   if (const auto found = certificates.find(broker.name); found != certificates.end()) {
     tls = found->second.context;

@@ -11,11 +11,11 @@
 #include "config/config.h"
 #include "event/loop.h"
 #include "event/timer.h"
+#include "event/tls_context.h"
 #include "ledger/ledger.h"
 #include "mqtt/pool/identifiers.h"
 #include "mqtt/pool/pool.h"
 #include "mqtt/transport/mosquitto_transport.h"
-#include "mqtt/transport/tls_context.h"
 
 namespace sluice::app {
 
@@ -27,7 +27,7 @@ struct Identity {
 
 /// The certificate files of one broker, read.
 struct Certificates {
-  std::shared_ptr<mqtt::TlsContext> context;
+  std::shared_ptr<event::TlsContext> context;
   std::size_t fingerprint = 0;  ///< of what the files contain
 };
 

@@ -107,7 +107,7 @@ MosquittoLibrary::~MosquittoLibrary() {
 
 MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& events,
                                        const config::Broker& broker,
-                                       std::shared_ptr<TlsContext> tls) noexcept
+                                       std::shared_ptr<event::TlsContext> tls) noexcept
     : loop_(loop),
       events_(events),
       broker_(broker),
@@ -215,7 +215,7 @@ void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
 /// Notes whether the handshake is over; false: it has failed.
 bool MosquittoTransport::check_handshake() noexcept {
   if (!handshaking_) return true;
-  const TlsState state = tls_state(mosquitto_ssl_get(handle_));
+  const event::TlsState state = event::tls_state(mosquitto_ssl_get(handle_));
   handshaking_ = state.handshaking;
   return !state.broken;
 }
@@ -345,7 +345,7 @@ void MosquittoTransport::settle() noexcept {
 
 void MosquittoTransport::arm() noexcept {
   if (handshaking_) {
-    const TlsState state = tls_state(mosquitto_ssl_get(handle_));
+    const event::TlsState state = event::tls_state(mosquitto_ssl_get(handle_));
     watcher_->watch({.readable = true, .writable = state.wants_write});
     return;
   }

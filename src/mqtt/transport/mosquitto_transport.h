@@ -7,11 +7,11 @@
 
 #include "event/fd_watcher.h"
 #include "event/loop.h"
+#include "event/tls_context.h"
 #include "mqtt/transport/coalescing.h"
 #include "mqtt/transport/parting.h"
 #include "mqtt/transport/prompt_ack.h"
 #include "mqtt/transport/socket_batch.h"
-#include "mqtt/transport/tls_context.h"
 #include "mqtt/transport/transport.h"
 
 struct mosquitto;
@@ -35,7 +35,7 @@ class MosquittoTransport final : public Transport {
  public:
   /// `tls` may be null: plain TCP. `broker` outlives the transport.
   MosquittoTransport(event::Loop& loop, TransportEvents& events, const config::Broker& broker,
-                     std::shared_ptr<TlsContext> tls) noexcept;
+                     std::shared_ptr<event::TlsContext> tls) noexcept;
   ~MosquittoTransport() override;
 
   Result<void> connect(const ConnectOptions& options) noexcept override;
@@ -88,7 +88,7 @@ class MosquittoTransport final : public Transport {
   event::Loop& loop_;
   TransportEvents& events_;
   const config::Broker& broker_;
-  std::shared_ptr<TlsContext> tls_;
+  std::shared_ptr<event::TlsContext> tls_;
   mosquitto* handle_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
   config::Protocol protocol_ = config::Protocol::V5;

@@ -13,8 +13,8 @@
 #include "catch.h"
 #include "socket_pair.h"
 
+using sluice::SocketPair;
 using sluice::mqtt::SocketBatch;
-using sluice::mqtt::SocketPair;
 using Mode = SocketBatch::Mode;
 
 namespace {

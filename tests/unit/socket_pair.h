@@ -11,7 +11,7 @@
 
 #include "catch.h"
 
-namespace sluice::mqtt {
+namespace sluice {
 
 /// Neither end blocks. With SOCK_SEQPACKET what was sent at once is received at once.
 class SocketPair {
@@ -59,4 +59,4 @@ class SocketPair {
   std::array<int, 2> ends_{-1, -1};
 };
 
-}  // namespace sluice::mqtt
+}  // namespace sluice

@@ -1,23 +1,32 @@
-// OpenSSL's client side, shared by all connections of one broker: trust, own certificate, server
-// name. The connections go to numeric addresses, so the name is checked here and not by the
-// library.
+// OpenSSL's client side, shared by all connections to one host: trust, own certificate, server
+// name. The connections go to numeric addresses, so the name is checked here.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
-#include "config/config.h"
 
 struct ssl_ctx_st;
 
-namespace sluice::mqtt {
+namespace sluice::event {
+
+/// Which certificates to accept, and which one to show.
+struct TlsSettings {
+  std::string host{};         ///< what the certificate must be for: a name or an address in digits
+  std::string ca{};           ///< file of trusted authorities; empty: the system's
+  std::string certificate{};  ///< file of the own chain; empty: none is shown
+  std::string key{};          ///< file of its key
+  bool verify = true;         ///< false: any certificate will do
+  std::string peer = "the server";  ///< the other side, as error texts call it
+};
 
 /// One SSL_CTX. Reads its files when made, so make it before the loop runs or off the loop.
 class TlsContext {
  public:
   /// The error names the file and says what is wrong with it.
-  static Result<std::unique_ptr<TlsContext>> make(const config::Broker& broker);
+  static Result<std::unique_ptr<TlsContext>> make(const TlsSettings& settings);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
@@ -30,19 +39,21 @@ class TlsContext {
 
  private:
   friend struct TlsCallbacks;
-  TlsContext() = default;
+  explicit TlsContext(std::string peer) : peer_(std::move(peer)) {}
 
   ssl_ctx_st* context_ = nullptr;
+  const std::string peer_;
   std::string server_name_;  // empty for an address in digits, which has no SNI
   std::string failure_;
 };
 
-/// The state of one connection's handshake; `ssl` is the library's SSL, null without TLS.
+/// The state of one connection's handshake.
 struct TlsState {
   bool handshaking = false;
   bool wants_write = false;  ///< waits for room, not for bytes
   bool broken = false;       ///< the transport under it is gone
 };
+/// `ssl` is an SSL of OpenSSL, as libraries hand it out; null without TLS.
 TlsState tls_state(void* ssl) noexcept;
 
-}  // namespace sluice::mqtt
+}  // namespace sluice::event

@@ -1,4 +1,4 @@
-#include "mqtt/transport/tls_context.h"
+#include "event/tls_context.h"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -11,7 +11,7 @@
 
 #include "event/resolver.h"
 
-namespace sluice::mqtt {
+namespace sluice::event {
 namespace {
 
 const char* reason_of(unsigned long code) noexcept {
@@ -25,22 +25,22 @@ std::string last_error() {
   return reason_of(code);
 }
 
-Result<void> set_trust(SSL_CTX* context, const config::BrokerTls& tls) {
-  if (tls.ca.empty()) {
+Result<void> set_trust(SSL_CTX* context, const TlsSettings& settings) {
+  if (settings.ca.empty()) {
     if (SSL_CTX_set_default_verify_paths(context) == 1) return {};
     return Error{fmt::format("the system's certificate authorities: {}", last_error())};
   }
-  if (SSL_CTX_load_verify_locations(context, tls.ca.c_str(), nullptr) == 1) return {};
-  return Error{fmt::format("certificate authority {}: {}", tls.ca, last_error())};
+  if (SSL_CTX_load_verify_locations(context, settings.ca.c_str(), nullptr) == 1) return {};
+  return Error{fmt::format("certificate authority {}: {}", settings.ca, last_error())};
 }
 
-Result<void> set_own_certificate(SSL_CTX* context, const config::BrokerTls& tls) {
-  if (tls.certificate.empty()) return {};
-  if (SSL_CTX_use_certificate_chain_file(context, tls.certificate.c_str()) != 1) {
-    return Error{fmt::format("certificate {}: {}", tls.certificate, last_error())};
+Result<void> set_own_certificate(SSL_CTX* context, const TlsSettings& settings) {
+  if (settings.certificate.empty()) return {};
+  if (SSL_CTX_use_certificate_chain_file(context, settings.certificate.c_str()) != 1) {
+    return Error{fmt::format("certificate {}: {}", settings.certificate, last_error())};
   }
-  if (SSL_CTX_use_PrivateKey_file(context, tls.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return Error{fmt::format("key {}: {}", tls.key, last_error())};
+  if (SSL_CTX_use_PrivateKey_file(context, settings.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    return Error{fmt::format("key {}: {}", settings.key, last_error())};
   }
   return {};
 }
@@ -48,7 +48,7 @@ Result<void> set_own_certificate(SSL_CTX* context, const config::BrokerTls& tls)
 /// Without it a trusted certificate of any host would do.
 bool expect_host(SSL_CTX* context, const std::string& host) {
   X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
-  if (!event::Resolver::is_numeric(host)) {
+  if (!Resolver::is_numeric(host)) {
     return X509_VERIFY_PARAM_set1_host(expected, host.c_str(), host.size()) == 1;
   }
   const std::string address = host.substr(0, host.find('%'));  // no certificate names an interface
@@ -61,11 +61,11 @@ bool is_waiting(const SSL* ssl) noexcept {
 }
 
 /// What a step of the handshake failed at; empty if it only waits. `error`: the socket's.
-std::string describe_step(const SSL* ssl, int error) {
+std::string describe_step(const SSL* ssl, int error, const std::string& peer) {
   const unsigned long code = ERR_peek_error();
   if (code == 0 && is_waiting(ssl)) return {};
   if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    return "TLS handshake: the broker closed the connection";
+    return fmt::format("TLS handshake: {} closed the connection", peer);
   }
   if (code != 0) return fmt::format("TLS handshake: {}", reason_of(code));
   // A write fails first where TCP could not connect: that is not a matter of TLS.
@@ -90,51 +90,51 @@ struct TlsCallbacks {
     if (ok == 1) return ok;
     const auto* ssl = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    context_of(ssl)->failure_ =
-        fmt::format("TLS: the broker's certificate was not accepted: {}",
-                    X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+    TlsContext* self = context_of(ssl);
+    self->failure_ = fmt::format("TLS: {}'s certificate was not accepted: {}", self->peer_,
+                                 X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
     return ok;
   }
 
   static void on_info(const SSL* ssl, int where, int value) noexcept {
     TlsContext* self = context_of(ssl);
     if ((where & SSL_CB_HANDSHAKE_START) != 0 && !self->server_name_.empty()) {
-      // libmosquitto knows only the numeric address; the name has to be put in here.
+      // The library that connects knows only the numeric address; the name has to be put in here.
       // (The function's own macro hides a C cast, hence SSL_ctrl.)
       SSL_ctrl(const_cast<SSL*>(ssl), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                self->server_name_.data());
     }
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL) {
-      self->failure_ = fmt::format("TLS: the broker refused the handshake or our certificate: {}",
-                                   name_of_alert(value));
+      self->failure_ = fmt::format("TLS: {} refused the handshake or our certificate: {}",
+                                   self->peer_, name_of_alert(value));
     }
     if ((where & SSL_CB_CONNECT_EXIT) == SSL_CB_CONNECT_EXIT && value <= 0 &&
         self->failure_.empty()) {
-      self->failure_ = describe_step(ssl, errno);
+      self->failure_ = describe_step(ssl, errno, self->peer_);
     }
   }
 };
 
-Result<std::unique_ptr<TlsContext>> TlsContext::make(const config::Broker& broker) {
-  std::unique_ptr<TlsContext> made(new TlsContext);
+Result<std::unique_ptr<TlsContext>> TlsContext::make(const TlsSettings& settings) {
+  std::unique_ptr<TlsContext> made(new TlsContext(settings.peer));
   made->context_ = SSL_CTX_new(TLS_client_method());
   if (made->context_ == nullptr) return Error{fmt::format("OpenSSL: {}", last_error())};
   SSL_CTX* context = made->context_;
   SSL_CTX_set_app_data(context, made.get());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  if (Result<void> done = set_trust(context, broker.tls); !done) return done.error();
-  if (Result<void> done = set_own_certificate(context, broker.tls); !done) return done.error();
+  if (Result<void> done = set_trust(context, settings); !done) return done.error();
+  if (Result<void> done = set_own_certificate(context, settings); !done) return done.error();
   SSL_CTX_set_info_callback(context, TlsCallbacks::on_info);
-  if (broker.tls.insecure) {
-    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
-  } else {
+  if (settings.verify) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TlsCallbacks::on_verify);
+  } else {
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
   }
-  if (!expect_host(context, broker.host)) {
-    return Error{fmt::format("certificates cannot be checked for host {}", broker.host)};
+  if (!expect_host(context, settings.host)) {
+    return Error{fmt::format("certificates cannot be checked for host {}", settings.host)};
   }
-  if (!event::Resolver::is_numeric(broker.host)) made->server_name_ = broker.host;
+  if (!Resolver::is_numeric(settings.host)) made->server_name_ = settings.host;
   return made;
 }
 
@@ -157,4 +157,4 @@ TlsState tls_state(void* ssl) noexcept {
           .broken = has_begun && !is_waiting(connection)};
 }
 
-}  // namespace sluice::mqtt
+}  // namespace sluice::event
