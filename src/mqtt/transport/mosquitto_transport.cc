@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -114,6 +115,7 @@ MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& event
       tls_(std::move(tls)),
       prompt_ack_(loop),
       coalescing_(loop, bind<&MosquittoTransport::on_coalesced>(this)),
+      report_(loop, bind<&MosquittoTransport::report>(this)),
       parting_(loop, bind<&MosquittoTransport::on_parted>(this)) {}
 
 MosquittoTransport::~MosquittoTransport() {
@@ -189,6 +191,7 @@ void MosquittoTransport::stop_watching() noexcept {
 void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
   read_and_write(events);
   settle();
+  report();
 }
 
 void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
@@ -262,15 +265,9 @@ void MosquittoTransport::note(int status) noexcept {
 
 PublishStatus MosquittoTransport::publish(const protocol::Request& request,
                                           std::uint16_t& packet_id) noexcept {
-  PublishProperties properties;
-  if (request.properties() != nullptr && protocol_ == config::Protocol::V5) {
-    properties.fill(*request.properties());
-  }
+  if (handle_ == nullptr || is_over_ || closing_) return PublishStatus::Poisoned;
   int id = 0;
-  const SocketBatch::Call call(batch_, mosquitto_socket(handle_), mode());
-  const int status = mosquitto_publish_v5(
-      handle_, &id, request.topic().data(), static_cast<int>(request.payload().size()),
-      request.payload().data(), request.qos, request.retain, properties.get());
+  const int status = hand_over(request, id);
   switch (status) {
     case MOSQ_ERR_SUCCESS:
       packet_id = static_cast<std::uint16_t>(id);
@@ -285,92 +282,48 @@ PublishStatus MosquittoTransport::publish(const protocol::Request& request,
     default:
       // The library may have stored the message although it reports a failure.
       note(status);
+      settle_and_report_later();
       return PublishStatus::Poisoned;
   }
 }
 
-void MosquittoTransport::flush() noexcept {
-  if (handle_ == nullptr || lost_) return;
-  if (!congested_) write_out();
-  unflushed_ = 0;
-  settle();
+int MosquittoTransport::hand_over(const protocol::Request& request, int& id) noexcept {
+  PublishProperties properties;
+  if (request.properties() != nullptr && protocol_ == config::Protocol::V5) {
+    properties.fill(*request.properties());
+  }
+  const SocketBatch::Call call(batch_, mosquitto_socket(handle_), mode());
+  return mosquitto_publish_v5(handle_, &id, request.topic().data(),
+                              static_cast<int>(request.payload().size()), request.payload().data(),
+                              request.qos, request.retain, properties.get());
 }
 
+void MosquittoTransport::flush() noexcept {
+  if (handle_ == nullptr || is_over_) return;
+  if (!congested_) write_out();
+  unflushed_ = 0;
+  settle_and_report_later();
+}
+
+/// Acknowledgements that are read already, and QoS 0 that was sent, need no waiting for.
 void MosquittoTransport::coalesce(std::size_t acknowledgements) noexcept {
-  if (handle_ == nullptr || lost_) return;
-  const std::size_t bytes = acknowledgements > 1 ? acknowledgements * kPubackBytes : 1;
-  coalescing_.set(mosquitto_socket(handle_), bytes);
+  if (handle_ == nullptr || is_over_) return;
+  const std::size_t missing = acknowledgements - std::min(acknowledgements, acks_.size());
+  coalescing_.set(mosquitto_socket(handle_), missing > 1 ? missing * kPubackBytes : 1);
 }
 
 void MosquittoTransport::tick() noexcept {
-  if (handle_ == nullptr || lost_) return;
+  if (handle_ == nullptr || is_over_) return;
   note(mosquitto_loop_misc(handle_));
-  settle();
+  settle_and_report_later();
 }
 
 void MosquittoTransport::disconnect() noexcept {
-  closing_ = true;
+  if (handle_ == nullptr || is_over_ || std::exchange(closing_, true)) return;
   parting_.hold(mosquitto_socket(handle_));
   note(mosquitto_disconnect_v5(handle_, 0, nullptr));
   write_out();
-  settle();
-}
-
-void MosquittoTransport::settle() noexcept {
-  if (handle_ == nullptr) return;
-  if (mosquitto_socket(handle_) < 0 || status_ != MOSQ_ERR_SUCCESS) lost_ = true;
-  if (lost_) {
-    stop_watching();  // at once: the number may belong to a new connection in a moment
-    prompt_ack_.forget();
-    coalescing_.forget();
-    deliver_acks();  // what was acknowledged before the end stays acknowledged
-    if (handle_ == nullptr) return;
-    if (waits_for_close()) {
-      describe_failure();  // so that what TLS said of the end is not held against another
-                           // connection
-      return;
-    }
-    const Loss loss = describe_loss();
-    events_.on_lost(loss);
-    return;
-  }
-  arm();
-  if (connected_ && !std::exchange(connected_told_, true)) events_.on_connected(connack_);
-  deliver_acks();
-  if (handle_ == nullptr || lost_) return;
-  const bool was_congested =
-      std::exchange(congested_, !handshaking_ && unflushed_ == 0 && has_more_to_write());
-  if (was_congested && !congested_) events_.on_writable();
-}
-
-void MosquittoTransport::arm() noexcept {
-  if (handshaking_) {
-    const event::TlsState state = event::tls_state(mosquitto_ssl_get(handle_));
-    watcher_->watch({.readable = true, .writable = state.wants_write});
-    return;
-  }
-  // What was handed over in this turn leaves with flush(), at its end.
-  const bool waits_for_room = unflushed_ == 0 && has_more_to_write();
-  watcher_->watch({.readable = true, .writable = waits_for_room});
-}
-
-bool MosquittoTransport::has_more_to_write() const noexcept {
-  return batch_.has_unsent() || mosquitto_want_write(handle_);
-}
-
-void MosquittoTransport::deliver_acks() noexcept {
-  // QoS 0 is done as soon as the socket has taken its last byte: it may arrive, so it must not be
-  // sent again. Without its last byte it cannot arrive.
-  auto next = written_.begin();
-  for (; next != written_.end() && next->end <= batch_.taken(); ++next)
-    acks_.push_back(next->ack);
-  written_.erase(written_.begin(), next);
-  delivering_.swap(acks_);
-  for (const Ack& ack : delivering_) {
-    if (handle_ == nullptr) break;
-    events_.on_acknowledged(ack.packet_id, ack.reason_code);
-  }
-  delivering_.clear();
+  settle_and_report_later();
 }
 
 }  // namespace sluice::mqtt

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,9 @@ class MosquittoLibrary {
 /// Drives libmosquitto in the mode in which it neither writes nor calls back outside its loop_*
 /// functions (mosquitto_threaded_set without a thread). Inside its callbacks things are only
 /// recorded; settle() acts on them after every call, because the library may have closed the
-/// socket in any of them and the descriptor's number may soon belong to somebody else.
+/// socket in any of them and the descriptor's number may soon belong to another connection.
+/// report() passes on what was recorded: at once on the transport's own events, and at the end of
+/// the turn where a call by the link has found it.
 class MosquittoTransport final : public Transport {
  public:
   /// `tls` may be null: plain TCP. `broker` outlives the transport.
@@ -66,14 +69,19 @@ class MosquittoTransport final : public Transport {
   void on_coalesced() noexcept { on_ready({.readable = true}); }
   void read_and_write(event::FdEvents events) noexcept;
   bool check_handshake() noexcept;
+  int hand_over(const protocol::Request& request, int& id) noexcept;
   void read_in() noexcept;
   void write_out() noexcept;
   SocketBatch::Mode mode() const noexcept;
   bool has_more_to_write() const noexcept;
   void note(int status) noexcept;
   void settle() noexcept;
+  void end() noexcept;
   void arm() noexcept;
-  void deliver_acks() noexcept;
+  void take_written() noexcept;
+  void settle_and_report_later() noexcept;
+  void report() noexcept;
+  void report_acks() noexcept;
   /// The library closes its socket as soon as DISCONNECT is written. What lies before that in the
   /// broker's buffer (QoS 0, which nobody acknowledges) must be read before anything that another
   /// connection is given: so this one is over when the broker has closed it.
@@ -81,7 +89,7 @@ class MosquittoTransport final : public Transport {
     if (parting_.is_under_way()) return true;
     return closing_ && status_ == 0 && disconnect_code_ == 0 && parting_.begin();
   }
-  void on_parted() noexcept { events_.on_lost(describe_loss()); }
+  void on_parted() noexcept;
   Loss describe_loss() const;
   std::string describe_failure() const;
 
@@ -96,19 +104,23 @@ class MosquittoTransport final : public Transport {
   PromptAck prompt_ack_;
   Coalescing coalescing_;
 
-  // Recorded by callbacks, acted on by settle().
+  // Recorded by callbacks and calls, acted on by settle() and report().
   std::vector<Ack> acks_;
   std::vector<Written> written_;  // of QoS 0, oldest first: the socket has not taken all of it yet
-  std::vector<Ack> delivering_;
+  std::vector<Ack> reporting_;
   Connack connack_;
   bool connected_ = false;  // CONNACK accepted
-  bool connected_told_ = false;
+  bool connected_reported_ = false;
   bool lost_ = false;
+  bool has_room_to_report_ = false;
+  std::optional<Loss> loss_;  // to be reported
+  event::Deferred report_;
   int refused_code_ = 0;     // of the CONNACK
   int disconnect_code_ = 0;  // of the broker's DISCONNECT, or the library's status
   int status_ = 0;           // the first failing call's status
   int errno_ = 0;            // and its errno
 
+  bool is_over_ = false;  // settle() has found the end: the handle is of no use any more
   bool closing_ = false;  // disconnect() was called
   Parting parting_;       // DISCONNECT is out, the broker has to close
   bool congested_ = false;

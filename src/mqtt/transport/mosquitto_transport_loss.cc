@@ -59,6 +59,8 @@ void MosquittoTransport::drop(bool reset) noexcept {
   batch_.discard();
   acks_.clear();
   written_.clear();
+  has_room_to_report_ = false;
+  loss_.reset();
 }
 
 }  // namespace sluice::mqtt

@@ -41,16 +41,26 @@ struct Loss {
 /// A refusal that only an operator can mend, and that every link of the broker would meet.
 bool is_lasting(const Loss& loss) noexcept;
 
-/// Implemented by Link. Never called from within a call to the Transport, except on_lost() from
-/// connect()'s own turn on a later event.
+/// What a Transport reports; implemented by Link.
+///
+/// When: never from within a call to the Transport. A report comes from an event of the
+/// transport's own (its descriptor, its timer), or, where a call has found something to report, at
+/// the end of the turn.
+/// Order: on_connected() comes first, at most once; on_lost() comes last, at most once, behind all
+/// acknowledgements received before the end. After drop() nothing comes.
+/// From within a report the caller may publish(), flush(), coalesce(), disconnect() and drop(); the
+/// Transport itself goes to Loop::retire().
 class TransportEvents {
  public:
+  /// The broker has accepted. An attempt that ends in the same moment is only on_lost().
   virtual void on_connected(const Connack& connack) noexcept = 0;
-  /// PUBACK, PUBCOMP or a refusing PUBREC came; for QoS 0: the socket took the bytes.
+  /// PUBACK, PUBCOMP or a refusing PUBREC came; for QoS 0: the socket took the bytes. Once for each
+  /// message, unless the connection is lost before.
   virtual void on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept = 0;
-  /// The socket had been full and has taken everything since.
+  /// is_congested() was true and is so no more.
   virtual void on_writable() noexcept = 0;
-  /// Over. The transport has dropped everything; the Link retires it.
+  /// The attempt or the connection is over, also where disconnect() has ended it. What is left to
+  /// do is drop().
   virtual void on_lost(const Loss& loss) noexcept = 0;
 
  protected:
@@ -68,18 +78,20 @@ struct ConnectOptions {
 enum class PublishStatus {
   Queued,    ///< handed over; packet_id is set, an acknowledgement will follow
   Refused,   ///< the library finds this message itself impossible; nothing was or will be sent
-  Poisoned,  ///< the handle is of no use any more; the message may or may not leave
+  Poisoned,  ///< the connection is of no use any more, on_lost() follows; it may have left or not
 };
 
 /// One attempt at one MQTT connection and, if it comes about, that connection. Used once: a new
-/// attempt takes a new Transport. Not thread-safe; never blocks.
+/// attempt takes a new Transport. Not thread-safe; never blocks. Between the end and on_lost(),
+/// which may come later in the turn, publish() answers Poisoned and the other calls do nothing.
 class Transport {
  public:
   virtual ~Transport() = default;
 
-  /// Begins to connect. An immediate failure is returned; later ones come by on_lost().
+  /// Begins to connect. An immediate failure is returned and not reported; later ones come by
+  /// on_lost().
   virtual Result<void> connect(const ConnectOptions& options) noexcept = 0;
-  /// Hands a message over; flush() sends it. Only between on_connected() and on_lost().
+  /// Hands a message over; flush() sends it. Only after on_connected().
   virtual PublishStatus publish(const protocol::Request& request,
                                 std::uint16_t& packet_id) noexcept = 0;
   /// Sends what was handed over, in as few segments as it takes.
@@ -87,15 +99,16 @@ class Transport {
   /// The socket is full: give nothing more until on_writable().
   virtual bool is_congested() const noexcept = 0;
   /// Fewer acknowledgements than these lead to little: they may be delivered together, a few
-  /// milliseconds late. 1: each at once, as at first. Only between on_connected() and on_lost().
+  /// milliseconds late. Those received and not reported yet count. 1: each at once, as at first.
+  /// Only after on_connected().
   virtual void coalesce(std::size_t acknowledgements) noexcept = 0;
   /// Keep-alive; to be called about twice a second.
   virtual void tick() noexcept = 0;
-  /// Sends DISCONNECT (MQTT 5, section 3.14), then on_lost(Closed) follows. Only with nothing in
-  /// flight: unread acknowledgements would turn the close into a reset.
+  /// Sends DISCONNECT (MQTT 5, section 3.14); on_lost(Closed) follows when the broker has closed.
+  /// Only with nothing in flight: unread acknowledgements would turn the close into a reset.
   virtual void disconnect() noexcept = 0;
   /// Ends at once, without on_lost(). `reset`: bytes still in the kernel must not arrive any more
-  /// (as far as that can be had: SO_LINGER 0).
+  /// (as far as that can be had: SO_LINGER 0). Idempotent.
   virtual void drop(bool reset) noexcept = 0;
 };
 

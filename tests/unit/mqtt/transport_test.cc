@@ -157,6 +157,7 @@ TEST_CASE("QoS 0 is done when the socket has all of the message: neither before 
     scene.transport->flush();
   }
   REQUIRE(scene.transport->is_congested());
+  scene.loop.run_turns(1);
   const std::size_t done = scene.events.acknowledged;
   REQUIRE(done > 0);
   scene.transport->drop(/*reset=*/false);  // what the socket took still arrives
@@ -183,8 +184,20 @@ TEST_CASE("QoS 0 is not done when the connection is found dead in sending it", "
   scene.broker.reset();
   scene.publish(0);
   scene.transport->flush();
+  scene.loop.run_turns(1);
   CHECK(scene.events.losses.size() == 1);
   CHECK(scene.events.acknowledged == 0);
+}
+
+TEST_CASE("QoS 0 that a flush has sent is not waited for", "[transport]") {
+  Scene scene;
+  for (int i = 0; i < 8; ++i)
+    scene.publish(0);
+  scene.transport->flush();
+  scene.transport->coalesce(8);
+  CHECK(low_water_mark(scene.socket()) == 1);
+  scene.loop.run_turns(1);
+  CHECK(scene.events.acknowledged == 8);
 }
 
 TEST_CASE("a full socket is told of, and what waited for it is sent as soon as there is room",
@@ -251,6 +264,7 @@ TEST_CASE("what the broker said last counts, if a send finds the connection dead
   scene.broker.reset();
   scene.publish(1);
   scene.transport->flush();
+  scene.loop.run_turns(1);
   REQUIRE(scene.events.losses.size() == 1);
   CHECK(scene.events.acknowledged == 1);
   CHECK(scene.events.losses.front().reason_code == 0x8B);
