@@ -170,8 +170,8 @@ TEST_CASE("a stop says goodbye where nothing is in flight and resets what is bus
   CHECK(lab.connection(busy).was_reset);
   CHECK(lab.connection(1 - busy).said_goodbye);
   CHECK_FALSE(lab.connection(1 - busy).was_reset);
-  CHECK(lab.pool->is_stopped());
   lab.turn(20);
+  CHECK(lab.pool->is_stopped());
   CHECK(lab.broker.attempts.size() == 2);
   CHECK(lab.ask(1) == Admission::Dead);
 }

@@ -1,5 +1,6 @@
 // Connections without a network: each attempt of a pool becomes a Connection in the hands of the
-// test, which plays the broker's part.
+// test, which plays the broker's part. They keep the contract of TransportEvents: what a call finds
+// is reported at the end of the turn, what the test does is an event of the connection's own.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +8,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "event/loop.h"
 #include "mqtt/pool/pool.h"
 #include "mqtt/transport/transport.h"
 
@@ -35,6 +38,11 @@ struct Connection {
   bool said_goodbye = false;  ///< DISCONNECT was sent
   bool was_reset = false;
   bool hangs_on_goodbye = false;  ///< does not close after DISCONNECT
+  bool breaks_at_flush = false;   ///< the network has ended it, which the next flush() finds out
+  bool is_over = false;           ///< on_lost() has come
+  bool takes_qos0 = false;        ///< a flush() that sends QoS 0 acknowledges it
+  std::optional<Loss> found;      ///< by a call; reported at the end of the turn
+  std::vector<std::uint16_t> found_acks;  ///< the same, and before it
   unsigned flushes = 0;
   unsigned ticks = 0;
   std::size_t coalesced = 1;    ///< acknowledgements that may come together
@@ -42,22 +50,27 @@ struct Connection {
 
   bool is_open() const { return events != nullptr; }
   bool is_pending() const { return is_open() && !accepted; }
+  bool is_usable() const { return !is_over && !found; }
 
   void accept(const Connack& connack = {}) {
     accepted = true;
-    events->on_connected(connack);
+    reports_to().on_connected(connack);
   }
-  void refuse(int code) { events->on_lost({Loss::Kind::Refused, code, "refused"}); }
-  void fail() { events->on_lost({Loss::Kind::Unreachable, 0, "unreachable"}); }
-  void lose(Loss::Kind kind = Loss::Kind::Silent, int code = 0) {
-    events->on_lost({kind, code, "lost"});
+  void refuse(int code) { end({Loss::Kind::Refused, code, "refused"}); }
+  void fail() { end({Loss::Kind::Unreachable, 0, "unreachable"}); }
+  void lose(Loss::Kind kind = Loss::Kind::Silent, int code = 0) { end({kind, code, "lost"}); }
+  void end(const Loss& loss) {
+    TransportEvents& to = reports_to();
+    is_over = true;
+    found.reset();
+    to.on_lost(loss);
   }
 
   /// Acknowledges one of `unacked`.
   void ack(std::size_t place = 0, int code = 0) {
     const std::uint16_t packet_id = unacked.at(place).packet_id;
     unacked.erase(unacked.begin() + static_cast<std::ptrdiff_t>(place));
-    events->on_acknowledged(packet_id, code);
+    reports_to().on_acknowledged(packet_id, code);
   }
   void ack_all() {
     while (!unacked.empty())
@@ -65,7 +78,13 @@ struct Connection {
   }
   void set_congested(bool full) {
     const bool was_full = std::exchange(congested, full);
-    if (was_full && !full) events->on_writable();
+    if (was_full && !full) reports_to().on_writable();
+  }
+
+  /// A test that lets a broker speak on a connection that is over is wrong.
+  TransportEvents& reports_to() const {
+    if (events == nullptr || is_over) throw std::logic_error("this connection is over");
+    return *events;
   }
 
   /// What was sent, by payload.
@@ -111,20 +130,27 @@ class FakeBroker {
 
 class FakeTransport final : public Transport {
  public:
-  FakeTransport(FakeBroker& broker, TransportEvents& events)
-      : broker_(broker), connection_(std::make_shared<Connection>()) {
+  FakeTransport(event::Loop& loop, FakeBroker& broker, TransportEvents& events)
+      : broker_(broker),
+        connection_(std::make_shared<Connection>()),
+        report_(loop, bind<&FakeTransport::report>(this)) {
     connection_->events = &events;
   }
   ~FakeTransport() override { connection_->events = nullptr; }
 
+  std::shared_ptr<Connection> connection() const { return connection_; }
+
   Result<void> connect(const ConnectOptions& options) noexcept override {
     connection_->options = options;
     broker_.attempts.push_back(connection_);
-    if (broker_.unreachable) return Error{"no route"};
-    return {};
+    if (!broker_.unreachable) return {};
+    drop(/*reset=*/false);
+    return Error{"no route"};
   }
   PublishStatus publish(const protocol::Request& request,
                         std::uint16_t& packet_id) noexcept override {
+    if (!connection_->is_usable() || connection_->said_goodbye) return PublishStatus::Poisoned;
+    if (broker_.status == PublishStatus::Poisoned) find({Loss::Kind::HungUp, 0, "useless"});
     if (broker_.status != PublishStatus::Queued) return broker_.status;
     if (broker_.on_publish) broker_.on_publish(*connection_, request);
     packet_id = next_id();
@@ -132,26 +158,51 @@ class FakeTransport final : public Transport {
     connection_->unacked.push_back(connection_->sent.back());
     return PublishStatus::Queued;
   }
-  void flush() noexcept override { ++connection_->flushes; }
+  void flush() noexcept override {
+    if (!connection_->is_usable()) return;
+    ++connection_->flushes;
+    if (connection_->takes_qos0) take_qos0();
+    if (connection_->breaks_at_flush) find({Loss::Kind::HungUp, 0, "broken"});
+  }
   bool is_congested() const noexcept override {
     ++connection_->times_asked;
     return connection_->congested;
   }
   void coalesce(std::size_t acknowledgements) noexcept override {
-    connection_->coalesced = acknowledgements;
+    if (connection_->is_usable()) connection_->coalesced = acknowledgements;
   }
-  void tick() noexcept override { ++connection_->ticks; }
+  void tick() noexcept override {
+    if (connection_->is_usable()) ++connection_->ticks;
+  }
   void disconnect() noexcept override {
-    connection_->said_goodbye = true;
-    if (connection_->hangs_on_goodbye) return;
-    connection_->events->on_lost({Loss::Kind::Closed, 0, "closed"});
+    if (!connection_->is_usable() || std::exchange(connection_->said_goodbye, true)) return;
+    if (!connection_->hangs_on_goodbye) find({Loss::Kind::Closed, 0, "closed"});
   }
   void drop(bool reset) noexcept override {
     connection_->was_reset = reset;
     connection_->events = nullptr;
+    connection_->found_acks.clear();
+    report_.cancel();
   }
 
  private:
+  void find(const Loss& loss) noexcept {
+    connection_->found = loss;
+    report_.schedule();
+  }
+  void take_qos0() noexcept {
+    std::erase_if(connection_->unacked, [this](const Sent& one) {
+      if (one.request->qos == 0) connection_->found_acks.push_back(one.packet_id);
+      return one.request->qos == 0;
+    });
+    if (!connection_->found_acks.empty()) report_.schedule();
+  }
+  void report() noexcept {
+    for (const std::uint16_t packet_id : std::exchange(connection_->found_acks, {})) {
+      if (connection_->is_open()) connection_->events->on_acknowledged(packet_id, 0);
+    }
+    if (connection_->is_open() && connection_->found) connection_->end(Loss(*connection_->found));
+  }
   std::uint16_t next_id() noexcept {
     if (packet_id_ == 0) packet_id_ = broker_.first_packet_id;
     const std::uint16_t id = packet_id_;
@@ -161,12 +212,13 @@ class FakeTransport final : public Transport {
 
   FakeBroker& broker_;
   std::shared_ptr<Connection> connection_;
+  event::Deferred report_;
   std::uint16_t packet_id_ = 0;
 };
 
 inline PoolTransportFactory FakeBroker::factory() {
-  return [this](event::Loop&, TransportEvents& events, const config::Broker&) {
-    return std::make_unique<FakeTransport>(*this, events);
+  return [this](event::Loop& loop, TransportEvents& events, const config::Broker&) {
+    return std::make_unique<FakeTransport>(loop, *this, events);
   };
 }
 

@@ -133,7 +133,22 @@ TEST_CASE("a message that met a useless handle is sent again on the next one", "
   CHECK(note.handed_over);  // it may have left
   CHECK(note.times_done == 0);
   lab.broker.status = PublishStatus::Queued;
-  reconnect(lab);
+  lab.accept_until(1);
+  CHECK(lab.connection().payloads() == Texts{"1"});
+  lab.connection().ack();
+  CHECK(note.is_acknowledged());
+}
+
+TEST_CASE("a message whose flush finds the connection dead is sent again on the next one",
+          "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Connection& dead = lab.connection();
+  dead.breaks_at_flush = true;
+  Note& note = lab.send(1);
+  CHECK_FALSE(dead.is_open());
+  CHECK(note.times_done == 0);
+  lab.accept_until(1);
   CHECK(lab.connection().payloads() == Texts{"1"});
   lab.connection().ack();
   CHECK(note.is_acknowledged());
