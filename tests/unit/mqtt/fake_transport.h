@@ -50,7 +50,7 @@ struct Connection {
 
   bool is_open() const { return events != nullptr; }
   bool is_pending() const { return is_open() && !accepted; }
-  bool is_usable() const { return !is_over && !found; }
+  bool is_usable() const { return is_open() && !is_over && !found; }
 
   void accept(const Connack& connack = {}) {
     accepted = true;
