@@ -1,9 +1,8 @@
 // How a link's connection comes to an end that sluice wants: it leaks, its settings have changed,
-// it is not needed any more, or all stops.
+// its slot is wanted no more, or all stops.
 #include <algorithm>
 #include <utility>
 
-#include "base/log.h"
 #include "mqtt/link/link.h"
 
 namespace sluice::mqtt {
@@ -14,10 +13,8 @@ constexpr Duration kGoodbye = std::chrono::seconds(1);
 
 }  // namespace
 
-void Link::renew() noexcept {
+void Link::replace() noexcept {
   switch (state_) {
-    case LinkState::Idle:
-      break;
     case LinkState::Connecting:
       lose({Loss::Kind::Closed, 0, "the configuration has changed"});
       break;
@@ -25,88 +22,97 @@ void Link::renew() noexcept {
       backoff_.reset();
       if (!timer_.is_active()) break;  // its turn comes anyway
       timer_.stop();
-      events_.on_link_wants_connection(*this);
+      news_.wants_connection = true;
       break;
     case LinkState::Ready:
-    case LinkState::Draining:
-      renewing_ = true;
-      judge_.schedule();
+    case LinkState::Leaking:
+      take_no_more(LinkState::Replacing);
+      break;
+    case LinkState::Idle:
+    case LinkState::Replacing:
+    case LinkState::Retiring:
+    case LinkState::Stopping:
       break;
   }
 }
 
-void Link::leave() noexcept {
-  leaving_ = true;
-  judge_.schedule();
+void Link::retire() noexcept {
+  const bool may_retire =
+      stands() && state_ != LinkState::Retiring && state_ != LinkState::Stopping;
+  if (may_retire) take_no_more(LinkState::Retiring);
 }
 
-bool Link::stay() noexcept {
-  if (!std::exchange(leaving_, false)) return false;
-  // One that has begun to drain goes on to its end, and has a successor then.
-  renewing_ = renewing_ || state_ == LinkState::Draining;
-  // Nothing else would bring it back.
-  return state_ == LinkState::Idle || (state_ == LinkState::Backoff && !timer_.is_active());
+void Link::stay() noexcept {
+  if (state_ != LinkState::Retiring) {
+    // Nothing else would bring it back.
+    const bool is_left = state_ == LinkState::Backoff && !timer_.is_active();
+    if (state_ == LinkState::Idle || is_left) news_.wants_connection = true;
+    return;
+  }
+  // Once DISCONNECT is sent it goes on to its end, and has a successor then.
+  const bool goes_on = has_said_goodbye() || client_id_ != next_client_id_;
+  enter(goes_on ? LinkState::Replacing : LinkState::Ready);
+  news_.has_room = true;
+}
+
+void Link::take_no_more(LinkState next) noexcept {
+  enter(next);
+  news_.takes_no_more = true;
+  judge_soon();
 }
 
 void Link::judge() noexcept {
-  if (stopping_) return;
-  if (renewing_ || leaving_) wind_up();
-  replace_if_leaking();
-}
-
-void Link::wind_up() noexcept {
-  const bool is_down = state_ == LinkState::Connecting || state_ == LinkState::Backoff;
-  if (leaving_ && is_down && is_clean()) {
-    abandon();
-    return;
-  }
+  const bool winds_up = state_ == LinkState::Replacing || state_ == LinkState::Retiring;
   // What is to be sent again goes first, on this connection: the next one may have another
   // identifier, or none may follow.
-  if (state_ == LinkState::Ready && redelivery_.is_empty()) {
-    enter(LinkState::Draining);
-    events_.on_link_draining(*this);
+  if (winds_up && is_clean()) {
+    say_goodbye();
+  } else if (stands() && state_ != LinkState::Stopping && !has_said_goodbye()) {
+    replace_if_leaking();
   }
-  if (state_ == LinkState::Draining && is_clean()) say_goodbye();
 }
 
 void Link::say_goodbye() noexcept {
-  if (std::exchange(said_goodbye_, true)) return;
+  if (has_said_goodbye()) return;
   goodbye_ends_ = loop_.now() + kGoodbye;
-  flush_.cancel();
+  flushes_ = false;
   transport_->disconnect();
+}
+
+/// So much of the window is lost to deliveries that were abandoned that the connection is of little
+/// use any more.
+bool Link::is_clogged() noexcept {
+  const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
+  const std::size_t abandoned = in_flight_.abandoned();
+  const std::size_t many = std::max<std::size_t>(places / 4, 1);
+  return abandoned >= places || (abandoned >= many && in_flight_.overtaken() >= many);
 }
 
 /// A lost acknowledgement costs a place in the window for as long as the connection lives. Once
 /// they are too many, the connection is replaced: first what can still be acknowledged there is.
 void Link::replace_if_leaking() noexcept {
-  const bool stands = state_ == LinkState::Ready || state_ == LinkState::Draining;
-  if (!stands || stopping_) return;
-  const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
-  const std::size_t abandoned = in_flight_.abandoned();
-  if (state_ == LinkState::Ready && abandoned < places) {
-    const std::size_t many = std::max<std::size_t>(places / 4, 1);
-    if (abandoned < many || in_flight_.overtaken() < many) return;
-    enter(LinkState::Draining);
-    events_.on_link_draining(*this);
+  if (state_ == LinkState::Ready) {
+    if (!is_clogged()) return;
+    take_no_more(LinkState::Leaking);
   }
-  if (abandoned < in_flight_.size() || said_goodbye_) return;
+  const bool sends_on = state_ != LinkState::Leaking && !redelivery_.is_empty();
+  if (in_flight_.abandoned() < in_flight_.size() || (sends_on && !is_clogged())) return;
   lose({Loss::Kind::Leaking, 0, "acknowledgements have not come in time; replacing it"});
 }
 
 void Link::disconnect() noexcept {
-  if (state_ != LinkState::Ready || !in_flight_.is_empty()) {
+  const bool is_gentle = stands() && state_ != LinkState::Stopping && in_flight_.is_empty();
+  if (!is_gentle) {
     abandon();
     return;
   }
-  stopping_ = true;
-  enter(LinkState::Draining);
+  enter(LinkState::Stopping);
   say_goodbye();
 }
 
 void Link::abandon() noexcept {
-  stopping_ = true;
   if (state_ == LinkState::Idle) return;
-  lose({Loss::Kind::Closed, 0, "closed"});
+  lose({Loss::Kind::Closed, 0, "closed"}, /*for_good=*/true);
 }
 
 }  // namespace sluice::mqtt

@@ -25,7 +25,7 @@ bool has_room(Room room, const Delivery& delivery) noexcept {
 void Link::apply_limits() {
   window_.set(broker_.max_inflight);
   backoff_.set_bounds(broker_.reconnect_min, broker_.reconnect_max);
-  if (note_window()) flush_.schedule();
+  if (note_window()) flush_soon();
 }
 
 bool Link::note_window() noexcept {
@@ -55,8 +55,7 @@ Room Link::room_in_window() const noexcept {
 }
 
 Room Link::room() const noexcept {
-  if (state_ != LinkState::Ready || renewing_ || leaving_ || !redelivery_.is_empty() ||
-      redelivery_.is_one_at_a_time()) {
+  if (state_ != LinkState::Ready || !redelivery_.is_empty() || redelivery_.is_one_at_a_time()) {
     return Room::None;
   }
   const Room room = room_in_window();
@@ -67,8 +66,14 @@ bool Link::has_room_for(const Delivery& delivery) const noexcept {
   return has_room(room(), delivery);
 }
 
+bool Link::sends_again() const noexcept {
+  const bool may_send =
+      state_ == LinkState::Ready || state_ == LinkState::Replacing || state_ == LinkState::Retiring;
+  return may_send && !redelivery_.is_empty();
+}
+
 bool Link::can_resend() noexcept {
-  return state_ == LinkState::Ready && !redelivery_.is_empty() && !transport_->is_congested() &&
+  return sends_again() && !transport_->is_congested() &&
          redelivery_.may_send(loop_.now(), in_flight_.size()) &&
          has_room(room_in_window(), redelivery_.front());
 }

@@ -15,10 +15,11 @@ constexpr Duration kAddressesStayFresh = std::chrono::seconds(30);
 }  // namespace
 
 Connector::Connector(event::Loop& loop, const config::Broker& broker,
-                     Delegate<bool(Link&)> may_start)
+                     Delegate<bool(Link&)> may_start, Attempt attempt)
     : loop_(loop),
       broker_(broker),
       may_start_(may_start),
+      attempt_(attempt),
       hold_timer_(loop, bind<&Connector::start_next>(this)),
       start_(loop, bind<&Connector::start_next>(this)),
       protocol_(broker.protocol) {
@@ -99,8 +100,7 @@ void Connector::start_next() noexcept {
     if (link == nullptr) return;
     waiting_.remove(*link);
     ++connecting_;
-    const std::string address = addresses_[next_address_++ % addresses_.size()];
-    link->connect(address, protocol_);
+    attempt_(*link, addresses_[next_address_++ % addresses_.size()]);
   }
 }
 
@@ -127,7 +127,7 @@ void Connector::on_resolved(const Result<event::Resolver::Addresses>& resolved) 
   if (waiting_.empty()) return;
   Link& link = waiting_.pop_front();
   ++connecting_;
-  link.fail_attempt({Loss::Kind::Unreachable, 0, resolved.error().what});
+  attempt_(link, resolved.error());
 }
 
 }  // namespace sluice::mqtt

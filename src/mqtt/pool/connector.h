@@ -20,10 +20,14 @@ namespace sluice::mqtt {
 /// attempt ended.
 class Connector {
  public:
-  /// `may_start`: asked right before an attempt; who is refused waits until retry().
-  Connector(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start);
+  /// An attempt for this link, to this address, or the reason why there is none: it has failed.
+  using Attempt = Delegate<void(Link&, const Result<std::string>&)>;
 
-  /// The link wants a connection; it gets its Link::connect() when its turn comes.
+  /// `may_start`: asked right before an attempt; who is refused waits until retry().
+  Connector(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start,
+            Attempt attempt);
+
+  /// The link wants a connection; there is an attempt for it when its turn comes.
   void enqueue(Link& link);
   /// An attempt succeeded: the broker takes connections. True if the one before it had failed.
   bool on_success();
@@ -55,6 +59,7 @@ class Connector {
   event::Loop& loop_;
   const config::Broker& broker_;
   Delegate<bool(Link&)> may_start_;
+  Attempt attempt_;
   std::unique_ptr<event::Resolver> resolver_;
   event::Timer hold_timer_;
   event::Deferred start_;  // attempts begin at the end of a turn, never inside a link's callback

@@ -46,7 +46,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       factory_(std::move(settings.factory)),
       connection_key_(std::move(settings.connection_key)),
       identifiers_(identifiers),
-      connector_(loop, broker_, bind<&Pool::may_connect>(this)),
+      connector_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
       wanted_slots_(settings.client_ids.size()),
       homes_(kQos0Homes),
       replace_(loop, bind<&Pool::replace_some>(this)),
@@ -63,7 +63,7 @@ Pool::~Pool() {
   connector_.stop();
   for (const auto& slot : slots_) {
     unlist(*slot);
-    if (identifiers_ != nullptr) identifiers_->release(slot->link.get());
+    if (identifiers_ != nullptr) identifiers_->release(&slot->link);
   }
 }
 
@@ -75,11 +75,21 @@ void Pool::unlist(Slot& slot) noexcept {
   if (reserved_.holds(slot)) reserved_.remove(slot);
 }
 
+/// The link's turn has come, or its broker has no address.
+void Pool::attempt(Link& link, const Result<std::string>& address) noexcept {
+  if (address) {
+    link.connect(address.value(), connector_.protocol());
+  } else {
+    link.fail_attempt({Loss::Kind::Unreachable, 0, address.error().what});
+  }
+  take_news(slot_of(link));
+}
+
 void Pool::start() {
   started_ = true;
   tick_.start_repeating(kTick);
   for (const auto& slot : slots_)
-    connector_.enqueue(*slot->link);
+    connector_.enqueue(slot->link);
 }
 
 bool Pool::is_dead() const noexcept {
@@ -90,7 +100,7 @@ bool Pool::is_dead() const noexcept {
 std::size_t Pool::in_flight() const noexcept {
   std::size_t sum = 0;
   for (const auto& slot : slots_)
-    sum += slot->link->in_flight();
+    sum += slot->link.in_flight();
   return sum;
 }
 
@@ -100,13 +110,17 @@ void Pool::stop() noexcept {
   connector_.stop();
   replace_.cancel();
   death_timer_.stop();
-  for (const auto& slot : slots_)
-    slot->link->disconnect();
+  for (const auto& slot : slots_) {
+    slot->link.disconnect();
+    take_news(*slot);
+  }
 }
 
 void Pool::abandon() noexcept {
-  for (const auto& slot : slots_)
-    slot->link->abandon();
+  for (const auto& slot : slots_) {
+    slot->link.abandon();
+    take_news(*slot);
+  }
   tick_.stop();
   replace_.cancel();
   pump_.cancel();
@@ -114,35 +128,102 @@ void Pool::abandon() noexcept {
 
 bool Pool::is_stopped() const noexcept {
   return std::all_of(slots_.begin(), slots_.end(),
-                     [](const auto& slot) { return slot->link->state() == LinkState::Idle; });
+                     [](const auto& slot) { return slot->link.state() == LinkState::Idle; });
 }
 
-// --- what the links tell
-// --------------------------------------------------------------------------
+// --- what happens to the links
+// --------------------------------------------------------------------
 
-void Pool::on_link_ready(Link& link) noexcept {
+Slot::Slot(Pool& of, unsigned number, std::string client_id)
+    : pool(of), link(pool.means_for(*this), number, std::move(client_id)) {}
+
+void Slot::on_connected(const Connack& connack) noexcept {
+  link.come_up(connack);
+  pool.take_news(*this);
+}
+void Slot::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
+  pool.take_acknowledgement(*this, packet_id, reason_code);
+}
+void Slot::on_writable() noexcept {
+  pool.look_at(*this);
+}
+void Slot::on_lost(const Loss& loss) noexcept {
+  link.lose(loss);
+  pool.take_news(*this);
+}
+void Slot::on_news() noexcept {
+  pool.take_news(*this);
+}
+
+Link::Means Pool::means_for(Slot& slot) noexcept {
+  return {.loop = loop_,
+          .broker = broker_,
+          .random = random_,
+          .window_size = window_size_,
+          .events = slot,
+          .factory = [this](TransportEvents& events) { return factory_(loop_, events, broker_); },
+          .has_news = bind<&Slot::on_news>(&slot)};
+}
+
+void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code) noexcept {
+  pump_.schedule();  // before the link's flush: what takes the place leaves with it
+  Delivery* delivery = slot.link.acknowledge(packet_id);
+  if (delivery == nullptr) return;
+  // Of a copy that is refused: what became of an earlier one, no connection can tell any more.
+  const bool is_refused = reason_code >= reason::kFirstError;
+  finish(*delivery, {.kind = is_refused ? Outcome::Kind::Rejected : Outcome::Kind::Acknowledged,
+                     .reason_code = reason_code,
+                     .may_be_published = is_refused && delivery->sent_again});
+  look_at(slot);
+}
+
+/// After each call to a link.
+void Pool::take_news(Slot& slot) noexcept {
+  Link& link = slot.link;
+  while (Delivery* delivery = link.take_unfenced())
+    finish(*delivery, {});
+  const LinkNews news = link.news();
+  if (news.was_full) ++counters_.socket_full;
+  if (news.takes_no_more) {
+    ready_links_.forget(slot);
+    free_backlog(slot);  // what owes nothing to this link may go to another one
+  }
+  if (news.came_up) note_ready(slot);
+  if (news.loss) note_lost(slot, *news.loss, news.lost_in);
+  if (news.wants_connection && started_ && (is_wanted(slot) || !link.is_clean()))
+    connector_.enqueue(link);
+  if (news.has_room) look_at(slot);
+}
+
+void Pool::note_ready(Slot& slot) noexcept {
   ++ready_;
   was_connected_ = true;
   death_timer_.stop();
-  if (std::exchange(slot_of(link).was_ready, true)) ++counters_.reconnects;
-  note_renewed(slot_of(link));
-  log_.ready(loop_.now(), ready_, link.window());
-  if (connector_.on_success()) {
-    for (const auto& slot : slots_)
-      slot->link->wake();
+  if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
+  note_renewed(slot);
+  log_.ready(loop_.now(), ready_, slot.link.window());
+  const bool is_first = connector_.on_success();
+  for (const auto& other : slots_) {
+    if (!is_first) break;
+    other->link.hurry();
+    take_news(*other);
   }
-  look_at(slot_of(link));
+  if (!is_wanted(slot)) {
+    slot.link.retire();
+    take_news(slot);
+  }
+  look_at(slot);
 }
 
-void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept {
-  if (former == LinkState::Connecting) {
+void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
+  if (lost_in == LinkState::Connecting) {
     connector_.on_failure(loss);
     // The broker was down, so the hang-up before was not about a message.
     if (loss.kind == Loss::Kind::Unreachable) forgive_all();
   }
-  Slot& slot = slot_of(link);
+  Link& link = slot.link;
   ready_links_.forget(slot);
-  if (former == LinkState::Ready || former == LinkState::Draining) {
+  if (Link::stands(lost_in)) {
     if (--ready_ == 0) {
       last_connected_ = loop_.now();
       if (!stopped_) death_timer_.start(broker_.dead_after);
@@ -154,20 +235,15 @@ void Pool::on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept
     note_take_over(link, loss);
   }
   if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // not lost: let go
-  if (!stopped_ && former == LinkState::Connecting) {
+  if (!stopped_ && lost_in == LinkState::Connecting) {
     log_.attempt_failed(loop_.now(), loss);
   } else if (!stopped_) {
     log_.lost(loop_.now(), link.slot(), loss, ready_);
   }
-  if (link.is_leaving() && link.state() == LinkState::Idle) connector_.forget(link);
+  if (!is_wanted(slot) && link.state() == LinkState::Idle) connector_.forget(link);
   let_identifier_go(link);
   replace_.schedule();
   pump_.schedule();
-}
-
-void Pool::on_link_draining(Link& link) noexcept {
-  ready_links_.forget(slot_of(link));
-  free_backlog(slot_of(link));  // what owes nothing to this link may go to another one
 }
 
 /// A message may be blamed only while others of the broker's connections live on: what ends the
@@ -185,7 +261,7 @@ void Pool::note_hang_up(Link& link, const Loss& loss) noexcept {
 void Pool::forgive_all() noexcept {
   if (!std::exchange(has_blamed_, false)) return;
   for (const auto& slot : slots_) {
-    slot->link->redelivery().forgive();
+    slot->link.redelivery().forgive();
     look_at(*slot);
   }
 }
@@ -205,20 +281,12 @@ void Pool::note_take_over(Link& link, const Loss& loss) noexcept {
   log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_said);
 }
 
-void Pool::on_link_wants_connection(Link& link) noexcept {
-  connector_.enqueue(link);
-}
-void Pool::on_link_progress(Link& link) noexcept {
-  look_at(slot_of(link));
-}
-void Pool::on_socket_full(Link&) noexcept {
-  ++counters_.socket_full;
-}
-
 void Pool::on_tick() noexcept {
   if (!stopped_) log_.tick(loop_.now(), ready_);
-  for (const auto& slot : slots_)
-    slot->link->tick();
+  for (const auto& slot : slots_) {
+    slot->link.tick();
+    take_news(*slot);
+  }
   if (slots_.size() > wanted_slots_) replace_.schedule();
 }
 

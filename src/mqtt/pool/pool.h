@@ -74,7 +74,7 @@ struct PoolSettings {
 };
 
 /// Not thread-safe. Never blocks. Owns its links; messages belong to the ledger.
-class Pool final : public LinkEvents {
+class Pool final {
  public:
   /// `identifiers`: shared by all pools; null where there is but one.
   Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
@@ -89,7 +89,7 @@ class Pool final : public LinkEvents {
   /// broker was found not to speak is tried again with the next connection. Where the connection
   /// key or identifiers differ, connections are replaced, a few at a time: the next ones when those
   /// have come up again, so that wrong settings do not cost all of them. Slots beyond the new
-  /// number end as Link::leave() says.
+  /// number end as Link::retire() says.
   void apply(PoolSettings settings);
   /// The broker is removed and nothing is left to be sent: ends all connections, until
   /// connections() is 0. apply() turns that back at any time.
@@ -140,18 +140,18 @@ class Pool final : public LinkEvents {
   std::size_t waiters() const noexcept { return waiters_.size(); }
   std::size_t in_flight() const noexcept;
   std::size_t connections() const noexcept { return slots_.size(); }
-  const Link& link(std::size_t slot) const noexcept { return *slots_[slot]->link; }
+  const Link& link(std::size_t slot) const noexcept { return slots_[slot]->link; }
   const PoolCounters& counters() const noexcept { return counters_; }
 
  private:
-  void on_link_ready(Link& link) noexcept override;
-  void on_link_draining(Link& link) noexcept override;
-  void on_link_lost(Link& link, LinkState former, const Loss& loss) noexcept override;
-  void on_link_wants_connection(Link& link) noexcept override;
-  void on_link_progress(Link& link) noexcept override;
-  void on_socket_full(Link& link) noexcept override;
-  void on_done(Delivery& delivery, Outcome outcome) noexcept override;
-  double random_unit() noexcept override { return random_.unit(); }
+  friend struct Slot;
+  Link::Means means_for(Slot& slot) noexcept;
+  void take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code) noexcept;
+  void take_news(Slot& slot) noexcept;
+  void note_ready(Slot& slot) noexcept;
+  void note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept;
+  void attempt(Link& link, const Result<std::string>& address) noexcept;
+  void finish(Delivery& delivery, Outcome outcome) noexcept;
 
   Slot& slot_of(const Link& link) noexcept { return *slots_[link.slot()]; }
   void limit_backlog(Link& link) const noexcept;
@@ -163,6 +163,8 @@ class Pool final : public LinkEvents {
   void note_renewed(Slot& slot) noexcept;
   void unlist(Slot& slot) noexcept;
   bool is_current(const Slot& slot) const noexcept;
+  /// Not beyond the number of connections that the settings want.
+  bool is_wanted(const Slot& slot) const noexcept { return slot.link.slot() < wanted_slots_; }
   bool may_connect(Link& link) noexcept;
   std::string name_of_upcoming(const Link& link) const;
   void let_identifier_go(const Link& link) noexcept;

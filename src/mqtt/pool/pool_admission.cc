@@ -23,14 +23,14 @@ Admission Pool::admission(const protocol::Request& request, bool in_turn) noexce
   if (stopped_) return Admission::Dead;
   const Slot* bound = slot_bound_to(request);
   const bool backlog_is_full =
-      bound != nullptr && !bound->link->backlog().has_room_for(request.bytes());
+      bound != nullptr && !bound->link.backlog().has_room_for(request.bytes());
   if (backlog_is_full || !totals_.waiting.has_room_for(request.bytes())) {
     if (is_dead()) return Admission::Dead;
     return backlog_is_full ? Admission::NoRoomInBacklog : Admission::NoRoom;
   }
   if (in_turn || waiters_.size() == 0 || is_dead()) return Admission::Welcome;
   const bool backlog_is_awaited = bound != nullptr && !bound->waiters.devices.empty();
-  if (backlog_is_awaited && !bound->link->backlog().is_below_low())
+  if (backlog_is_awaited && !bound->link.backlog().is_below_low())
     return Admission::NoRoomInBacklog;
   if (waiters_.is_any_awake() && !totals_.waiting.is_below_low()) return Admission::NoRoom;
   return Admission::Welcome;
@@ -50,7 +50,7 @@ void Pool::stop_waiting(Waiter& waiter) noexcept {
 }
 
 void Pool::note_room_in_backlog(Slot& slot) noexcept {
-  if (slot.waiters.devices.empty() || !slot.link->backlog().is_below_low()) return;
+  if (slot.waiters.devices.empty() || !slot.link.backlog().is_below_low()) return;
   waiters_.wake(slot.waiters);
   pump_.schedule();
 }
@@ -76,12 +76,12 @@ unsigned Pool::room_for(const protocol::Request& like, unsigned most) noexcept {
 void Pool::reserve(const protocol::Request& like, unsigned requests) noexcept {
   totals_.waiting.reserve(requests, requests * like.bytes());
   Slot* bound = slot_bound_to(like);
-  if (bound == nullptr || !bound->link->backlog().reserve(requests, like.bytes())) return;
+  if (bound == nullptr || !bound->link.backlog().reserve(requests, like.bytes())) return;
   if (!reserved_.holds(*bound)) reserved_.push_back(*bound);
 }
 
 void Pool::use_reserved(const protocol::Request& request, std::size_t bytes) noexcept {
-  if (Slot* bound = slot_bound_to(request)) bound->link->backlog().release_one();
+  if (Slot* bound = slot_bound_to(request)) bound->link.backlog().release_one();
   release_reserved(1, bytes);
 }
 
@@ -94,7 +94,7 @@ void Pool::release_reserved(unsigned requests, std::size_t bytes) noexcept {
 void Pool::after_reservation() noexcept {
   while (!reserved_.empty()) {
     Slot& slot = reserved_.pop_front();
-    slot.link->backlog().release_all();
+    slot.link.backlog().release_all();
     waiters_.wake(slot.waiters);
   }
   if (waiters_.size() == 0) return;

@@ -36,15 +36,14 @@ void Pool::apply(PoolSettings settings) {
   }
   for (const auto& each : slots_) {
     Slot& slot = *each;
-    if (has_other_limits) slot.link->apply_limits();
+    if (has_other_limits) slot.link.apply_limits();
     look_at(slot);
     note_room_in_backlog(slot);
     note_outdated(slot);
-    const LinkState state = slot.link->state();
-    const bool stands = state == LinkState::Ready || state == LinkState::Draining;
-    if (stands || is_current(slot)) continue;
-    slot.link->renew();
-    let_identifier_go(*slot.link);
+    if (slot.link.stands() || is_current(slot)) continue;
+    slot.link.replace();
+    take_news(slot);
+    let_identifier_go(slot.link);
   }
   if (dies_otherwise && ready_ == 0 && was_connected_) {
     death_timer_.start(std::max(Duration(0), last_connected_ + broker_.dead_after - loop_.now()));
@@ -68,49 +67,50 @@ void Pool::limit_backlog(Link& link) const noexcept {
 }
 
 void Pool::add_slot(std::string client_id) {
-  const auto make = [this](TransportEvents& link) { return factory_(loop_, link, broker_); };
-  const auto slot = static_cast<unsigned>(slots_.size());
-  slots_.push_back(std::make_unique<Slot>(std::make_unique<Link>(
-      loop_, *this, broker_, slot, std::move(client_id), window_size_, make)));
-  limit_backlog(*slots_.back()->link);
+  const auto number = static_cast<unsigned>(slots_.size());
+  slots_.push_back(std::make_unique<Slot>(*this, number, std::move(client_id)));
+  limit_backlog(slots_.back()->link);
 }
 
 void Pool::resize(const std::vector<std::string>& client_ids) {
   wanted_slots_ = client_ids.size();
   log_.set_connections(wanted_slots_);
   for (const auto& slot : slots_) {
-    Link& link = *slot->link;
+    Link& link = slot->link;
     limit_backlog(link);
-    if (link.slot() >= wanted_slots_) {
-      link.leave();
+    if (is_wanted(*slot)) {
+      link.set_client_id(client_ids[link.slot()]);
+      link.stay();
+    } else {
+      link.retire();
       if (link.state() == LinkState::Idle) connector_.forget(link);
-      continue;
     }
-    link.set_client_id(client_ids[link.slot()]);
-    if (link.stay() && started_) connector_.enqueue(link);
+    take_news(*slot);
   }
   while (slots_.size() < wanted_slots_) {
     add_slot(client_ids[slots_.size()]);
-    if (started_) connector_.enqueue(*slots_.back()->link);
+    if (started_) connector_.enqueue(slots_.back()->link);
   }
 }
 
 /// Those that have left, from the end: a slot's number is its place.
 void Pool::drop_last_slots() noexcept {
   while (slots_.size() > wanted_slots_) {
-    Link& link = *slots_.back()->link;
+    Link& link = slots_.back()->link;
+    if (!link.stands() && link.is_clean()) link.abandon();
+    take_news(*slots_.back());
     if (link.state() != LinkState::Idle || !link.is_clean() || !link.backlog().is_empty()) return;
     std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
     unlist(*slots_.back());
     if (identifiers_ != nullptr) identifiers_->release(&link);
-    loop_.retire(std::move(slots_.back()->link));
+    loop_.retire(std::move(slots_.back()));
     slots_.pop_back();
   }
 }
 
 /// Its latest connection is, or will be, one under the settings in force.
 bool Pool::is_current(const Slot& slot) const noexcept {
-  return slot.key == connection_key_ && slot.link->client_id() == slot.link->wanted_client_id();
+  return slot.key == connection_key_ && slot.link.client_id() == slot.link.wanted_client_id();
 }
 
 void Pool::note_outdated(Slot& slot) noexcept {
@@ -125,10 +125,11 @@ void Pool::replace_some() noexcept {
   const std::size_t most = std::max<std::size_t>(wanted_slots_ / kReplacedAtOncePart, 1);
   while (renewing_.size() < most && !outdated_.empty()) {
     Slot& slot = outdated_.pop_front();
-    Link& link = *slot.link;
-    if (link.state() != LinkState::Ready || link.is_leaving() || is_current(slot)) continue;
+    Link& link = slot.link;
+    if (link.state() != LinkState::Ready || is_current(slot)) continue;
     renewing_.push_back(slot);
-    link.renew();
+    link.replace();
+    take_news(slot);
   }
 }
 
@@ -166,7 +167,7 @@ void Pool::let_identifier_go(const Link& link) noexcept {
   if (identifiers_ == nullptr) return;
   const bool is_gone = link.state() == LinkState::Idle || link.state() == LinkState::Backoff;
   if (!is_gone) return;
-  const bool is_last = link.is_leaving() && link.is_clean();
+  const bool is_last = link.slot() >= wanted_slots_ && link.is_clean();
   const std::string held = identifiers_->held_by(&link);
   if (is_last || held != name_of_upcoming(link)) identifiers_->release(&link);
 }

@@ -63,11 +63,13 @@ void Pool::give_up(Delivery& delivery) noexcept {
     case State::Done:
       return;
   }
-  if (link != nullptr) look_at(slot_of(*link));  // what was behind it may go
+  if (link != nullptr) look_at(slot_of(*link));            // what was behind it may go
+  if (slots_.size() > wanted_slots_) replace_.schedule();  // it may have been what a slot stays for
   pump_.schedule();
 }
 
-void Pool::on_done(Delivery& delivery, Outcome outcome) noexcept {
+/// The end of a delivery that has left its list.
+void Pool::finish(Delivery& delivery, Outcome outcome) noexcept {
   delivery.finish(std::move(outcome));
   release(delivery);
   if (is_short_) pump_.schedule();
@@ -87,8 +89,8 @@ void Pool::release(Delivery& delivery) noexcept {
 void Pool::leave_backlog(Device& device) noexcept {
   Slot& slot = slot_of(*device.link);
   if (is_at_home(device)) return;
-  if (slot.link->state() == LinkState::Ready) {
-    const bool is_first = &slot.link->backlog().front() == &device.pinned.front();
+  if (slot.link.state() == LinkState::Ready) {
+    const bool is_first = &slot.link.backlog().front() == &device.pinned.front();
     if (is_first || device.pinned.size() > kFewPinned) return;
   }
   Delivery* former_front = queue_.empty() ? nullptr : &queue_.front();
@@ -130,10 +132,10 @@ void Pool::reject_poison(Link& link) noexcept {
   Delivery& delivery = link.redelivery().front();
   log_.rejected(loop_.now(), link.slot(), delivery.device_id);
   link.remove_poison();
-  on_done(delivery, {.kind = Outcome::Kind::Rejected,
-                     .reason_code = delivery.hang_up_code,
-                     .may_be_published = true,
-                     .detail = "the broker hung up on this message twice"});
+  finish(delivery, {.kind = Outcome::Kind::Rejected,
+                    .reason_code = delivery.hang_up_code,
+                    .may_be_published = true,
+                    .detail = "the broker hung up on this message twice"});
 }
 
 bool Pool::has_budget_for(const Delivery& delivery) noexcept {
@@ -159,7 +161,7 @@ Link* Pool::home_of(const Delivery& delivery) noexcept {
   const std::size_t home = std::hash<std::int64_t>{}(delivery.device_id) % homes_.size();
   Link*& used = homes_[home];
   if (used != nullptr && is_home(*used)) return used;
-  used = wanted_slots_ == 0 ? nullptr : slots_[home % wanted_slots_]->link.get();
+  used = wanted_slots_ == 0 ? nullptr : &slots_[home % wanted_slots_]->link;
   if (used == nullptr || used->state() != LinkState::Ready)
     used = ready_links_.next_with_room(delivery);
   return used;
@@ -167,7 +169,8 @@ Link* Pool::home_of(const Delivery& delivery) noexcept {
 
 /// Of a connection that is being replaced the broker has read all once it has closed it.
 bool Pool::is_home(const Link& link) noexcept {
-  return link.state() == LinkState::Ready || link.is_winding_up();
+  return link.state() == LinkState::Ready || link.state() == LinkState::Replacing ||
+         link.state() == LinkState::Retiring;
 }
 
 void Pool::hand_over(Link& link, Delivery& delivery) noexcept {
@@ -182,7 +185,7 @@ void Pool::hand_over(Link& link, Delivery& delivery) noexcept {
     log::warn(log::Subject::broker(broker_.name),
               "MQTT 3.1.1 knows no properties; those of messages are dropped");
   }
-  link.hand_over(delivery);
+  if (auto refusal = link.hand_over(delivery)) finish(delivery, std::move(*refusal));
 }
 
 void Pool::enqueue(Delivery& delivery) noexcept {
@@ -206,7 +209,7 @@ void Pool::unlink(Delivery& delivery) noexcept {
 }
 
 void Pool::take_from_backlog(Slot& slot, Delivery& delivery) noexcept {
-  slot.link->backlog().remove(delivery);
+  slot.link.backlog().remove(delivery);
   note_room_in_backlog(slot);
 }
 
@@ -214,9 +217,10 @@ void Pool::take_from_backlog(Slot& slot, Delivery& delivery) noexcept {
 /// serves if it has something of its own to send.
 void Pool::look_at(Slot& slot) noexcept {
   ready_links_.note(slot);
-  Link& link = *slot.link;
-  const bool has_own = !link.backlog().is_empty() || !link.redelivery().is_empty();
-  if (link.state() == LinkState::Ready && has_own && !due_.holds(slot)) due_.push_back(slot);
+  Link& link = slot.link;
+  const bool has_own =
+      link.sends_again() || (link.state() == LinkState::Ready && !link.backlog().is_empty());
+  if (has_own && !due_.holds(slot)) due_.push_back(slot);
   pump_.schedule();
 }
 
@@ -239,12 +243,10 @@ void Pool::pump() noexcept {
 }
 
 void Pool::pump_link(Slot& slot) noexcept {
-  Link& link = *slot.link;
+  Link& link = slot.link;
   Redelivery& again = link.redelivery();
-  while (link.state() == LinkState::Ready && !again.is_empty() &&
-         Redelivery::is_poison(again.front())) {
+  while (link.sends_again() && Redelivery::is_poison(again.front()))
     reject_poison(link);
-  }
   while (link.can_resend() && has_budget_for(again.front())) {
     hand_over(link, again.front());
   }
@@ -300,7 +302,7 @@ Link* Pool::free_choice(const Delivery& delivery, Link* taker) noexcept {
 /// there may go to any link. They go back to the front of the queue, being older than what is in
 /// it.
 void Pool::free_backlog(Slot& slot) noexcept {
-  Link& link = *slot.link;
+  Link& link = slot.link;
   Delivery* former_front = queue_.empty() ? nullptr : &queue_.front();
   Delivery* next = link.backlog().is_empty() ? nullptr : &link.backlog().front();
   while (next != nullptr) {

@@ -13,7 +13,7 @@ void ReadyLinks::note(Slot& slot) noexcept {
 }
 
 void ReadyLinks::relist(Slot& slot) noexcept {
-  list(slot, slot.link->state() == LinkState::Ready ? &with(slot.link->room()) : nullptr);
+  list(slot, slot.link.state() == LinkState::Ready ? &with(slot.link.room()) : nullptr);
 }
 
 /// The one place that keeps what a slot is listed in.
@@ -31,7 +31,7 @@ void ReadyLinks::move_to_end(Slot& slot) noexcept {
 
 const Link* ReadyLinks::any() const noexcept {
   for (const Links& links : lists_) {
-    if (!links.empty()) return links.front().link.get();
+    if (!links.empty()) return &links.front().link;
   }
   return nullptr;
 }
@@ -44,19 +44,19 @@ Link* ReadyLinks::least_loaded(const Delivery& delivery) noexcept {
     for (; next != nullptr && looks < kCompared; ++looks) {
       Slot& slot = *next;
       next = with(room).next(slot);
-      Link& link = *slot.link;
+      Link& link = slot.link;
       if (!link.has_room_for(delivery)) {
         relist(slot);
         continue;
       }
       if (!link.backlog().is_empty()) continue;
-      if (best == nullptr || link.in_flight() < best->link->in_flight()) best = &slot;
+      if (best == nullptr || link.in_flight() < best->link.in_flight()) best = &slot;
       if (link.in_flight() == 0) looks = kCompared;
     }
   }
   if (best == nullptr) return nullptr;
   move_to_end(*best);
-  return best->link.get();
+  return &best->link;
 }
 
 Link* ReadyLinks::next_with_room(const Delivery& delivery) noexcept {
@@ -68,7 +68,7 @@ Link* ReadyLinks::next_with_room(const Delivery& delivery) noexcept {
   }
   if (slot == nullptr) return nullptr;
   ++run_;
-  return slot->link.get();
+  return &slot->link;
 }
 
 /// Each look in vain moves a link to a list with less room, so they are no more than were noted.
@@ -76,8 +76,8 @@ Slot* ReadyLinks::front_for(const Delivery& delivery) noexcept {
   for (const Room room : kWithRoom) {
     while (!with(room).empty()) {
       Slot& slot = with(room).front();
-      if (slot.link->has_room_for(delivery)) return &slot;
-      if (slot.link->room() == room) break;
+      if (slot.link.has_room_for(delivery)) return &slot;
+      if (slot.link.room() == room) break;
       relist(slot);
     }
   }

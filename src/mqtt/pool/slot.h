@@ -1,16 +1,16 @@
 // One link of a pool, with what the pool keeps beside it.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "base/list.h"
 #include "mqtt/link/link.h"
 #include "mqtt/pool/waiters.h"
+#include "mqtt/transport/transport.h"
 
 namespace sluice::mqtt {
 
+class Pool;
 struct Slot;
 
 /// Ready links by the room they have; kept by ReadyLinks.
@@ -24,15 +24,23 @@ struct Renewing {};
 /// Slots with reserved room in their backlog.
 struct Reserved {};
 
-/// Stays where it is: lists point into it.
-struct Slot : ListNode<ByRoom>,
-              ListNode<Due>,
-              ListNode<Outdated>,
-              ListNode<Renewing>,
-              ListNode<Reserved> {
-  explicit Slot(std::unique_ptr<Link> of) noexcept : link(std::move(of)) {}
+/// Stays where it is: lists point into it. What its connections say goes to the pool.
+struct Slot final : TransportEvents,
+                    ListNode<ByRoom>,
+                    ListNode<Due>,
+                    ListNode<Outdated>,
+                    ListNode<Renewing>,
+                    ListNode<Reserved> {
+  Slot(Pool& of, unsigned number, std::string client_id);
 
-  std::unique_ptr<Link> link;
+  void on_connected(const Connack& connack) noexcept override;
+  void on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept override;
+  void on_writable() noexcept override;
+  void on_lost(const Loss& loss) noexcept override;
+  void on_news() noexcept;
+
+  Pool& pool;
+  Link link;
   WaitList waiters = {};                 // for room in the link's backlog
   List<Slot, ByRoom>* listed = nullptr;  // the list in which ReadyLinks has it
   bool was_ready = false;

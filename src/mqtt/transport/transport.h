@@ -41,7 +41,7 @@ struct Loss {
 /// A refusal that only an operator can mend, and that every link of the broker would meet.
 bool is_lasting(const Loss& loss) noexcept;
 
-/// What a Transport reports; implemented by Link.
+/// What a Transport reports; implemented by the pool's Slot.
 ///
 /// When: never from within a call to the Transport. A report comes from an event of the
 /// transport's own (its descriptor, its timer), or, where a call has found something to report, at

@@ -1,5 +1,6 @@
 // Other settings for a pool that works: what is replaced, in which order, and what stays.
 #include <chrono>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -208,16 +209,33 @@ TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[
   CHECK(lab.broker.attempts.size() == 2);
 }
 
-TEST_CASE("a slot that is wanted again while it leaves has a successor", "[pool][change]") {
+TEST_CASE("a slot that is wanted again before DISCONNECT goes on as it was", "[pool][change]") {
   PoolLab lab(2);
-  take_slot_away(lab);
+  Note& leaving = take_slot_away(lab);
   lab.change(to_count(2));
-  for (unsigned slot : {0u, 1u})
-    lab.connection(slot).ack_all();
+  CHECK(lab.pool->link(1).state() == LinkState::Ready);
+  lab.acknowledge(leaving);
+  lab.turn();
+  CHECK(lab.broker.attempts.size() == 2);
+  CHECK_FALSE(lab.connection(1).said_goodbye);
+  std::set<unsigned> used;
+  for (int device = 10; device < 14; ++device)
+    used.insert(lab.slot_of(lab.send(device)));
+  CHECK(used == std::set<unsigned>{0, 1});
+}
+
+TEST_CASE("a slot that is wanted again after DISCONNECT has a successor", "[pool][change]") {
+  PoolLab lab(2);
+  Note& leaving = take_slot_away(lab);
+  lab.connection(1).hangs_on_goodbye = true;
+  lab.acknowledge(leaving);
+  lab.turn();
+  REQUIRE(lab.connection(1).said_goodbye);
+  lab.change(to_count(2));
+  CHECK(lab.pool->link(1).state() == LinkState::Replacing);
   lab.run_until([&] { return lab.broker.pending() == 1; });
   lab.accept_until(2);
   CHECK(lab.pool->connections() == 2);
-  CHECK(lab.pool->ready_links() == 2);
 }
 
 TEST_CASE("what a leaving slot's lost connection had been given is sent again before it ends",

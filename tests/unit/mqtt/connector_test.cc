@@ -183,7 +183,7 @@ TEST_CASE("a broker that does not close after DISCONNECT is not waited for", "[c
   lab.pool->stop();
   CHECK(lab.connection().said_goodbye);
   CHECK_FALSE(lab.pool->is_stopped());
-  CHECK(lab.pool->link(0).state() == LinkState::Draining);
+  CHECK(lab.pool->link(0).state() == LinkState::Stopping);
   lab.pool->abandon();
   CHECK(lab.pool->is_stopped());
   CHECK_FALSE(lab.connection().is_open());

@@ -33,7 +33,7 @@ void drain(PoolLab& lab) {
   with_two_given_up(lab, 8);
   lab.connection().ack(2);
   lab.turn();
-  REQUIRE(lab.pool->link(0).state() == LinkState::Draining);
+  REQUIRE(lab.pool->link(0).state() == LinkState::Leaking);
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ TEST_CASE("answered messages that later ones overtook have a full link drained a
   CHECK(lab.connection().is_open());  // nothing later was acknowledged: the broker may be slow
   lab.connection().ack(2);
   lab.turn();
-  CHECK(lab.pool->link(0).state() == LinkState::Draining);
+  CHECK(lab.pool->link(0).state() == LinkState::Leaking);
   Note& next = lab.send(1);
   CHECK(lab.connection().sent.size() == 8);  // a draining link takes nothing new
   while (lab.connection().unacked.size() > 2)
@@ -184,7 +184,7 @@ TEST_CASE("what a link was given in the turn in which it begins to drain is writ
   const unsigned before = lab.connection().flushes;
   lab.connection().ack(2);  // in the same turn as the next one is handed over
   lab.send(2);
-  CHECK(lab.pool->link(0).state() == LinkState::Draining);
+  CHECK(lab.pool->link(0).state() == LinkState::Leaking);
   CHECK(lab.connection().flushes > before);
 }
 

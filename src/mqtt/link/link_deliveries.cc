@@ -1,0 +1,134 @@
+// What a link is given for its connection, and what becomes of it.
+#include <utility>
+
+#include "mqtt/link/link.h"
+#include "mqtt/link/packet_size.h"
+#include "mqtt/reason_codes.h"
+
+namespace sluice::mqtt {
+
+// --- deliveries
+// -----------------------------------------------------------------------------------
+
+std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
+  if (delivery.state() == State::Resend) redelivery_.take(delivery);
+  if (state_ != LinkState::Ready) judge_soon();
+  delivery.sent_again = delivery.handed_over;
+  if (std::optional<Outcome> refusal = refusal_of(delivery)) {
+    redelivery_.on_left(in_flight_.size());
+    refusal->may_be_published = delivery.sent_again;
+    return refusal;
+  }
+  std::uint16_t packet_id = 0;
+  const PublishStatus status = transport_->publish(*delivery.request, packet_id);
+  if (status == PublishStatus::Refused) {
+    redelivery_.on_left(in_flight_.size());
+    return Outcome{.kind = Outcome::Kind::Rejected,
+                   .reason_code = reason::kTopicNameInvalid,
+                   .may_be_published = delivery.sent_again,
+                   .detail = "the message cannot be put into an MQTT packet"};
+  }
+  in_flight_.add(delivery, loop_.now());
+  delivery.link = this;
+  delivery.handed_over = true;
+  flush_soon();  // a poisoned handle is found out there, too
+  if (status == PublishStatus::Queued) in_flight_.identify(delivery, packet_id);
+  if (delivery.qos > 0) newest_unflushed_ = delivery.sequence;
+  note_window();
+  return std::nullopt;
+}
+
+void Link::flush_soon() noexcept {
+  flushes_ = true;
+  turn_end_.schedule();
+}
+
+void Link::judge_soon() noexcept {
+  judges_ = true;
+  turn_end_.schedule();
+}
+
+void Link::on_turn_end() noexcept {
+  if (std::exchange(flushes_, false)) flush();
+  if (std::exchange(judges_, false)) judge();
+  has_news_();
+}
+
+void Link::flush() noexcept {
+  if (!stands()) return;
+  const std::uint64_t newest = std::exchange(newest_unflushed_, 0);
+  if (newest != 0 && window_.wants_probe()) {
+    window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
+  }
+  transport_->flush();
+  if (!stands()) return;
+  // It may be closed down now, or have another size by what another connection has seen.
+  if (note_window()) news_.has_room = true;
+  transport_->coalesce(acknowledgements_to_wait_for());
+  if (transport_->is_congested()) news_.was_full = true;
+}
+
+Delivery* Link::acknowledge(std::uint16_t packet_id) noexcept {
+  Delivery* delivery = in_flight_.acknowledge(packet_id, loop_.now());
+  if (delivery == nullptr) return nullptr;
+  window_.count();
+  if (window_.is_probe(delivery->sequence)) {
+    window_.end_probe(delivery->qos == 2 ? 2 : 1, loop_.precise_now());
+  }
+  const bool was_full = was_full_;
+  note_window();
+  redelivery_.on_left(in_flight_.size());
+  if (in_flight_.abandoned() > 0 || state_ != LinkState::Ready) judge_soon();
+  // Behind what fills it again: there is less to wait for.
+  if (was_full) flush_soon();
+  return delivery;
+}
+
+bool Link::give_up(Delivery& delivery) noexcept {
+  if (delivery.state() == State::Resend) {
+    leave_redelivery(delivery);
+    const bool is_over = stands() || state_ == LinkState::Idle;
+    if (!is_over) fence(delivery);
+    return is_over;
+  }
+  in_flight_.note_abandoned();
+  if (note_window()) flush_soon();
+  judge_soon();
+  return false;
+}
+
+void Link::remove_poison() noexcept {
+  leave_redelivery(redelivery_.front());
+}
+
+void Link::leave_redelivery(Delivery& delivery) noexcept {
+  redelivery_.remove(delivery);
+  redelivery_.on_left(in_flight_.size());
+  if (stands() && state_ != LinkState::Ready) judge_soon();
+}
+
+/// What a lost connection had been given may still lie before the broker, and be read after what is
+/// sent now by another way. So an abandoned message, too, keeps its device here until the broker
+/// has taken the identifier over, or must have ended the connection: after one and a half keep
+/// alives without a packet [MQTT-3.1.2-24].
+void Link::fence(Delivery& delivery) noexcept {
+  fenced_.push_back(delivery);
+  delivery.move_to(State::Fenced);
+}
+
+Delivery* Link::take_unfenced() noexcept {
+  if (has_fence_ended_ && !fenced_.empty()) return &fenced_.pop_front();
+  has_fence_ended_ = false;
+  return nullptr;
+}
+
+/// Asked once for each announcement, and all connections of a broker usually have the same.
+std::optional<Outcome> Link::refusal_of(Delivery& delivery) const {
+  const std::uint64_t announcement = announcement_of(connack_);
+  if (delivery.cleared_for == announcement) return std::nullopt;
+  std::optional<Outcome> refusal = announced_refusal(connack_, *delivery.request);
+  if (!refusal) delivery.cleared_for = announcement;
+  return refusal;
+}
+
+}  // namespace sluice::mqtt
