@@ -34,9 +34,9 @@ struct Entry : DeadlineEntry, mqtt::Waiter, ListNode<Timeless> {
   Origin origin;
   std::chrono::nanoseconds received{};  ///< when it was read whole
   std::unique_ptr<Part[]> parts;
-  std::size_t capacity = 0;   ///< of `parts`
-  std::size_t brokers = 0;    ///< how many of them are in use
-  Lane* parked_at = nullptr;  ///< where it waits for room, and its origin with it
+  std::size_t capacity = 0;  ///< of `parts`
+  std::size_t brokers = 0;   ///< how many of them are in use
+  Lane* waits_at = nullptr;  ///< where it waits for room, and its origin with it
   bool answered = false;
 
   std::span<Part> used() noexcept { return {parts.get(), brokers}; }

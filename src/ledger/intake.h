@@ -39,7 +39,8 @@ class Intake {
   /// Source.
   virtual Taken submit(const Origin& origin, protocol::Request& request,
                        const Terms& terms) noexcept = 0;
-  /// The origin's stream is gone: what waits of it is dropped, what was accepted goes on.
+  /// The origin's stream is gone: what waits of it is dropped without a word, what was accepted
+  /// goes on. Not to be called from inside a call of Source.
   virtual void forget(const Origin& origin) noexcept = 0;
 
  protected:

@@ -91,7 +91,7 @@ Taken Ledger::submit(const Origin& origin, protocol::Request& request,
     recycle(entry);
     return Taken::Full;
   }
-  park(entry, refusal);
+  begin_wait(entry, refusal);
   arm();
   return Taken::Waits;
 }
@@ -156,7 +156,9 @@ Ledger::Verdict Ledger::admit(Entry& entry, bool in_turn, Refusal& refusal) noex
   if (refusal.lane != nullptr) return Verdict::Refused;
   for (Part& part : entry.used())
     part.lane->pool->accept(part);
-  return Verdict::Accepted;
+  // A broker may refuse it at once, by another connection than the one that was asked before: then
+  // the entry is used up already.
+  return entry.brokers == 0 ? Verdict::Answered : Verdict::Accepted;
 }
 
 /// What one broker would refuse is sent to none.
@@ -209,8 +211,8 @@ void Ledger::report(const Part& part) noexcept {
 /// The deadline has come: what is not settled is given up, and the answer says how far it got.
 void Ledger::expire(Entry& entry) noexcept {
   const Origin origin = entry.origin;
-  const bool waited = entry.parked_at != nullptr;
-  if (waited) unpark(entry);
+  const bool waited = entry.waits_at != nullptr;
+  if (waited) end_wait(entry);
   for (Part& part : entry.used()) {
     if (part.is_settled()) continue;
     part.lane->pool->give_up(part);

@@ -109,8 +109,8 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   bool route(Entry& entry, std::string_view broker) noexcept;
   void watch(Entry& entry, std::optional<TimePoint> deadline);
   void unwatch(Entry& entry) noexcept;
-  void park(Entry& entry, const Refusal& refusal) noexcept;
-  void unpark(Entry& entry) noexcept;
+  void begin_wait(Entry& entry, const Refusal& refusal) noexcept;
+  void end_wait(Entry& entry) noexcept;
   Entry* waiting_of(const Origin& origin) const noexcept;
   void serve(const Origin& origin, Lane& lane, const protocol::Request& like) noexcept;
   unsigned call_grant(const Origin& origin, unsigned most) noexcept;
@@ -137,7 +137,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   event::Timer timer_;
   TimePoint armed_for_ = TimePoint::max();
   std::vector<std::unique_ptr<Entry>> entries_;  // owns all of them
-  List<Entry> free_;  // linked while neither in use nor parked; takes no memory of its own
+  List<Entry> free_;  // linked while neither in use nor waiting; takes no memory of its own
   std::pmr::unsynchronized_pool_resource memory_;
   std::pmr::unordered_map<Stream, Entry*, StreamHash> waiting_{&memory_};  // empty if none waits
   std::pmr::unordered_map<Stream, Grant, StreamHash> grants_{&memory_};    // of this turn

@@ -10,7 +10,7 @@ namespace sluice::ledger {
 namespace {
 
 /// How many requests an origin whose turn has come may hand in, if there is room. One by one each
-/// would cost a client a read and a write of its own.
+/// would cost a read and a write of its own.
 constexpr unsigned kRequestsInTurn = 32;
 
 }  // namespace
@@ -19,18 +19,18 @@ std::size_t Ledger::StreamHash::operator()(const Stream& stream) const noexcept 
   return std::hash<const Source*>{}(stream.source) ^ (std::size_t{stream.index} << 8U);
 }
 
-void Ledger::park(Entry& entry, const Refusal& refusal) noexcept {
+void Ledger::begin_wait(Entry& entry, const Refusal& refusal) noexcept {
   refusal.lane->pool->wait(entry, entry.request, refusal.why);
-  entry.parked_at = refusal.lane;
+  entry.waits_at = refusal.lane;
   end_grant(entry.origin);
   [[maybe_unused]] const bool is_only =
       waiting_.emplace(Stream{entry.origin.source, entry.origin.index}, &entry).second;
   assert(is_only);
 }
 
-void Ledger::unpark(Entry& entry) noexcept {
-  entry.parked_at->pool->stop_waiting(entry);
-  entry.parked_at = nullptr;
+void Ledger::end_wait(Entry& entry) noexcept {
+  entry.waits_at->pool->stop_waiting(entry);
+  entry.waits_at = nullptr;
   waiting_.erase({entry.origin.source, entry.origin.index});
 }
 
@@ -43,14 +43,15 @@ Entry* Ledger::waiting_of(const Origin& origin) const noexcept {
 
 const mqtt::Pool* Ledger::awaited_by(const Origin& origin) const noexcept {
   const Entry* entry = waiting_of(origin);
-  return entry == nullptr ? nullptr : entry->parked_at->pool;
+  return entry == nullptr ? nullptr : entry->waits_at->pool;
 }
 
 void Ledger::forget(const Origin& origin) noexcept {
+  assert(!is_calling_);
   end_grant(origin);
   Entry* entry = waiting_of(origin);
   if (entry == nullptr) return;
-  unpark(*entry);
+  end_wait(*entry);
   unwatch(*entry);
   entry->request = {};
   recycle(*entry);
@@ -58,19 +59,23 @@ void Ledger::forget(const Origin& origin) noexcept {
 
 void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
   Entry& entry = static_cast<Entry&>(waiter);
-  Lane& lane = *entry.parked_at;
+  Lane& lane = *entry.waits_at;
   const Origin origin = entry.origin;
-  unpark(entry);
+  end_wait(entry);
   Refusal refusal;
   switch (admit(entry, /*in_turn=*/true, refusal)) {
     case Verdict::Refused:
-      park(entry, refusal);  // another of its brokers has no room
+      begin_wait(entry, refusal);  // another of its brokers has no room
       break;
     case Verdict::Answered:
       call_grant(origin, 0);
       break;
     case Verdict::Accepted:
-      serve(origin, lane, entry.request);
+      if (entry.brokers == 1) {
+        serve(origin, lane, entry.request);
+      } else {
+        call_grant(origin, 0);  // room at one broker is of little use to its next requests
+      }
       break;
   }
 }
@@ -81,7 +86,7 @@ void Ledger::on_dead(mqtt::Pool& pool) noexcept {
   std::vector<Entry*> refused;
   for (const auto& waiting : waiting_) {
     Entry* entry = waiting.second;
-    if (entry->parked_at->pool == &pool) continue;
+    if (entry->waits_at->pool == &pool) continue;
     const auto parts = entry->used();
     const bool is_refused = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
       return part.lane->pool == &pool &&

@@ -38,7 +38,14 @@ class Gate final : public Intake, public Source {
     }
     return pass_on(origin, origin.index, request, terms);
   }
-  void forget(const Origin& origin) noexcept override { next_.forget(own(origin.index, 0)); }
+  void forget(const Origin& origin) noexcept override {
+    // Nothing is heard any more of what waits there.
+    if (const auto waits = waiting_.find(origin.index); waits != waiting_.end()) {
+      origins_.erase(waits->second);
+      waiting_.erase(waits);
+    }
+    next_.forget(own(origin.index, 0));
+  }
 
   /// Passes on what is held, each as a stream of its own.
   void release() {
@@ -61,7 +68,7 @@ class Gate final : public Intake, public Source {
   unsigned grant(const Origin& mine, unsigned most) noexcept override {
     const auto waits = waiting_.find(mine.index);
     if (waits == waiting_.end()) return 0;
-    const Origin origin = waits->second;
+    const Origin origin = origins_.at(waits->second);
     waiting_.erase(waits);
     return origin.source->grant(origin, most);
   }
@@ -87,13 +94,13 @@ class Gate final : public Intake, public Source {
     origins_.emplace(slot, origin);
     const Taken taken = next_.submit(own(index, slot), request, terms);
     if (taken == Taken::Full) origins_.erase(slot);
-    if (taken == Taken::Waits && index < kHeld) waiting_.emplace(index, origin);
+    if (taken == Taken::Waits && index < kHeld) waiting_.emplace(index, slot);
     return taken;
   }
 
   Intake& next_;
-  std::map<std::uint64_t, Origin> origins_;  // by our slots
-  std::map<std::uint32_t, Origin> waiting_;
+  std::map<std::uint64_t, Origin> origins_;         // by our slots
+  std::map<std::uint32_t, std::uint64_t> waiting_;  // the slots, by stream
   std::vector<Held> held_;
   std::uint64_t slots_ = 100;
   std::uint32_t held_streams_ = 0;
@@ -177,6 +184,8 @@ TEST_CASE("a stream that is gone is forgotten through an intake", "[intake]") {
   lab.source.add(1, "waits", 3);
   lab.settle();
   REQUIRE(lab.pools[0]->waiters() == 1);
+  REQUIRE(lab.gate.under_way() == 3);
   lab.source.forget(1);
   CHECK(lab.pools[0]->waiters() == 0);
+  CHECK(lab.gate.under_way() == 2);
 }

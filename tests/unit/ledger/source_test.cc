@@ -316,3 +316,26 @@ TEST_CASE("a request that waited until its deadline is reported, answered, and i
   CHECK(lab.source.replies == Texts{"1 late broker_unavailable"});
   CHECK(lab.source.grants == std::vector<unsigned>{0});
 }
+
+TEST_CASE("what a connection refuses that was not asked before is settled at once, too",
+          "[source]") {
+  config::Broker two = broker_named("a");
+  two.connections = 2;
+  LedgerLab lab({two});
+  lab.pools[0]->start();
+  lab.run_until([&] { return lab.brokers[0].pending() == 1; });
+  mqtt::Connection& roomy = *lab.brokers[0].attempts[0];
+  roomy.accept();
+  mqtt::Connack small;
+  small.maximum_packet_size = 40;
+  lab.bring_up(0, small);
+  TestSource source(lab.loop, *lab.ledger);
+  // The one that announces nothing has no room; it is the one that is asked beforehand.
+  roomy.set_congested(true);
+  CHECK(source.submit("short", 1) == Taken::Accepted);
+  CHECK(source.submit(std::string(100, 'x'), 2) == Taken::Settled);
+  CHECK(source.full_replies.back().error == protocol::ErrorKind::Rejected);
+  CHECK(source.deliveries == Texts{"2 a rejected"});
+  lab.brokers[0].attempts[1]->ack();
+  CHECK(lab.ledger->is_idle());
+}
