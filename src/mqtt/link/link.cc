@@ -35,8 +35,7 @@ constexpr unsigned kEdges[] = {
     /*Connecting*/ bit(LinkState::Ready) | bit(LinkState::Replacing) | kDown,
     /*Ready*/ bit(LinkState::Leaking) | bit(LinkState::Replacing) | bit(LinkState::Retiring) |
         bit(LinkState::Stopping) | kDown,
-    /*Leaking*/ bit(LinkState::Replacing) | bit(LinkState::Retiring) | bit(LinkState::Stopping) |
-        kDown,
+    /*Leaking*/ bit(LinkState::Retiring) | bit(LinkState::Stopping) | kDown,
     /*Replacing*/ bit(LinkState::Retiring) | bit(LinkState::Stopping) | kDown,
     /*Retiring*/ bit(LinkState::Ready) | bit(LinkState::Replacing) | bit(LinkState::Stopping) |
         kDown,

@@ -58,8 +58,9 @@ struct LinkNews {
   std::optional<Loss> loss;             ///< an attempt or a connection is over
 };
 
-/// Does what it is told and calls nobody back: its pool, which hears the transport's events, takes
-/// news() after each call, and where has_news() calls for it. Not thread-safe. In the Connector's
+/// Does what it is told and answers by what it returns and by news(), which its pool takes after
+/// each call that can have any. Only where the link has worked on its own it asks for that, by
+/// has_news(). Not thread-safe. In the Connector's
 /// list while it waits for its turn there.
 class Link final : public ListNode<> {
  public:

@@ -61,7 +61,6 @@ void Link::flush() noexcept {
     window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
   }
   transport_->flush();
-  if (!stands()) return;
   // It may be closed down now, or have another size by what another connection has seen.
   if (note_window()) news_.has_room = true;
   transport_->coalesce(acknowledgements_to_wait_for());

@@ -25,10 +25,10 @@ void Link::replace() noexcept {
       news_.wants_connection = true;
       break;
     case LinkState::Ready:
-    case LinkState::Leaking:
       take_no_more(LinkState::Replacing);
       break;
     case LinkState::Idle:
+    case LinkState::Leaking:
     case LinkState::Replacing:
     case LinkState::Retiring:
     case LinkState::Stopping:

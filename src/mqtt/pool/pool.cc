@@ -177,7 +177,7 @@ void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_
   look_at(slot);
 }
 
-/// After each call to a link.
+/// After each call to a link that can have news.
 void Pool::take_news(Slot& slot) noexcept {
   Link& link = slot.link;
   while (Delivery* delivery = link.take_unfenced())

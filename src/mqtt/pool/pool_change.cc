@@ -81,6 +81,8 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
     if (is_wanted(*slot)) {
       link.set_client_id(client_ids[link.slot()]);
       link.stay();
+      // It goes on under its former settings, and has to be replaced after all.
+      if (link.state() == LinkState::Ready && renewing_.holds(*slot)) renewing_.remove(*slot);
     } else {
       link.retire();
       if (link.state() == LinkState::Idle) connector_.forget(link);
@@ -93,12 +95,17 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
   }
 }
 
-/// Those that have left, from the end: a slot's number is its place.
+/// Those that have left, from the end, for a slot's number is its place. Any that is down and owes
+/// nothing needs no connection any more.
 void Pool::drop_last_slots() noexcept {
+  for (std::size_t at = wanted_slots_; at < slots_.size(); ++at) {
+    Link& link = slots_[at]->link;
+    if (link.stands() || !link.is_clean()) continue;
+    link.abandon();
+    take_news(*slots_[at]);
+  }
   while (slots_.size() > wanted_slots_) {
     Link& link = slots_.back()->link;
-    if (!link.stands() && link.is_clean()) link.abandon();
-    take_news(*slots_.back());
     if (link.state() != LinkState::Idle || !link.is_clean() || !link.backlog().is_empty()) return;
     std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
     unlist(*slots_.back());

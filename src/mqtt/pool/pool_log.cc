@@ -58,6 +58,10 @@ void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t u
 }
 
 void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
+  if (loss.kind == Loss::Kind::Closed) {  // given up here, which says nothing of the broker
+    log::debug(about(), "gave up an attempt: {}", loss.text);
+    return;
+  }
   ++failures_;
   std::string failure = fmt::format(
       "{} {}: {}", loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to",

@@ -388,3 +388,46 @@ TEST_CASE("a request that waits for room finds it when the queue becomes larger"
   CHECK(lab.rooms.size() == 2);
   CHECK(lab.ask(3) == Admission::Welcome);
 }
+
+TEST_CASE("a slot that is wanted again while it was being replaced is replaced after all",
+          "[pool][change]") {
+  PoolLab lab(2);
+  lab.bring_up();
+  lab.send(1);
+  lab.send(2);
+  lab.change(connect_otherwise);
+  lab.turn();
+  REQUIRE(lab.pool->link(0).state() == LinkState::Replacing);
+  lab.pool->dissolve();
+  lab.turn();
+  REQUIRE(lab.pool->link(0).state() == LinkState::Retiring);
+  lab.change([](PoolSettings&) {});
+  for (unsigned slot : {0u, 1u})
+    lab.connection(slot).ack_all();
+  lab.run_until([&] {
+    lab.broker.accept_pending();
+    return lab.broker.attempts.size() == 4 && lab.pool->ready_links() == 2;
+  });
+  for (unsigned slot : {0u, 1u})
+    CHECK(lab.connection(slot).key == lab.settings.connection_key);
+}
+
+TEST_CASE("a slot that is down, owes nothing and is wanted no more does not connect again",
+          "[pool][change]") {
+  PoolLab lab(3);
+  lab.bring_up();
+  for (std::int64_t device = 1; device <= 3; ++device)
+    lab.send(device);
+  for (unsigned slot : {0u, 1u})
+    lab.connection(slot).ack_all();
+  REQUIRE(lab.connection(2).unacked.size() == 1);  // it keeps its slot, and those before it
+  lab.connection(1).lose();
+  lab.run_until([&] { return lab.connection(1).is_pending(); });
+  const std::size_t attempts = lab.broker.attempts.size();
+  lab.change(to_count(1));
+  lab.turn();
+  CHECK(lab.pool->connections() == 3);
+  CHECK(lab.pool->link(1).state() == LinkState::Idle);
+  lab.advance(std::chrono::seconds(10));
+  CHECK(lab.broker.attempts.size() == attempts);
+}

@@ -30,6 +30,7 @@ struct Sent {
 /// One attempt at a connection, and the connection. Outlives the transport it stands for.
 struct Connection {
   ConnectOptions options;
+  std::string key;                    ///< of the settings that it was made under
   TransportEvents* events = nullptr;  ///< null once the link has dropped it
   std::vector<Sent> sent;             ///< ever, in order
   std::deque<Sent> unacked;           ///< of these
@@ -101,6 +102,7 @@ class FakeBroker {
  public:
   std::vector<std::shared_ptr<Connection>> attempts;
   bool unreachable = false;  ///< connect() fails at once
+  std::string key;           ///< the connection key of the settings in force
   PublishStatus status = PublishStatus::Queued;
   std::uint16_t first_packet_id = 1;
   std::function<void(Connection&, const protocol::Request&)> on_publish;
@@ -142,6 +144,7 @@ class FakeTransport final : public Transport {
 
   Result<void> connect(const ConnectOptions& options) noexcept override {
     connection_->options = options;
+    connection_->key = broker_.key;
     broker_.attempts.push_back(connection_);
     if (!broker_.unreachable) return {};
     drop(/*reset=*/false);

@@ -49,12 +49,14 @@ class Model {
       lose();
     } else if (action < 88) {
       settle_attempt();
-    } else if (action < 94) {
+    } else if (action < 92) {
       toggle_congestion();
-    } else if (action < 99) {
+    } else if (action < 96) {
       give_up();
     } else {
       change();
+      while (roll(3) == 0)
+        change();  // before the former one has come to its end
     }
     if (roll(3) > 0) lab_.turn(1 + static_cast<int>(roll(3)));
     if (roll(30) == 0) lab_.advance(Duration(roll(100)));
@@ -100,6 +102,7 @@ class Model {
       const Link& link = lab_.pool->link(slot);
       if (link.state() != LinkState::Ready) return false;
       if (link.client_id() != lab_.settings.client_ids[slot]) return false;
+      if (lab_.broker.latest(link.client_id()).key != lab_.settings.connection_key) return false;
     }
     return true;
   }

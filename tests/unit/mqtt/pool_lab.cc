@@ -52,6 +52,7 @@ std::vector<std::string> PoolLab::identifiers(unsigned count, const std::string&
 
 void PoolLab::change(const std::function<void(PoolSettings&)>& change) {
   change(settings);
+  broker.key = settings.connection_key;
   pool->apply(settings);
 }
 

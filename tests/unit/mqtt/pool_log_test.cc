@@ -183,6 +183,12 @@ TEST_CASE("a rival, and messages on which the broker hangs up, are said once and
   CHECK(scene.said.count("4 more messages rejected") == 1);
 }
 
+TEST_CASE("an attempt that sluice itself gives up says nothing against the broker", "[pool-log]") {
+  Scene scene;
+  scene.log.attempt_failed(at(0), loss(Loss::Kind::Closed, "the configuration has changed"));
+  CHECK(scene.said.lines().empty());
+}
+
 TEST_CASE("at level debug every attempt is there", "[pool-log]") {
   Scene scene(20, log::Level::Debug);
   for (int i = 0; i < 50; ++i)
