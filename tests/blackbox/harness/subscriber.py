@@ -73,7 +73,8 @@ class Subscriber:
 
     def wait_for(self, count, topic=None):
         """Waits for at least so many messages (of one topic) and returns them all."""
-        received = self._messages if topic is None else self._by_topic[topic]
+        with self._lock:  # or each side may make a list of its own
+            received = self._messages if topic is None else self._by_topic[topic]
         self._wait(lambda: len(received) >= count, lambda: f"{count} messages of {topic or 'any topic'}")
         return self.messages(topic)
 
@@ -82,7 +83,8 @@ class Subscriber:
 
     def wait_for_payloads(self, payloads, topic=None, bound_s=BOUND_S):
         """Waits until each of these has been seen (on one topic), repeats and others besides."""
-        received = self._messages if topic is None else self._by_topic[topic]
+        with self._lock:  # or each side may make a list of its own
+            received = self._messages if topic is None else self._by_topic[topic]
         missing, seen = set(payloads), 0
 
         def all_there():
