@@ -61,7 +61,7 @@ class List {
 
   void remove(T& element) noexcept {
     Node& node = element;
-    assert(node.list_ == this);
+    assert(node.list_ == this && node.prev_ != nullptr && node.next_ != nullptr);
     node.prev_->next_ = node.next_;
     node.next_->prev_ = node.prev_;
     node.prev_ = nullptr;
