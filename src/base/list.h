@@ -6,6 +6,28 @@
 
 namespace sluice {
 
+/// Which list an element is in, for assertions: builds without them do not keep it.
+class ListMark {
+ public:
+  bool operator==(const ListMark&) const = default;
+#ifdef NDEBUG
+  void set(const void*) noexcept {}
+  bool is(const void*) const noexcept {
+    return true;
+  }
+#else
+  void set(const void* list) noexcept {
+    list_ = list;
+  }
+  bool is(const void* list) const noexcept {
+    return list_ == list;
+  }
+
+ private:
+  const void* list_ = nullptr;
+#endif
+};
+
 /// What an element inherits to be in at most one List<T, Tag> at a time.
 template <class Tag = void>
 class ListNode {
@@ -15,16 +37,15 @@ class ListNode {
   ListNode& operator=(const ListNode&) = delete;
   ~ListNode() { assert(!is_linked()); }
 
-  bool is_linked() const noexcept { return list_ != nullptr; }
-  /// Which one it is in, for comparison; null: none.
-  const void* list() const noexcept { return list_; }
+  bool is_linked() const noexcept { return next_ != nullptr; }
+  const ListMark& list() const noexcept { return list_; }
 
  private:
   template <class T, class U>
   friend class List;
   ListNode* prev_ = nullptr;
   ListNode* next_ = nullptr;
-  const void* list_ = nullptr;
+  [[no_unique_address]] ListMark list_;
 };
 
 /// A list of elements it does not own. Not movable: the elements point into it.
@@ -39,14 +60,18 @@ class List {
   }
   List(const List&) = delete;
   List& operator=(const List&) = delete;
-  ~List() { assert(empty()); }
+  ~List() {
+    assert(empty());
+    head_.next_ = nullptr;
+  }
 
   bool empty() const noexcept { return head_.next_ == &head_; }
   std::size_t size() const noexcept { return size_; }
   T& front() noexcept { return *static_cast<T*>(head_.next_); }
   const T& front() const noexcept { return *static_cast<const T*>(head_.next_); }
+  /// Only where no other list has the tag.
   bool holds(const T& element) const noexcept {
-    return static_cast<const Node&>(element).list() == this;
+    return static_cast<const Node&>(element).is_linked();
   }
 
   /// The element after this one, or null at the end.
@@ -61,12 +86,12 @@ class List {
 
   void remove(T& element) noexcept {
     Node& node = element;
-    assert(node.list_ == this && node.prev_ != nullptr && node.next_ != nullptr);
+    assert(node.is_linked() && node.list_.is(this));
     node.prev_->next_ = node.next_;
     node.next_->prev_ = node.prev_;
     node.prev_ = nullptr;
     node.next_ = nullptr;
-    node.list_ = nullptr;
+    node.list_.set(nullptr);
     --size_;
   }
 
@@ -83,7 +108,7 @@ class List {
     node.next_ = &before;
     before.prev_->next_ = &node;
     before.prev_ = &node;
-    node.list_ = this;
+    node.list_.set(this);
     ++size_;
   }
 

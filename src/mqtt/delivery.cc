@@ -66,9 +66,9 @@ void Delivery::move_to(State next) noexcept {
 
 /// It has left the former state's list, and joined one if the next state has one.
 bool Delivery::is_listed_for(State next) const noexcept {
-  const void* list = ListNode<>::list();
-  const bool has_left = list == nullptr || list != listed_in_;
-  const bool has_joined = (list != nullptr) == (next != State::Done);
+  const bool is_in_one = ListNode<>::is_linked();
+  const bool has_left = !is_in_one || !(ListNode<>::list() == listed_in_);
+  const bool has_joined = is_in_one == (next != State::Done);
   return has_left && has_joined && ListNode<OfDevice>::is_linked() == (next == State::Pinned);
 }
 

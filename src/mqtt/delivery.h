@@ -108,7 +108,7 @@ struct Delivery : ListNode<>, ListNode<OfDevice> {
 
   State state_ = State::Idle;
   bool abandoned_ = false;
-  const void* listed_in_ = nullptr;  // after the latest move
+  [[no_unique_address]] ListMark listed_in_;  // after the latest move
 };
 
 }  // namespace sluice::mqtt

@@ -33,9 +33,8 @@ struct Lab {
   }
 
   void unlink() {
-    for (auto& list : lists) {
-      if (list.holds(delivery)) list.remove(delivery);
-    }
+    if (delivery.ListNode<>::is_linked())
+      lists[static_cast<std::size_t>(delivery.state())].remove(delivery);
     if (device.pinned.holds(delivery)) device.pinned.remove(delivery);
   }
   /// As its owners do it: out of one list, into the next.
