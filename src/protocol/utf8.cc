@@ -60,6 +60,10 @@ bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
     text.remove_prefix(ascii_words(text));
     for (std::size_t byte = 0; byte < sizeof(std::uint64_t) && !text.empty(); ++byte) {
+      if (static_cast<unsigned char>(text.front()) < 0x80) {
+        text.remove_prefix(1);
+        continue;
+      }
       const Utf8Char next = first_utf8_char(text);
       if (next.size == 0) return false;
       text.remove_prefix(next.size);
