@@ -9,6 +9,7 @@
 #include "protocol/base64.h"
 #include "protocol/json_reader.h"
 #include "protocol/members.h"
+#include "protocol/usual_request.h"
 
 namespace sluice::protocol {
 namespace {
@@ -106,7 +107,9 @@ std::string Decoder::find_id(std::string_view partial) {
 
 Decoded Decoder::Impl::decode(std::string_view text) {
   members.prepare(text, settings.max_timeout_ms);
-  if (!reader.read(text, settings.max_depth, members)) return refuse(reader.fault());
+  if (!read_usual_request(text, members) && !reader.read(text, settings.max_depth, members)) {
+    return refuse(reader.fault());
+  }
   members.complete();
   if (!members.fault().empty()) return refuse(members.fault());
   std::string fault;
