@@ -18,28 +18,11 @@
 
 #include "measurement.h"
 #include "options.h"
+#include "publisher_wire.h"
 #include "report.h"
 
 namespace sluice::bench {
 namespace {
-
-/// A 16-bit length and the text, as MQTT writes strings.
-std::string counted(std::string_view text) {
-  std::string out{static_cast<char>(text.size() >> 8), static_cast<char>(text.size() & 0xFF)};
-  out += text;
-  return out;
-}
-
-/// The first byte of a packet and its remaining length (MQTT 3.1.1, section 2.2).
-std::string fixed_header(unsigned char first, std::size_t length) {
-  std::string out(1, static_cast<char>(first));
-  do {
-    const auto digit = static_cast<unsigned char>(length % 128);
-    length /= 128;
-    out += static_cast<char>(length > 0 ? digit | 0x80 : digit);
-  } while (length > 0);
-  return out;
-}
 
 /// One task: connects, then publishes one message after the other.
 class Task {
@@ -53,9 +36,7 @@ class Task {
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       fail(std::string("cannot connect: ") + std::strerror(errno));
     }
-    const std::string body = counted("MQTT") + std::string("\x04\x02\x00\x3c", 4) +
-                             counted("bench-task-" + std::to_string(index));
-    write_all(fixed_header(0x10, body.size()) + body);
+    write_all(connect_packet(4, "bench-task-" + std::to_string(index)));
     if (read_packet()[3] != 0) fail("the broker refused a connection");
   }
   ~Task() { ::close(socket_); }
