@@ -1,7 +1,8 @@
 // sluice-bench-sink: a broker that only takes. Acknowledges PUBLISH at every QoS, with one write
 // for all that a read brought, counts, and forwards to nobody: so that what stands before the
 // broker is measured and not the broker. MQTT 3.1.1 and 5; announces no Receive Maximum unless
-// asked to. With --per-second it is a broker that can do only so much.
+// asked to. With --per-second it is a broker that can do only so much, with --tls one that speaks
+// TLS.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -11,14 +12,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "channel.h"
 #include "mqtt_wire.h"
 #include "pace.h"
 #include "report.h"
@@ -29,6 +35,7 @@ namespace {
 namespace wire = sluice::wire;
 using sluice::bench::now_ns;
 using sluice::bench::read_number;
+using sluice::bench::TlsContext;
 
 constexpr std::size_t kReadBytes = 1 << 18;
 constexpr std::size_t kMaxUnsentAcks = 1 << 20;  // a peer that reads none is not read from beyond
@@ -48,17 +55,17 @@ class Peer {
  public:
   using Pace = sluice::bench::Pace<Peer>;
 
-  Peer(int socket, std::optional<std::uint16_t> receive_maximum, std::uint64_t& messages,
-       Pace& pace)
-      : socket_(socket), receive_maximum_(receive_maximum), messages_(messages), pace_(pace) {}
-  ~Peer() {
-    pace_.forget(this);
-    ::close(socket_);
-  }
+  Peer(int socket, SSL_CTX* tls, std::optional<std::uint16_t> receive_maximum,
+       std::uint64_t& messages, Pace& pace)
+      : channel_(socket, tls),
+        receive_maximum_(receive_maximum),
+        messages_(messages),
+        pace_(pace) {}
+  ~Peer() { pace_.forget(this); }
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
-  int socket() const { return socket_; }
+  int socket() const { return channel_.socket(); }
   bool wants_write() const { return !output_.empty(); }
   bool may_read() const { return output_.size() < kMaxUnsentAcks; }
 
@@ -75,7 +82,7 @@ class Peer {
   void take_rest(wire::Type type, std::string_view body);
   void acknowledge();
 
-  int socket_;
+  sluice::bench::Channel channel_;
   std::optional<std::uint16_t> receive_maximum_;
   std::uint64_t& messages_;
   Pace& pace_;
@@ -89,8 +96,7 @@ class Peer {
 
 bool Peer::read(std::vector<char>& buffer) {
   std::copy(rest_.begin(), rest_.end(), buffer.begin());
-  const ssize_t got =
-      ::recv(socket_, buffer.data() + rest_.size(), buffer.size() - rest_.size(), MSG_DONTWAIT);
+  const ssize_t got = channel_.read(buffer.data() + rest_.size(), buffer.size() - rest_.size());
   if (got <= 0) return got < 0 && (errno == EAGAIN || errno == EINTR);
   const std::string_view bytes(buffer.data(), rest_.size() + static_cast<std::size_t>(got));
   const std::size_t used = take(bytes);
@@ -172,7 +178,7 @@ void Peer::take_rest(wire::Type type, std::string_view body) {
 
 bool Peer::flush() {
   if (output_.empty()) return true;
-  const ssize_t done = ::send(socket_, output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t done = channel_.write(output_);
   if (done < 0) return errno == EAGAIN || errno == EINTR;
   output_.erase(0, static_cast<std::size_t>(done));
   return true;
@@ -181,7 +187,8 @@ bool Peer::flush() {
 /// The listener and its peers in one loop, until SIGTERM or SIGINT.
 class Sink {
  public:
-  Sink(std::uint16_t port, std::optional<std::uint16_t> receive_maximum, unsigned per_second);
+  Sink(std::uint16_t port, std::optional<std::uint16_t> receive_maximum, unsigned per_second,
+       bool is_tls);
 
   void run();
   std::uint64_t messages() const { return messages_; }
@@ -196,14 +203,18 @@ class Sink {
   int epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int signals_ = -1;
+  TlsContext tls_{nullptr, &SSL_CTX_free};
   std::optional<std::uint16_t> receive_maximum_;
   std::uint64_t messages_ = 0;
   Peer::Pace pace_;
+  std::unordered_map<Peer*, std::unique_ptr<Peer>> peers_;
   std::vector<char> buffer_ = std::vector<char>(kReadBytes);
 };
 
-Sink::Sink(std::uint16_t port, std::optional<std::uint16_t> receive_maximum, unsigned per_second)
+Sink::Sink(std::uint16_t port, std::optional<std::uint16_t> receive_maximum, unsigned per_second,
+           bool is_tls)
     : receive_maximum_(receive_maximum), pace_(per_second) {
+  if (is_tls && (tls_ = sluice::bench::make_tls_context()) == nullptr) fail("TLS");
   signals_ = sluice::bench::open_end_signals();
   if (!sluice::bench::listen_on(listener_, port)) fail("cannot listen");
   watch(EPOLL_CTL_ADD, listener_, &listener_, EPOLLIN);
@@ -253,7 +264,9 @@ void Sink::accept() {
   if (socket < 0) return;
   const int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  watch(EPOLL_CTL_ADD, socket, new Peer(socket, receive_maximum_, messages_, pace_), EPOLLIN);
+  auto peer = std::make_unique<Peer>(socket, tls_.get(), receive_maximum_, messages_, pace_);
+  watch(EPOLL_CTL_ADD, socket, peer.get(), EPOLLIN);
+  peers_.emplace(peer.get(), std::move(peer));
 }
 
 void Sink::serve(Peer* peer, std::uint32_t events) {
@@ -261,7 +274,7 @@ void Sink::serve(Peer* peer, std::uint32_t events) {
   bool alive = (events & EPOLLOUT) == 0 || peer->flush();
   if (alive && (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) alive = peer->read(buffer_);
   if (!alive) {
-    delete peer;
+    peers_.erase(peer);
     return;
   }
   if (!wanted_write && !peer->wants_write()) return;
@@ -276,16 +289,22 @@ int main(int argc, char** argv) {
   unsigned port = 0;
   unsigned receive_maximum = 0;
   unsigned per_second = 0;
-  bool is_good = argc % 2 == 1;
-  for (int i = 1; i + 1 < argc && is_good; i += 2) {
+  bool is_tls = false;
+  bool is_good = true;
+  for (int i = 1; i < argc && is_good; ++i) {
     const std::string_view name = argv[i];
-    is_good = (name == "--port" && read_number(argv[i + 1], 65535, port)) ||
-              (name == "--receive-maximum" && read_number(argv[i + 1], 65535, receive_maximum)) ||
-              (name == "--per-second" && read_number(argv[i + 1], 65535, per_second));
+    if (name == "--tls") {
+      is_tls = true;
+      continue;
+    }
+    const std::string_view value = ++i < argc ? argv[i] : "";
+    is_good = (name == "--port" && read_number(value, 65535, port)) ||
+              (name == "--receive-maximum" && read_number(value, 65535, receive_maximum)) ||
+              (name == "--per-second" && read_number(value, 65535, per_second));
   }
   if (!is_good || port == 0) {
     std::fprintf(stderr,
-                 "usage: %s --port PORT [--receive-maximum N] [--per-second N]\n"
+                 "usage: %s --port PORT [--receive-maximum N] [--per-second N] [--tls]\n"
                  "A broker on 127.0.0.1 that acknowledges, N messages a second if asked to, and "
                  "counts; prints the\ncount when it is ended, and with --per-second how long the "
                  "messages of each quarter of a second waited.\n",
@@ -294,7 +313,8 @@ int main(int argc, char** argv) {
   }
   std::optional<std::uint16_t> announced;
   if (receive_maximum > 0) announced = static_cast<std::uint16_t>(receive_maximum);
-  Sink sink(static_cast<std::uint16_t>(port), announced, per_second);
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  Sink sink(static_cast<std::uint16_t>(port), announced, per_second, is_tls);
   sink.run();
   std::printf("{\"messages\":%ju,\"waited_ms\":[", std::uintmax_t{sink.messages()});
   const char* between = "";

@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import socket
+import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -107,6 +109,38 @@ def test_the_sink_acknowledges_a_large_message_only_when_all_of_it_has_come(proc
         publisher.settimeout(10)
         publisher.sendall(message[-1:])
         assert receive(publisher, 4) == b"\x40\x02\x00\x05"
+
+
+def connect_tls(port):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(connect(port))
+
+
+def test_the_sink_speaks_tls_whatever_the_size_of_records(processes):
+    sink, port = start(processes, "sluice-bench-sink", "--tls")
+    with connect_tls(port) as publisher:
+        for byte in CONNECT_V5:
+            publisher.sendall(bytes([byte]))
+        assert receive(publisher, 5) == b"\x20\x03\x00\x00\x00"
+        publisher.sendall(b"".join(publish(1, number, b"x" * 200) for number in range(1, 3001)))
+        acks = receive(publisher, 4 * 3000)
+        assert acks == b"".join(b"\x40\x02" + number.to_bytes(2, "big") for number in range(1, 3001))
+        publisher.sendall(publish(1, 3001, b"z" * 1_000_000))
+        assert receive(publisher, 4) == b"\x40\x02\x0b\xb9"
+    processes.end(sink)
+    assert json.loads((processes.folder / "sluice-bench-sink.log").read_text())["messages"] == 3001
+
+
+def test_the_sink_over_tls_outlives_a_client_that_leaves_without_a_word(processes):
+    _, port = start(processes, "sluice-bench-sink", "--tls")
+    for _ in range(20):
+        with connect_tls(port) as gone:
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.sendall(CONNECT_V5 + b"".join(publish(1, number) for number in range(1, 500)))
+    with connect_tls(port) as publisher:
+        publisher.sendall(CONNECT_V5)
+        assert receive(publisher, 5) == b"\x20\x03\x00\x00\x00"
 
 
 def test_a_distant_broker_answers_after_the_way_there_and_back_and_loses_nothing(processes):
