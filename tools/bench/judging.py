@@ -106,8 +106,8 @@ def gaps(measured, expected):
 
 def expected_of(scenarios):
     """What a run of these scenarios has to bring."""
-    by_kind = {"load": ("messages_per_s", "cpu_us", "p50_us", "p99_us", "p999_us", "peak_mib"), "idle": ("idle_kib",),
-               "calls": ("calls",)}
+    by_kind = {"load": ("messages_per_s", "cpu_us", "p50_us", "p90_us", "p99_us", "p999_us", "peak_mib"),
+               "idle": ("idle_kib",), "calls": ("calls",)}
     waits = ("broker_wait_ms", "broker_wait_growth")
     return {(s.name, subject): by_kind[s.kind] + (waits if s.broker == "saturated" else ())
             for s in scenarios for subject in s.subjects}

@@ -9,12 +9,14 @@ import socket
 
 import judging
 from peers import Peers
-from processes import Brokers, Failure, Missing, run_bounded, start_sluice, wait_until
+from processes import Brokers, Failure, Missing, run_bounded, start_floor, start_sluice, wait_until
 from scenarios import BASELINES, NPM_PEERS, quick_messages
 
 OWN_PROGRAM = {"limit": "sluice-bench-direct", "limit-batched": "sluice-bench-direct",
                "blocking": "sluice-bench-one-by-one"}
 TRACED_REQUESTS = 20000
+BEHIND = {"ten-ms": "sink", "distant": "sink"}  # the program that takes the messages, where it has another name
+COUNTING_SINKS = ("sink", "tls")
 
 
 def memory_kib(pid, field):
@@ -45,7 +47,7 @@ class Measuring:
         self.peers = Peers(processes, folder, may_install=not is_quick)
         self.seconds = seconds
         self.best_window = {}  # by scenario and subject
-        self.acknowledged_by_sink = 0
+        self.acknowledged = dict.fromkeys(COUNTING_SINKS, 0)
 
     def measure(self, scenario, subject, rate=None):
         """The figures of one run; raises Missing."""
@@ -82,6 +84,8 @@ class Measuring:
             return start_sluice(self.processes, subject, self.binaries["sluice"], broker_port, scenario, max_inflight)
         if subject in self.binaries:
             return start_sluice(self.processes, subject, self.binaries[subject], broker_port, scenario)
+        if subject == "floor":
+            return start_floor(self.processes, self.programs, broker_port, scenario)
         return self.peers.start(subject, broker_port, scenario)
 
     @staticmethod
@@ -115,7 +119,8 @@ class Measuring:
 
     def load(self, program, port, options, scenario, subject):
         """The generator's JSON."""
-        broker, _ = self.brokers.get(scenario.broker if scenario.broker in ("mosquitto", "saturated") else "sink")
+        name = BEHIND.get(scenario.broker, scenario.broker)
+        broker, _ = self.brokers.get(name)
         # JavaScript is compiled while it runs.
         warm_up = max(1.0 if subject in NPM_PEERS else 0, scenario.warm_up, self.seconds / 3)
         length = ["--seconds", str(self.seconds), "--warm-up", f"{warm_up:.2f}"]
@@ -128,8 +133,8 @@ class Measuring:
         if not out.startswith("{"):
             raise Failure(f"{' '.join(command)}\n  {err.strip() or 'ended without a result'}")
         raw = json.loads(out)
-        if scenario.broker not in ("mosquitto", "saturated"):
-            self.acknowledged_by_sink += raw["answered"] - sum(raw["errors"].values())
+        if name in COUNTING_SINKS:
+            self.acknowledged[name] += raw["answered"] - sum(raw["errors"].values())
         return raw
 
     def idle_memory(self, process, port, clients):
@@ -188,15 +193,16 @@ class Measuring:
     def calls_of(self, file, status, err):
         if status != 0:
             raise Missing(f"the traced load failed: {err.strip()}")
-        self.acknowledged_by_sink += TRACED_REQUESTS
+        self.acknowledged["sink"] += TRACED_REQUESTS
         found = parse_calls(file.read_text())
         if not found:
             raise Missing("strace counted nothing")
         by_name = {name: count / TRACED_REQUESTS for name, count in found.items() if count >= TRACED_REQUESTS / 1000}
         return {"calls": sum(found.values()) / TRACED_REQUESTS, "calls_by_name": by_name}
 
-    def check_sink(self):
-        """What was answered as acknowledged has to have been there: the sink's own count is asked."""
-        counted = (self.brokers.end_sink() or {}).get("messages")
-        if self.acknowledged_by_sink and (counted is None or counted < self.acknowledged_by_sink):
-            raise Failure(f"{self.acknowledged_by_sink} messages were acknowledged, but the sink took {counted}")
+    def check_sinks(self):
+        """What was answered as acknowledged has to have been there: each sink's own count is asked."""
+        for name, acknowledged in self.acknowledged.items():
+            counted = (self.brokers.end_sink(name) or {}).get("messages")
+            if acknowledged and (counted is None or counted < acknowledged):
+                raise Failure(f"{acknowledged} messages were acknowledged, but the broker {name} took {counted}")

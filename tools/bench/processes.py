@@ -115,7 +115,7 @@ def start_on_a_port(processes, name, command_at, is_ready, limit=10, **options):
 
 
 class Brokers:
-    """A real Mosquitto, a sink, and the sink seen from far away. Started when first asked for."""
+    """A real Mosquitto, a sink, one that speaks TLS, and the sink seen from far away. Started when first asked for."""
 
     def __init__(self, processes, programs):
         self.processes = processes
@@ -148,6 +148,10 @@ class Brokers:
     def start_sink(self):
         program = str(self.programs / "sluice-bench-sink")
         return start_on_a_port(self.processes, "sink", lambda port: [program, "--port", str(port)], accepts)
+
+    def start_tls(self):
+        program = str(self.programs / "sluice-bench-sink")
+        return start_on_a_port(self.processes, "tls", lambda port: [program, "--port", str(port), "--tls"], accepts)
 
     def start_distant(self):
         return self.start_delay("distant", 26)
@@ -186,8 +190,10 @@ def sluice_toml(port, broker_port, scenario, max_inflight):
     if scenario.payload > 1_000_000:
         lines += ["", "[limits]", f"max_request_bytes = {scenario.payload * 2}"]
     lines += ["", "[log]", 'level = "warn"', "", "[admin]", 'listen = ""', "", "[[broker]]", 'name = "bench"',
-              f'url = "mqtt://127.0.0.1:{broker_port}"', "min_dev_no = 0", "max_dev_no = 1000000",
-              f"connections = {scenario.links}"]
+              f'url = "{"mqtts" if scenario.broker == "tls" else "mqtt"}://127.0.0.1:{broker_port}"', "min_dev_no = 0",
+              "max_dev_no = 1000000", f"connections = {scenario.links}"]
+    if scenario.broker == "tls":
+        lines.append("tls = { insecure = true }")  # the sink makes its certificate itself
     if max_inflight:
         lines.append(f"max_inflight = {max_inflight}")
     return "\n".join(lines) + "\n"
@@ -201,6 +207,14 @@ def start_sluice(processes, name, binary, broker_port, scenario, max_inflight=No
         return [str(binary), "serve", "-c", str(conf)]
 
     return start_on_a_port(processes, name, command_at, answers, 15)
+
+
+def start_floor(processes, programs, broker_port, scenario):
+    def command_at(port):
+        return [str(programs / "sluice-bench-floor"), "--port", str(port), "--to", str(broker_port), "--connections",
+                str(scenario.links)]
+
+    return start_on_a_port(processes, "floor", command_at, answers)
 
 
 def run_bounded(command, limit, **options):

@@ -33,18 +33,21 @@ def start(processes, program, *options):
 
 
 def connect(port):
-    connection = socket.create_connection(("127.0.0.1", port), 5)
+    """With a small window, so that not all that comes is held by the kernel."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
     connection.settimeout(10)
+    connection.connect(("127.0.0.1", port))
     return connection
 
 
 def receive(connection, size):
-    got = b""
+    got = bytearray()
     while len(got) < size:
         piece = connection.recv(size - len(got))
-        assert piece, f"closed after {got!r}"
+        assert piece, f"closed after {bytes(got)!r}"
         got += piece
-    return got
+    return bytes(got)
 
 
 def publish(qos, number, payload=b"x"):
@@ -154,6 +157,165 @@ def test_a_distant_broker_answers_after_the_way_there_and_back_and_loses_nothing
         publisher.sendall(b"".join(publish(1, number) for number in range(1, 2001)))
         acks = receive(publisher, 4 * 2000)
         assert acks == b"".join(b"\x40\x02" + number.to_bytes(2, "big") for number in range(1, 2001))
+
+
+@pytest.fixture
+def broker():
+    """Takes one connection of the floor and its CONNECT, and leaves the rest to the test."""
+    with Broker() as one:
+        yield one
+
+
+class Broker:
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(10)
+        self.port = self.listener.getsockname()[1]
+        self.connection = None
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        if self.connection:
+            self.connection.close()
+
+    def accept(self):
+        connection, _ = self.listener.accept()
+        connection.settimeout(10)
+        self.connection = connection
+        assert mqtt.parse_connect(self.packet().body).version == 5
+        connection.sendall(b"\x20\x03\x00\x00\x00")
+
+    def packet(self):
+        return mqtt.read_packet(lambda size: receive(self.connection, size))
+
+    def publish(self):
+        packet = self.packet()
+        assert packet.kind == mqtt.PUBLISH
+        return mqtt.parse_publish(packet.flags, packet.body, 5)
+
+
+def start_floor(processes, broker_port, connections=1):
+    return start(processes, "sluice-bench-floor", "--to", str(broker_port), "--connections", str(connections))
+
+
+def request(message, qos=1, topic="dev/7/cmd"):
+    return f'{{"device_id":7,"mqtt_topic":"{topic}","message":"{message}","qos":{qos}}}\n'.encode()
+
+
+REPLY = '{"code":1,"msg":"mqtt 消息发送成功"}\n'.encode()
+
+
+def test_the_floor_publishes_a_request_and_replies_as_sluice_does_once_it_is_acknowledged(processes, broker):
+    _, port = start_floor(processes, broker.port)
+    with connect(port) as client:
+        client.sendall(request("open"))
+        published = broker.publish()
+        assert (published.topic, published.payload, published.qos) == ("dev/7/cmd", b"open", 1)
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(10)
+        broker.connection.sendall(mqtt.acknowledgement(mqtt.PUBACK, published.packet_id, 5))
+        assert receive(client, len(REPLY)) == REPLY
+
+
+def test_the_floor_says_as_sluice_does_that_nobody_is_subscribed(processes, broker):
+    _, port = start_floor(processes, broker.port)
+    with connect(port) as client:
+        client.sendall(request("open"))
+        number = broker.publish().packet_id
+        broker.connection.sendall(mqtt.packet(mqtt.PUBACK, 0, number.to_bytes(2, "big") + b"\x10\x00"))
+        expected = REPLY.replace(b"}", b',"subscribers":0}')
+        assert receive(client, len(expected)) == expected
+
+
+def test_the_floor_replies_at_qos_0_when_the_message_is_written_and_behind_what_came_before(processes, broker):
+    _, port = start_floor(processes, broker.port)
+    with connect(port) as client:
+        client.sendall(request("now", qos=0))
+        assert receive(client, len(REPLY)) == REPLY
+        published = broker.publish()
+        assert (published.payload, published.qos) == (b"now", 0)
+        client.sendall(request("first") + request("second", qos=0) + request("third"))
+        numbers = [broker.publish().packet_id for _ in range(3)]
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(10)
+        broker.connection.sendall(b"".join(mqtt.acknowledgement(mqtt.PUBACK, number, 5) for number in numbers[::2]))
+        assert receive(client, 3 * len(REPLY)) == 3 * REPLY
+
+
+def test_the_floor_passes_a_message_of_1_mib_on_unchanged_between_small_ones(processes, broker):
+    _, port = start_floor(processes, broker.port)
+    messages = ["a", "".join(chr(97 + i % 26) for i in range(1 << 20)), "b"]
+    with connect(port) as client:
+        sender = threading.Thread(target=client.sendall, args=(b"".join(map(request, messages)),))
+        sender.start()
+        for message in messages:
+            published = broker.publish()
+            assert published.payload == message.encode()
+            broker.connection.sendall(mqtt.acknowledgement(mqtt.PUBACK, published.packet_id, 5))
+        sender.join()
+        assert receive(client, 3 * len(REPLY)) == 3 * REPLY
+
+
+def test_the_floor_answers_each_request_whatever_the_pieces_and_after_the_client_has_closed_its_side(processes):
+    sink, sink_port = start(processes, "sluice-bench-sink")
+    _, port = start_floor(processes, sink_port, connections=3)
+    stream = b"".join(request("x" * size) for size in range(30))
+    for size in (1, 7, len(stream)):
+        with connect(port) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for at in range(0, len(stream), size):
+                client.sendall(stream[at:at + size])
+            client.shutdown(socket.SHUT_WR)
+            assert receive(client, 30 * len(REPLY)) == 30 * REPLY
+            assert client.recv(1) == b""
+    processes.end(sink)
+    assert json.loads((processes.folder / "sluice-bench-sink.log").read_text())["messages"] == 3 * 30
+
+
+def test_the_floor_ends_a_client_whose_request_it_does_not_know_and_serves_the_others(processes):
+    _, sink_port = start(processes, "sluice-bench-sink")
+    _, port = start_floor(processes, sink_port)
+    with connect(port) as other:
+        for strange in (b"{}\n", request("x", qos=2), request("x", topic="")):
+            with connect(port) as client:
+                client.sendall(strange)
+                assert client.recv(1) == b""
+        other.sendall(request("x"))
+        assert receive(other, len(REPLY)) == REPLY
+
+
+def test_the_floor_keeps_the_replies_of_a_client_that_does_not_read_until_it_does(processes, broker):
+    _, port = start_floor(processes, broker.port)
+    count = 60000
+    published = len(mqtt.publish(5, "dev/7/cmd", b"x", 1, 1))
+    acks = [mqtt.acknowledgement(mqtt.PUBACK, number, 5) for number in range(1, 65536)]
+    with connect(port) as client, connect(port) as other:
+        for turn in range(5):  # 13 MB of replies in all, more than the sockets hold
+            client.sendall(request("x") * count)
+            receive(broker.connection, count * published)
+            broker.connection.sendall(b"".join(acks[number % 65535] for number in range(turn * count,
+                                                                                         (turn + 1) * count)))
+        # Acknowledgements come in order: with its reply all of the others' are there.
+        other.sendall(request("y"))
+        number = broker.publish().packet_id
+        broker.connection.sendall(mqtt.acknowledgement(mqtt.PUBACK, number, 5))
+        assert receive(other, len(REPLY)) == REPLY
+        assert receive(client, 5 * count * len(REPLY)) == 5 * count * REPLY
+
+
+def test_the_floor_ends_with_an_error_where_its_broker_does(processes, broker):
+    floor, port = start_floor(processes, broker.port)
+    broker.connection.close()
+    assert floor.wait(10) == 1
+    assert "the broker ended it" in (processes.folder / "sluice-bench-floor.log").read_text()
 
 
 def run_load(port, *options):

@@ -124,6 +124,18 @@ def test_a_comparison_measures_the_two_binaries_only():
     assert {subject for scenario in listed for subject in scenario.subjects} == {"sluice", "other"}
 
 
+def test_a_comparison_leaves_out_what_only_other_subjects_are_measured_in():
+    listed = {scenario.name for scenario in scenarios.chosen([], False, True, [])}
+    assert "near" in listed and "near-512" not in listed
+
+
+def test_a_quick_run_has_a_tenth_of_thousands_of_clients_and_says_so():
+    many, = scenarios.chosen(["many-narrow"], True, False, [])
+    assert (many.clients, many.meaning) == (500, "500 clients x 4 requests")
+    paced, = scenarios.chosen(["sink-paced"], True, False, [])
+    assert paced.meaning.startswith("5,000 a second")
+
+
 def test_a_subject_that_is_skipped_is_nowhere():
     listed = scenarios.chosen([], False, False, ["node-red"])
     assert listed and all("node-red" not in scenario.subjects for scenario in listed)
