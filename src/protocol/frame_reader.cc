@@ -119,10 +119,6 @@ Frame FrameReader::finish() {
   return fault(ErrorKind::BadRequest, bytes, "the connection ended inside a request");
 }
 
-bool FrameReader::has_input() const noexcept {
-  return !scanner_.is_ended() && (held_at_ < held_size_ || input_at_ < input_.size());
-}
-
 std::size_t FrameReader::buffered() const noexcept {
   // What is reserved beyond the bytes filled has not been touched, so it costs no memory yet.
   return held_item_ < held_size_ ? held_size_ : 0;

@@ -75,8 +75,10 @@ class FrameReader {
   /// End of input, after next() said NeedMore. NeedMore if it is a clean end, else a Fault.
   Frame finish();
 
-  /// Bytes are there that next() has not looked at.
-  bool has_input() const noexcept;
+  /// Bytes are there that next() has not looked at, and will.
+  bool has_input() const noexcept { return !scanner_.is_ended() && unseen() > 0; }
+  /// How many bytes next() has not looked at.
+  std::size_t unseen() const noexcept { return held_size_ - held_at_ + input_.size() - input_at_; }
   /// Memory this reader holds, in bytes; a small buffer counts as far as it is filled.
   std::size_t buffered() const noexcept;
   /// A request has begun and is neither whole nor answered.
