@@ -42,7 +42,7 @@ Client::Client(Shared& shared, std::uint32_t index, std::uint32_t generation,
       active_at_(shared.loop.now()),
       budget_(kRequestsPerTurn) {
   stream_->set_handler(this);
-  stream_->set_read_size(kReadBytes);
+  set_read_size(kReadBytes);
 }
 
 /// A closed client is in none of these, and its server may be gone before it.
@@ -65,7 +65,8 @@ void Client::on_turn_end() noexcept {
   if (!holds_back) flush();
   advance_end();
   if (state_ == State::Closed) return;
-  update_reading();
+  update_reading(false);
+  if (state_ == State::Closed) return;
   watch_deadlines();
 }
 
@@ -177,13 +178,40 @@ void Client::update_pauses() noexcept {
   }
 }
 
-void Client::update_reading() noexcept {
-  const bool has_room = state_ != State::Open || (pauses_ == 0 && !reader_.has_input());
-  if (ended_input_ || !has_room) {
+/// For what it sends next. One that ends always has: its input is dropped.
+bool Client::has_room() const noexcept {
+  return state_ != State::Open || (pauses_ == 0 && !reader_.has_input());
+}
+
+/// A client without room is not read from, but stopping and starting cost system calls, and most
+/// clients send nothing while they wait. So reading stops only when there is something to be
+/// stopped: the client `sends_on` although it has to wait, or more than its last read could take.
+/// What one read brings until then is kept, and with what is kept already it fills one read at
+/// most. Where the memory of all clients is short, reading stops at once.
+void Client::update_reading(bool sends_on) noexcept {
+  if (has_room()) {
+    if (broken_) {
+      close(CloseReason::Broken);
+    } else if (ended_input_) {
+      stream_->stop_reading();
+    } else {
+      set_read_size(kReadBytes);
+      stream_->start_reading();
+    }
+    return;
+  }
+  const std::size_t kept = reader_.unseen();
+  if (sends_on || is_paused_for(PauseReason::Input) || kept >= kReadBytes) {
     stream_->stop_reading();
     return;
   }
-  stream_->start_reading();
+  set_read_size(kReadBytes - kept);
+}
+
+void Client::set_read_size(std::size_t bytes) noexcept {
+  if (bytes == read_size_) return;
+  read_size_ = static_cast<std::uint32_t>(bytes);
+  stream_->set_read_size(bytes);
 }
 
 }  // namespace sluice::client

@@ -98,10 +98,12 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void flush() noexcept;
   std::size_t unread_bytes() const noexcept;
 
+  bool has_room() const noexcept;
   void pause(PauseReason reason) noexcept;
   void unpause(PauseReason reason) noexcept;
   void update_pauses() noexcept;
-  void update_reading() noexcept;
+  void update_reading(bool sends_on) noexcept;
+  void set_read_size(std::size_t bytes) noexcept;
 
   TimePoint next_deadline() const noexcept;
   TimePoint request_deadline() const noexcept;
@@ -135,11 +137,13 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   unsigned idle_turn_ends_ = 0;  // while draining: since it was last read from
   unsigned ends_held_back_ = 0;  // with replies in out_
   unsigned budget_;              // requests it may still have decoded in this turn
+  std::uint32_t read_size_ = 0;  // what one read takes at most
   protocol::Framing framing_ = protocol::Framing::Unknown;
   State state_ = State::Open;
   CloseReason end_reason_ = CloseReason::PeerLeft;
   std::uint8_t pauses_ = 0;  // one bit per PauseReason
   bool ended_input_ = false;
+  bool broken_ = false;  // found out while it waited: ends when the wait is over
   bool abandons_replies_ = false;
   bool refused_ = false;
 };

@@ -75,8 +75,14 @@ void Client::advance_end() noexcept {
   linger_until_ = shared_.loop.now() + kLinger;
 }
 
+/// One that waits has sent what it waits with before the connection broke: that is still done.
 void Client::on_broken(int) noexcept {
-  close(CloseReason::Broken);
+  if (has_room() || stream_->unsent() > 0) {
+    close(CloseReason::Broken);
+    return;
+  }
+  broken_ = true;
+  turn_end_.schedule();
 }
 
 void Client::on_sent() noexcept {

@@ -12,11 +12,12 @@ using protocol::Frame;
 
 void Client::on_read(std::span<const char> bytes) noexcept {
   if (state_ != State::Open) return;  // read only so that the socket can be closed without a reset
+  const bool sends_on = !has_room() || bytes.size() >= read_size_;
   active_at_ = shared_.loop.now();
   idle_turn_ends_ = 0;
   reader_.feed({bytes.data(), bytes.size()});
   decode_input();
-  update_reading();
+  update_reading(sends_on);
   turn_end_.schedule();
 }
 
