@@ -36,7 +36,7 @@ Client::Client(Shared& shared, std::uint32_t index, std::uint32_t generation,
       generation_(generation),
       number_(++shared.last_number),
       stream_(std::move(stream)),
-      reader_(shared.limits.max_request_bytes),
+      reader_(shared.limits.max_request_bytes, shared.spare),
       turn_end_(shared.loop, bind<&Client::on_turn_end>(this)),
       replies_(shared.buffers),
       active_at_(shared.loop.now()),
@@ -134,7 +134,7 @@ unsigned Client::resume(unsigned most) noexcept {
   if (state_ != State::Open || pauses_ != 0 || !reader_.has_input()) return 0;
   const std::size_t in_pipeline = shared_.limits.max_pipeline -
                                   std::min<std::size_t>(outstanding_, shared_.limits.max_pipeline);
-  const std::size_t in_input = reader_.buffered() / kShortestRequest + 1;
+  const std::size_t in_input = reader_.unseen() / kShortestRequest + 1;
   return static_cast<unsigned>(std::min({std::size_t{most}, in_pipeline, in_input}));
 }
 

@@ -63,7 +63,7 @@ void Client::advance_end() noexcept {
     }
   }
   if (state_ != State::Ending) return;
-  reader_ = protocol::FrameReader(shared_.limits.max_request_bytes);
+  reader_ = protocol::FrameReader(shared_.limits.max_request_bytes, shared_.spare);
   if (outstanding_ > 0 && !abandons_replies_) return;
   stream_->shut_down();
   if (stream_->unsent() > 0) return;

@@ -16,6 +16,7 @@
 #include "ledger/source.h"
 #include "protocol/decoder.h"
 #include "protocol/reply.h"
+#include "protocol/spare_blocks.h"
 
 namespace sluice::client {
 
@@ -73,6 +74,7 @@ struct Shared {
   Notices notices;
   ServerCounters counters = {};
   Buffers buffers = {};
+  protocol::SpareBlocks spare = {};  ///< for requests that come in pieces
   bool draining = false;
   std::uint64_t last_number = 0;  ///< of the connections so far; names them in the log
 };

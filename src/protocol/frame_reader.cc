@@ -12,8 +12,10 @@ namespace sluice::protocol {
 namespace {
 
 constexpr std::size_t kFirstBytes = 64;
-constexpr std::size_t kKeptBytes =
-    4096;  // a buffer of up to this size is kept for the next request
+/// A block of up to this size stays with its reader for the next request.
+constexpr std::size_t kKeptBytes = 4096;
+/// What needs more than this gets a block that goes from one reader to the next.
+constexpr std::size_t kLargeBytes = 16384;
 
 std::string describe(unsigned char byte) {
   if (byte > 0x20 && byte < 0x7F) return fmt::format("'{}'", static_cast<char>(byte));
@@ -83,8 +85,8 @@ void FrameReader::copy_rest() {
   tidy();
   const bool is_looked_at = held_at_ == held_size_;
   if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {
-    held_size_ -= held_item_;
-    std::memmove(held_.get(), held_.get() + held_item_, held_size_);
+    shrink_to(held_size_ - held_item_);
+    std::memmove(held_.bytes.get(), held_.bytes.get() + held_item_, held_size_);
     held_at_ -= held_item_;
     held_item_ = 0;
   }
@@ -98,7 +100,7 @@ void FrameReader::copy_rest() {
 
 void FrameReader::begin_quick() {
   if (held_size_ == 0 || held_item_ > 0 || held_at_ < held_size_) return;
-  const std::size_t room = std::min(scanner_.plain_room(), held_capacity_ - held_size_);
+  const std::size_t room = std::min(scanner_.plain_room(), held_.capacity - held_size_);
   if (room == 0) return;
   quick_begin_ = held_at_;
   quick_end_ = held_at_ + room;
@@ -120,33 +122,38 @@ Frame FrameReader::finish() {
 }
 
 std::size_t FrameReader::buffered() const noexcept {
-  // What is reserved beyond the bytes filled has not been touched, so it costs no memory yet.
-  return held_item_ < held_size_ ? held_size_ : 0;
+  if (held_item_ == held_size_) return 0;
+  return held_.capacity > kLargeBytes ? std::max(held_.touched, held_size_) : held_size_;
+}
+
+void FrameReader::hold(std::string_view bytes) {
+  make_room(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), held_.bytes.get() + held_size_);
+  held_size_ += bytes.size();
 }
 
 /// Grows by half at least, so that a request in small pieces is copied a few times, not each time.
-void FrameReader::hold(std::string_view bytes) {
-  const std::size_t needed = held_size_ + bytes.size();
-  if (needed > held_capacity_) {
-    const std::size_t capacity =
-        std::max({needed, held_capacity_ + held_capacity_ / 2, kFirstBytes});
-    auto larger = std::make_unique_for_overwrite<char[]>(capacity);
-    std::copy_n(held_.get(), held_size_, larger.get());
-    held_ = std::move(larger);
-    held_capacity_ = capacity;
-  }
-  std::copy(bytes.begin(), bytes.end(), held_.get() + held_size_);
-  held_size_ = needed;
+void FrameReader::make_room(std::size_t bytes) {
+  const std::size_t needed = held_size_ + bytes;
+  if (needed <= held_.capacity) return;
+  const std::size_t small = std::max({needed, held_.capacity + held_.capacity / 2, kFirstBytes});
+  Block larger = needed > kLargeBytes ? spare_->take(needed) : new_block(small);
+  std::copy_n(held_.bytes.get(), held_size_, larger.bytes.get());
+  shrink_to(held_size_);
+  spare_->give_back(std::exchange(held_, std::move(larger)));
+}
+
+/// The only way to hold less.
+void FrameReader::shrink_to(std::size_t bytes) noexcept {
+  held_.touched = std::max(held_.touched, held_size_);
+  held_size_ = bytes;
 }
 
 /// Lets go of what the previous answer referred to.
 void FrameReader::tidy() {
   if (held_item_ < held_size_ || held_size_ == 0) return;
-  if (held_capacity_ > kKeptBytes) {
-    held_.reset();
-    held_capacity_ = 0;
-  }
-  held_size_ = 0;
+  shrink_to(0);
+  if (held_.capacity > kKeptBytes) spare_->give_back(std::exchange(held_, {}));
   held_item_ = 0;
   held_at_ = 0;
 }

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "protocol/errors.h"
 #include "protocol/frame_scanner.h"
 #include "protocol/framing.h"
+#include "protocol/spare_blocks.h"
 
 namespace sluice::protocol {
 
@@ -35,7 +35,9 @@ struct Frame {
 /// fed.
 class FrameReader {
  public:
-  explicit FrameReader(std::size_t max_request_bytes) : scanner_(max_request_bytes) {}
+  /// Large blocks come from `spare`, which outlives it, and go back to it.
+  FrameReader(std::size_t max_request_bytes, SpareBlocks& spare)
+      : scanner_(max_request_bytes), spare_(&spare) {}
   /// A moved-from one may only be assigned to or destroyed.
   FrameReader(FrameReader&&) noexcept = default;
   FrameReader& operator=(FrameReader&&) noexcept = default;
@@ -51,10 +53,10 @@ class FrameReader {
   void feed(std::string_view input) {
     // Single bytes are what has to be cheapest.
     if (input.size() == 1 && held_size_ < quick_end_ && is_plain(input.front(), quick_stops_)) {
-      held_[held_size_++] = input.front();
+      held_.bytes[held_size_++] = input.front();
     } else if (is_quick(input)) {
       for (const char byte : input)
-        held_[held_size_++] = byte;
+        held_.bytes[held_size_++] = byte;
     } else {
       refer_to(input);
     }
@@ -79,7 +81,8 @@ class FrameReader {
   bool has_input() const noexcept { return !scanner_.is_ended() && unseen() > 0; }
   /// How many bytes next() has not looked at.
   std::size_t unseen() const noexcept { return held_size_ - held_at_ + input_.size() - input_at_; }
-  /// Memory this reader holds, in bytes; a small buffer counts as far as it is filled.
+  /// Memory this reader holds, in bytes; a small block counts as far as it is filled, a large one
+  /// as far as it was ever written to.
   std::size_t buffered() const noexcept;
   /// A request has begun and is neither whole nor answered.
   bool inside_request() const noexcept { return scanner_.is_inside(); }
@@ -95,7 +98,7 @@ class FrameReader {
   }
 
   std::string_view held_from(std::size_t at) const noexcept {
-    return {held_.get() + at, held_size_ - at};
+    return {held_.bytes.get() + at, held_size_ - at};
   }
   void refer_to(std::string_view input);
   Frame look_further();
@@ -108,6 +111,8 @@ class FrameReader {
   Frame fault(ErrorKind error, std::string_view bytes, std::string detail);
   std::string_view join_item();
   void hold(std::string_view bytes);
+  void make_room(std::size_t bytes);
+  void shrink_to(std::size_t bytes) noexcept;
   void tidy();
 
   FrameScanner scanner_;
@@ -115,8 +120,8 @@ class FrameReader {
   // Saved bytes: [0, held_item_) consumed, [held_item_, held_at_) the request under way,
   // [held_at_, size) not looked at. The request under way goes on in input_ only where all saved
   // bytes were looked at.
-  std::unique_ptr<char[]> held_;
-  std::size_t held_capacity_ = 0;
+  Block held_;
+  SpareBlocks* spare_;
   std::size_t held_size_ = 0;
   std::size_t held_item_ = 0;
   std::size_t held_at_ = 0;

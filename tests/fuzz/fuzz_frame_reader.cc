@@ -16,6 +16,7 @@ using sluice::fuzz::require;
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
 using sluice::protocol::Framing;
+using sluice::protocol::SpareBlocks;
 
 namespace {
 
@@ -55,7 +56,7 @@ std::string told(const Frame& frame) {
 
 class Reading {
  public:
-  explicit Reading(std::size_t limit) : limit_(limit), reader_(limit) {}
+  explicit Reading(std::size_t limit) : limit_(limit), reader_(limit, spare_) {}
 
   void take(std::string_view bytes, Look look) {
     // Memory of exactly this size: a byte read beyond it is seen.
@@ -109,6 +110,7 @@ class Reading {
   }
 
   const std::size_t limit_;
+  SpareBlocks spare_;
   FrameReader reader_;
   std::size_t unseen_ = 0;  // bytes fed since next() last said NeedMore, at most
   std::vector<std::string> out_;

@@ -48,7 +48,8 @@ class Line {
 
   std::string text_;
   std::string out_;
-  FrameReader reader_{1 << 20};
+  SpareBlocks spare_;
+  FrameReader reader_{1 << 20, spare_};
   Decoder decoder_;
   ReplyEncoder encoder_{"sent", "failed", "\n"};
 };

@@ -12,6 +12,7 @@
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
 using sluice::protocol::Framing;
+using sluice::protocol::SpareBlocks;
 using sluice::protocol::to_string;
 
 namespace {
@@ -43,7 +44,8 @@ void drain(FrameReader& reader, std::vector<std::string>& out) {
 /// What a reader tells of `pieces`, fed one after another from memory that is then overwritten.
 std::vector<std::string> read_pieces(const std::vector<std::string>& pieces,
                                      std::size_t limit = kLimit) {
-  FrameReader reader(limit);
+  SpareBlocks spare;
+  FrameReader reader(limit, spare);
   std::vector<std::string> out;
   for (std::string piece : pieces) {
     reader.feed(piece);
@@ -129,7 +131,8 @@ TEST_CASE("a line of garbage is answered once and skipped up to its newline", "[
 }
 
 TEST_CASE("the fault names the byte that began no request", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   reader.feed("[1]\n\x01\n");
   CHECK(std::string(reader.next().detail).find("'['") != std::string::npos);
   CHECK(std::string(reader.next().detail).find("0x01") != std::string::npos);
@@ -148,7 +151,8 @@ TEST_CASE("an HTTP request ends the connection without a reply", "[frame_reader]
 }
 
 TEST_CASE("nothing is read after the end of a connection", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   reader.feed("GET / HTTP/1.1\r\n{}{}");
   CHECK(told(reader.next()) == "close");
   CHECK_FALSE(reader.has_input());
@@ -192,7 +196,8 @@ TEST_CASE("the rest of a request that is too large is skipped with its strings",
 }
 
 TEST_CASE("memory does not grow while a request that is too large is skipped", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   const std::string piece(kLimit, 'x');
   reader.feed("{\"a\":\"");
   CHECK(told(reader.next()) == "more");
@@ -231,12 +236,13 @@ TEST_CASE("a frame beyond the limit ends the connection", "[frame_reader]") {
 }
 
 TEST_CASE("the framing is decided by the first byte, for good", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   CHECK(reader.framing() == Framing::Unknown);
   reader.feed(std::string_view("\0", 1));
   CHECK(told(reader.next()) == "more");
   CHECK(reader.framing() == Framing::LengthPrefixed);
-  FrameReader stream(kLimit);
+  FrameReader stream(kLimit, spare);
   stream.feed("\n");
   CHECK(told(stream.next()) == "more");
   CHECK(stream.framing() == Framing::Stream);
@@ -281,7 +287,8 @@ TEST_CASE("random streams in random pieces tell the same as whole ones", "[frame
 }
 
 TEST_CASE("what a paused caller has not looked at is kept and comes first", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   std::string input = R"({"n":1}{"n":2}{"n":3}{"n")";
   reader.feed(input);
   CHECK(told(reader.next()) == R"(request {"n":1})");
@@ -300,7 +307,8 @@ TEST_CASE("what a paused caller has not looked at is kept and comes first", "[fr
 }
 
 TEST_CASE("a request that lies whole in the input is not copied", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   const std::string input = " {} {\"a\":1}";
   reader.feed(input);
   CHECK(reader.next().bytes.data() == input.data() + 1);
@@ -309,7 +317,8 @@ TEST_CASE("a request that lies whole in the input is not copied", "[frame_reader
 }
 
 TEST_CASE("a large request's buffer is given back, a small one is kept", "[frame_reader]") {
-  FrameReader reader(1 << 20);
+  SpareBlocks spare;
+  FrameReader reader(1 << 20, spare);
   const std::string large = R"({"a":")" + std::string(100000, 'x') + R"("})";
   reader.feed(std::string_view(large).substr(0, 60000));
   CHECK(told(reader.next()) == "more");
@@ -323,7 +332,8 @@ TEST_CASE("a large request's buffer is given back, a small one is kept", "[frame
 }
 
 TEST_CASE("a reader says whether it is inside a request", "[frame_reader]") {
-  FrameReader reader(10);
+  SpareBlocks spare;
+  FrameReader reader(10, spare);
   CHECK_FALSE(reader.inside_request());
   const auto after = [&reader](std::string_view input) {
     reader.feed(input);
@@ -340,7 +350,7 @@ TEST_CASE("a reader says whether it is inside a request", "[frame_reader]") {
   CHECK(after("GE"));  // not answered yet
   CHECK_FALSE(after("\n"));
   CHECK_FALSE(after("{\"a\":\"0123456789"));  // answered: too large
-  FrameReader prefixed(10);
+  FrameReader prefixed(10, spare);
   prefixed.feed(std::string_view("\0", 1));
   CHECK(told(prefixed.next()) == "more");
   CHECK(prefixed.inside_request());
@@ -348,12 +358,13 @@ TEST_CASE("a reader says whether it is inside a request", "[frame_reader]") {
 
 TEST_CASE("a connection that ends inside a request gets a fault", "[frame_reader]") {
   const auto end_of = [](const std::string& input, std::size_t limit = kLimit) {
-    FrameReader reader(limit);
+    SpareBlocks spare;
+    FrameReader reader(limit, spare);
     Told before;
     reader.feed(input);
     drain(reader, before);
     std::string direct = told(reader.finish());
-    FrameReader saved(limit);
+    FrameReader saved(limit, spare);
     saved.feed(input);
     drain(saved, before);
     saved.save();
@@ -374,7 +385,8 @@ TEST_CASE("a connection that ends inside a request gets a fault", "[frame_reader
 }
 
 TEST_CASE("a new limit counts for the request under way", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   reader.feed(R"({"a":"0123456789)");
   CHECK(told(reader.next()) == "more");
   reader.save();

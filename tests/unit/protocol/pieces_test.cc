@@ -11,6 +11,7 @@
 
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
+using sluice::protocol::SpareBlocks;
 
 namespace {
 
@@ -31,7 +32,8 @@ std::string told(const Frame& frame) {
 /// that is overwritten afterwards; the end of the input is told as well.
 template <class NextSize>
 std::vector<std::string> read(std::string_view stream, NextSize next_size) {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   std::vector<std::string> out;
   bool is_ended = false;
   while (!stream.empty()) {
@@ -118,7 +120,8 @@ TEST_CASE("pieces of random sizes tell the same as the whole", "[frame_reader]")
 
 TEST_CASE("a limit that is lowered between single bytes counts from the next byte on",
           "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   const std::string request = R"({"a":"0123456789"})";
   for (const char byte : request.substr(0, 12)) {
     reader.feed({&byte, 1});
@@ -134,7 +137,8 @@ TEST_CASE("a limit that is lowered between single bytes counts from the next byt
 
 TEST_CASE("a limit that is lowered before a byte is looked at counts for that byte",
           "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   reader.feed(R"({"a":"01)");
   CHECK(reader.next().kind == Frame::Kind::NeedMore);
   reader.save();
@@ -148,7 +152,8 @@ TEST_CASE("a limit that is lowered before a byte is looked at counts for that by
 
 TEST_CASE("single bytes that are saved before they are looked at keep their order",
           "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   reader.feed(R"({"a":")");
   CHECK(reader.next().kind == Frame::Kind::NeedMore);
   for (const std::string_view byte : {"x", "y", "\"", "}", "{", "}"}) {
@@ -162,7 +167,8 @@ TEST_CASE("single bytes that are saved before they are looked at keep their orde
 }
 
 TEST_CASE("what was consumed does not stay in front of a request that grows", "[frame_reader]") {
-  FrameReader reader(kLimit);
+  SpareBlocks spare;
+  FrameReader reader(kLimit, spare);
   const std::string first = R"({"a":")" + std::string(40, 'x') + "\"}";
   const std::string second = R"({"b":")" + std::string(45, 'y');
   const std::string both = first + second;
@@ -184,7 +190,8 @@ TEST_CASE("no more than the limit is held where pieces are saved before they are
   constexpr std::size_t kSmallLimit = 48;
   const std::string stream =
       "\xD5\xD5\xD5\xD5\xD5?}oh\n\r{" + std::string(52, '@') + std::string("\0\0\0\xAAt", 5);
-  FrameReader reader(kSmallLimit);
+  SpareBlocks spare;
+  FrameReader reader(kSmallLimit, spare);
   std::string_view rest = stream;
   for (std::size_t turn = 1; !rest.empty(); ++turn) {
     const std::string piece(rest.substr(0, 1 + (turn - 1) % 7));

@@ -23,6 +23,7 @@ using sluice::protocol::Decoder;
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
 using sluice::protocol::Request;
+using sluice::protocol::SpareBlocks;
 
 constexpr std::size_t kTotalBytes = 10'000'000;
 constexpr std::size_t kReadBytes = 1'000'000;  // a request of this size lies whole in one read
@@ -47,7 +48,8 @@ std::string make_stream(std::size_t size) {
 /// Reads `stream` in pieces; returns how many requests were in it. Anything else ends the program.
 [[gnu::noinline]] std::size_t read(std::string_view stream, std::size_t piece_bytes,
                                    Decoder* decoder) {
-  FrameReader reader(kMaxRequestBytes);
+  SpareBlocks spare;
+  FrameReader reader(kMaxRequestBytes, spare);
   std::size_t requests = 0;
   while (!stream.empty()) {
     reader.feed(stream.substr(0, piece_bytes));
