@@ -9,7 +9,11 @@ namespace sluice::client {
 namespace {
 
 constexpr unsigned kRequestsPerTurn = 64;
-constexpr std::size_t kReadBytes = 16384;
+/// A client may be read from in this turn until it sent so much.
+constexpr std::size_t kBytesPerTurn = 524288;
+/// Of a request that holds more than half a usual read, the rest is read in larger pieces.
+constexpr std::size_t kLargeRequest = kReadBytes / 2;
+constexpr std::size_t kLargeReadBytes = event::Loop::kReadBufferBytes;
 /// While the loop is busy fewer bytes of replies than this wait for more, but no longer than for so
 /// many ends of turns, of which a turn has two: with thousands of clients each reply would
 /// otherwise be a write of its own.
@@ -58,6 +62,7 @@ void Client::start() noexcept {
 
 void Client::on_turn_end() noexcept {
   budget_ = kRequestsPerTurn;
+  turn_bytes_ = 0;
   const bool holds_back = may_hold_back();
   if (!holds_back) flush();
   update_pauses();
@@ -180,7 +185,8 @@ void Client::update_pauses() noexcept {
 
 /// For what it sends next. One that ends always has: its input is dropped.
 bool Client::has_room() const noexcept {
-  return state_ != State::Open || (pauses_ == 0 && !reader_.has_input());
+  if (state_ != State::Open) return true;
+  return pauses_ == 0 && !reader_.has_input() && turn_bytes_ < kBytesPerTurn;
 }
 
 /// A client without room is not read from, but stopping and starting cost system calls, and most
@@ -195,7 +201,7 @@ void Client::update_reading(bool sends_on) noexcept {
     } else if (ended_input_) {
       stream_->stop_reading();
     } else {
-      set_read_size(kReadBytes);
+      set_read_size(next_read_size());
       stream_->start_reading();
     }
     return;
@@ -206,6 +212,13 @@ void Client::update_reading(bool sends_on) noexcept {
     return;
   }
   set_read_size(kReadBytes - kept);
+}
+
+/// A larger read may bring requests that have to wait behind the one under way, so it is not for
+/// when memory is short.
+std::size_t Client::next_read_size() const noexcept {
+  const bool is_large = reader_.inside_request() && reader_.buffered() > kLargeRequest;
+  return is_large && !shared_.input.is_full() ? kLargeReadBytes : kReadBytes;
 }
 
 void Client::set_read_size(std::size_t bytes) noexcept {

@@ -21,6 +21,10 @@
 
 namespace sluice::client {
 
+/// What one read takes, but amid a large request. Each client is allowed so much input that is not
+/// decoded yet; more counts for input_bytes.
+inline constexpr std::size_t kReadBytes = 16384;
+
 /// Owned by the Server's table until close(), by Loop::retire() from then on. Everything that can
 /// end it happens in its own callbacks or at the end of a turn, never inside reply().
 class Client final : public event::StreamHandler, public DeadlineEntry, public ListNode<> {
@@ -88,7 +92,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void take_request(std::string_view text) noexcept;
   void submit(protocol::Request& request) noexcept;
   void finish_input() noexcept;
-  void count_partial() noexcept;
+  void count_input() noexcept;
 
   void answer(const protocol::Reply& reply, std::string_view id_json) noexcept;
   void answer_fault(protocol::ErrorKind error, std::string detail,
@@ -103,6 +107,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void unpause(PauseReason reason) noexcept;
   void update_pauses() noexcept;
   void update_reading(bool sends_on) noexcept;
+  std::size_t next_read_size() const noexcept;
   void set_read_size(std::size_t bytes) noexcept;
 
   TimePoint next_deadline() const noexcept;
@@ -123,21 +128,24 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   protocol::FrameReader reader_;
   event::Deferred turn_end_;
   OrderedReplies replies_;
-  std::string out_;                // the replies of this turn
-  std::size_t outstanding_ = 0;    // submitted and not answered
-  std::size_t partial_bytes_ = 0;  // what the input budget counts this client with
-  std::size_t parked_bytes_ = 0;
-  std::uint64_t written_ = 0;    // bytes given to the stream
-  std::uint64_t sent_seen_ = 0;  // of these, taken by the socket when last looked at
-  TimePoint active_at_;          // last byte in or reply out
-  TimePoint request_begun_{};    // the request under way; moved on by the time sluice paused
+  std::string out_;              // the replies of this turn
+  std::size_t outstanding_ = 0;  // submitted and not answered
+  // What the input budget counts this client with.
+  std::size_t partial_bytes_ = 0;  // of a request under way
+  std::size_t parked_bytes_ = 0;   // of the request that waits
+  std::size_t kept_bytes_ = 0;     // of input beyond a read that waits to be decoded
+  std::uint64_t written_ = 0;      // bytes given to the stream
+  std::uint64_t sent_seen_ = 0;    // of these, taken by the socket when last looked at
+  TimePoint active_at_;            // last byte in or reply out
+  TimePoint request_begun_{};      // the request under way; moved on by the time sluice paused
   TimePoint paused_at_{};
   TimePoint progress_at_{};  // the socket took something, or had nothing to take
   TimePoint linger_until_{};
-  unsigned idle_turn_ends_ = 0;  // while draining: since it was last read from
-  unsigned ends_held_back_ = 0;  // with replies in out_
-  unsigned budget_;              // requests it may still have decoded in this turn
-  std::uint32_t read_size_ = 0;  // what one read takes at most
+  unsigned idle_turn_ends_ = 0;   // while draining: since it was last read from
+  unsigned ends_held_back_ = 0;   // with replies in out_
+  unsigned budget_;               // requests it may still have decoded in this turn
+  std::uint32_t read_size_ = 0;   // what one read takes at most
+  std::uint32_t turn_bytes_ = 0;  // read in this turn
   protocol::Framing framing_ = protocol::Framing::Unknown;
   State state_ = State::Open;
   CloseReason end_reason_ = CloseReason::PeerLeft;

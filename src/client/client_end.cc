@@ -47,7 +47,7 @@ void Client::end(CloseReason reason) noexcept {
   if (is_linked()) shared_.input.leave(*this);
   for (const PauseReason pause : kAllPauseReasons)
     unpause(pause);
-  count_partial();
+  count_input();
   turn_end_.schedule();
 }
 

@@ -1,4 +1,5 @@
 // From bytes to requests: one client's input.
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <variant>
@@ -13,6 +14,7 @@ using protocol::Frame;
 void Client::on_read(std::span<const char> bytes) noexcept {
   if (state_ != State::Open) return;  // read only so that the socket can be closed without a reset
   const bool sends_on = !has_room() || bytes.size() >= read_size_;
+  turn_bytes_ += static_cast<std::uint32_t>(bytes.size());
   active_at_ = shared_.loop.now();
   idle_turn_ends_ = 0;
   reader_.feed({bytes.data(), bytes.size()});
@@ -35,14 +37,13 @@ void Client::on_end() noexcept {
 void Client::decode_input() noexcept {
   if (state_ != State::Open || !(reader_.has_input() || ended_input_)) return;
   bool is_same_request = reader_.inside_request();
+  bool has_begun = false;
   while (state_ == State::Open && budget_ > 0 && !must_wait()) {
     const Frame frame = reader_.next();
     framing_ = reader_.framing();
     if (frame.kind == Frame::Kind::NeedMore) {
       if (ended_input_) finish_input();
-      // One that came whole in a read costs no more than the read; one that does not has to wait.
-      const bool has_begun = reader_.inside_request() && !is_same_request;
-      if (has_begun && shared_.input.is_full()) pause(PauseReason::Input);
+      has_begun = reader_.inside_request() && !is_same_request;
       break;
     }
     --budget_;
@@ -50,11 +51,15 @@ void Client::decode_input() noexcept {
     take(frame);
   }
   reader_.save();
+  // One that came whole in a read costs no more than the read; one that does not has to wait. Of
+  // one that a large read has brought more is there than is everybody's: that counts and goes on.
+  const bool may_wait = has_begun && reader_.buffered() <= kReadBytes;
+  if (may_wait && shared_.input.is_full()) pause(PauseReason::Input);
   if (!is_same_request) request_begun_ = shared_.loop.now();
   // This turn's share is used up: the rest has its turn after everybody else's.
   const bool is_unfinished = reader_.has_input() || ended_input_;
   if (state_ == State::Open && pauses_ == 0 && is_unfinished) turn_end_.schedule();
-  count_partial();
+  count_input();
   if (shared_.input.is_overrun()) shared_.relieve();
 }
 
@@ -126,11 +131,13 @@ void Client::finish_input() noexcept {
   end(CloseReason::PeerLeft);
 }
 
-void Client::count_partial() noexcept {
-  // What waits for its turn is at most one read, which each client is allowed anyway.
-  const bool counts =
-      state_ == State::Open && reader_.inside_request() && !is_paused_for(PauseReason::Input);
-  shared_.input.set_partial(partial_bytes_, counts ? reader_.buffered() : 0);
+void Client::count_input() noexcept {
+  const std::size_t held = state_ == State::Open ? reader_.buffered() : 0;
+  const bool is_partial = reader_.inside_request() && !is_paused_for(PauseReason::Input);
+  shared_.input.set_partial(partial_bytes_, is_partial ? held : 0);
+  // What waits to be decoded is usually one read, which each client is allowed anyway.
+  const std::size_t beyond = held - std::min(held, kReadBytes);
+  shared_.input.set_parked(kept_bytes_, is_partial ? 0 : beyond);
 }
 
 }  // namespace sluice::client
