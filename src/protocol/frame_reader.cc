@@ -123,7 +123,8 @@ Frame FrameReader::finish() {
 
 std::size_t FrameReader::buffered() const noexcept {
   if (held_item_ == held_size_) return 0;
-  return held_.capacity > kLargeBytes ? std::max(held_.touched, held_size_) : held_size_;
+  return held_.capacity > kLargeBytes ? std::max<std::size_t>(held_.touched, held_size_)
+                                      : held_size_;
 }
 
 void FrameReader::hold(std::string_view bytes) {
@@ -136,7 +137,8 @@ void FrameReader::hold(std::string_view bytes) {
 void FrameReader::make_room(std::size_t bytes) {
   const std::size_t needed = held_size_ + bytes;
   if (needed <= held_.capacity) return;
-  const std::size_t small = std::max({needed, held_.capacity + held_.capacity / 2, kFirstBytes});
+  const std::size_t small =
+      std::max({needed, held_.capacity + std::size_t{held_.capacity} / 2, kFirstBytes});
   Block larger = needed > kLargeBytes ? spare_->take(needed) : new_block(small);
   std::copy_n(held_.bytes.get(), held_size_, larger.bytes.get());
   shrink_to(held_size_);
@@ -145,7 +147,7 @@ void FrameReader::make_room(std::size_t bytes) {
 
 /// The only way to hold less.
 void FrameReader::shrink_to(std::size_t bytes) noexcept {
-  held_.touched = std::max(held_.touched, held_size_);
+  held_.touched = std::max(held_.touched, static_cast<std::uint32_t>(held_size_));
   held_size_ = bytes;
 }
 

@@ -2,20 +2,22 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 namespace sluice::protocol {
 
-/// A piece of memory. What was never written to costs nothing: no page lies behind it yet.
+/// A piece of memory, as small as it can be: each client has one. What was never written to costs
+/// nothing: no page lies behind it yet.
 struct Block {
   std::unique_ptr<char[]> bytes;
-  std::size_t capacity = 0;
-  std::size_t touched = 0;  ///< how far it was ever written to
+  std::uint32_t capacity = 0;
+  std::uint32_t touched = 0;  ///< how far it was ever written to
 };
 
 inline Block new_block(std::size_t size) {
-  return {std::make_unique_for_overwrite<char[]>(size), size, 0};
+  return {std::make_unique_for_overwrite<char[]>(size), static_cast<std::uint32_t>(size), 0};
 }
 
 /// Blocks that are done with, shared by all FrameReaders of a server: one of this size anew costs
