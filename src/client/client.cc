@@ -8,7 +8,7 @@
 namespace sluice::client {
 namespace {
 
-constexpr unsigned kRequestsPerTurn = 64;
+constexpr std::uint8_t kRequestsPerTurn = 64;
 /// A client may be read from in this turn until it sent so much.
 constexpr std::size_t kBytesPerTurn = 524288;
 /// Of a request that holds more than half a usual read, the rest is read in larger pieces.
@@ -113,7 +113,7 @@ void Client::put(std::uint64_t slot, const protocol::Reply& reply,
 bool Client::may_hold_back() noexcept {
   const bool may = shared_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
                    !out_.empty() && out_.size() < kSmallWrite && ends_held_back_ < kEndsHeldBack;
-  ends_held_back_ = may ? ends_held_back_ + 1 : 0;
+  ends_held_back_ = may ? static_cast<std::uint8_t>(ends_held_back_ + 1) : std::uint8_t{0};
   if (may) turn_end_.schedule();
   return may;
 }

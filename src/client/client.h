@@ -130,22 +130,22 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   OrderedReplies replies_;
   std::string out_;              // the replies of this turn
   std::size_t outstanding_ = 0;  // submitted and not answered
-  // What the input budget counts this client with.
-  std::size_t partial_bytes_ = 0;  // of a request under way
-  std::size_t parked_bytes_ = 0;   // of the request that waits
-  std::size_t kept_bytes_ = 0;     // of input beyond a read that waits to be decoded
-  std::uint64_t written_ = 0;      // bytes given to the stream
-  std::uint64_t sent_seen_ = 0;    // of these, taken by the socket when last looked at
-  TimePoint active_at_;            // last byte in or reply out
-  TimePoint request_begun_{};      // the request under way; moved on by the time sluice paused
+  std::uint64_t written_ = 0;    // bytes given to the stream
+  std::uint64_t sent_seen_ = 0;  // of these, taken by the socket when last looked at
+  TimePoint active_at_;          // last byte in or reply out
+  TimePoint request_begun_{};    // the request under way; moved on by the time sluice paused
   TimePoint paused_at_{};
   TimePoint progress_at_{};  // the socket took something, or had nothing to take
   TimePoint linger_until_{};
-  unsigned idle_turn_ends_ = 0;   // while draining: since it was last read from
-  unsigned ends_held_back_ = 0;   // with replies in out_
-  unsigned budget_;               // requests it may still have decoded in this turn
-  std::uint32_t read_size_ = 0;   // what one read takes at most
-  std::uint32_t turn_bytes_ = 0;  // read in this turn
+  // What the input budget counts this client with.
+  std::uint32_t partial_bytes_ = 0;  // of a request under way
+  std::uint32_t parked_bytes_ = 0;   // of the request that waits
+  std::uint32_t kept_bytes_ = 0;     // of input beyond a read that waits to be decoded
+  std::uint32_t read_size_ = 0;      // what one read takes at most
+  std::uint32_t turn_bytes_ = 0;     // read in this turn
+  std::uint8_t budget_;              // requests it may still have decoded in this turn
+  std::uint8_t ends_held_back_ = 0;  // with replies in out_
+  std::uint8_t idle_turn_ends_ = 0;  // while draining: since it was last read from
   protocol::Framing framing_ = protocol::Framing::Unknown;
   State state_ = State::Open;
   CloseReason end_reason_ = CloseReason::PeerLeft;

@@ -18,17 +18,17 @@ bool InputBudget::has_room() const noexcept {
   return held == 0 || held < limit_ - limit_ / 4;
 }
 
-void InputBudget::change(std::size_t& sum, std::size_t& counted, std::size_t bytes) noexcept {
+void InputBudget::change(std::size_t& sum, std::uint32_t& counted, std::size_t bytes) noexcept {
   sum = sum - counted + bytes;
-  counted = bytes;
+  counted = static_cast<std::uint32_t>(bytes);  // one client's: little more than a request
   if (!waiting_.empty() && has_room()) admit_.schedule();
 }
 
-void InputBudget::set_partial(std::size_t& counted, std::size_t bytes) noexcept {
+void InputBudget::set_partial(std::uint32_t& counted, std::size_t bytes) noexcept {
   change(partial_, counted, bytes);
 }
 
-void InputBudget::set_parked(std::size_t& counted, std::size_t bytes) noexcept {
+void InputBudget::set_parked(std::uint32_t& counted, std::size_t bytes) noexcept {
   change(parked_, counted, bytes);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/list.h"
 #include "event/loop.h"
@@ -23,8 +24,8 @@ class InputBudget {
   /// Pausing cannot help: requests that have begun hold more than is allowed.
   bool is_overrun() const noexcept { return partial_ > limit_; }
 
-  void set_partial(std::size_t& counted, std::size_t bytes) noexcept;
-  void set_parked(std::size_t& counted, std::size_t bytes) noexcept;
+  void set_partial(std::uint32_t& counted, std::size_t bytes) noexcept;
+  void set_parked(std::uint32_t& counted, std::size_t bytes) noexcept;
 
   /// Stands in line until admitted: when the sum is below three quarters, one client at a time.
   void wait(Client& client) noexcept;
@@ -33,7 +34,7 @@ class InputBudget {
  private:
   bool has_room() const noexcept;
   void admit_next() noexcept;
-  void change(std::size_t& sum, std::size_t& counted, std::size_t bytes) noexcept;
+  void change(std::size_t& sum, std::uint32_t& counted, std::size_t bytes) noexcept;
 
   std::size_t limit_;
   std::size_t partial_ = 0;

@@ -29,7 +29,7 @@ TEST_CASE("where input_bytes are used up a large request is read in small pieces
   const std::string large = request_of(30000);
   lab.read(large.substr(0, 10000));
   CHECK(lab.stream.read_size == event::Loop::kReadBufferBytes);
-  std::size_t counted = 0;
+  std::uint32_t counted = 0;
   lab.shared.input.set_parked(counted, 35000);  // somebody else's
   lab.read(large.substr(10000, 1000));
   CHECK(lab.stream.read_size == kRead);
@@ -65,7 +65,7 @@ TEST_CASE("what a large read leaves undecoded counts for input_bytes beyond a us
   CHECK(lab.topics() == "large full ");
   CHECK(lab.client.partial_bytes() == 0);
   CHECK_FALSE(lab.shared.input.is_full());
-  std::size_t counted = 0;
+  std::uint32_t counted = 0;
   lab.shared.input.set_parked(counted, 60000 - 40000);
   CHECK(lab.shared.input.is_full());
   lab.resume();
@@ -82,7 +82,7 @@ TEST_CASE("a request of which a large read brought more than a usual one goes on
   ReadingLab lab(limits);
   const std::string large = request_of(50000);
   lab.read(large.substr(0, 15000));
-  std::size_t counted = 0;
+  std::uint32_t counted = 0;
   lab.shared.input.set_parked(counted, 60000);  // after the size of the next read was chosen
   lab.read(large.substr(15000) + large.substr(0, 20000));
   CHECK_FALSE(lab.client.is_paused());

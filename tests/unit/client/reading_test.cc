@@ -64,7 +64,7 @@ TEST_CASE("a client that waits for input_bytes is stopped at once", "[client][re
   config::Limits limits;
   limits.input_bytes = 1024;
   ReadingLab lab(limits);
-  std::size_t counted = 0;
+  std::uint32_t counted = 0;
   lab.shared.input.set_parked(counted, 2000);  // somebody else's
   lab.read(request_of(500).substr(0, 300));
   CHECK(lab.client.is_paused_for(PauseReason::Input));
