@@ -17,7 +17,10 @@ struct Block {
 };
 
 inline Block new_block(std::size_t size) {
-  return {std::make_unique_for_overwrite<char[]>(size), static_cast<std::uint32_t>(size), 0};
+  Block block;
+  block.bytes = std::make_unique_for_overwrite<char[]>(size);
+  block.capacity = static_cast<std::uint32_t>(size);
+  return block;
 }
 
 /// Blocks that are done with, shared by all FrameReaders of a server: one of this size anew costs
