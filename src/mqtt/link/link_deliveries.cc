@@ -1,8 +1,8 @@
 // What a link is given for its connection, and what becomes of it.
 #include <utility>
 
+#include "mqtt/link/announced_refusal.h"
 #include "mqtt/link/link.h"
-#include "mqtt/link/packet_size.h"
 #include "mqtt/reason_codes.h"
 
 namespace sluice::mqtt {

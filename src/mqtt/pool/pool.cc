@@ -4,7 +4,7 @@
 #include <cassert>
 #include <utility>
 
-#include "mqtt/link/packet_size.h"
+#include "mqtt/link/announced_refusal.h"
 #include "mqtt/reason_codes.h"
 
 namespace sluice::mqtt {

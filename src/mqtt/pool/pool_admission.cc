@@ -1,7 +1,7 @@
 // Which requests a pool takes, and those that wait until it does.
 #include <utility>
 
-#include "mqtt/link/packet_size.h"
+#include "mqtt/link/announced_refusal.h"
 #include "mqtt/pool/pool.h"
 
 namespace sluice::mqtt {

@@ -21,6 +21,7 @@ struct Connack {
   std::optional<std::uint32_t> maximum_packet_size;
   std::uint8_t maximum_qos = 2;
   bool retain_available = true;
+  std::optional<std::uint16_t> server_keep_alive_s;  ///< goes before the one that was asked for
 };
 
 /// Why a connection, or the attempt at one, is over.

@@ -1,4 +1,4 @@
-// What needs no connection: the table of packet identifiers, packet sizes, announced refusals.
+// What needs no connection: the table of packet identifiers, announced refusals.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -9,8 +9,8 @@
 
 #include "catch.h"
 #include "mqtt/delivery.h"
+#include "mqtt/link/announced_refusal.h"
 #include "mqtt/link/packet_ids.h"
-#include "mqtt/link/packet_size.h"
 #include "mqtt/reason_codes.h"
 
 using namespace sluice;
@@ -106,66 +106,10 @@ protocol::Request request(std::uint8_t qos, std::string_view topic, std::string_
   return made;
 }
 
-/// A literal with its NULs.
-template <std::size_t Size>
-std::size_t size_of(const char (&)[Size]) {
-  return Size - 1;
-}
-
 }  // namespace
 
-TEST_CASE("a PUBLISH packet is as long as one written by hand", "[packet_size]") {
-  CHECK(publish_packet_size(request(0, "t", "")) == size_of("\x30\x04\x00\x01t\x00"));
-  CHECK(publish_packet_size(request(1, "t", "hello")) ==
-        size_of("\x32\x0b\x00\x01t\x00\x01\x00hello"));
-  CHECK(publish_packet_size(request(2, "dev/1001/cmd", "open")) ==
-        size_of("\x34\x15\x00\x0c"
-                "dev/1001/cmd\x00\x01\x00open"));
-}
-
-TEST_CASE("every property counts with its identifier and its lengths", "[packet_size]") {
-  auto properties = std::make_unique<protocol::Properties>();
-  properties->content_type = "text";
-  properties->response_topic = "answers";
-  properties->correlation_data = std::string("\x00\x01", 2);
-  properties->message_expiry_s = 60;
-  properties->user = {{"a", "1"}, {"a", ""}};
-  const char packet[] =
-      "\x32\x2e\x00\x01t\x00\x01\x28"
-      "\x03\x00\x04text"
-      "\x08\x00\x07"
-      "answers"
-      "\x09\x00\x02\x00\x01"
-      "\x02\x00\x00\x00\x3c"
-      "\x26\x00\x01"
-      "a\x00\x01"
-      "1"
-      "\x26\x00\x01"
-      "a\x00\x00";
-  const protocol::Request with = request(1, "t", "", std::move(properties));
-  CHECK(publish_packet_size(with) == size_of(packet));
-}
-
-TEST_CASE("the length fields grow at their borders", "[packet_size]") {
-  // QoS 0 and topic "t" leave the payload and 4 bytes more as the remaining length.
-  const std::pair<std::size_t, std::size_t> borders[] = {{127, 1},   {128, 2},     {16383, 2},
-                                                         {16384, 3}, {2097151, 3}, {2097152, 4}};
-  for (const auto& [remaining, length_bytes] : borders) {
-    const std::string payload(remaining - 4, 'x');
-    CHECK(publish_packet_size(request(0, "t", payload)) == 1 + length_bytes + remaining);
-  }
-  for (const auto& [length, length_bytes] :
-       {std::pair<std::size_t, std::size_t>{127, 1}, {128, 2}}) {
-    auto properties = std::make_unique<protocol::Properties>();
-    properties->content_type = std::string(length - 3, 'x');
-    const std::size_t remaining = 3 + length_bytes + length;
-    CHECK(publish_packet_size(request(0, "t", "", std::move(properties))) ==
-          1 + (remaining < 128 ? 1 : 2) + remaining);
-  }
-}
-
 TEST_CASE("a packet of exactly the broker's maximum goes, one byte more is refused",
-          "[packet_size]") {
+          "[announced_refusal]") {
   Connack connack;
   connack.maximum_packet_size = 13;
   CHECK_FALSE(announced_refusal(connack, request(1, "t", "hello")));
@@ -178,7 +122,7 @@ TEST_CASE("a packet of exactly the broker's maximum goes, one byte more is refus
   CHECK(refusal->detail.find("13") != std::string::npos);
 }
 
-TEST_CASE("a QoS above the broker's maximum is refused, up to it not", "[packet_size]") {
+TEST_CASE("a QoS above the broker's maximum is refused, up to it not", "[announced_refusal]") {
   Connack connack;
   connack.maximum_qos = 1;
   CHECK_FALSE(announced_refusal(connack, request(0, "t", "")));
@@ -188,7 +132,7 @@ TEST_CASE("a QoS above the broker's maximum is refused, up to it not", "[packet_
   CHECK(refusal->reason_code == reason::kQosNotSupported);
 }
 
-TEST_CASE("a retained message is refused where the broker keeps none", "[packet_size]") {
+TEST_CASE("a retained message is refused where the broker keeps none", "[announced_refusal]") {
   Connack connack;
   protocol::Request retained = request(1, "t", "");
   retained.retain = true;

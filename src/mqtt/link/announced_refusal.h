@@ -1,7 +1,7 @@
-// How large a PUBLISH packet gets, and whether a broker has said that it would not take it.
+// Whether a broker has said that it would not take a message.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "mqtt/delivery.h"
@@ -9,10 +9,6 @@
 #include "protocol/request.h"
 
 namespace sluice::mqtt {
-
-/// The whole packet in bytes (MQTT 5, section 3.3), as counted for the Maximum Packet Size. The
-/// 3.1.1 packet is a little smaller; there no broker announces a limit.
-std::size_t publish_packet_size(const protocol::Request& request) noexcept;
 
 /// The refusal that the CONNACK announced for such a message, if any: too large, QoS too high,
 /// retain not available. Sending it anyway would cost the connection.

@@ -1,32 +1,12 @@
-#include "mqtt/link/packet_size.h"
+#include "mqtt/link/announced_refusal.h"
 
 #include <fmt/format.h>
 
 #include "mqtt/reason_codes.h"
+#include "mqtt/transport/wire_encoder.h"
 
 namespace sluice::mqtt {
 namespace {
-
-std::size_t varint_size(std::size_t value) noexcept {
-  if (value < 128) return 1;
-  if (value < 16384) return 2;
-  return value < 2097152 ? 3 : 4;
-}
-
-std::size_t text_property(const std::optional<std::string>& text) noexcept {
-  return text ? 1 + 2 + text->size() : 0;
-}
-
-std::size_t properties_size(const protocol::Properties* properties) noexcept {
-  if (properties == nullptr) return 0;
-  std::size_t size = text_property(properties->content_type) +
-                     text_property(properties->response_topic) +
-                     text_property(properties->correlation_data);
-  if (properties->message_expiry_s) size += 1 + 4;
-  for (const auto& [name, value] : properties->user)
-    size += 1 + 2 + name.size() + 2 + value.size();
-  return size;
-}
 
 Outcome refusal(int reason_code, std::string detail) {
   return {.kind = Outcome::Kind::Rejected,
@@ -37,14 +17,6 @@ Outcome refusal(int reason_code, std::string detail) {
 
 }  // namespace
 
-std::size_t publish_packet_size(const protocol::Request& request) noexcept {
-  const std::size_t properties = properties_size(request.properties());
-  const std::size_t packet_id = request.qos > 0 ? 2 : 0;
-  const std::size_t remaining = 2 + request.topic().size() + packet_id + varint_size(properties) +
-                                properties + request.payload().size();
-  return 1 + varint_size(remaining) + remaining;
-}
-
 std::optional<Outcome> announced_refusal(const Connack& connack, const protocol::Request& request) {
   if (request.qos > connack.maximum_qos) {
     return refusal(reason::kQosNotSupported, fmt::format("the broker takes QoS 0 to {}, not {}",
@@ -54,7 +26,8 @@ std::optional<Outcome> announced_refusal(const Connack& connack, const protocol:
     return refusal(reason::kRetainNotSupported, "the broker does not take retained messages");
   }
   if (connack.maximum_packet_size) {
-    const std::size_t size = publish_packet_size(request);
+    // Only version 5 announces one.
+    const std::size_t size = PublishPacket(request, config::Protocol::V5).size();
     if (size > *connack.maximum_packet_size) {
       return refusal(reason::kPacketTooLarge,
                      fmt::format("the packet has {} bytes, the broker takes {}", size,

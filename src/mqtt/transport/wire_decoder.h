@@ -1,0 +1,95 @@
+// Reads the packets that a server sends, from bytes split in any way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "mqtt/transport/transport.h"
+#include "mqtt/transport/wire.h"
+
+namespace sluice::mqtt {
+
+/// One packet. What does not belong to its type is left as the last packet had it. The texts lie in
+/// the decoder's input, valid until its next call.
+struct Packet {
+  PacketType type{};
+  std::uint8_t reason_code = 0;     ///< CONNACK, PUBACK to PUBCOMP, DISCONNECT
+  std::uint16_t packet_id = 0;      ///< PUBACK to PUBCOMP, SUBACK; PUBLISH above QoS 0
+  std::uint8_t qos = 0;             ///< PUBLISH
+  bool is_duplicate = false;        ///< PUBLISH
+  bool is_retained = false;         ///< PUBLISH
+  bool is_session_present = false;  ///< CONNACK
+  std::string_view topic;           ///< PUBLISH
+  std::string_view payload;         ///< PUBLISH; of a SUBACK its reason codes
+  std::string_view properties;      ///< all but PINGRESP: checked, for a PropertyReader
+};
+
+/// One connection's input. Whatever a packet says, no more than that packet is held, and none
+/// longer than the limit is begun. Not thread-safe.
+class PacketDecoder {
+ public:
+  enum class Next {
+    Packet,
+    NeedMore,   ///< what is left was copied: the bytes that were fed are not needed any more
+    Malformed,  ///< fault() says why; so is all that follows
+  };
+
+  /// No packet of a server is longer. A publisher gets acknowledgements, of which each may carry
+  /// texts of up to 64 KiB; what a broker sends that sluice has not asked for it need not take.
+  static constexpr std::size_t kLongestPacket = 1 << 20;
+
+  explicit PacketDecoder(config::Protocol protocol, std::size_t longest = kLongestPacket) noexcept
+      : is_v5_(protocol == config::Protocol::V5), longest_(longest) {}
+
+  /// The bytes stay where they are until next() has said something else than Packet.
+  void feed(std::string_view bytes) noexcept {
+    if (fault_.empty()) rest_ = bytes;
+  }
+  /// The next whole packet of what was fed.
+  Next next(Packet& packet) {
+    // Nearly all of a publisher's input: a PUBACK of success, whole where it was read.
+    if (rest_.size() >= 4 && rest_[0] == 0x40 && rest_[1] == 2 && partial_.empty() &&
+        (rest_[2] | rest_[3]) != 0) {
+      packet.type = PacketType::Puback;
+      packet.reason_code = 0;
+      packet.packet_id = static_cast<std::uint16_t>(static_cast<std::uint8_t>(rest_[2]) << 8 |
+                                                    static_cast<std::uint8_t>(rest_[3]));
+      packet.properties = {};
+      rest_.remove_prefix(4);
+      return Next::Packet;
+    }
+    return next_of_any_kind(packet);
+  }
+  /// In words, without a full stop: "PUBACK: unknown property 0x7F". Empty: nothing is wrong.
+  const std::string& fault() const noexcept { return fault_; }
+
+ private:
+  Next next_of_any_kind(Packet& packet);
+  Next cut_and_parse(Packet& packet);
+  Next complete_partial(Packet& packet);
+  /// Of the packet that begins with these bytes; 0: they do not tell yet, or it is at fault.
+  std::size_t size_of(std::string_view begin);
+  std::string fault_of_first(std::uint8_t first) const;
+  Next parse(std::string_view bytes, Packet& packet);
+  std::string parse_connack(std::string_view body, Packet& packet) const;
+  std::string parse_ack(std::string_view body, Packet& packet) const;
+  std::string parse_publish(std::uint8_t flags, std::string_view body, Packet& packet) const;
+  std::string parse_suback(std::string_view body, Packet& packet) const;
+  static std::string parse_disconnect(std::string_view body, Packet& packet);
+
+  const bool is_v5_;
+  const std::size_t longest_;
+  std::string_view rest_;          // of what was fed
+  std::string partial_;            // a packet that was not whole in it
+  std::size_t wanted_ = 0;         // the size of that one, once it is known
+  bool partial_is_given_ = false;  // next() returned it
+  std::string fault_;
+};
+
+/// What a CONNACK says of the broker.
+Connack connack_of(const Packet& packet);
+
+}  // namespace sluice::mqtt
