@@ -1,0 +1,127 @@
+// libFuzzer: however a broker's bytes are split, the same packets come out as from the whole at
+// once, or the same fault; what is read lies within the input, and no more is held than a packet.
+// The input's first line says how, readable in a seed: '3' or '5' is the version of MQTT, each
+// further byte a piece ('A' to 'Z' are 1 to 26 bytes), again from the first where they end. The
+// rest is the stream.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mqtt/transport/wire_decoder.h"
+#include "mqtt/transport/wire_properties.h"
+#include "require.h"
+
+using namespace sluice::mqtt;
+using sluice::config::Protocol;
+using sluice::fuzz::require;
+
+namespace {
+
+constexpr std::size_t kLongest = 300;  // small inputs reach it
+
+void append_number(std::string& out, std::size_t number) {
+  out += std::to_string(number) + ' ';
+}
+
+/// Everything that a packet says, its properties included.
+std::string told(const Packet& packet) {
+  std::string out(to_string(packet.type));
+  append_number(out, packet.reason_code);
+  PropertyReader reader(packet.type, packet.properties);
+  Property property;
+  while (reader.next(property)) {
+    append_number(out, static_cast<std::size_t>(property.id));
+    append_number(out, property.number);
+    out.append(property.text).append(property.value);
+  }
+  require(reader.fault().empty());  // next() has checked them
+  switch (packet.type) {
+    case PacketType::Connack: {
+      const Connack connack = connack_of(packet);
+      require(connack.receive_maximum != 0 && connack.maximum_packet_size != 0u);
+      require(connack.maximum_qos <= 2);
+      append_number(out, packet.is_session_present ? 1 : 0);
+      break;
+    }
+    case PacketType::Publish:
+      require(packet.qos <= 2 && (packet.qos > 0) == (packet.packet_id != 0));
+      append_number(out, packet.qos);
+      append_number(out, packet.packet_id);
+      append_number(out, (packet.is_duplicate ? 2U : 0U) | (packet.is_retained ? 1U : 0U));
+      out.append(packet.topic).append(packet.payload);
+      break;
+    case PacketType::Suback:
+      require(!packet.payload.empty());
+      out.append(packet.payload);
+      append_number(out, packet.packet_id);
+      break;
+    case PacketType::Pingresp:
+    case PacketType::Disconnect:
+      break;
+    default:
+      require(packet.packet_id != 0);
+      append_number(out, packet.packet_id);
+  }
+  return out;
+}
+
+class Reading {
+ public:
+  explicit Reading(Protocol protocol) : decoder_(protocol, kLongest) {}
+
+  void take(std::string_view bytes) {
+    // Memory of exactly this size: a byte read beyond it is seen.
+    std::vector<char> piece(bytes.begin(), bytes.end());
+    decoder_.feed({piece.data(), piece.size()});
+    Packet packet;
+    PacketDecoder::Next next = PacketDecoder::Next::Packet;
+    while ((next = decoder_.next(packet)) == PacketDecoder::Next::Packet)
+      out_.push_back(told(packet));
+    require((next == PacketDecoder::Next::Malformed) == !decoder_.fault().empty());
+    std::fill(piece.begin(), piece.end(), '#');
+  }
+
+  std::vector<std::string> finish() {
+    out_.push_back(decoder_.fault());
+    return out_;
+  }
+
+ private:
+  PacketDecoder decoder_;
+  std::vector<std::string> out_;
+};
+
+std::vector<std::string> read(std::string_view stream, Protocol protocol, std::string_view steps) {
+  Reading reading(protocol);
+  for (std::size_t turn = 0; !stream.empty(); ++turn) {
+    const auto step = static_cast<unsigned char>(steps[turn % steps.size()]);
+    const std::size_t wanted = step >= 'A' && step <= 'Z' ? step - 'A' + 1U : step + 1U;
+    const std::size_t size = std::min(wanted, stream.size());
+    reading.take(stream.substr(0, size));
+    stream.remove_prefix(size);
+  }
+  return reading.finish();
+}
+
+}  // namespace
+
+// The name is libFuzzer's.
+// NOLINTNEXTLINE(readability-identifier-naming)
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::size_t newline = input.find('\n');
+  if (newline == std::string_view::npos || newline < 2) return 0;
+  const Protocol protocol = input[0] == '3' ? Protocol::V311 : Protocol::V5;
+  const std::string_view steps = input.substr(1, newline - 1);
+  const std::string_view stream = input.substr(newline + 1);
+
+  Reading at_once(protocol);
+  at_once.take(stream);
+  const std::vector<std::string> whole = at_once.finish();
+  require(read(stream, protocol, steps) == whole);
+  require(read(stream, protocol, "A") == whole);
+  return 0;
+}
