@@ -1,0 +1,23 @@
+// What an attempt to read or write without blocking has brought.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace sluice::event {
+
+struct Transfer {
+  enum class State {
+    Done,           ///< a write took all; a read filled the buffer, and there may be more
+    WaitsReadable,  ///< goes on when the socket is readable
+    WaitsWritable,  ///< goes on when the socket is writable
+    Ended,          ///< the other side has closed its writing side
+    Failed,         ///< the connection is of no use any more
+  };
+  State state = State::Done;
+  std::size_t bytes = 0;  ///< moved before that
+  int error = 0;          ///< the errno of Failed; 0: TLS itself has failed
+  std::string text{};     ///< what TLS failed at, in words
+};
+
+}  // namespace sluice::event
