@@ -2,8 +2,8 @@
 // many connections and with as large a window as sluice has, from one epoll loop, in the cheapest
 // way known: the library writes only when told to, a batch leaves in one corked write, a connection
 // takes its turn when a good part of its window is free, and the loop sleeps when nothing can be
-// sent. What sluice itself costs is the difference to this program. With --batched it also has what
-// sluice adds to the library: large reads and writes of its socket.
+// sent. What sluice itself costs is the difference to this program. With --batched the
+// library's socket is read and written in large pieces.
 #include <mosquitto.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "measurement.h"
-#include "mqtt/transport/socket_batch.h"
 #include "options.h"
 #include "report.h"
+#include "socket_batch.h"
 
 namespace sluice::bench {
 namespace {
@@ -61,15 +61,15 @@ class Publisher {
   void on_acknowledged(int mid);
   void write_out();
   void cork(bool on) const;
-  std::optional<mqtt::SocketBatch::Call> batch_call();
-  std::optional<mqtt::SocketBatch::WithoutWakeUp> without_wake_up() const;
+  std::optional<SocketBatch::Call> batch_call();
+  std::optional<SocketBatch::WithoutWakeUp> without_wake_up() const;
   mosquitto* make_handle(unsigned index);
   static void check(int result, const char* call);
 
   const Options& options_;
   Measurement& measurement_;
   mosquitto* handle_;
-  mqtt::SocketBatch batch_;
+  SocketBatch batch_;
   const Texts& texts_;
   unsigned next_device_;
   unsigned least_batch_;
@@ -111,9 +111,9 @@ mosquitto* Publisher::make_handle(unsigned index) {
   return mosquitto_new(("bench-direct-" + std::to_string(index)).c_str(), true, this);
 }
 
-std::optional<mqtt::SocketBatch::WithoutWakeUp> Publisher::without_wake_up() const {
+std::optional<SocketBatch::WithoutWakeUp> Publisher::without_wake_up() const {
   if (!options_.batched) return std::nullopt;
-  return std::optional<mqtt::SocketBatch::WithoutWakeUp>(std::in_place);
+  return std::optional<SocketBatch::WithoutWakeUp>(std::in_place);
 }
 
 void Publisher::check(int result, const char* call) {
@@ -144,10 +144,10 @@ void Publisher::on_event(std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) write_out();
 }
 
-std::optional<mqtt::SocketBatch::Call> Publisher::batch_call() {
+std::optional<SocketBatch::Call> Publisher::batch_call() {
   if (!options_.batched) return std::nullopt;
-  return std::optional<mqtt::SocketBatch::Call>(std::in_place, batch_, mosquitto_socket(handle_),
-                                                mqtt::SocketBatch::Mode::Batched);
+  return std::optional<SocketBatch::Call>(std::in_place, batch_, mosquitto_socket(handle_),
+                                          SocketBatch::Mode::Batched);
 }
 
 void Publisher::pump() {
