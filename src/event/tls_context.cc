@@ -122,7 +122,6 @@ Result<std::unique_ptr<TlsContext>> TlsContext::make(const TlsSettings& settings
   SSL_CTX* context = made->context_;
   SSL_CTX_set_app_data(context, made.get());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   if (Result<void> done = set_trust(context, settings); !done) return done.error();
   if (Result<void> done = set_own_certificate(context, settings); !done) return done.error();
   SSL_CTX_set_info_callback(context, TlsCallbacks::on_info);
@@ -144,17 +143,6 @@ TlsContext::~TlsContext() {
 
 std::string TlsContext::take_failure() noexcept {
   return std::exchange(failure_, {});
-}
-
-TlsState tls_state(void* ssl) noexcept {
-  if (ssl == nullptr) return {};
-  auto* connection = static_cast<SSL*>(ssl);
-  if (SSL_is_init_finished(connection) == 1) return {};
-  const bool has_begun = SSL_in_before(connection) == 0;
-  // Before its first step the handshake waits for nothing yet: it must be able to write.
-  return {.handshaking = true,
-          .wants_write = !SSL_want_read(connection),
-          .broken = has_begun && !is_waiting(connection)};
 }
 
 }  // namespace sluice::event

@@ -47,13 +47,4 @@ class TlsContext {
   std::string failure_;
 };
 
-/// The state of one connection's handshake.
-struct TlsState {
-  bool handshaking = false;
-  bool wants_write = false;  ///< waits for room, not for bytes
-  bool broken = false;       ///< the transport under it is gone
-};
-/// `ssl` is an SSL of OpenSSL, as libraries hand it out; null without TLS.
-TlsState tls_state(void* ssl) noexcept;
-
 }  // namespace sluice::event

@@ -10,9 +10,10 @@
 #include "event/loop.h"
 #include "event/tls_context.h"
 #include "mqtt/transport/coalescing.h"
+#include "mqtt/transport/connection_io.h"
 #include "mqtt/transport/parting.h"
 #include "mqtt/transport/prompt_ack.h"
-#include "mqtt/transport/socket_batch.h"
+#include "mqtt/transport/session.h"
 #include "mqtt/transport/transport.h"
 
 struct mosquitto;
@@ -28,12 +29,13 @@ class MosquittoLibrary {
   MosquittoLibrary& operator=(const MosquittoLibrary&) = delete;
 };
 
-/// Drives libmosquitto in the mode in which it neither writes nor calls back outside its loop_*
-/// functions (mosquitto_threaded_set without a thread). Inside its callbacks things are only
-/// recorded; settle() acts on them after every call, because the library may have closed the
-/// socket in any of them and the descriptor's number may soon belong to another connection.
-/// report() passes on what was recorded: at once on the transport's own events, and at the end of
-/// the turn where a call by the link has found it.
+/// libmosquitto opens the connection: it makes the socket and the TLS object and writes CONNECT, in
+/// the mode in which it writes only when told to (mosquitto_threaded_set without a thread). Not one
+/// byte that the broker sends after the handshake reaches it: the Session reads and writes all
+/// packets from the CONNACK on. The library closes the socket when its handle is destroyed.
+///
+/// settle() looks at what a call or an event has left behind; report() passes it on: at once on
+/// the transport's own events, and at the end of the turn where a call by the link has found it.
 class MosquittoTransport final : public Transport {
  public:
   /// `tls` may be null: plain TCP. `broker` outlives the transport.
@@ -52,81 +54,74 @@ class MosquittoTransport final : public Transport {
   void drop(bool reset) noexcept override;
 
  private:
-  friend struct MosquittoCallbacks;
-  struct Ack {
-    std::uint16_t packet_id;
-    int reason_code;
-  };
-  struct Written {
-    Ack ack;
-    std::uint64_t end;  // as SocketBatch::written() counts
+  enum class Phase {
+    Handshaking,     ///< TCP is being connected and TLS set up, where there is any
+    SendingConnect,  ///< by the library, whose last call this is
+    Talking,         ///< the Session has the connection
+    Over,            ///< or not begun, or waiting for the broker to close
   };
 
+  // Opening
   Result<void> configure(const ConnectOptions& options);
   void attach();
-  void stop_watching() noexcept;
+  void handshake() noexcept;
+  void end_handshake() noexcept;
+  void send_connect() noexcept;
+  std::string describe_library_failure(int status, int error) const;
+
+  // Talking
   void on_ready(event::FdEvents events) noexcept;
   void on_coalesced() noexcept { on_ready({.readable = true}); }
+  void read_on() noexcept { on_ready({.readable = true}); }
   void read_and_write(event::FdEvents events) noexcept;
-  bool check_handshake() noexcept;
-  int hand_over(const protocol::Request& request, int& id) noexcept;
-  void read_in() noexcept;
+  bool read_in() noexcept;
   void write_out() noexcept;
-  SocketBatch::Mode mode() const noexcept;
-  bool has_more_to_write() const noexcept;
-  void note(int status) noexcept;
+  void fail(const event::Transfer& transfer) noexcept;
+  void fail(std::string failure) noexcept;
+
+  // The end, and reports
   void settle() noexcept;
-  void end() noexcept;
   void arm() noexcept;
-  void take_written() noexcept;
+  void end() noexcept;
+  void on_parted() noexcept;
+  void stop_watching() noexcept;
+  bool has_said_all() const noexcept;
+  Loss describe_loss() const;
   void settle_and_report_later() noexcept;
   void report() noexcept;
   void report_acks() noexcept;
-  /// The library closes its socket as soon as DISCONNECT is written. What lies before that in the
-  /// broker's buffer (QoS 0, which nobody acknowledges) must be read before anything that another
-  /// connection is given: so this one is over when the broker has closed it.
-  bool waits_for_close() noexcept {
-    if (parting_.is_under_way()) return true;
-    return closing_ && status_ == 0 && disconnect_code_ == 0 && parting_.begin();
-  }
-  void on_parted() noexcept;
-  Loss describe_loss() const;
-  std::string describe_failure() const;
 
   event::Loop& loop_;
   TransportEvents& events_;
   const config::Broker& broker_;
   std::shared_ptr<event::TlsContext> tls_;
   mosquitto* handle_ = nullptr;
+  Phase phase_ = Phase::Over;
+  std::optional<ConnectionIo> io_;   // while the handle is there
+  std::optional<Session> session_;   // from connect() on
+  bool library_handshakes_ = false;  // an older one: until it is told that TLS is set up
   std::unique_ptr<event::FdWatcher> watcher_;
-  config::Protocol protocol_ = config::Protocol::V5;
-  SocketBatch batch_;
   PromptAck prompt_ack_;
   Coalescing coalescing_;
+  event::Deferred read_on_;  // what TLS holds and the socket gives no notice of
+  Parting parting_;          // DISCONNECT is out, the broker has to close
 
-  // Recorded by callbacks and calls, acted on by settle() and report().
-  std::vector<Ack> acks_;
-  std::vector<Written> written_;  // of QoS 0, oldest first: the socket has not taken all of it yet
-  std::vector<Ack> reporting_;
-  Connack connack_;
-  bool connected_ = false;  // CONNACK accepted
-  bool connected_reported_ = false;
-  bool lost_ = false;
-  bool has_room_to_report_ = false;
-  std::optional<Loss> loss_;  // to be reported
-  event::Deferred report_;
-  int refused_code_ = 0;     // of the CONNACK
-  int disconnect_code_ = 0;  // of the broker's DISCONNECT, or the library's status
-  int status_ = 0;           // the first failing call's status
-  int errno_ = 0;            // and its errno
-
-  bool is_over_ = false;  // settle() has found the end: the handle is of no use any more
-  bool closing_ = false;  // disconnect() was called
-  Parting parting_;       // DISCONNECT is out, the broker has to close
-  bool congested_ = false;
-  bool handshaking_ = false;
-  bool writing_ = false;    // inside the library's loop_write
+  // What goes on with the socket.
+  event::FdEvents waits_for_;          // beside input
+  bool reads_when_writable_ = false;   // TLS has to write before it can read
+  bool writes_when_readable_ = false;  // and the other way round
+  bool waits_for_room_ = false;
   unsigned unflushed_ = 0;  // messages handed over since the last flush
+
+  // What is to be reported.
+  bool connected_reported_ = false;
+  bool congested_ = false;
+  bool has_room_to_report_ = false;
+  bool closing_ = false;                // disconnect() was called
+  std::optional<std::string> failure_;  // what ended the connection, unless the Session knows
+  std::optional<Loss> loss_;            // to be reported
+  std::vector<Session::Ack> reporting_;
+  event::Deferred report_;
 };
 
 }  // namespace sluice::mqtt

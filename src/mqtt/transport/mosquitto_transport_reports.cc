@@ -1,36 +1,64 @@
-// What a call into the library has left behind, and when the caller of the transport hears of it.
+// What an event or a call has left behind, and when the caller of the transport hears of it.
+#include <fmt/format.h>
 #include <mosquitto.h>
 
 #include <utility>
 
+#include "mqtt/reason_codes.h"
 #include "mqtt/transport/mosquitto_transport.h"
 
 namespace sluice::mqtt {
+namespace {
 
-/// After each call into the library: the socket may be gone, or have other things to wait for.
+/// A socket that has left more than this is full; less goes out with its next room, and new
+/// messages behind it.
+constexpr std::size_t kCongestedBytes = 16384;
+
+}  // namespace
+
 void MosquittoTransport::settle() noexcept {
-  if (handle_ == nullptr || is_over_) return;
-  take_written();
-  if (lost_ || mosquitto_socket(handle_) < 0 || status_ != MOSQ_ERR_SUCCESS) {
+  if (phase_ == Phase::Over) return;
+  if (failure_ || session_->end() || has_said_all()) {
     end();
     return;
   }
   arm();
-  const bool was_congested =
-      std::exchange(congested_, !handshaking_ && unflushed_ == 0 && has_more_to_write());
-  if (was_congested != congested_) has_room_to_report_ = was_congested;
+  const bool is_full = waits_for_room_ && session_->unsent().size() > kCongestedBytes;
+  const bool was_full = std::exchange(congested_, is_full);
+  if (was_full != is_full) has_room_to_report_ = was_full;
 }
 
-/// The connection is over, or will be as soon as the broker has closed it.
+void MosquittoTransport::arm() noexcept {
+  if (phase_ != Phase::Talking) {
+    watcher_->watch(waits_for_);
+    return;
+  }
+  watcher_->watch(
+      {.readable = session_->wants_input(),
+       .writable = (waits_for_room_ && !writes_when_readable_) || reads_when_writable_});
+}
+
+bool MosquittoTransport::has_said_all() const noexcept {
+  return closing_ && session_->unsent().empty();
+}
+
+/// The connection is over, or will be as soon as the broker has closed it: what lies before
+/// DISCONNECT in the broker's buffer (QoS 0, which nobody acknowledges) must be read before
+/// anything that another connection is given.
 void MosquittoTransport::end() noexcept {
-  is_over_ = true;
-  stop_watching();  // at once: the number may belong to a new connection in a moment
+  const bool waits_for_close = !failure_ && !session_->end();
+  phase_ = Phase::Over;
+  stop_watching();  // at once: a number that the library has closed may belong to another soon
   prompt_ack_.forget();
   coalescing_.forget();
+  read_on_.cancel();
   has_room_to_report_ = false;
-  // In any case, so that what TLS failed at is not held against another connection later.
-  Loss loss = describe_loss();
-  if (!waits_for_close()) loss_ = std::move(loss);
+  if (!waits_for_close) {
+    loss_ = describe_loss();
+    return;
+  }
+  io_->close_notify();
+  parting_.begin(io_->fd());
 }
 
 void MosquittoTransport::on_parted() noexcept {
@@ -38,42 +66,34 @@ void MosquittoTransport::on_parted() noexcept {
   report();
 }
 
-void MosquittoTransport::arm() noexcept {
-  if (handshaking_) {
-    const event::TlsState state = event::tls_state(mosquitto_ssl_get(handle_));
-    watcher_->watch({.readable = true, .writable = state.wants_write});
-    return;
+Loss MosquittoTransport::describe_loss() const {
+  const std::optional<Loss>& end = session_->end();
+  if (end && end->kind == Loss::Kind::Refused)
+    return {end->kind, end->reason_code, mosquitto_reason_string(end->reason_code)};
+  if (end && end->reason_code != 0) {
+    return {end->kind, end->reason_code,
+            fmt::format("the broker disconnected: {}", mosquitto_reason_string(end->reason_code))};
   }
-  // What was handed over in this turn leaves with flush(), at its end.
-  const bool waits_for_room = unflushed_ == 0 && has_more_to_write();
-  watcher_->watch({.readable = true, .writable = waits_for_room});
-}
-
-bool MosquittoTransport::has_more_to_write() const noexcept {
-  return batch_.has_unsent() || mosquitto_want_write(handle_);
-}
-
-/// QoS 0 is done as soon as the socket has taken its last byte: it may arrive, so it must not be
-/// sent again. Without its last byte it cannot arrive.
-void MosquittoTransport::take_written() noexcept {
-  auto next = written_.begin();
-  for (; next != written_.end() && next->end <= batch_.taken(); ++next)
-    acks_.push_back(next->ack);
-  written_.erase(written_.begin(), next);
+  if (closing_) return {Loss::Kind::Closed, 0, "disconnected"};
+  const bool has_text = end && !end->text.empty();
+  if (has_text) return *end;
+  const auto kind = session_->is_connected() ? Loss::Kind::HungUp : Loss::Kind::Unreachable;
+  return {kind, 0, failure_.value_or("the broker closed the connection")};
 }
 
 /// At the end of a call by the link, which must not be called back from within it.
 void MosquittoTransport::settle_and_report_later() noexcept {
   settle();
-  if (!acks_.empty() || has_room_to_report_ || loss_) report_.schedule();
+  if (!session_->acks().empty() || has_room_to_report_ || loss_) report_.schedule();
 }
 
 /// In the order that TransportEvents promises. Any of these may drop the connection, which leaves
 /// nothing to report.
 void MosquittoTransport::report() noexcept {
   report_.cancel();
-  if (connected_ && !is_over_ && !std::exchange(connected_reported_, true))
-    events_.on_connected(connack_);
+  if (session_->is_connected() && phase_ == Phase::Talking &&
+      !std::exchange(connected_reported_, true))
+    events_.on_connected(session_->connack());
   report_acks();
   if (std::exchange(has_room_to_report_, false)) events_.on_writable();
   if (!loss_) return;
@@ -82,9 +102,10 @@ void MosquittoTransport::report() noexcept {
 }
 
 void MosquittoTransport::report_acks() noexcept {
-  reporting_.swap(acks_);
-  for (const Ack& ack : reporting_) {
+  reporting_.swap(session_->acks());
+  for (const Session::Ack& ack : reporting_) {
     if (handle_ == nullptr) break;
+    session_->release(ack.packet_id);
     events_.on_acknowledged(ack.packet_id, ack.reason_code);
   }
   reporting_.clear();

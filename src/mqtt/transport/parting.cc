@@ -1,8 +1,6 @@
 #include "mqtt/transport/parting.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -10,32 +8,24 @@
 
 namespace sluice::mqtt {
 
-void Parting::hold(int fd) noexcept {
-  socket_ = event::Descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-}
-
-bool Parting::begin() {
-  if (socket_.get() < 0) return false;
-  ::shutdown(socket_.get(), SHUT_WR);
-  watcher_ =
-      std::make_unique<event::FdWatcher>(loop_, socket_.get(), bind<&Parting::on_ready>(this));
+void Parting::begin(int fd) {
+  fd_ = fd;
+  ::shutdown(fd, SHUT_WR);
+  watcher_ = std::make_unique<event::FdWatcher>(loop_, fd, bind<&Parting::on_ready>(this));
   watcher_->watch({.readable = true});
-  return true;
 }
 
 void Parting::drop() noexcept {
   if (watcher_ != nullptr) watcher_->release();
   loop_.retire(std::move(watcher_));
-  socket_ = event::Descriptor(-1);
 }
 
+/// One read a turn: a peer that does not close but sends must not hold up the others.
 void Parting::on_ready(event::FdEvents) noexcept {
   std::array<char, 4096> ignored;
-  ssize_t length = 0;
-  do {
-    length = ::read(socket_.get(), ignored.data(), ignored.size());
-  } while (length > 0 || (length < 0 && errno == EINTR));
-  if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+  const ssize_t length = ::recv(fd_, ignored.data(), ignored.size(), 0);
+  if (length > 0) return;
+  if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
   drop();
   over_();
 }

@@ -5,13 +5,12 @@
 #include <memory>
 
 #include "base/delegate.h"
-#include "event/descriptor.h"
 #include "event/fd_watcher.h"
 #include "event/loop.h"
 
 namespace sluice::mqtt {
 
-/// Keeps a socket open that its owner closes, until the peer has closed it, too.
+/// Shuts the writing side of a socket down and waits until the peer has closed, too.
 class Parting {
  public:
   /// `over`: the peer has closed, or the connection broke.
@@ -20,12 +19,10 @@ class Parting {
   Parting(const Parting&) = delete;
   Parting& operator=(const Parting&) = delete;
 
-  /// Before the owner's last write.
-  void hold(int fd) noexcept;
-  /// All is written: waits for the peer. False where there is nothing to wait for.
-  bool begin();
+  /// All is written. Nobody else watches the socket any more; it stays open until `over` or drop().
+  void begin(int fd);
   bool is_under_way() const noexcept { return watcher_ != nullptr; }
-  /// Closes the socket now. Idempotent.
+  /// The socket is about to be closed. Idempotent.
   void drop() noexcept;
 
  private:
@@ -33,8 +30,8 @@ class Parting {
 
   event::Loop& loop_;
   Delegate<void()> over_;
-  event::Descriptor socket_{-1};
-  std::unique_ptr<event::FdWatcher> watcher_;  // released before its descriptor
+  int fd_ = -1;
+  std::unique_ptr<event::FdWatcher> watcher_;
 };
 
 }  // namespace sluice::mqtt

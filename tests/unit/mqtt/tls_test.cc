@@ -42,6 +42,19 @@ class TlsBroker : public TestBroker {
     const auto types = packet_types(plain_);
     return !types.empty() && types.front() == wire::Type::Connect;
   }
+  /// How many whole packets of this type have come.
+  std::size_t count_plain(wire::Type type) const {
+    const auto types = packet_types(plain_);
+    return static_cast<std::size_t>(std::count(types.begin(), types.end(), type));
+  }
+  const std::string& plain() const { return plain_; }
+  bool was_told_of_the_end() const {
+    return (SSL_get_shutdown(session_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+  }
+  /// In one record; the next step sends it.
+  void say(const std::string& packets) {
+    REQUIRE(SSL_write(session_.get(), packets.data(), static_cast<int>(packets.size())) > 0);
+  }
   bool has_heard() const { return !input().empty(); }
   void step(std::size_t piece_bytes) {
     if (!accept()) return;
@@ -49,7 +62,7 @@ class TlsBroker : public TestBroker {
     BIO_write(SSL_get_rbio(session_.get()), input().data() + taken_,
               static_cast<int>(input().size() - taken_));
     taken_ = input().size();
-    std::array<char, 4096> bytes;
+    std::array<char, 32768> bytes;
     int count = 0;
     while ((count = SSL_read(session_.get(), bytes.data(), bytes.size())) > 0)
       plain_.append(bytes.data(), static_cast<std::size_t>(count));
@@ -66,11 +79,13 @@ class TlsBroker : public TestBroker {
 };
 
 struct Events final : TransportEvents {
-  void on_connected(const Connack&) noexcept override {}
-  void on_acknowledged(std::uint16_t, int) noexcept override {}
+  void on_connected(const Connack&) noexcept override { connected = true; }
+  void on_acknowledged(std::uint16_t, int) noexcept override { ++acknowledged; }
   void on_writable() noexcept override {}
   void on_lost(const Loss& loss) noexcept override { losses.push_back(loss); }
 
+  bool connected = false;
+  std::size_t acknowledged = 0;
   std::vector<Loss> losses;
 };
 
@@ -91,6 +106,28 @@ struct Scene {
     run_until([this] { return !events.losses.empty(); });
     CHECK(events.losses.front().kind == Loss::Kind::Unreachable);
     return events.losses.front().text;
+  }
+
+  /// The broker turns with the loop.
+  void step_until(const std::function<bool()>& condition) {
+    run_until([&] {
+      broker.step(32768);
+      return condition();
+    });
+  }
+  void establish() {
+    REQUIRE(connect());
+    step_until([this] { return broker.has_connect(); });
+    std::string connack;
+    wire::append_connack(connack, true, 0);
+    broker.say(connack);
+    step_until([this] { return events.connected; });
+  }
+  void publish(std::uint8_t qos, std::size_t size) {
+    protocol::Request request = protocol::Request::make("t", std::string(size, 'x'));
+    request.qos = qos;
+    std::uint16_t id = 0;
+    REQUIRE(transport.publish(request, id) == PublishStatus::Queued);
   }
 
   MosquittoLibrary library;
@@ -167,4 +204,85 @@ TEST_CASE("a port that nobody listens on is not taken for a failure of TLS", "[t
   scene.broker.stop_listening();
   const Result<void> begun = scene.connect();
   CHECK((begun ? scene.wait_for_loss() : begun.error().what) == "Connection refused");
+}
+
+TEST_CASE("over TLS messages arrive, and many acknowledgements in small records are seen",
+          "[tls]") {
+  Scene scene;
+  scene.establish();
+  constexpr std::uint16_t kMany = 3000;
+  for (std::size_t i = 0; i < kMany; ++i)
+    scene.publish(1, 100);
+  scene.transport.flush();
+  scene.step_until([&] { return scene.broker.count_plain(wire::Type::Publish) == kMany; });
+  for (std::uint16_t id = 1; id <= kMany; ++id) {
+    std::string ack;
+    wire::append_ack(ack, wire::Type::Puback, true, id);
+    scene.broker.say(ack);
+  }
+  scene.step_until([&] { return scene.events.acknowledged == kMany; });
+  CHECK(scene.events.losses.empty());
+}
+
+TEST_CASE("one TLS record may hold more than is read at a time", "[tls]") {
+  Scene scene;
+  scene.establish();
+  constexpr std::uint16_t kMany = 12'000;  // 48,000 bytes of acknowledgements
+  for (std::size_t i = 0; i < kMany; ++i)
+    scene.publish(1, 1);
+  scene.transport.flush();
+  scene.step_until([&] { return scene.broker.count_plain(wire::Type::Publish) == kMany; });
+  std::string acks;
+  for (std::uint16_t id = 1; id <= kMany; ++id)
+    wire::append_ack(acks, wire::Type::Puback, true, id);
+  scene.broker.say(acks);
+  scene.step_until([&] { return scene.events.acknowledged == kMany; });
+}
+
+TEST_CASE("what is glued behind the CONNACK in one TLS record is read", "[tls]") {
+  Scene scene;
+  REQUIRE(scene.connect());
+  scene.step_until([&] { return scene.broker.has_connect(); });
+  std::string glued;
+  wire::append_connack(glued, true, 0);
+  wire::append_disconnect(glued, 0x8B);
+  scene.broker.say(glued);
+  scene.step_until([&] { return !scene.events.losses.empty(); });
+  CHECK(scene.events.losses.front().reason_code == 0x8B);
+}
+
+TEST_CASE("over TLS a full socket is waited for, and QoS 0 is done when TLS has taken it",
+          "[tls]") {
+  Scene scene;
+  scene.establish();
+  std::size_t published = 0;
+  while (!scene.transport.is_congested() && published < 200'000) {
+    for (int i = 0; i < 400; ++i, ++published)
+      scene.publish(0, 150);
+    scene.transport.flush();
+  }
+  REQUIRE(scene.transport.is_congested());
+  scene.loop.run_turns(1);
+  CHECK(scene.events.acknowledged < published);
+  scene.step_until([&] { return scene.broker.count_plain(wire::Type::Publish) == published; });
+  scene.loop.run_turns(4);
+  CHECK(scene.events.acknowledged == published);
+  CHECK_FALSE(scene.transport.is_congested());
+}
+
+TEST_CASE("over TLS a DISCONNECT is followed by the end of TLS, and the broker is waited for",
+          "[tls]") {
+  Scene scene;
+  scene.establish();
+  scene.publish(0, 10);
+  scene.transport.flush();
+  scene.transport.disconnect();
+  scene.step_until([&] { return scene.broker.was_told_of_the_end(); });
+  CHECK(packet_types(scene.broker.plain()) ==
+        std::vector{wire::Type::Connect, wire::Type::Publish, wire::Type::Disconnect});
+  scene.loop.run_turns(8);
+  CHECK(scene.events.losses.empty());
+  scene.broker.close();
+  scene.run_until([&] { return !scene.events.losses.empty(); });
+  CHECK(scene.events.losses.front().kind == Loss::Kind::Closed);
 }

@@ -33,24 +33,16 @@ struct Events final : TransportEvents {
   std::vector<Loss> losses;
 };
 
-/// A transport with a connection that stands.
-struct Scene {
-  Scene() {
+/// A transport that is about to connect.
+struct Attempt {
+  Attempt() {
     config.keepalive_s = 60;
     transport = std::make_unique<MosquittoTransport>(loop, events, config, nullptr);
     REQUIRE(transport->connect({.address = "127.0.0.1",
                                 .port = broker.port(),
                                 .client_id = "test",
                                 .protocol = config::Protocol::V5}));
-    run_until([this] { return broker.accept(); });
-    run_until([this] {
-      broker.read();
-      return broker.count(wire::Type::Connect) == 1;
-    });
-    std::string connack;
-    wire::append_connack(connack, true, 0);
-    broker.send(connack);
-    run_until([this] { return events.connected; });
+    REQUIRE(broker.accept());  // by the kernel it is connected already
   }
 
   void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
@@ -91,6 +83,17 @@ struct Scene {
   Events events;
   config::Broker config;
   std::unique_ptr<MosquittoTransport> transport;
+};
+
+/// A connection that stands.
+struct Scene : Attempt {
+  Scene() {
+    wait_for(wire::Type::Connect, 1);
+    std::string connack;
+    wire::append_connack(connack, true, 0);
+    broker.send(connack);
+    run_until([this] { return events.connected; });
+  }
 };
 
 /// PUBACKs of these packet identifiers.
@@ -217,7 +220,8 @@ TEST_CASE("a full socket is told of, and what waited for it is sent as soon as t
   CHECK_FALSE(scene.transport->is_congested());
 }
 
-TEST_CASE("a connection holds one descriptor: there is no thread to wake up", "[transport]") {
+TEST_CASE("a connection holds three descriptors: its socket, and two that the library never uses",
+          "[transport]") {
   const auto count_descriptors = [] {
     const std::filesystem::directory_iterator all("/proc/self/fd");
     return std::distance(begin(all), end(all));
@@ -225,7 +229,7 @@ TEST_CASE("a connection holds one descriptor: there is no thread to wake up", "[
   Scene scene;
   const auto before = count_descriptors();
   scene.transport->drop(/*reset=*/false);
-  CHECK(count_descriptors() == before - 1);
+  CHECK(count_descriptors() == before - 3);
 }
 
 TEST_CASE("DISCONNECT reaches the broker behind everything else", "[transport]") {
@@ -280,4 +284,104 @@ TEST_CASE("what is handed over leaves with the flush, whatever is read before", 
   CHECK(scene.broker.count(wire::Type::Publish) == 1);
   scene.transport->flush();
   scene.wait_for(wire::Type::Publish, 2);
+}
+
+// --- what a broker may do at the beginning
+
+TEST_CASE("a broker that accepts before it has read the CONNECT is taken at its word",
+          "[transport]") {
+  Attempt attempt;
+  std::string connack;
+  wire::append_connack(connack, true, 0);
+  attempt.broker.send(connack);
+  attempt.run_until([&] { return attempt.events.connected; });
+  attempt.wait_for(wire::Type::Connect, 1);
+  attempt.publish(1);
+  attempt.transport->flush();
+  attempt.wait_for(wire::Type::Publish, 1);
+}
+
+TEST_CASE("a CONNACK may come a byte at a time, and have packets glued behind it", "[transport]") {
+  Attempt attempt;
+  attempt.wait_for(wire::Type::Connect, 1);
+  std::string first;
+  wire::append_connack(first, true, 0, 20);
+  wire::append_pingresp(first);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    CHECK(attempt.events.connected == (i > 7));
+    attempt.broker.send(first.substr(i, 1));
+    attempt.loop.run_turns(8);
+  }
+  CHECK(attempt.events.connected);
+  CHECK(attempt.events.losses.empty());
+}
+
+TEST_CASE("a DISCONNECT glued behind the CONNACK is the end of the attempt", "[transport]") {
+  Attempt attempt;
+  attempt.wait_for(wire::Type::Connect, 1);
+  std::string glued;
+  wire::append_connack(glued, true, 0);
+  wire::append_disconnect(glued, 0x89);  // server busy
+  attempt.broker.send(glued);
+  attempt.run_until([&] { return !attempt.events.losses.empty(); });
+  CHECK_FALSE(attempt.events.connected);
+  CHECK(attempt.events.losses.front().reason_code == 0x89);
+}
+
+TEST_CASE("what is no MQTT ends the attempt in words", "[transport]") {
+  Attempt attempt;
+  attempt.broker.send("HTTP/1.1 400 Bad Request\r\n");
+  attempt.run_until([&] { return !attempt.events.losses.empty(); });
+  CHECK(attempt.events.losses.front().kind == Loss::Kind::Unreachable);
+  CHECK(attempt.events.losses.front().text ==
+        "the broker broke the protocol: PUBACK: flags 8 instead of 0");
+}
+
+TEST_CASE("an unknown property ends the connection that it came by, in words", "[transport]") {
+  const auto packet = GENERATE(as<std::string>(), "\x40\x06", "\x50\x06", "\x62\x06", "\x70\x06");
+  Scene scene;
+  scene.bring_one();
+  using namespace std::string_literals;
+  scene.broker.send(packet + "\x00\x01\x00\x02\x7f\x00"s);
+  scene.run_until([&] { return !scene.events.losses.empty(); });
+  CHECK(scene.events.losses.front().kind == Loss::Kind::HungUp);
+  CHECK(scene.events.losses.front().text.ends_with(": unknown property 0x7F"));
+  CHECK(scene.events.acknowledged == 0);
+}
+
+TEST_CASE("QoS 2 goes all the way, and its PUBREL does not wait for a flush", "[transport]") {
+  Scene scene;
+  scene.publish(2);
+  scene.transport->flush();
+  scene.wait_for(wire::Type::Publish, 1);
+  std::string answer;
+  wire::append_ack(answer, wire::Type::Pubrec, true, 1);
+  scene.broker.send(answer);
+  scene.wait_for(wire::Type::Pubrel, 1);
+  CHECK(scene.events.acknowledged == 0);
+  answer.clear();
+  wire::append_ack(answer, wire::Type::Pubcomp, true, 1);
+  scene.broker.send(answer);
+  scene.run_until([&] { return scene.events.acknowledged == 1; });
+}
+
+TEST_CASE("a connection at rest is kept alive by the loop's clock, and ended by silence",
+          "[transport]") {
+  Scene scene;
+  const auto tick_for = [&](std::chrono::seconds time) {
+    for (Duration passed{}; passed < time; passed += Duration(500)) {
+      scene.loop.advance(Duration(500));
+      scene.transport->tick();
+    }
+    scene.loop.run_turns(4);
+    scene.broker.read();
+  };
+  tick_for(std::chrono::seconds(59));
+  CHECK(scene.broker.count(wire::Type::Pingreq) == 0);
+  tick_for(std::chrono::seconds(1));
+  CHECK(scene.broker.count(wire::Type::Pingreq) == 1);
+  CHECK(scene.events.losses.empty());
+  tick_for(std::chrono::seconds(61));
+  REQUIRE(scene.events.losses.size() == 1);
+  CHECK(scene.events.losses.front().kind == Loss::Kind::Silent);
 }

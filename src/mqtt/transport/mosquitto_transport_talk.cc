@@ -1,0 +1,142 @@
+// A connection whose CONNECT is out: moving bytes between its socket and its Session.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "mqtt/transport/mosquitto_transport.h"
+
+namespace sluice::mqtt {
+namespace {
+
+/// One read of one connection: some 4,000 acknowledgements.
+constexpr std::size_t kReadBytes = 16384;
+/// Of a connection that is found dead in sending: what the broker said last.
+constexpr unsigned kMostLastReads = 16;
+/// The shortest (MQTT 5, section 3.4): a longer one is only read earlier.
+constexpr std::size_t kPubackBytes = 4;
+
+}  // namespace
+
+void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
+  switch (phase_) {
+    case Phase::Handshaking:
+      handshake();
+      break;
+    case Phase::SendingConnect:
+      send_connect();
+      break;
+    case Phase::Talking:
+      read_and_write(events);
+      break;
+    case Phase::Over:
+      return;
+  }
+  settle();
+  report();
+}
+
+void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
+  if (events.readable || reads_when_writable_) {
+    read_in();
+    prompt_ack_.on_read(io_->fd());
+    coalescing_.on_read();
+  }
+  // Answers were queued by reading. What was handed over leaves with flush(), all at once, and is
+  // timed from there.
+  const bool has_room = events.writable || writes_when_readable_;
+  if (has_room || (!waits_for_room_ && unflushed_ == 0)) write_out();
+}
+
+/// False: there is nothing more to be had.
+bool MosquittoTransport::read_in() noexcept {
+  if (failure_ || session_->end()) return false;
+  const std::span<char> buffer = loop_.read_buffer().first(kReadBytes);
+  const event::Transfer got = io_->read(buffer);
+  if (got.bytes > 0) session_->receive({buffer.data(), got.bytes}, loop_.now());
+  reads_when_writable_ = got.state == event::Transfer::State::WaitsWritable;
+  if (got.state == event::Transfer::State::Ended || got.state == event::Transfer::State::Failed) {
+    fail(got);
+  } else if (got.state == event::Transfer::State::Done && io_->has_unread()) {
+    read_on_.schedule();
+  }
+  return got.bytes > 0;
+}
+
+void MosquittoTransport::write_out() noexcept {
+  if (failure_ || session_->end() || session_->unsent().empty()) return;
+  const event::Transfer put = io_->write(session_->unsent());
+  session_->sent(put.bytes, loop_.now());
+  writes_when_readable_ = put.state == event::Transfer::State::WaitsReadable;
+  waits_for_room_ = !session_->unsent().empty();
+  if (!waits_for_room_) prompt_ack_.on_sent();
+  if (put.state != event::Transfer::State::Ended && put.state != event::Transfer::State::Failed)
+    return;
+  // What the broker said last: acknowledgements, perhaps why.
+  for (unsigned reads = 0; reads < kMostLastReads && read_in(); ++reads) {
+  }
+  fail(put);
+}
+
+/// Only the first failure counts.
+void MosquittoTransport::fail(const event::Transfer& transfer) noexcept {
+  if (failure_) return;
+  std::string failure = tls_ != nullptr ? tls_->take_failure() : std::string();
+  const bool is_closed = transfer.state == event::Transfer::State::Ended ||
+                         transfer.error == ECONNRESET || transfer.error == EPIPE;
+  if (!failure.empty()) {
+    failure_ = std::move(failure);
+  } else if (!transfer.text.empty()) {
+    failure_ = "TLS: " + transfer.text;
+  } else if (is_closed || transfer.error == 0) {
+    failure_ = "the broker closed the connection";
+  } else {
+    failure_ = std::strerror(transfer.error);
+  }
+}
+
+void MosquittoTransport::fail(std::string failure) noexcept {
+  if (!failure_) failure_ = std::move(failure);
+}
+
+PublishStatus MosquittoTransport::publish(const protocol::Request& request,
+                                          std::uint16_t& packet_id) noexcept {
+  if (phase_ != Phase::Talking || closing_ || !session_->is_connected() || session_->end())
+    return PublishStatus::Poisoned;
+  const PublishStatus status = session_->publish(request, packet_id);
+  if (status == PublishStatus::Queued) ++unflushed_;
+  if (status == PublishStatus::Poisoned) settle_and_report_later();
+  return status;
+}
+
+void MosquittoTransport::flush() noexcept {
+  if (phase_ != Phase::Talking) return;
+  if (!waits_for_room_) write_out();
+  unflushed_ = 0;
+  settle_and_report_later();
+}
+
+/// Acknowledgements that are read already, and QoS 0 that was sent, need no waiting for. What TLS
+/// makes of acknowledgements has no size that could be foretold.
+void MosquittoTransport::coalesce(std::size_t acknowledgements) noexcept {
+  if (phase_ != Phase::Talking || io_->has_tls()) return;
+  const std::size_t missing =
+      acknowledgements - std::min(acknowledgements, session_->acks().size());
+  coalescing_.set(io_->fd(), missing > 1 ? missing * kPubackBytes : 1);
+}
+
+void MosquittoTransport::tick() noexcept {
+  if (phase_ != Phase::Talking) return;
+  session_->tick(loop_.now());
+  if (!waits_for_room_ && unflushed_ == 0) write_out();
+  settle_and_report_later();
+}
+
+void MosquittoTransport::disconnect() noexcept {
+  if (phase_ != Phase::Talking || std::exchange(closing_, true)) return;
+  session_->disconnect();
+  if (!waits_for_room_) write_out();
+  settle_and_report_later();
+}
+
+}  // namespace sluice::mqtt

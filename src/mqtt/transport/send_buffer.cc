@@ -1,0 +1,64 @@
+#include "mqtt/transport/send_buffer.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace sluice::mqtt {
+namespace {
+
+constexpr std::size_t kLeast = 4096;
+constexpr std::size_t kKept = 65536;  // a larger block is given back as soon as it is empty
+
+}  // namespace
+
+char* SendBuffer::append(std::size_t size) {
+  was_used_ = true;
+  if (size > capacity_ - end_) make_room(size);
+  char* to = block_.get() + end_;
+  end_ += size;
+  return to;
+}
+
+void SendBuffer::append(std::string_view bytes) {
+  std::memcpy(append(bytes.size()), bytes.data(), bytes.size());
+}
+
+void SendBuffer::take(std::size_t size) noexcept {
+  assert(size <= end_ - begin_);
+  begin_ += size;
+  taken_ += size;
+  if (begin_ < end_) return;
+  begin_ = end_ = 0;
+  if (capacity_ <= kKept) return;
+  block_.reset();
+  capacity_ = 0;
+}
+
+/// Moves the unsent bytes to the front where that frees half of the block, so that each byte is
+/// moved a bounded number of times; otherwise takes a larger one.
+void SendBuffer::make_room(std::size_t size) {
+  const std::size_t unsent = end_ - begin_;
+  const std::size_t needed = unsent + size;
+  if (needed <= capacity_ / 2) {
+    std::memmove(block_.get(), block_.get() + begin_, unsent);
+  } else {
+    const std::size_t larger = std::max({needed, capacity_ * 2, kLeast});
+    auto block = std::make_unique_for_overwrite<char[]>(larger);
+    if (unsent > 0) std::memcpy(block.get(), block_.get() + begin_, unsent);
+    block_ = std::move(block);
+    capacity_ = larger;
+  }
+  begin_ = 0;
+  end_ = unsent;
+}
+
+void SendBuffer::trim() noexcept {
+  if (std::exchange(was_used_, false) || !is_empty()) return;
+  block_.reset();
+  capacity_ = 0;
+  begin_ = end_ = 0;
+}
+
+}  // namespace sluice::mqtt

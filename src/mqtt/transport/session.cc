@@ -1,0 +1,238 @@
+#include "mqtt/transport/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "mqtt/reason_codes.h"
+#include "mqtt/transport/wire_encoder.h"
+
+namespace sluice::mqtt {
+namespace {
+
+/// A broker for which more answers wait than this is not read from.
+constexpr std::size_t kMostAnswerBytes = 65536;
+/// Between two ticks; a ping leaves that much early rather than late.
+constexpr Duration kTick{500};
+
+/// CONNACK return codes of MQTT 3.1.1 (section 3.2.2.3) as the reason codes of MQTT 5.
+int to_v5_code(int code) noexcept {
+  switch (code) {
+    case 1:
+      return reason::kUnsupportedProtocolVersion;
+    case 2:
+      return reason::kClientIdentifierNotValid;
+    case 3:
+      return reason::kServerUnavailable;
+    case 4:
+      return reason::kBadUserNameOrPassword;
+    case 5:
+      return reason::kNotAuthorized;
+    default:
+      return code;
+  }
+}
+
+template <std::size_t Size>
+std::string_view view(const std::array<char, Size>& packet) noexcept {
+  return {packet.data(), packet.size()};
+}
+
+Awaits first_of(std::uint8_t qos) noexcept {
+  if (qos == 0) return Awaits::Socket;
+  return qos == 1 ? Awaits::Puback : Awaits::Pubrec;
+}
+
+}  // namespace
+
+Session::Session(config::Protocol protocol, unsigned keepalive_s) noexcept
+    : protocol_(protocol), keep_alive_(std::chrono::seconds(keepalive_s)), decoder_(protocol) {}
+
+// --- what comes
+
+void Session::receive(std::string_view bytes, TimePoint now) {
+  last_received_ = now;
+  decoder_.feed(bytes);
+  Packet packet;
+  while (!end_) {
+    switch (decoder_.next(packet)) {
+      case PacketDecoder::Next::Packet:
+        take(packet, now);
+        break;
+      case PacketDecoder::Next::NeedMore:
+        return;
+      case PacketDecoder::Next::Malformed:
+        fail(decoder_.fault());
+        return;
+    }
+  }
+}
+
+void Session::take(const Packet& packet, TimePoint now) {
+  const bool may_be_first =
+      packet.type == PacketType::Connack || packet.type == PacketType::Disconnect;
+  if (!is_connected_ && !may_be_first) {
+    fail(fmt::format("{} before the CONNACK", to_string(packet.type)));
+    return;
+  }
+  switch (packet.type) {
+    case PacketType::Puback:
+      take_puback(packet);
+      break;
+    case PacketType::Pubrec:
+      take_pubrec(packet);
+      break;
+    case PacketType::Pubcomp:
+      take_pubcomp(packet);
+      break;
+    case PacketType::Connack:
+      take_connack(packet, now);
+      break;
+    case PacketType::Pingresp:
+      pinged_at_.reset();
+      break;
+    case PacketType::Publish:
+      take_publish(packet);
+      break;
+    case PacketType::Pubrel:
+      answer(PacketType::Pubcomp, packet.packet_id);
+      break;
+    case PacketType::Disconnect:
+      take_disconnect(packet);
+      break;
+    default:
+      fail(fmt::format("{}, which nothing has asked for", to_string(packet.type)));
+  }
+}
+
+void Session::take_connack(const Packet& packet, TimePoint now) {
+  if (is_connected_) {
+    fail("a second CONNACK");
+    return;
+  }
+  if (packet.reason_code != 0) {
+    end_ = Loss{Loss::Kind::Refused, to_v5_code(packet.reason_code), {}};
+    return;
+  }
+  is_connected_ = true;
+  connack_ = connack_of(packet);
+  if (connack_.server_keep_alive_s) {
+    keep_alive_ = std::chrono::seconds(*connack_.server_keep_alive_s);
+  }
+  last_sent_ = now;
+}
+
+void Session::take_puback(const Packet& packet) {
+  const Awaits awaits = states_.of(packet.packet_id);
+  if (awaits == Awaits::Puback) {
+    complete(packet);
+  } else if (awaits == Awaits::Pubrec || awaits == Awaits::Pubcomp) {
+    fail("a PUBACK for a message of QoS 2");
+  }
+}
+
+/// PUBREL also goes out for what is not known: the broker waits for it.
+void Session::take_pubrec(const Packet& packet) {
+  const Awaits awaits = states_.of(packet.packet_id);
+  if (awaits == Awaits::Puback) {
+    fail("a PUBREC for a message of QoS 1");
+  } else if (packet.reason_code >= reason::kFirstError) {
+    if (awaits == Awaits::Pubrec) complete(packet);
+  } else {
+    if (awaits == Awaits::Pubrec) states_.set(packet.packet_id, Awaits::Pubcomp);
+    answer(PacketType::Pubrel, packet.packet_id);
+  }
+}
+
+void Session::take_pubcomp(const Packet& packet) {
+  const Awaits awaits = states_.of(packet.packet_id);
+  if (awaits == Awaits::Puback) {
+    fail("a PUBCOMP for a message of QoS 1");
+  } else if (awaits == Awaits::Pubrec || awaits == Awaits::Pubcomp) {
+    complete(packet);
+  }
+}
+
+/// Nothing was subscribed to, but a broker may have done so on its own: it gets its answers.
+void Session::take_publish(const Packet& packet) {
+  if (packet.qos == 1) answer(PacketType::Puback, packet.packet_id);
+  if (packet.qos == 2) answer(PacketType::Pubrec, packet.packet_id);
+}
+
+void Session::take_disconnect(const Packet& packet) {
+  const bool has_reason = packet.reason_code >= reason::kFirstError;
+  end_ = Loss{Loss::Kind::HungUp, has_reason ? packet.reason_code : 0, {}};
+}
+
+void Session::complete(const Packet& packet) {
+  states_.set(packet.packet_id, Awaits::Report);
+  acks_.push_back({packet.packet_id, packet.reason_code});
+}
+
+void Session::answer(PacketType type, std::uint16_t packet_id) {
+  if (has_said_goodbye_) return;
+  const auto packet = ack_packet(type, packet_id);
+  output_.append(view(packet));
+  answers_ += packet.size();
+}
+
+bool Session::wants_input() const noexcept {
+  return answers_ <= kMostAnswerBytes || output_.unsent().size() <= kMostAnswerBytes;
+}
+
+void Session::fail(std::string_view what) {
+  end_ = Loss{is_connected_ ? Loss::Kind::HungUp : Loss::Kind::Unreachable, 0,
+              fmt::format("the broker broke the protocol: {}", what)};
+}
+
+void Session::tick(TimePoint now) {
+  output_.trim();
+  if (!is_connected_ || end_ || has_said_goodbye_ || keep_alive_ == Duration{}) return;
+  if (pinged_at_) {
+    if (now - std::max(*pinged_at_, last_received_) < keep_alive_) return;
+    end_ = Loss{Loss::Kind::Silent, 0, "the broker did not answer a ping in time"};
+    return;
+  }
+  const bool is_due =
+      now - last_sent_ + kTick >= keep_alive_ || now - last_received_ >= keep_alive_;
+  if (!is_due) return;
+  output_.append(view(pingreq_packet()));
+  pinged_at_ = now;
+}
+
+// --- what goes
+
+PublishStatus Session::publish(const protocol::Request& request, std::uint16_t& packet_id) {
+  const PublishPacket packet(request, protocol_);
+  if (!packet.is_possible()) return PublishStatus::Refused;
+  packet_id = states_.take(first_of(request.qos));
+  if (packet_id == 0) {  // the owner's window is as large as that at most
+    end_ = Loss{Loss::Kind::HungUp, 0, "all 65535 packet identifiers are in use"};
+    return PublishStatus::Poisoned;
+  }
+  packet.write(output_.append(packet.size()), packet_id);
+  if (request.qos == 0) sending_.push_back({packet_id, output_.written()});
+  return PublishStatus::Queued;
+}
+
+void Session::disconnect() {
+  has_said_goodbye_ = true;
+  output_.append(view(disconnect_packet()));
+}
+
+/// QoS 0 is done as soon as the socket has taken its last byte: it may arrive, so it must not be
+/// sent again. Without its last byte it cannot arrive.
+void Session::sent(std::size_t bytes, TimePoint now) {
+  if (bytes == 0) return;
+  last_sent_ = now;
+  output_.take(bytes);
+  if (output_.is_empty()) answers_ = 0;
+  auto next = sending_.begin();
+  for (; next != sending_.end() && next->end <= output_.taken(); ++next) {
+    states_.set(next->packet_id, Awaits::Report);
+    acks_.push_back({next->packet_id, 0});
+  }
+  sending_.erase(sending_.begin(), next);
+}
+
+}  // namespace sluice::mqtt

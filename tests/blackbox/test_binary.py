@@ -1,0 +1,27 @@
+"""The program as a file: what it does to the libraries that it is linked with."""
+import re
+import subprocess
+
+from harness import sluice as harness
+
+BEGINNINGS_OF_ANY_PROGRAM = {"_init", "_fini"}
+
+
+def functions(path, *options):
+    """The functions that nm finds defined there."""
+    listing = subprocess.run(["nm", "--defined-only", "--format=posix", *options, path], check=True, capture_output=True,
+                             text=True).stdout
+    return {name.split("@")[0] for name, kind, *_ in map(str.split, listing.splitlines()) if kind in "TtWi"}
+
+
+def libc_of(path):
+    linked = subprocess.run(["ldd", path], check=True, capture_output=True, text=True).stdout
+    return re.search(r"libc\.so\.6 => (\S+)", linked)[1]
+
+
+def test_the_program_takes_no_function_of_the_c_library_away_from_other_libraries():
+    path = harness.binary()
+    libc = functions(libc_of(path), "-D")
+    assert {"read", "write", "socketpair"} <= libc
+    for options in ((), ("-D",)):
+        assert (functions(path, *options) & libc) - BEGINNINGS_OF_ANY_PROGRAM == set()
