@@ -78,10 +78,11 @@ void MosquittoTransport::write_out() noexcept {
   fail(put);
 }
 
-/// Only the first failure counts.
+/// Only the first failure counts. What TLS failed at is taken in any case, so that it is not held
+/// against another connection later.
 void MosquittoTransport::fail(const event::Transfer& transfer) noexcept {
-  if (failure_) return;
   std::string failure = tls_ != nullptr ? tls_->take_failure() : std::string();
+  if (failure_) return;
   const bool is_closed = transfer.state == event::Transfer::State::Ended ||
                          transfer.error == ECONNRESET || transfer.error == EPIPE;
   if (!failure.empty()) {

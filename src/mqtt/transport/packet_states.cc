@@ -28,6 +28,7 @@ std::uint16_t PacketStates::take(Awaits first) noexcept {
   while (!is_free(id))
     id = step_from(id);
   next_ = (id + 1) % (kIdentifiers + 1);
+  keep_if_empty(std::exchange(current_, id / kPageSize));
   std::unique_ptr<Page>& page = pages_[id / kPageSize];
   if (page == nullptr) page = spare_ != nullptr ? std::move(spare_) : std::make_unique<Page>();
   page->states[id % kPageSize] = first;
@@ -43,11 +44,17 @@ Awaits PacketStates::of(std::uint16_t id) const noexcept {
 
 void PacketStates::set(std::uint16_t id, Awaits next) noexcept {
   assert(of(id) != Awaits::Nothing);
-  std::unique_ptr<Page>& page = pages_[id / kPageSize];
-  page->states[id % kPageSize] = next;
+  Page& page = *pages_[id / kPageSize];
+  page.states[id % kPageSize] = next;
   if (next != Awaits::Nothing) return;
   --used_;
-  if (--page->used == 0) spare_ = std::move(page);
+  --page.used;
+  keep_if_empty(id / kPageSize);
+}
+
+void PacketStates::keep_if_empty(std::size_t page) noexcept {
+  const bool is_empty = pages_[page] != nullptr && pages_[page]->used == 0;
+  if (is_empty && page != current_) spare_ = std::move(pages_[page]);
 }
 
 }  // namespace sluice::mqtt

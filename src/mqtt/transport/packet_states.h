@@ -19,7 +19,8 @@ enum class Awaits : std::uint8_t {
 };
 
 /// A state for each identifier, in pages made by use. Identifiers are handed out in turn, so that a
-/// page serves 1,024 of them; an empty page is kept for the next ones, further ones are freed.
+/// page serves 1,024 of them. A page that is left behind empty serves again; further ones are
+/// freed.
 class PacketStates {
  public:
   /// The next identifier that is free, from 1 to 65535; it is not any more. 0: all are in use.
@@ -35,6 +36,8 @@ class PacketStates {
     std::size_t used = 0;
   };
 
+  /// Unless it is the page that identifiers are handed out of now.
+  void keep_if_empty(std::size_t page) noexcept;
   bool is_free(std::size_t id) const noexcept;
   /// Behind this one, and behind its page if nothing in that is free.
   std::size_t step_from(std::size_t id) const noexcept;
@@ -42,6 +45,7 @@ class PacketStates {
   std::array<std::unique_ptr<Page>, 65536 / kPageSize> pages_;
   std::unique_ptr<Page> spare_;
   std::size_t next_ = 1;
+  std::size_t current_ = 0;  // the page of the latest one
   std::size_t used_ = 0;
 };
 

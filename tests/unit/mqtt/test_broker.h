@@ -77,6 +77,10 @@ class TestBroker {
   void send(std::string_view bytes) const {
     REQUIRE(::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
   }
+  /// False: there is no room.
+  bool try_send(std::string_view bytes) const {
+    return ::send(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size());
+  }
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
@@ -88,6 +92,18 @@ class TestBroker {
   }
   void stop_listening() {
     if (listener_ >= 0) ::close(std::exchange(listener_, -1));
+  }
+
+  /// The other end of what was accepted, where it is in this process.
+  int peer() const {
+    for (int fd = 3; fd < 100; ++fd) {
+      sockaddr_in peer{};
+      socklen_t size = sizeof(peer);
+      const bool is_connected = ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+      if (is_connected && ntohs(peer.sin_port) == port()) return fd;
+    }
+    FAIL("no socket");
+    return -1;
   }
 
   /// All that was read so far.

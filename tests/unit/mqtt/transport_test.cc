@@ -66,16 +66,7 @@ struct Attempt {
     wait_for(wire::Type::Publish, 1);
   }
   /// The socket that leads to the broker.
-  int socket() const {
-    for (int fd = 3; fd < 100; ++fd) {
-      sockaddr_in peer{};
-      socklen_t size = sizeof(peer);
-      const bool is_connected = ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
-      if (is_connected && ntohs(peer.sin_port) == broker.port()) return fd;
-    }
-    FAIL("no socket");
-    return -1;
-  }
+  int socket() const { return broker.peer(); }
 
   MosquittoLibrary library;
   event::TestLoop loop;
@@ -384,4 +375,24 @@ TEST_CASE("a connection at rest is kept alive by the loop's clock, and ended by 
   tick_for(std::chrono::seconds(61));
   REQUIRE(scene.events.losses.size() == 1);
   CHECK(scene.events.losses.front().kind == Loss::Kind::Silent);
+}
+
+TEST_CASE("a broker that sends without reading is left to its full socket, and served later",
+          "[transport]") {
+  Scene scene;
+  const int small = 4096;
+  REQUIRE(::setsockopt(scene.socket(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) == 0);
+  using namespace std::string_literals;
+  std::string publishes;
+  for (int i = 0; i < 1000; ++i)
+    publishes += "\x32\x06\x00\x01t\x00\x07\x00"s;
+  int rounds = 0;
+  while (scene.broker.try_send(publishes) && ++rounds < 10'000)
+    scene.loop.run_turns(1);
+  CHECK(rounds < 10'000);
+  CHECK(scene.events.losses.empty());
+  scene.run_until([&] {
+    scene.broker.read();
+    return scene.broker.try_send("\x40\x02\x00\x01"s);
+  });
 }
