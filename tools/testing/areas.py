@@ -31,7 +31,7 @@ BLACK_BOX = {
     "config": {"test_commands", "test_reload"},
     "event": {"test_framing", "test_unix", "test_stop"},
     "mqtt": {"test_broker_*", "test_redelivery", "test_tls*", "test_order"},
-    "mqtt/transport": {"test_broker_*", "test_tls*"},
+    "mqtt/transport": {"test_broker_*", "test_tls*", "test_binary"},
     "mqtt/link": {"test_broker_*", "test_redelivery", "test_order"},
     "mqtt/pool": {"test_broker_*", "test_redelivery", "test_order", "test_backpressure"},
     "ledger": {"test_routing", "test_fanout", "test_stop", "test_backpressure", "test_replies"},
