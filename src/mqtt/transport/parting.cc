@@ -20,12 +20,16 @@ void Parting::drop() noexcept {
   loop_.retire(std::move(watcher_));
 }
 
-/// One read a turn: a peer that does not close but sends must not hold up the others.
+/// One read a turn: a peer that does not close but sends must not hold up the others. Watching goes
+/// on in any case: where the peer has reset the connection behind its last bytes, it was stopped.
 void Parting::on_ready(event::FdEvents) noexcept {
   std::array<char, 4096> ignored;
   const ssize_t length = ::recv(fd_, ignored.data(), ignored.size(), 0);
-  if (length > 0) return;
-  if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+  const bool is_for_now = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  if (length > 0 || (length < 0 && is_for_now)) {
+    watcher_->watch({.readable = true});
+    return;
+  }
   drop();
   over_();
 }

@@ -7,6 +7,7 @@
 
 #include "catch.h"
 #include "socket_pair.h"
+#include "test_broker.h"
 #include "test_loop.h"
 
 using namespace sluice;
@@ -52,4 +53,17 @@ TEST_CASE("a parting that is dropped tells nobody", "[parting]") {
   pair.close_theirs();
   loop.run_turns(4);
   CHECK(over.times == 0);
+}
+
+TEST_CASE("a peer may reset the connection behind its last bytes", "[parting]") {
+  event::TestLoop loop;
+  event::Count over;
+  Connected connection;
+  Parting parting(loop, bind<&event::Count::up>(&over));
+  // What a broker leaves unread when it closes, such as the end of TLS, makes a reset of it.
+  REQUIRE(::write(connection.fd(), "unread", 6) == 6);
+  parting.begin(connection.fd());
+  connection.broker.send("last");
+  connection.broker.close();
+  loop.run_until([&] { return over.times == 1; });
 }
