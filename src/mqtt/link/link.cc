@@ -17,10 +17,13 @@ constexpr Duration kSettledAfter = std::chrono::seconds(10);
 /// Without keep alive nothing obliges the broker; then so long.
 constexpr Duration kFenceWithoutKeepAlive = std::chrono::seconds(60);
 
-/// How long after a loss the broker may still read what the connection had been given.
-Duration fence_of(const config::Broker& broker) noexcept {
-  if (broker.keepalive_s == 0) return kFenceWithoutKeepAlive;
-  return std::chrono::milliseconds(1500) * broker.keepalive_s;
+/// How long after a loss the broker may still read what the connection had been given. The keep
+/// alive that the broker has set goes before the one that was asked for (MQTT 5,
+/// section 3.2.2.3.14).
+Duration fence_of(const config::Broker& broker, const Connack& connack) noexcept {
+  const unsigned keep_alive_s = connack.server_keep_alive_s.value_or(broker.keepalive_s);
+  if (keep_alive_s == 0) return kFenceWithoutKeepAlive;
+  return std::chrono::milliseconds(1500) * keep_alive_s;
 }
 
 constexpr unsigned bit(LinkState state) noexcept {
@@ -177,7 +180,7 @@ void Link::lose(const Loss& loss, bool for_good) noexcept {
   if (!is_at_once && next == LinkState::Backoff) {
     if (stands(former)) {
       lived_ = loop_.now() - ready_since_;
-      fence_ends_ = loop_.now() + fence_of(broker_);
+      fence_ends_ = loop_.now() + fence_of(broker_, connack_);
     }
     timer_.start(next_delay(loss, stands(former)));
   }

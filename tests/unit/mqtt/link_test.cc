@@ -215,6 +215,24 @@ TEST_CASE("an answered message in flight keeps its window slot until acknowledge
   CHECK(next.handed_over);
 }
 
+TEST_CASE("an answered message is over when the broker's own keep alive has ended its connection",
+          "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    without_retries(broker);
+    broker.keepalive_s = 2;
+  });
+  Connack connack;
+  connack.server_keep_alive_s = 60;
+  lab.bring_up(connack);
+  Note& answered = lab.send(1);
+  lab.give_up(answered);
+  lab.connection().lose();
+  lab.advance(std::chrono::seconds(89));
+  CHECK_FALSE(answered.is_gone());
+  lab.advance(std::chrono::seconds(2));
+  CHECK(answered.is(Outcome::Kind::GivenUp));
+}
+
 TEST_CASE("an answered message is over with the next connection, and never sent again", "[link]") {
   PoolLab lab;
   lab.bring_up();
