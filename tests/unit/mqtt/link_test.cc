@@ -293,6 +293,22 @@ TEST_CASE("QoS 0 counts in the window until the socket has taken it", "[link]") 
   CHECK(second.handed_over);
 }
 
+TEST_CASE("what a broker has announced is asked once for each announcement", "[link]") {
+  PoolLab lab(1, without_retries);
+  Connack connack;
+  connack.retain_available = false;
+  lab.bring_up(connack);
+  Note& note = lab.make(1, {.qos = 2});
+  CHECK_FALSE(lab.pool->refusal_of(note));
+  note.own.retain = true;  // another answer, if it were asked again
+  CHECK_FALSE(lab.pool->refusal_of(note));
+  lab.change([](PoolSettings& settings) { settings.connection_key += "x"; });
+  connack.maximum_qos = 1;
+  lab.run_until([&] { return lab.broker.pending() == 1; });
+  lab.accept_until(1, connack);
+  CHECK(lab.pool->refusal_of(note));
+}
+
 TEST_CASE("what the CONNACK announces is refused before it is sent", "[link]") {
   PoolLab lab;
   Connack connack;
