@@ -10,8 +10,8 @@ struct ssl_st;
 
 namespace sluice::event {
 
-/// One connection's TLS. The SSL and its socket belong to whoever made them and outlive this;
-/// nobody else reads or writes meanwhile. Never blocks. Not thread-safe.
+/// One connection's TLS. The SSL and its socket are not its own and outlive it;
+/// nothing else reads or writes meanwhile. Never blocks. Not thread-safe.
 class TlsStream {
  public:
   /// `ssl` is an SSL of OpenSSL on a socket that does not block; its handshake may have begun.

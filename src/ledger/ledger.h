@@ -52,7 +52,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).parts == 0; }
   /// Forgets a broker without requests and without a route.
   void drop(const mqtt::Pool& pool) noexcept;
-  /// The broker has got another name: its counters start anew.
+  /// The broker has another name now: its counters start anew.
   void reset_counters(const mqtt::Pool& pool) noexcept;
 
   Taken submit(const Origin& origin, protocol::Request& request,

@@ -79,7 +79,7 @@ struct Delivery : ListNode<>, ListNode<OfDevice> {
 
   State state() const noexcept { return state_; }
   bool is_abandoned() const noexcept { return abandoned_; }
-  /// Nothing more is to be learnt for whoever waits for it.
+  /// Its outcome is known: abandoned, or Done.
   bool is_settled() const noexcept { return abandoned_ || state_ == State::Done; }
   /// A pool refers to it.
   bool is_held() const noexcept { return state_ != State::Idle && state_ != State::Done; }

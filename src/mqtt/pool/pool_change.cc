@@ -58,8 +58,8 @@ void Pool::dissolve() {
   replace_.schedule();
 }
 
-/// At most half of the queue's limits, but for a single link: there is nobody else to keep room
-/// for.
+/// At most half of the queue's limits, but all of them for a single link, as no other one needs
+/// room.
 void Pool::limit_backlog(Link& link) const noexcept {
   const std::size_t parts = wanted_slots_ == 1 ? 1 : 2;
   link.backlog().set_limits(std::max<std::size_t>(broker_.queue_messages / parts, 1),
