@@ -1,7 +1,8 @@
-// List, DeadlineQueue and Watermark: the queues everything waits in.
+// List, DeadlineQueue, DeadlineLists and Watermark: the queues everything waits in.
 #include <array>
 #include <vector>
 
+#include "base/deadline_lists.h"
 #include "base/deadline_queue.h"
 #include "base/list.h"
 #include "base/watermark.h"
@@ -29,12 +30,26 @@ TimePoint at(int milliseconds) {
   return TimePoint(Duration(milliseconds));
 }
 
+struct Waiting : DeadlineMember<Waiting> {
+  int number = 0;
+};
+
 /// Items numbered from 0.
 struct Five : std::array<Item, 5> {
   Five() {
     for (std::size_t i = 0; i < size(); ++i)
       (*this)[i].number = static_cast<int>(i);
   }
+};
+
+/// The two that order by deadline.
+struct Queue {
+  using Element = Item;
+  using Type = DeadlineQueue<Item>;
+};
+struct Lists {
+  using Element = Waiting;
+  using Type = DeadlineLists<Waiting>;
 };
 
 }  // namespace
@@ -89,9 +104,12 @@ TEST_CASE("an element may be in one list of each tag at once", "[list]") {
   other.remove(items[1]);
 }
 
-TEST_CASE("deadlines come out in their order, and only when due", "[deadline_queue]") {
-  Five items;
-  DeadlineQueue<Item> queue;
+TEMPLATE_TEST_CASE("deadlines come out in their order, and only when due", "[deadlines]", Queue,
+                   Lists) {
+  std::array<typename TestType::Element, 5> items;
+  for (std::size_t i = 0; i < items.size(); ++i)
+    items[i].number = static_cast<int>(i);
+  typename TestType::Type queue;
   CHECK(queue.pop_due(at(1000)) == nullptr);
   for (const int index : {3, 0, 4, 1, 2})
     queue.insert(items[static_cast<std::size_t>(index)], at(10 * index));
@@ -107,10 +125,11 @@ TEST_CASE("deadlines come out in their order, and only when due", "[deadline_que
   CHECK(queue.empty());
 }
 
-TEST_CASE("equal deadlines come out in the order in which they were inserted", "[deadline_queue]") {
+TEMPLATE_TEST_CASE("equal deadlines come out in the order in which they were inserted",
+                   "[deadlines]", Queue, Lists) {
   constexpr std::size_t kCount = 100;
-  std::vector<Item> items(kCount);
-  DeadlineQueue<Item> queue;
+  std::vector<typename TestType::Element> items(kCount);
+  typename TestType::Type queue;
   for (std::size_t i = 0; i < kCount; ++i) {
     items[i].number = static_cast<int>(i);
     queue.insert(items[i], at(static_cast<int>(i % 3)));
@@ -119,7 +138,7 @@ TEST_CASE("equal deadlines come out in the order in which they were inserted", "
   queue.remove(items[6]);
   queue.insert(items[6], at(0));
   std::vector<int> seen;
-  while (const Item* next = queue.pop_due(at(2)))
+  while (const auto* next = queue.pop_due(at(2)))
     seen.push_back(next->number);
   std::vector<int> expected;
   for (int deadline = 0; deadline < 3; ++deadline) {
@@ -130,21 +149,21 @@ TEST_CASE("equal deadlines come out in the order in which they were inserted", "
   CHECK(seen == expected);
 }
 
-TEST_CASE("a deadline can be taken out from any place", "[deadline_queue]") {
+TEMPLATE_TEST_CASE("a deadline can be taken out from any place", "[deadlines]", Queue, Lists) {
   // Every one of a few hundred, in an order that has nothing to do with that of the deadlines.
   constexpr std::size_t kCount = 300;
-  std::vector<Item> items(kCount);
+  std::vector<typename TestType::Element> items(kCount);
   for (std::size_t gone = 0; gone < kCount; gone += 7) {
-    DeadlineQueue<Item> queue;
+    typename TestType::Type queue;
     for (std::size_t i = 0; i < kCount; ++i) {
       items[i].number = static_cast<int>((i * 101) % kCount);
       queue.insert(items[i], at(items[i].number));
     }
-    for (std::size_t i = gone; i < kCount; i += 3)
+    std::size_t left = kCount;
+    for (std::size_t i = gone; i < kCount; i += 3, --left)
       queue.remove(items[i]);
     int last = -1;
-    std::size_t left = queue.size();
-    while (Item* next = queue.pop_due(at(kCount))) {
+    while (const auto* next = queue.pop_due(at(kCount))) {
       CHECK(next->number > last);
       last = next->number;
       --left;

@@ -1,0 +1,73 @@
+// Everything that waits until a moment, where very many wait for few moments: a list for each. To
+// join and to leave costs a step in the list, and a look at its neighbours alone.
+#pragma once
+
+#include <cassert>
+#include <map>
+#include <memory_resource>
+
+#include "base/clock.h"
+#include "base/list.h"
+
+namespace sluice {
+
+struct OfDeadline {};
+
+/// What an element of type T inherits to be in at most one DeadlineLists<T>.
+template <class T>
+class DeadlineMember : public ListNode<OfDeadline> {
+ public:
+  bool is_waiting() const noexcept { return is_linked(); }
+
+ private:
+  template <class U>
+  friend class DeadlineLists;
+  TimePoint deadline_{};
+  List<T, OfDeadline>* list_ = nullptr;
+};
+
+/// Orders elements it does not own by their deadline, and equal deadlines as they were inserted.
+/// For other loads there is DeadlineQueue, which takes no memory for each deadline.
+template <class T>
+class DeadlineLists {
+ public:
+  bool empty() const noexcept { return lists_.empty(); }
+  TimePoint earliest() const noexcept { return lists_.begin()->first; }
+
+  void insert(T& element, TimePoint deadline) {
+    DeadlineMember<T>& added = element;
+    assert(!added.is_waiting());
+    if (latest_ == lists_.end() || latest_->first != deadline) {
+      latest_ = lists_.try_emplace(deadline).first;
+    }
+    added.deadline_ = deadline;
+    added.list_ = &latest_->second;
+    latest_->second.push_back(element);
+  }
+
+  void remove(T& element) noexcept {
+    DeadlineMember<T>& gone = element;
+    assert(gone.is_waiting());
+    gone.list_->remove(element);
+    if (!gone.list_->empty()) return;
+    if (latest_ != lists_.end() && latest_->first == gone.deadline_) latest_ = lists_.end();
+    lists_.erase(gone.deadline_);
+  }
+
+  /// Takes out the earliest element if its deadline has come, else returns null.
+  T* pop_due(TimePoint now) noexcept {
+    if (empty() || earliest() > now) return nullptr;
+    T& due = lists_.begin()->second.front();
+    remove(due);
+    return &due;
+  }
+
+ private:
+  using Lists = std::pmr::map<TimePoint, List<T, OfDeadline>>;
+
+  std::pmr::unsynchronized_pool_resource memory_;
+  Lists lists_{&memory_};
+  typename Lists::iterator latest_ = lists_.end();  // where the last one was inserted, if it lives
+};
+
+}  // namespace sluice
