@@ -1,15 +1,16 @@
 // Counts durations in fixed buckets, cheaply enough to do it for every message.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 namespace sluice {
 
-/// Not thread-safe. An observation costs the same whatever its value: one pass over the bounds
-/// without a jump, no allocation.
+/// Not thread-safe. An observation costs about the same whatever its value, and allocates nothing.
 class LatencyHistogram {
  public:
   using Nanoseconds = std::chrono::nanoseconds;
@@ -33,9 +34,9 @@ class LatencyHistogram {
   }
 
   void observe(Nanoseconds value) noexcept {
-    std::size_t bucket = 0;
-    for (const Nanoseconds bound : kBounds)
-      bucket += value > bound ? 1U : 0U;
+    std::size_t bucket = kFirst[width_of(value)];
+    while (bucket < kBounds.size() && value > kBounds[bucket])
+      ++bucket;
     ++counts_[bucket];
     sum_seconds_ += seconds(value);
   }
@@ -68,6 +69,24 @@ class LatencyHistogram {
   }
 
  private:
+  static constexpr std::size_t kWidths = 65;
+
+  static constexpr std::size_t width_of(Nanoseconds value) noexcept {
+    return std::bit_width(static_cast<std::uint64_t>(std::max(value, Nanoseconds(0)).count()));
+  }
+  /// The bucket of the smallest value of each width in bits.
+  static constexpr auto kFirst = [] {
+    std::array<std::uint8_t, kWidths> first{};
+    for (std::size_t width = 1; width < kWidths - 1; ++width) {
+      const Nanoseconds smallest(std::int64_t{1} << (width - 1));
+      std::uint8_t bucket = first[width - 1];
+      while (bucket < kBounds.size() && smallest > kBounds[bucket])
+        ++bucket;
+      first[width] = bucket;
+    }
+    return first;
+  }();
+
   std::array<std::uint64_t, kBuckets> counts_{};
   double sum_seconds_ = 0;
 };
