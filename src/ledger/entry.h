@@ -6,8 +6,7 @@
 #include <memory>
 #include <span>
 
-#include "base/deadline_queue.h"
-#include "base/list.h"
+#include "base/deadline_lists.h"
 #include "ledger/origin.h"
 #include "mqtt/delivery.h"
 #include "mqtt/pool/waiters.h"
@@ -24,22 +23,28 @@ struct Part : mqtt::Delivery {
   Lane* lane = nullptr;
 };
 
-/// Requests without a deadline.
-struct Timeless {};
-
 /// Lives from the decoding of a request until it is answered and no pool refers to it any more.
 /// Recycled through the ledger's free list.
-struct Entry : DeadlineEntry, mqtt::Waiter, ListNode<Timeless> {
+struct Entry : DeadlineMember<Entry>, mqtt::Waiter {
   protocol::Request request;  ///< until it is answered
   Origin origin;
   std::chrono::nanoseconds received{};  ///< when it was read whole
-  std::unique_ptr<Part[]> parts;
-  std::size_t capacity = 0;  ///< of `parts`
-  std::size_t brokers = 0;   ///< how many of them are in use
-  Lane* waits_at = nullptr;  ///< where it waits for room, and its origin with it
+  Part only;                            ///< where there is just one
+  std::unique_ptr<Part[]> parts;        ///< where there are several
+  std::size_t capacity = 0;             ///< of `parts`
+  std::size_t brokers = 0;              ///< how many parts are in use
+  Lane* waits_at = nullptr;             ///< where it waits for room, and its origin with it
   bool answered = false;
 
-  std::span<Part> used() noexcept { return {parts.get(), brokers}; }
+  /// Has a part for each of so many brokers.
+  void set_brokers(std::size_t count) {
+    if (count > 1 && count > capacity) {
+      parts = std::make_unique<Part[]>(count);
+      capacity = count;
+    }
+    brokers = count;
+  }
+  std::span<Part> used() noexcept { return {brokers > 1 ? parts.get() : &only, brokers}; }
   bool is_settled() noexcept {
     for (const Part& part : used()) {
       if (!part.is_settled()) return false;

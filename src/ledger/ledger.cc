@@ -69,7 +69,7 @@ Taken Ledger::submit(const Origin& origin, protocol::Request& request,
   entry.request = std::move(request);
   entry.origin = origin;
   entry.received = terms.received;
-  watch(entry, terms.deadline);
+  deadlines_.insert(entry, terms.deadline.value_or(TimePoint::max()));
   if (draining_) {
     answer_unrouted(entry, ErrorKind::ShuttingDown, "sluice is stopping; send it to the next one");
     return Taken::Settled;
@@ -87,7 +87,7 @@ Taken Ledger::submit(const Origin& origin, protocol::Request& request,
   }
   if (terms.when_full == WhenFull::Refuse) {
     request = std::move(entry.request);
-    unwatch(entry);
+    deadlines_.remove(entry);
     recycle(entry);
     return Taken::Full;
   }
@@ -123,15 +123,11 @@ Entry& Ledger::take_entry() {
 }
 
 void Ledger::prepare(Entry& entry, std::span<const std::size_t> brokers) {
-  if (entry.capacity < brokers.size()) {
-    entry.parts = std::make_unique<Part[]>(brokers.size());
-    entry.capacity = brokers.size();
-  }
-  entry.brokers = brokers.size();
-  for (std::size_t i = 0; i < brokers.size(); ++i) {
-    Part& part = entry.parts[i];
+  entry.set_brokers(brokers.size());
+  const std::size_t* broker = brokers.data();
+  for (Part& part : entry.used()) {
     part.entry = &entry;
-    part.lane = lanes_[brokers[i]].get();
+    part.lane = lanes_[*broker++].get();
     ++part.lane->parts;
     part.set_request(entry.request);
   }
@@ -225,7 +221,7 @@ void Ledger::expire(Entry& entry) noexcept {
 void Ledger::answer(Entry& entry, const Reply& reply) noexcept {
   assert(!entry.answered);
   entry.answered = true;
-  unwatch(entry);
+  if (entry.is_waiting()) deadlines_.remove(entry);
   log_answer(entry, reply);
   is_calling_ = true;
   entry.origin.source->settled(entry.origin, reply, std::move(entry.request));
@@ -251,22 +247,6 @@ void Ledger::recycle(Entry& entry) noexcept {
 // --- the clock
 // ------------------------------------------------------------------------------------
 
-void Ledger::watch(Entry& entry, std::optional<TimePoint> deadline) {
-  if (deadline) {
-    deadlines_.insert(entry, *deadline);
-  } else {
-    timeless_.push_back(entry);
-  }
-}
-
-void Ledger::unwatch(Entry& entry) noexcept {
-  if (entry.is_waiting()) {
-    deadlines_.remove(entry);
-  } else if (timeless_.holds(entry)) {
-    timeless_.remove(entry);
-  }
-}
-
 void Ledger::arm() noexcept {
   if (deadlines_.empty() || deadlines_.earliest() >= armed_for_) return;
   armed_for_ = deadlines_.earliest();
@@ -282,9 +262,7 @@ void Ledger::on_deadline() noexcept {
 
 Leftover Ledger::give_up_all() noexcept {
   Leftover leftover;
-  while (!timeless_.empty() || !deadlines_.empty()) {
-    Entry* entry = deadlines_.pop_due(TimePoint::max());
-    if (entry == nullptr) entry = &timeless_.front();
+  while (Entry* entry = deadlines_.pop_due(TimePoint::max())) {
     const auto parts = entry->used();
     const bool handed_over =
         std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.handed_over; });

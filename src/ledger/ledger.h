@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/deadline_queue.h"
+#include "base/deadline_lists.h"
 #include "event/loop.h"
 #include "event/timer.h"
 #include "ledger/counters.h"
@@ -65,7 +65,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   /// From now on every new request is answered `shutting_down`.
   void drain() noexcept { draining_ = true; }
   /// Nothing is unanswered.
-  bool is_idle() const noexcept { return deadlines_.empty() && timeless_.empty(); }
+  bool is_idle() const noexcept { return deadlines_.empty(); }
   /// For the operator, in the order of the configuration; then brokers that are leaving.
   const std::vector<std::unique_ptr<Lane>>& lanes() const noexcept { return lanes_; }
   /// Requests answered here that went to no broker.
@@ -107,8 +107,6 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   Verdict admit(Entry& entry, bool in_turn, Refusal& refusal) noexcept;
   bool refuse_beforehand(Entry& entry) noexcept;
   bool route(Entry& entry, std::string_view broker) noexcept;
-  void watch(Entry& entry, std::optional<TimePoint> deadline);
-  void unwatch(Entry& entry) noexcept;
   void begin_wait(Entry& entry, const Refusal& refusal) noexcept;
   void end_wait(Entry& entry) noexcept;
   Entry* waiting_of(const Origin& origin) const noexcept;
@@ -132,8 +130,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   std::size_t routed_ = 0;  // the first of them, which get new requests
   Router router_;
   ResultCounters unrouted_;
-  DeadlineQueue<Entry> deadlines_;  // unanswered requests: the one clock for all of them
-  List<Entry, Timeless> timeless_;  // those that have no deadline
+  DeadlineLists<Entry> deadlines_;  // all unanswered requests; TimePoint::max(): has no deadline
   event::Timer timer_;
   TimePoint armed_for_ = TimePoint::max();
   std::vector<std::unique_ptr<Entry>> entries_;  // owns all of them

@@ -52,7 +52,7 @@ void Ledger::forget(const Origin& origin) noexcept {
   Entry* entry = waiting_of(origin);
   if (entry == nullptr) return;
   end_wait(*entry);
-  unwatch(*entry);
+  deadlines_.remove(*entry);
   entry->request = {};
   recycle(*entry);
 }
@@ -130,7 +130,7 @@ bool Ledger::use_grant(const Entry& entry) noexcept {
   const auto found = grants_.find({entry.origin.source, entry.origin.index});
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
-  Lane& lane = *entry.parts[0].lane;
+  Lane& lane = *entry.only.lane;
   if (grant.generation != entry.origin.generation || grant.lane != &lane) return false;
   lane.pool->use_reserved(entry.request, grant.bytes);
   if (--grant.left == 0) grants_.erase(found);

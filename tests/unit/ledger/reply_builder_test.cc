@@ -27,11 +27,10 @@ class Case {
  public:
   explicit Case(const std::vector<Fate>& fates)
       : lab_({broker_named("a"), broker_named("b"), broker_named("c")}), lanes_(fates.size()) {
-    entry_.parts = std::make_unique<Part[]>(fates.size());
-    entry_.brokers = fates.size();
+    entry_.set_brokers(fates.size());
     for (std::size_t i = 0; i < fates.size(); ++i) {
       lanes_[i].pool = lab_.pools[i].get();
-      Part& part = entry_.parts[i];
+      Part& part = entry_.used()[i];
       part.entry = &entry_;
       part.lane = &lanes_[i];
       settle(part, fates[i]);
