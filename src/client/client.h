@@ -2,6 +2,7 @@
 // is not read from while there is no room for more.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -89,7 +90,8 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void decode_input() noexcept;
   bool must_wait() noexcept;
   void take(const protocol::Frame& frame) noexcept;
-  void take_request(std::string_view text) noexcept;
+  bool take_usual() noexcept;
+  void take(protocol::Decoded&& decoded) noexcept;
   void submit(protocol::Request& request) noexcept;
   void finish_input() noexcept;
   void count_input() noexcept;
@@ -128,12 +130,13 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   protocol::FrameReader reader_;
   event::Deferred turn_end_;
   OrderedReplies replies_;
-  std::string out_;              // the replies of this turn
-  std::size_t outstanding_ = 0;  // submitted and not answered
-  std::uint64_t written_ = 0;    // bytes given to the stream
-  std::uint64_t sent_seen_ = 0;  // of these, taken by the socket when last looked at
-  TimePoint active_at_;          // last byte in or reply out
-  TimePoint request_begun_{};    // the request under way; moved on by the time sluice paused
+  std::string out_;                      // the replies of this turn
+  std::size_t outstanding_ = 0;          // submitted and not answered
+  std::uint64_t written_ = 0;            // bytes given to the stream
+  std::uint64_t sent_seen_ = 0;          // of these, taken by the socket when last looked at
+  TimePoint active_at_;                  // last byte in or reply out
+  std::chrono::nanoseconds received_{};  // what is being decoded, by Loop::precise_now()
+  TimePoint request_begun_{};  // the request under way; moved on by the time sluice paused
   TimePoint paused_at_{};
   TimePoint progress_at_{};  // the socket took something, or had nothing to take
   TimePoint linger_until_{};

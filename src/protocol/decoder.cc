@@ -10,6 +10,7 @@
 #include "protocol/json_reader.h"
 #include "protocol/members.h"
 #include "protocol/usual_request.h"
+#include "protocol/white_space.h"
 
 namespace sluice::protocol {
 namespace {
@@ -17,13 +18,11 @@ namespace {
 using Name = Members::Name;
 
 constexpr std::size_t kKeptBytes = 1 << 20;
-constexpr std::size_t kMostSpares = 256;
+/// Blocks of requests that are done with, each with its place in the list of them.
+constexpr std::size_t kSpareBytes = 1 << 20;
+constexpr std::size_t kLargestSpare = 1024;
 constexpr std::size_t kMaxBinaryBytes = 65535;  // MQTT 5.0, section 1.5.6
 constexpr std::string_view kBase64Fault = "expected base64 (RFC 4648, section 4, padded)";
-
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
 
 /// Replaces `out` by the JSON `text` without the white space outside its strings.
 void compact(std::string_view text, std::string& out) {
@@ -55,13 +54,15 @@ struct Decoder::Impl {
   JsonReader reader;
   Members members;
   std::string converted;  // a payload that does not stand in the text as it is
-  std::vector<Request> spares;
+  std::vector<RequestBlock> spares;
+  std::size_t spare_bytes = 0;
 
+  std::size_t read_usual(std::string_view text);
   Decoded decode(std::string_view text);
-  Decoded request();
+  Decoded to_decoded(std::string_view text);
   bool payload(std::string_view text, std::string_view& out);
   std::unique_ptr<Properties> properties(std::string& fault);
-  Request take_spare();
+  RequestBlock take_spare();
   Fault refuse(std::string detail) const {
     return {ErrorKind::BadRequest, std::move(detail), std::string(members.id)};
   }
@@ -85,15 +86,28 @@ Decoded Decoder::decode(std::string_view text) {
   return decoded;
 }
 
-void Decoder::reuse(Request request) {
-  std::vector<Request>& spares = impl_->spares;
-  if (request.is_spare() && spares.size() < kMostSpares) spares.push_back(std::move(request));
+Decoded Decoder::decode_first(std::string_view text, std::size_t& size) {
+  size = impl_->read_usual(text);
+  if (size == 0) return {};
+  Decoded decoded = impl_->to_decoded(text);
+  impl_->trim();
+  return decoded;
 }
 
-Request Decoder::Impl::take_spare() {
+void Decoder::reuse(Request request) {
+  RequestBlock block = std::move(request).take_block();
+  const std::size_t bytes = sizeof(block) + block.capacity;
+  const bool is_useful = block.capacity > 0 && block.capacity <= kLargestSpare;
+  if (!is_useful || impl_->spare_bytes + bytes > kSpareBytes) return;
+  impl_->spare_bytes += bytes;
+  impl_->spares.push_back(std::move(block));
+}
+
+RequestBlock Decoder::Impl::take_spare() {
   if (spares.empty()) return {};
-  Request spare = std::move(spares.back());
+  RequestBlock spare = std::move(spares.back());
   spares.pop_back();
+  spare_bytes -= sizeof(spare) + spare.capacity;
   return spare;
 }
 
@@ -105,11 +119,19 @@ std::string Decoder::find_id(std::string_view partial) {
   return id;
 }
 
-Decoded Decoder::Impl::decode(std::string_view text) {
+std::size_t Decoder::Impl::read_usual(std::string_view text) {
   members.prepare(text, settings.max_timeout_ms);
-  if (!read_usual_request(text, members) && !reader.read(text, settings.max_depth, members)) {
-    return refuse(reader.fault());
-  }
+  return read_usual_request(text, members);
+}
+
+Decoded Decoder::Impl::decode(std::string_view text) {
+  const bool is_usual = read_usual(text) == text.size() && !text.empty();
+  if (!is_usual && !reader.read(text, settings.max_depth, members)) return refuse(reader.fault());
+  return to_decoded(text);
+}
+
+/// From the members of the request that `text` begins with.
+Decoded Decoder::Impl::to_decoded(std::string_view text) {
   members.complete();
   if (!members.fault().empty()) return refuse(members.fault());
   std::string fault;

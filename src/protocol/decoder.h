@@ -48,6 +48,10 @@ class Decoder {
   /// `text` is to be exactly one JSON object, white space around it allowed; anything else is a
   /// Fault. The result refers to nothing in `text`.
   Decoded decode(std::string_view text);
+  /// Decodes the request that `text` begins with, if it is one that can be read in one pass, and
+  /// sets `size` to the size of its object in bytes. 0: nothing was decoded; decode() takes the
+  /// request once its end is found. What follows the object is not looked at.
+  Decoded decode_first(std::string_view text, std::size_t& size);
   /// A request that is done with: the memory of small ones serves those to come.
   void reuse(Request request);
 

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "protocol/white_space.h"
+
 namespace sluice::protocol {
 namespace {
 
@@ -42,6 +44,33 @@ Frame FrameReader::look_further() {
   }
   if (input_at_ < input_.size()) return step_input();
   return {};
+}
+
+std::string_view FrameReader::ahead() {
+  if (!scanner_.is_between()) return {};
+  tidy();
+  std::string_view rest;
+  if (held_at_ < held_size_) {
+    held_at_ += leading_space(held_from(held_at_));
+    held_item_ = held_at_;
+    rest = held_from(held_at_);
+  } else {
+    input_at_ += leading_space(input_.substr(input_at_));
+    input_item_ = input_at_;
+    rest = input_.substr(input_at_);
+  }
+  if (!rest.starts_with('{')) return {};
+  return rest.substr(0, scanner_.max_request_bytes());
+}
+
+void FrameReader::pass(std::size_t size) noexcept {
+  if (held_at_ < held_size_) {
+    held_at_ += size;
+    held_item_ = held_at_;
+  } else {
+    input_at_ += size;
+    input_item_ = input_at_;
+  }
 }
 
 Frame FrameReader::step_held() {

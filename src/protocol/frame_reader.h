@@ -69,6 +69,12 @@ class FrameReader {
     }
     return look_further();
   }
+  /// What next() would look at next, where a request of a stream begins with its first byte and
+  /// lies in what was fed; at most max_request_bytes. Empty: call next(). Valid as what next()
+  /// refers to.
+  std::string_view ahead();
+  /// In place of next(): a request whose object is the first `size` bytes of ahead().
+  void pass(std::size_t size) noexcept;
   /// Copies what is not consumed yet, so that the memory behind feed() may be used for other
   /// things.
   void save() {

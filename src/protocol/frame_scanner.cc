@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "protocol/white_space.h"
+
 namespace sluice::protocol {
 namespace {
 
@@ -12,10 +14,6 @@ constexpr std::size_t kHeaderBytes = 4;
 constexpr std::array<std::string_view, 9> kMethods = {
     "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
 constexpr std::string_view kHost = "host:";
-
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
 
 char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -130,9 +128,7 @@ FrameScanner::Step FrameScanner::step_bom(char next) noexcept {
 }
 
 FrameScanner::Step FrameScanner::step_between(std::string_view piece) noexcept {
-  std::size_t at = 0;
-  while (at < piece.size() && is_space(piece[at]))
-    ++at;
+  const std::size_t at = leading_space(piece);
   if (at == piece.size()) return {Event::NeedMore, at, at};
   if (piece[at] != '{') {
     begin_line(piece[at]);

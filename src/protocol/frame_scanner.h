@@ -94,6 +94,8 @@ class FrameScanner {
   Framing framing() const noexcept { return framing_; }
   /// A request (or what may become one answer) has begun and is neither whole nor answered.
   bool is_inside() const noexcept;
+  /// Between two requests of a stream: what is not white space begins the next one, or garbage.
+  bool is_between() const noexcept { return state_ == State::Between; }
   bool is_ended() const noexcept { return state_ == State::Ended; }
   /// The length a length-prefixed frame announced.
   std::size_t announced() const noexcept { return announced_; }

@@ -37,28 +37,23 @@ std::uint32_t put(char* block, std::uint32_t& at, std::string_view text) {
 }  // namespace
 
 Request Request::make(std::string_view topic, std::string_view payload, std::string_view id,
-                      std::string_view token, std::unique_ptr<Properties> properties) {
-  return make(topic, payload, id, token, std::move(properties), Request());
-}
-
-Request Request::make(std::string_view topic, std::string_view payload, std::string_view id,
                       std::string_view token, std::unique_ptr<Properties> properties,
-                      Request spare) {
+                      RequestBlock spare) {
   const std::size_t size = topic.size() + 1 + id.size() + token.size() + payload.size();
   assert(size <= std::numeric_limits<std::uint32_t>::max());
   Request request;
-  if (spare.block_ != nullptr && spare.capacity_ >= size && spare.capacity_ - size <= kMostUnused) {
-    request.block_ = std::move(spare.block_);
-    request.capacity_ = spare.capacity_;
+  if (spare.capacity >= size && spare.capacity - size <= kMostUnused) {
+    request.block_ = std::move(spare);
   } else {
-    request.capacity_ = static_cast<std::uint32_t>((size + kRounding - 1) / kRounding * kRounding);
-    request.block_ = std::make_unique_for_overwrite<char[]>(request.capacity_);
+    const std::size_t capacity = (size + kRounding - 1) / kRounding * kRounding;
+    request.block_ = {std::make_unique_for_overwrite<char[]>(capacity),
+                      static_cast<std::uint32_t>(capacity)};
   }
   if (properties != nullptr) {
     request.properties_bytes_ = static_cast<std::uint32_t>(size_of(*properties));
   }
   request.properties_ = std::move(properties);
-  char* const block = request.block_.get();
+  char* const block = request.block_.bytes.get();
   std::uint32_t at = 0;
   request.topic_size_ = put(block, at, topic);
   block[at++] = '\0';

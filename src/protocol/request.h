@@ -21,18 +21,23 @@ struct Properties {
   std::vector<std::pair<std::string, std::string>> user;  ///< as sent: order and repeats are kept
 };
 
+/// Memory for the texts of a request.
+struct RequestBlock {
+  std::unique_ptr<char[]> bytes;
+  std::uint32_t capacity = 0;
+};
+
 /// Owns its texts in a single heap block. Move-only; nothing may be read from a moved-from one.
 class Request {
  public:
   Request() = default;
-  /// Copies the texts into one block. The other members keep their defaults until set.
+  /// Copies the texts into one block: into `spare` if their size fits, else into one of its own.
+  /// The other members keep their defaults until set.
   static Request make(std::string_view topic, std::string_view payload, std::string_view id = {},
-                      std::string_view token = {},
-                      std::unique_ptr<Properties> properties = nullptr);
-  /// The same. `spare` is a request that is done with: its block is used again if its size fits.
-  static Request make(std::string_view topic, std::string_view payload, std::string_view id,
-                      std::string_view token, std::unique_ptr<Properties> properties,
-                      Request spare);
+                      std::string_view token = {}, std::unique_ptr<Properties> properties = nullptr,
+                      RequestBlock spare = {});
+  /// Gives its block away. Nothing may be read from the request then.
+  RequestBlock take_block() && noexcept { return std::move(block_); }
 
   std::int64_t device_id = 0;
   std::uint32_t timeout_ms = 10000;
@@ -40,7 +45,7 @@ class Request {
   bool retain = false;
 
   /// A NUL follows it in memory, and it holds none, so that its data() serves as a C string.
-  std::string_view topic() const noexcept { return {block_.get(), topic_size_}; }
+  std::string_view topic() const noexcept { return {block_.bytes.get(), topic_size_}; }
   /// Any bytes.
   std::string_view payload() const noexcept { return part(payload_at_, payload_size_); }
   /// JSON text exactly as sent, quotes included; empty: the request has none.
@@ -56,21 +61,13 @@ class Request {
            properties_bytes_;
   }
 
-  /// Worth keeping as a spare: it has its block, that is a small one, and there is nothing else.
-  bool is_spare() const noexcept {
-    return block_ != nullptr && capacity_ <= kLargestSpare && properties_ == nullptr;
-  }
-
  private:
   std::string_view part(std::uint32_t at, std::uint32_t size) const noexcept {
-    return size == 0 ? std::string_view() : std::string_view(block_.get() + at, size);
+    return size == 0 ? std::string_view() : std::string_view(block_.bytes.get() + at, size);
   }
 
-  static constexpr std::uint32_t kLargestSpare = 1024;
-
-  std::unique_ptr<char[]> block_;  // topic, NUL, id, token, payload
+  RequestBlock block_;  // topic, NUL, id, token, payload
   std::unique_ptr<Properties> properties_;
-  std::uint32_t capacity_ = 0;  // of the block
   std::uint32_t topic_size_ = 0;
   std::uint32_t id_at_ = 0;
   std::uint32_t id_size_ = 0;

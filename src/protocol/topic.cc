@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "protocol/utf8.h"
@@ -18,15 +19,21 @@ bool is_non_character(char32_t code) {
   return (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFE) == 0xFFFE;
 }
 
+constexpr std::array<bool, 256> make_plain() {
+  std::array<bool, 256> plain{};
+  for (unsigned char byte = 0x20; byte < 0x7F; ++byte)
+    plain[byte] = byte != '+' && byte != '#';
+  return plain;
+}
+
+constexpr auto kPlain = make_plain();
+
 /// Almost every topic: ASCII without anything to look at twice.
 bool is_plain_topic(std::string_view topic) noexcept {
-  std::size_t slashes = 0;
-  bool is_plain = true;
-  for (const char c : topic) {
-    is_plain &= c >= 0x20 && c < 0x7F && c != '+' && c != '#';
-    slashes += c == '/' ? 1 : 0;
-  }
-  return is_plain && slashes <= kMaxSlashes;
+  bool is_plain = topic.size() <= kMaxSlashes;
+  for (const char c : topic)
+    is_plain &= kPlain[static_cast<unsigned char>(c)];
+  return is_plain;
 }
 
 std::optional<std::string> character_fault(std::string_view text) {

@@ -2,65 +2,87 @@
 // and ranges and words the faults, for this reader as for the other.
 #include "protocol/usual_request.h"
 
-#include <algorithm>
+#include <bit>
 #include <cstddef>
 
 #include "protocol/json_reader.h"
 #include "protocol/utf8.h"
+#include "protocol/white_space.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace sluice::protocol {
 namespace {
-
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Whether a string may hold `bytes` as they are: UTF-8 without control characters.
-bool is_string(std::string_view bytes) noexcept {
-  unsigned char least = 0xFF;
-  unsigned char bits = 0;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    least = std::min(least, byte);
-    bits |= byte;
+/// Where a run of string bytes ends: at a quote, a backslash, a control character or `end`.
+/// `beyond_ascii` is set if there is a byte above 0x7F in it.
+const char* end_of_run(const char* at, const char* end, bool& beyond_ascii) noexcept {
+#if defined(__SSE2__)
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i last_control = _mm_set1_epi8(0x1F);
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+    const __m128i is_mark =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+    const auto stops = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(is_control, is_mark)));
+    const auto high = static_cast<unsigned>(_mm_movemask_epi8(bytes));
+    if (stops != 0) {
+      beyond_ascii |= (high & (stops ^ (stops - 1))) != 0;  // up to the first stop, itself ASCII
+      return at + std::countr_zero(stops);
+    }
+    beyond_ascii |= high != 0;
   }
-  return least >= 0x20 && (bits < 0x80 || is_utf8(bytes));
+#endif
+  for (; at != end; ++at) {
+    const auto byte = static_cast<unsigned char>(*at);
+    if (byte == '"' || byte == '\\' || byte < 0x20) break;
+    beyond_ascii |= byte > 0x7F;
+  }
+  return at;
 }
 
-/// A position in a text without backslashes. Each function also passes the white space behind what
-/// it reads. All are inline: out of line, a request with 100 bytes of message takes 12 % longer.
+/// A position in a text. Each function but pass_last() also passes the white space behind what it
+/// reads. All are inline: out of line, a request with 100 bytes of message takes 12 % longer.
 class Place {
  public:
-  explicit Place(std::string_view text) noexcept : text_(text) { pass_space(); }
-
-  bool is_end() const noexcept { return at_ == text_.size(); }
+  explicit Place(std::string_view text) noexcept
+      : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
 
   bool pass(char wanted) noexcept {
-    if (is_end() || text_[at_] != wanted) return false;
-    ++at_;
+    if (!pass_last(wanted)) return false;
     pass_space();
     return true;
   }
 
+  bool pass_last(char wanted) noexcept {
+    if (at_ == end_ || *at_ != wanted) return false;
+    ++at_;
+    return true;
+  }
+
+  std::size_t passed() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
   bool read_string(std::string_view& bytes) noexcept {
-    if (is_end() || text_[at_] != '"') return false;
-    const std::string_view rest = text_.substr(at_ + 1);
-    const std::size_t size = rest.find('"');
-    if (size == std::string_view::npos) return false;
-    bytes = rest.substr(0, size);
-    at_ += size + 2;
-    pass_space();
-    return is_string(bytes);
+    if (!pass_last('"')) return false;
+    bool beyond_ascii = false;
+    const char* const first = at_;
+    at_ = end_of_run(first, end_, beyond_ascii);
+    bytes = {first, static_cast<std::size_t>(at_ - first)};
+    return pass('"') && (!beyond_ascii || is_utf8(bytes));
   }
 
   bool read_value(JsonValue& value) noexcept {
-    if (is_end()) return false;
-    value.begin = at_;
-    switch (text_[at_]) {
+    if (at_ == end_) return false;
+    value.begin = passed();
+    switch (*at_) {
       case '"':
         value.kind = JsonKind::String;
         return read_string(value.text);
@@ -75,12 +97,13 @@ class Place {
 
  private:
   void pass_space() noexcept {
-    while (!is_end() && is_space(text_[at_]))
+    while (at_ != end_ && is_space(*at_))
       ++at_;
   }
 
   bool read_word(std::string_view word, JsonValue& value) noexcept {
-    if (!text_.substr(at_).starts_with(word)) return false;
+    if (!std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(word))
+      return false;
     value.kind = JsonKind::Bool;
     value.text = word;
     at_ += word.size();
@@ -90,38 +113,37 @@ class Place {
 
   /// Takes the integer that a fraction or an exponent follows, too: no comma or brace is next then.
   bool read_integer(JsonValue& value) noexcept {
-    const std::size_t begin = at_;
-    if (text_[at_] == '-') ++at_;
-    const std::size_t digits = at_;
-    while (!is_end() && is_digit(text_[at_]))
+    const char* const first = at_;
+    if (*at_ == '-') ++at_;
+    const char* const digits = at_;
+    while (at_ != end_ && is_digit(*at_))
       ++at_;
-    if (at_ == digits || (text_[digits] == '0' && at_ > digits + 1)) return false;
+    if (at_ == digits || (*digits == '0' && at_ > digits + 1)) return false;
     value.kind = JsonKind::Number;
-    value.text = text_.substr(begin, at_ - begin);
+    value.text = {first, static_cast<std::size_t>(at_ - first)};
     pass_space();
     return true;
   }
 
-  std::string_view text_;
-  std::size_t at_ = 0;
+  const char* begin_;
+  const char* at_;
+  const char* end_;
 };
 
 }  // namespace
 
-bool read_usual_request(std::string_view text, Members& members) {
-  // Checked first: messages with JSON in a string are common and would be read twice in part.
-  if (text.find('\\') != std::string_view::npos) return false;
-  members.on_start();
+std::size_t read_usual_request(std::string_view text, Members& members) {
   Place place(text);
-  if (!place.pass('{')) return false;
+  if (!place.pass('{')) return 0;
+  members.on_start();
   do {
     std::string_view name;
     JsonValue value;
-    if (!place.read_string(name) || !place.pass(':') || !place.read_value(value)) return false;
+    if (!place.read_string(name) || !place.pass(':') || !place.read_value(value)) return 0;
     members.on_key(1, name);
     members.on_scalar(1, value);
   } while (place.pass(','));
-  return place.pass('}') && place.is_end();
+  return place.pass_last('}') ? place.passed() : 0;
 }
 
 }  // namespace sluice::protocol

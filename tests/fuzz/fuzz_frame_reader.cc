@@ -11,6 +11,7 @@
 
 #include "protocol/frame_reader.h"
 #include "require.h"
+#include "usual_frame.h"
 
 using sluice::fuzz::require;
 using sluice::protocol::Frame;
@@ -56,7 +57,9 @@ std::string told(const Frame& frame) {
 
 class Reading {
  public:
-  explicit Reading(std::size_t limit) : limit_(limit), reader_(limit, spare_) {}
+  /// `next` finds the frames.
+  Reading(std::size_t limit, Frame (*next)(FrameReader&))
+      : limit_(limit), next_(next), reader_(limit, spare_) {}
 
   void take(std::string_view bytes, Look look) {
     // Memory of exactly this size: a byte read beyond it is seen.
@@ -81,7 +84,7 @@ class Reading {
 
  private:
   bool look_at_one() {
-    const Frame frame = reader_.next();
+    const Frame frame = next_(reader_);
     if (frame.kind == Frame::Kind::NeedMore) {
       require(!reader_.has_input());
       unseen_ = 0;
@@ -110,14 +113,20 @@ class Reading {
   }
 
   const std::size_t limit_;
+  Frame (*const next_)(FrameReader&);
   SpareBlocks spare_;
   FrameReader reader_;
   std::size_t unseen_ = 0;  // bytes fed since next() last said NeedMore, at most
   std::vector<std::string> out_;
 };
 
-std::vector<std::string> read(std::string_view stream, std::size_t limit, std::string_view steps) {
-  Reading reading(limit);
+Frame next(FrameReader& reader) {
+  return reader.next();
+}
+
+std::vector<std::string> read(std::string_view stream, std::size_t limit, std::string_view steps,
+                              Frame (*next_frame)(FrameReader&)) {
+  Reading reading(limit, next_frame);
   std::size_t turn = 0;
   while (!stream.empty()) {
     Step step = step_of(static_cast<unsigned char>(steps[turn % steps.size()]));
@@ -142,10 +151,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view steps = input.substr(1, newline - 1);
   const std::string_view stream = input.substr(newline + 1).substr(0, kMaxStream);
 
-  Reading at_once(limit);
+  Reading at_once(limit, next);
   at_once.take(stream, Look::All);
   const std::vector<std::string> whole = at_once.finish();
-  require(read(stream, limit, steps) == whole);
-  require(read(stream, limit, "A") == whole);
+  require(read(stream, limit, steps, next) == whole);
+  require(read(stream, limit, "A", next) == whole);
+  require(read(stream, limit, steps, sluice::next_usual_or_other) == whole);
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "catch.h"
 #include "protocol/decoder.h"
@@ -70,20 +71,41 @@ TEST_CASE("a steady load of requests and replies allocates nothing", "[allocatio
 
 TEST_CASE("a spare block that is too small or much too large is not used", "[allocations]") {
   const std::string payload(300, 'x');
-  const Request small = Request::make("t", payload, {}, {}, nullptr, Request::make("t", "x"));
+  const auto block_of = [](std::string_view text) { return Request::make("t", text).take_block(); };
+  const Request small = Request::make("t", payload, {}, {}, nullptr, block_of("x"));
   CHECK(small.payload() == payload);
-  Request large = Request::make("t", std::string(900, 'y'));
-  const void* const block = large.topic().data();
+  RequestBlock large = block_of(std::string(900, 'y'));
+  const void* const bytes = large.bytes.get();
   const Request other = Request::make("t", "x", {}, {}, nullptr, std::move(large));
-  CHECK(static_cast<const void*>(other.topic().data()) != block);
+  CHECK(static_cast<const void*>(other.topic().data()) != bytes);
 }
 
-TEST_CASE("a request that is large, without texts, or with properties is no spare",
-          "[allocations]") {
-  CHECK(Request::make("t", "x").is_spare());
-  CHECK_FALSE(Request().is_spare());
-  CHECK_FALSE(Request::make("t", std::string(2000, 'x')).is_spare());
-  CHECK_FALSE(Request::make("t", "x", {}, {}, std::make_unique<Properties>()).is_spare());
+TEST_CASE("small blocks are kept for requests to come, up to a bound", "[allocations]") {
+  constexpr std::size_t kPayload = 200;
+  constexpr std::size_t kMany = 20000;
+  Decoder decoder;
+  for (std::size_t i = 0; i < kMany; ++i)
+    decoder.reuse(Request::make("t", std::string(kPayload, 'x')));
+  decoder.reuse(Request());
+  const std::string text =
+      R"({"device_id":1,"mqtt_topic":"t","message":")" + std::string(kPayload, 'y') + "\"}";
+  std::vector<Decoded> decoded;
+  decoded.reserve(kMany);
+  take_allocations();
+  while (take_allocations().count == 0 && decoded.size() < kMany)
+    decoded.push_back(decoder.decode(text));
+  CHECK(decoded.size() * kPayload > 500000);
+  CHECK(decoded.size() * kPayload < 1 << 20);
+}
+
+TEST_CASE("the block of a large request is not kept", "[allocations]") {
+  Decoder decoder;
+  decoder.reuse(Request::make("t", std::string(2000, 'x')));
+  const std::string text =
+      R"({"device_id":1,"mqtt_topic":"t","message":")" + std::string(1950, 'y') + "\"}";
+  take_allocations();
+  const Decoded decoded = decoder.decode(text);
+  CHECK(take_allocations().count > 0);
 }
 
 }  // namespace sluice::protocol

@@ -8,6 +8,7 @@
 
 #include "catch.h"
 #include "protocol/frame_reader.h"
+#include "usual_frame.h"
 
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
@@ -28,10 +29,16 @@ std::string told(const Frame& frame) {
   return out;
 }
 
+Frame next(FrameReader& reader) {
+  return reader.next();
+}
+
 /// What is told of `stream` in pieces of the sizes that `next_size` gives, each fed from memory
-/// that is overwritten afterwards; the end of the input is told as well.
+/// that is overwritten afterwards; the end of the input is told as well. `next_frame` finds the
+/// frames.
 template <class NextSize>
-std::vector<std::string> read(std::string_view stream, NextSize next_size) {
+std::vector<std::string> read(std::string_view stream, NextSize next_size,
+                              Frame (*next_frame)(FrameReader&) = next) {
   SpareBlocks spare;
   FrameReader reader(kLimit, spare);
   std::vector<std::string> out;
@@ -41,7 +48,8 @@ std::vector<std::string> read(std::string_view stream, NextSize next_size) {
     stream.remove_prefix(piece.size());
     reader.feed(piece);
     CHECK(reader.has_input() != is_ended);
-    for (Frame frame = reader.next(); frame.kind != Frame::Kind::NeedMore; frame = reader.next()) {
+    for (Frame frame = next_frame(reader); frame.kind != Frame::Kind::NeedMore;
+         frame = next_frame(reader)) {
       is_ended = is_ended || frame.ends_connection;
       out.push_back(told(frame));
     }
@@ -65,6 +73,7 @@ std::string framed(std::string_view text) {
 std::vector<std::string> corpus() {
   const std::string good =
       R"({"device_id": 1001, "mqtt_topic": "dev/1001/cmd", "message": "open {\"a\\\\\"} now"})";
+  const std::string usual = R"({"device_id": 1, "mqtt_topic": "dev/1", "message": "open"})";
   const std::string nested = R"({"a":{"b":[{},{"c":"}{"}]},"d":"\\"})";
   const std::string huge = R"({"id":7,"message":")" + std::string(150, 'x') + R"(\"}", "b":{}})";
   const std::string exact = R"({"a":")" + std::string(kLimit - 8, 'y') + R"("})";
@@ -87,6 +96,9 @@ std::vector<std::string> corpus() {
       good + "\nPOST /send HTTP/1.1\r\n" + good,
       good + "GETAWAY\nhost\n" + nested + "Host: x\n" + good,
       good + good.substr(0, 60),
+      usual + usual + "\r\n" + nested + usual + usual.substr(0, 30),
+      framed(usual) + framed(usual),
+      "x\n" + usual + exact + usual + huge + usual,
       good + huge.substr(0, 130),
   };
 }
@@ -104,6 +116,14 @@ TEST_CASE("pieces of every small size tell the same as the whole", "[frame_reade
   }
 }
 
+TEST_CASE("usual requests that are read at once are the same frames", "[frame_reader]") {
+  for (const std::string& stream : corpus()) {
+    CAPTURE(stream);
+    const auto whole = [&stream] { return stream.size(); };
+    CHECK(read(stream, whole, sluice::next_usual_or_other) == read(stream, whole));
+  }
+}
+
 TEST_CASE("pieces of random sizes tell the same as the whole", "[frame_reader]") {
   std::mt19937 random(20240301);
   for (const std::string& stream : corpus()) {
@@ -113,6 +133,8 @@ TEST_CASE("pieces of random sizes tell the same as the whole", "[frame_reader]")
       for (int round = 0; round < 20; ++round) {
         std::uniform_int_distribution<std::size_t> sizes(1, largest);
         CHECK(read(stream, [&] { return sizes(random); }) == whole);
+        CHECK(read(
+                  stream, [&] { return sizes(random); }, sluice::next_usual_or_other) == whole);
       }
     }
   }

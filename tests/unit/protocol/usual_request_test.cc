@@ -17,13 +17,17 @@ using namespace sluice::decoder_fixture;
 
 namespace {
 
-/// Whether `text` is read without the JSON parser; if so, checks that the parser's result is the
-/// same.
-bool is_usual(std::string_view text) {
+std::size_t usual_size(std::string_view text) {
   constexpr DecodeSettings kSettings;
   Members members;
   members.prepare(text, kSettings.max_timeout_ms);
-  const bool is_usual = read_usual_request(text, members);
+  return read_usual_request(text, members);
+}
+
+/// Whether all of `text` is read without the JSON parser; if so, checks that the parser's result is
+/// the same.
+bool is_usual(std::string_view text) {
+  const bool is_usual = usual_size(text) == text.size() && !text.empty();
   if (const auto escaped = with_escaped_name(text); escaped && is_usual) {
     CHECK(text_of(decode(text)) == text_of(decode(*escaped)));
   }
@@ -50,10 +54,35 @@ TEST_CASE("a request of plain members in any order is usual", "[usual_request]")
     CHECK(is_usual(text));
     CHECK_FALSE(std::holds_alternative<Fault>(decode(text)));
   }
-  CHECK(
-      is_usual("\r\n\t { \"device_id\" :\t1 ,\r\n\"mqtt_topic\" : \"t\" ,\"message\": \"m\" } \n"));
+  CHECK(is_usual("{ \"device_id\" :\t1 ,\r\n\"mqtt_topic\" : \"t\" ,\"message\": \"m\" }"));
   CHECK(is_usual(request_with(R"(,"id":")" + std::string(256, 'i') + '"')));
   CHECK(is_usual(with_message(quoted(std::string(100000, 'x')))));
+}
+
+TEST_CASE("a usual request ends with its brace, whatever follows it", "[usual_request]") {
+  const std::string request = request_with(R"(,"id":"i")");
+  for (const std::string rest :
+       {"\n", " \r\n", "\n{\"device_id\":2", "}", "\"", "\\", "\xFF", "7"}) {
+    CAPTURE(rest);
+    CHECK(usual_size(request + rest) == request.size());
+    Decoder decoder;
+    std::size_t size = 0;
+    CHECK(text_of(decoder.decode_first(request + rest, size)) == text_of(decode(request)));
+    CHECK(size == request.size());
+  }
+  CHECK(usual_size(" " + request) == 0);
+  CHECK(usual_size(request + std::string(1, '\0')) == request.size());
+}
+
+TEST_CASE("a request that is not usual is not decoded before its end is found", "[usual_request]") {
+  for (const std::string text : {R"({"device_id":1,"mqtt_topic":"t","message":{}})",
+                                 R"({"device_id":1,"mqtt_topic":"t","mess)", "", "x"}) {
+    CAPTURE(text);
+    Decoder decoder;
+    std::size_t size = 7;
+    decoder.decode_first(text, size);
+    CHECK(size == 0);
+  }
 }
 
 TEST_CASE("decoding a usual request allocates the request alone", "[usual_request]") {
