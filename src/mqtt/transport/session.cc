@@ -60,6 +60,8 @@ void Session::receive(std::string_view bytes, TimePoint now) {
         take(packet, now);
         break;
       case PacketDecoder::Next::NeedMore:
+        // A server of another protocol waits for the other side, and may never send the rest.
+        if (const auto type = decoder_.begun(); type && !is_connected_) check_first(*type);
         return;
       case PacketDecoder::Next::Malformed:
         fail(decoder_.fault());
@@ -68,12 +70,15 @@ void Session::receive(std::string_view bytes, TimePoint now) {
   }
 }
 
+void Session::check_first(PacketType type) {
+  if (type == PacketType::Connack || type == PacketType::Disconnect) return;
+  fail(fmt::format("{} before the CONNACK", to_string(type)));
+}
+
 void Session::take(const Packet& packet, TimePoint now) {
-  const bool may_be_first =
-      packet.type == PacketType::Connack || packet.type == PacketType::Disconnect;
-  if (!is_connected_ && !may_be_first) {
-    fail(fmt::format("{} before the CONNACK", to_string(packet.type)));
-    return;
+  if (!is_connected_) {
+    check_first(packet.type);
+    if (end_) return;
   }
   switch (packet.type) {
     case PacketType::Puback:

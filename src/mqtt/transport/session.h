@@ -64,6 +64,8 @@ class Session {
     std::uint64_t end;  // as SendBuffer::taken() counts
   };
 
+  /// The broker's first packet must be one that answers the CONNECT.
+  void check_first(PacketType type);
   void take(const Packet& packet, TimePoint now);
   void take_connack(const Packet& packet, TimePoint now);
   void take_puback(const Packet& packet);

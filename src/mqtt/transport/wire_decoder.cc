@@ -70,6 +70,11 @@ PacketDecoder::Next PacketDecoder::complete_partial(Packet& packet) {
   return parse(partial_, packet);
 }
 
+std::optional<PacketType> PacketDecoder::begun() const noexcept {
+  if (partial_.empty()) return std::nullopt;
+  return type_of(byte_at(partial_, 0));
+}
+
 std::size_t PacketDecoder::size_of(std::string_view begin) {
   if (begin.empty()) return 0;
   fault_ = fault_of_first(byte_at(begin, 0));

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -63,6 +64,8 @@ class PacketDecoder {
     }
     return next_of_any_kind(packet);
   }
+  /// The type of the packet that has begun, after NeedMore; nothing where none has.
+  std::optional<PacketType> begun() const noexcept;
   /// In words, without a full stop: "PUBACK: unknown property 0x7F". Empty: nothing is wrong.
   const std::string& fault() const noexcept { return fault_; }
 

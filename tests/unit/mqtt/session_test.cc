@@ -55,6 +55,10 @@ TEST_CASE("what comes before the CONNACK, or a second one, ends it in words", "[
     CHECK(scene.end() == "the broker broke the protocol: PUBACK before the CONNACK");
     CHECK(scene.session.end()->kind == Loss::Kind::Unreachable);
   }
+  SECTION("what begins like a packet of another type, and is not whole") {
+    scene.receive("220 mail ESMTP\r\n");
+    CHECK(scene.end() == "the broker broke the protocol: PUBLISH before the CONNACK");
+  }
   SECTION("no packet at all") {
     scene.receive("SSH-2.0-OpenSSH_9.2p1\r\n");
     CHECK(scene.end() == "the broker broke the protocol: PUBREC: flags 3 instead of 0");
