@@ -5,46 +5,33 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <csignal>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "catch.h"
 #include "event/tls_context.h"
 #include "socket_pair.h"
+#include "tls_server_end.h"
 
 namespace sluice::event {
 namespace {
 
 using State = Transfer::State;
-using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
-using Session = std::unique_ptr<SSL, decltype(&SSL_free)>;
-
-/// Without certificates, and so without files.
-void limit_to_anonymous(SSL_CTX* context) {
-  REQUIRE(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1);
-  REQUIRE(SSL_CTX_set_cipher_list(context, "AECDH-AES128-SHA:@SECLEVEL=0") == 1);
-}
-
 /// Both ends of one connection: ours is what is tested.
 struct Scene {
+  explicit Scene(wire::TlsServer::Versions versions = wire::TlsServer::Versions::Tls12)
+      : shared(versions) {
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes where the other end may be gone
+  }
+
   /// Their end takes what has come and sends what it has to say.
   void step() {
-    const std::string got = ends.receive();
-    BIO_write(SSL_get_rbio(server.get()), got.data(), static_cast<int>(got.size()));
-    std::array<char, 32768> piece{};
-    for (int count = 0; (count = SSL_read(server.get(), piece.data(), piece.size())) > 0;)
-      heard.append(piece.data(), static_cast<std::size_t>(count));
+    server.feed(ends.receive(), heard);
     send_pending();
   }
   void send_pending() {
-    std::array<char, 65536> piece{};
-    const int ready = BIO_read(SSL_get_wbio(server.get()), piece.data(), piece.size());
-    if (ready > 0) ends.send({piece.data(), static_cast<std::size_t>(ready)});
-  }
-  /// Each in a record of its own.
-  void say(const std::string& text) {
-    REQUIRE(SSL_write(server.get(), text.data(), static_cast<int>(text.size())) > 0);
+    if (const std::string bytes = server.take(65536); !bytes.empty()) ends.send(bytes);
   }
   TlsStream& establish() {
     while (stream.handshake().state != State::Done)
@@ -55,32 +42,40 @@ struct Scene {
   }
 
   SocketPair ends;
+  wire::TlsServer shared;
+  wire::TlsServerEnd server{shared};
+  std::string heard;
   std::unique_ptr<TlsContext> ours =
       TlsContext::make({.host = "127.0.0.1", .verify = false}).value();
-  Context their_context{SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
-  Session client{nullptr, SSL_free};
-  Session server{nullptr, SSL_free};
-  std::string heard;
+  std::unique_ptr<SSL, decltype(&SSL_free)> client{SSL_new(ours->raw()), SSL_free};
   TlsStream stream{prepare()};
 
  private:
   SSL* prepare() {
-    limit_to_anonymous(ours->raw());
-    limit_to_anonymous(their_context.get());
-    client.reset(SSL_new(ours->raw()));
-    server.reset(SSL_new(their_context.get()));
     REQUIRE(SSL_set_fd(client.get(), ends.ours()) == 1);
     SSL_set_connect_state(client.get());
-    SSL_set_bio(server.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    SSL_set_accept_state(server.get());
     return client.get();
   }
 };
 
-void fill(const SocketPair& ends) {
+/// With bytes that TLS knows nothing of; how many.
+std::size_t fill(const SocketPair& ends) {
   const std::array<char, 4096> bytes{};
-  while (::send(ends.ours(), bytes.data(), bytes.size(), 0) > 0) {
-  }
+  std::size_t filled = 0;
+  ssize_t count = 0;
+  while ((count = ::send(ends.ours(), bytes.data(), bytes.size(), 0)) > 0)
+    filled += static_cast<std::size_t>(count);
+  return filled;
+}
+
+/// Until the socket has no room; the other end does not read. Returns what has to be offered again.
+std::string write_until_full(TlsStream& stream) {
+  const std::string piece(16384, 'x');
+  Transfer put;
+  while (put.state == State::Done)
+    put = stream.write(piece);
+  REQUIRE(put.state == State::WaitsWritable);
+  return piece.substr(put.bytes);
 }
 
 }  // namespace
@@ -112,7 +107,7 @@ TEST_CASE("many records are read at once, and then there is nothing more", "[tls
   Scene scene;
   TlsStream& stream = scene.establish();
   for (int i = 0; i < 100; ++i)
-    scene.say("0123456789");
+    scene.server.say("0123456789");
   scene.send_pending();
   std::array<char, 16384> buffer{};
   const Transfer got = stream.read(buffer);
@@ -124,8 +119,8 @@ TEST_CASE("many records are read at once, and then there is nothing more", "[tls
 TEST_CASE("a read that fills its buffer tells whether bytes are left behind", "[tls]") {
   Scene scene;
   TlsStream& stream = scene.establish();
-  scene.say("0123456789");
-  scene.say("abcdefghij");
+  scene.server.say("0123456789");
+  scene.server.say("abcdefghij");
   scene.send_pending();
   std::array<char, 6> buffer{};
   std::string got;
@@ -170,9 +165,9 @@ TEST_CASE("an end is an end, announced or not", "[tls]") {
   Scene scene;
   TlsStream& stream = scene.establish();
   std::array<char, 100> buffer{};
-  scene.say("last");
+  scene.server.say("last");
   SECTION("announced") {
-    SSL_shutdown(scene.server.get());
+    scene.server.close_notify();
     scene.send_pending();
   }
   SECTION("not announced") {
@@ -198,7 +193,69 @@ TEST_CASE("closing tells the other side", "[tls]") {
   Scene scene;
   scene.establish().close_notify();
   scene.step();
-  CHECK((SSL_get_shutdown(scene.server.get()) & SSL_RECEIVED_SHUTDOWN) != 0);
+  CHECK(scene.server.has_ended());
+}
+
+// --- one direction that waits for the other
+
+TEST_CASE("where a new handshake is asked for of a full socket, reading waits for room", "[tls]") {
+  Scene scene(wire::TlsServer::Versions::Tls12);
+  TlsStream& stream = scene.establish();
+  std::size_t left = fill(scene.ends);
+  scene.server.ask_for_new_handshake();
+  scene.send_pending();
+  std::array<char, 100> buffer{};
+  Transfer got = stream.read(buffer);
+  CHECK(got.state == State::WaitsWritable);
+  CHECK(got.bytes == 0);
+  while (left > 0)
+    left -= scene.ends.receive(left).size();
+  for (int steps = 0; steps < 4 && !scene.server.has_new_handshake(); ++steps) {
+    CHECK(stream.read(buffer).state == State::WaitsReadable);
+    scene.step();
+  }
+  CHECK(scene.server.has_new_handshake());
+  scene.server.say("behind it");
+  scene.send_pending();
+  got = stream.read(buffer);
+  CHECK(std::string(buffer.data(), got.bytes) == "behind it");
+}
+
+TEST_CASE("while the other side wants a new handshake, writing waits for its bytes", "[tls]") {
+  Scene scene(wire::TlsServer::Versions::Tls12);
+  TlsStream& stream = scene.establish();
+  std::array<char, 100> buffer{};
+  scene.server.ask_for_new_handshake();
+  scene.send_pending();
+  CHECK(stream.read(buffer).state == State::WaitsReadable);
+  Transfer put = stream.write("in the midst of it");
+  CHECK(put.state == State::WaitsReadable);
+  CHECK(put.bytes == 0);
+  for (int steps = 0; put.bytes == 0 && steps < 10; ++steps) {
+    scene.step();
+    put = stream.write("in the midst of it");
+  }
+  scene.step();
+  CHECK(scene.heard == "in the midst of it");
+}
+
+TEST_CASE("new keys that are asked for amid a write come behind it", "[tls]") {
+  Scene scene(wire::TlsServer::Versions::Tls13);
+  TlsStream& stream = scene.establish();
+  const std::string left = write_until_full(stream);
+  scene.server.ask_for_new_keys();
+  scene.server.say("with the new keys");
+  scene.send_pending();
+  std::array<char, 100> buffer{};
+  const Transfer got = stream.read(buffer);
+  CHECK(got.state == State::WaitsReadable);
+  CHECK(std::string(buffer.data(), got.bytes) == "with the new keys");
+  scene.step();
+  CHECK(stream.write(left + "and on").state == State::Done);
+  scene.step();
+  CHECK(stream.write("; the end").state == State::Done);
+  scene.step();
+  CHECK(scene.heard.ends_with("xxxand on; the end"));
 }
 
 }  // namespace sluice::event
