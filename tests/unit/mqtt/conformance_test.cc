@@ -1,5 +1,6 @@
 // The contract of TransportEvents (mqtt/transport/transport.h), sentence by sentence, over both
-// forms of Transport. Reports insists throughout that none comes from within a call.
+// forms of Transport, the real one plain and with TLS. Reports insists throughout that none comes
+// from within a call.
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,8 +25,9 @@ void break_in_flush(Form& form) {
 
 }  // namespace
 
-#define CONFORMANCE_CASE(sentence) \
-  TEMPLATE_TEST_CASE(sentence, "[transport][conformance]", RealForm, FakeForm)
+#define CONFORMANCE_CASE(sentence)                                                          \
+  TEMPLATE_TEST_CASE(sentence, "[transport][conformance]", PlainForm, Tls12Form, Tls13Form, \
+                     FakeForm)
 
 // --- the beginning
 

@@ -1,8 +1,7 @@
 // TLS under the transport: what a handshake may meet.
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
-#include <algorithm>
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,72 +10,13 @@
 #include "catch.h"
 #include "mqtt/transport/mosquitto_transport.h"
 #include "mqtt_wire.h"
-#include "test_broker.h"
 #include "test_loop.h"
+#include "tls_broker.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
 
 namespace {
-
-using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
-using Session = std::unique_ptr<SSL, decltype(&SSL_free)>;
-
-/// Needs no certificates, and so no files.
-void limit_to_anonymous(SSL_CTX* context) {
-  REQUIRE(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1);
-  REQUIRE(SSL_CTX_set_cipher_list(context, "AECDH-AES128-SHA:@SECLEVEL=0") == 1);
-}
-
-/// A broker that speaks TLS. Sends `piece_bytes` of what it has to say at each step.
-class TlsBroker : public TestBroker {
- public:
-  TlsBroker() {
-    limit_to_anonymous(context_.get());
-    session_.reset(SSL_new(context_.get()));
-    SSL_set_bio(session_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    SSL_set_accept_state(session_.get());
-  }
-
-  bool has_connect() const {
-    const auto types = packet_types(plain_);
-    return !types.empty() && types.front() == wire::Type::Connect;
-  }
-  /// How many whole packets of this type have come.
-  std::size_t count_plain(wire::Type type) const {
-    const auto types = packet_types(plain_);
-    return static_cast<std::size_t>(std::count(types.begin(), types.end(), type));
-  }
-  const std::string& plain() const { return plain_; }
-  bool was_told_of_the_end() const {
-    return (SSL_get_shutdown(session_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
-  }
-  /// In one record; the next step sends it.
-  void say(const std::string& packets) {
-    REQUIRE(SSL_write(session_.get(), packets.data(), static_cast<int>(packets.size())) > 0);
-  }
-  bool has_heard() const { return !input().empty(); }
-  void step(std::size_t piece_bytes) {
-    if (!accept()) return;
-    read();
-    BIO_write(SSL_get_rbio(session_.get()), input().data() + taken_,
-              static_cast<int>(input().size() - taken_));
-    taken_ = input().size();
-    std::array<char, 32768> bytes;
-    int count = 0;
-    while ((count = SSL_read(session_.get(), bytes.data(), bytes.size())) > 0)
-      plain_.append(bytes.data(), static_cast<std::size_t>(count));
-    const auto most = static_cast<int>(std::min(piece_bytes, bytes.size()));
-    const int ready = BIO_read(SSL_get_wbio(session_.get()), bytes.data(), most);
-    if (ready > 0) send({bytes.data(), static_cast<std::size_t>(ready)});
-  }
-
- private:
-  Context context_{SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
-  Session session_{nullptr, SSL_free};
-  std::size_t taken_ = 0;  ///< of input(), by the session
-  std::string plain_;
-};
 
 struct Events final : TransportEvents {
   void on_connected(const Connack&) noexcept override { connected = true; }
@@ -91,7 +31,7 @@ struct Events final : TransportEvents {
 
 /// A transport that is to connect to that broker over TLS.
 struct Scene {
-  Scene() { limit_to_anonymous(tls->raw()); }
+  explicit Scene(TlsBroker::Versions versions = TlsBroker::Versions::Tls12) : broker(versions) {}
   ~Scene() { transport.drop(/*reset=*/false); }
 
   Result<void> connect() {
@@ -123,6 +63,17 @@ struct Scene {
     broker.say(connack);
     step_until([this] { return events.connected; });
   }
+  /// Messages of QoS 0 until the socket has no room, the broker not reading; how many.
+  std::size_t fill_socket() {
+    std::size_t published = 0;
+    while (!transport.is_congested() && published < 200'000) {
+      for (int i = 0; i < 400; ++i, ++published)
+        publish(0, 150);
+      transport.flush();
+    }
+    REQUIRE(transport.is_congested());
+    return published;
+  }
   void publish(std::uint8_t qos, std::size_t size) {
     protocol::Request request = protocol::Request::make("t", std::string(size, 'x'));
     request.qos = qos;
@@ -135,8 +86,7 @@ struct Scene {
   TlsBroker broker;
   Events events;
   config::Broker config;
-  std::shared_ptr<event::TlsContext> tls =
-      event::TlsContext::make({.host = "127.0.0.1", .verify = false, .peer = "the broker"}).value();
+  std::shared_ptr<event::TlsContext> tls = tls_without_checks();
   MosquittoTransport transport{loop, events, config, tls};
 };
 
@@ -195,7 +145,7 @@ TEST_CASE("a broker that does not speak TLS is found out by its first bytes", "[
     scene.broker.step(/*piece_bytes=*/0);
     return scene.broker.has_heard();
   });
-  scene.broker.send("220 ready for mail");
+  scene.broker.TestBroker::send("220 ready for mail");
   CHECK(scene.wait_for_loss() == "TLS handshake: wrong version number");
 }
 
@@ -214,7 +164,7 @@ TEST_CASE("over TLS messages arrive, and many acknowledgements in small records 
   for (std::size_t i = 0; i < kMany; ++i)
     scene.publish(1, 100);
   scene.transport.flush();
-  scene.step_until([&] { return scene.broker.count_plain(wire::Type::Publish) == kMany; });
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == kMany; });
   for (std::uint16_t id = 1; id <= kMany; ++id) {
     std::string ack;
     wire::append_ack(ack, wire::Type::Puback, true, id);
@@ -231,7 +181,7 @@ TEST_CASE("what TLS holds when a read is full is read without a word from the so
   for (std::size_t i = 0; i < kMany; ++i)
     scene.publish(1, 1);
   scene.transport.flush();
-  scene.step_until([&] { return scene.broker.count_plain(wire::Type::Publish) == kMany; });
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == kMany; });
   // A small record and one of the largest: 4 bytes more than a read takes.
   std::string acks;
   for (std::uint16_t id = 1; id <= kMany; ++id)
@@ -265,16 +215,10 @@ TEST_CASE("over TLS a full socket is waited for, and QoS 0 is done when TLS has 
           "[tls]") {
   Scene scene;
   scene.establish();
-  std::size_t published = 0;
-  while (!scene.transport.is_congested() && published < 200'000) {
-    for (int i = 0; i < 400; ++i, ++published)
-      scene.publish(0, 150);
-    scene.transport.flush();
-  }
-  REQUIRE(scene.transport.is_congested());
+  const std::size_t published = scene.fill_socket();
   scene.loop.run_turns(1);
   CHECK(scene.events.acknowledged < published);
-  scene.step_until([&] { return scene.broker.count_plain(wire::Type::Publish) == published; });
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == published; });
   scene.loop.run_turns(4);
   CHECK(scene.events.acknowledged == published);
   CHECK_FALSE(scene.transport.is_congested());
@@ -288,11 +232,80 @@ TEST_CASE("over TLS a DISCONNECT is followed by the end of TLS, and the broker i
   scene.transport.flush();
   scene.transport.disconnect();
   scene.step_until([&] { return scene.broker.was_told_of_the_end(); });
-  CHECK(packet_types(scene.broker.plain()) ==
+  CHECK(packet_types(scene.broker.input()) ==
         std::vector{wire::Type::Connect, wire::Type::Publish, wire::Type::Disconnect});
   scene.loop.run_turns(8);
   CHECK(scene.events.losses.empty());
   scene.broker.close();
   scene.run_until([&] { return !scene.events.losses.empty(); });
   CHECK(scene.events.losses.front().kind == Loss::Kind::Closed);
+}
+
+// --- one direction that waits for the other
+
+TEST_CASE("new keys that are asked for while the socket is full are given when there is room",
+          "[tls]") {
+  Scene scene(TlsBroker::Versions::Tls13);
+  scene.establish();
+  scene.publish(1, 10);
+  const std::size_t published = 1 + scene.fill_socket();
+  scene.loop.run_turns(4);
+  scene.broker.tls().ask_for_new_keys();
+  std::string ack;
+  wire::append_ack(ack, wire::Type::Puback, true, 1);
+  scene.broker.say(ack);
+  scene.broker.send_pending();
+  scene.loop.run_turns(8);
+  CHECK(scene.events.losses.empty());
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == published; });
+  scene.step_until([&] { return scene.events.acknowledged == published; });
+  scene.publish(1, 10);
+  scene.transport.flush();
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == published + 1; });
+  CHECK(scene.events.losses.empty());
+}
+
+TEST_CASE("a new handshake that is asked for while the socket is full waits for room", "[tls]") {
+  Scene scene(TlsBroker::Versions::Tls12);
+  scene.establish();
+  scene.publish(1, 10);
+  scene.transport.flush();
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == 1; });
+  const std::string bytes(65536, 'x');
+  std::size_t filled = 0;
+  ssize_t count = 0;
+  while ((count = ::send(scene.broker.peer(), bytes.data(), bytes.size(), 0)) > 0)
+    filled += static_cast<std::size_t>(count);
+  scene.broker.tls().ask_for_new_handshake();
+  scene.broker.send_pending();
+  scene.loop.run_turns(8);
+  CHECK(scene.loop.would_sleep());
+  scene.broker.skip(filled);
+  scene.step_until([&] { return scene.broker.tls().has_new_handshake(); });
+  std::string ack;
+  wire::append_ack(ack, wire::Type::Puback, true, 1);
+  scene.broker.say(ack);
+  scene.step_until([&] { return scene.events.acknowledged == 1; });
+  CHECK(scene.events.losses.empty());
+}
+
+TEST_CASE("what is published amid a new handshake leaves when that is over", "[tls]") {
+  Scene scene(TlsBroker::Versions::Tls12);
+  scene.establish();
+  scene.broker.tls().ask_for_new_handshake();
+  scene.broker.send_pending();
+  scene.loop.run_turns(4);  // our part of it is out, and the broker has not answered
+  for (int i = 0; i < 3; ++i)
+    scene.publish(1, 1000);
+  scene.transport.flush();
+  scene.loop.run_turns(4);
+  CHECK_FALSE(scene.transport.is_congested());
+  CHECK(scene.loop.would_sleep());  // the socket has room, which is not what it waits for
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == 3; });
+  std::string acks;
+  for (std::uint16_t id = 1; id <= 3; ++id)
+    wire::append_ack(acks, wire::Type::Puback, true, id);
+  scene.broker.say(acks);
+  scene.step_until([&] { return scene.events.acknowledged == 3; });
+  CHECK(scene.events.losses.empty());
 }

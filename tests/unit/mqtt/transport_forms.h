@@ -1,5 +1,6 @@
 // The two forms of Transport, each with a broker in the hands of the test: the one that drives
-// libmosquitto, over a real socket, and the one that stands for it in tests of Link and Pool.
+// libmosquitto, over a real socket, plain and with TLS, and the one that stands for it in tests of
+// Link and Pool.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "mqtt_wire.h"
 #include "test_broker.h"
 #include "test_loop.h"
+#include "tls_broker.h"
 
 namespace sluice::mqtt {
 
@@ -127,16 +129,13 @@ class Caller {
   std::deque<protocol::Request> requests_;
 };
 
-/// MosquittoTransport.
-class RealForm : public Caller {
+/// MosquittoTransport, towards a TestBroker or a TlsBroker.
+template <class Broker>
+class SocketForm : public Caller {
  public:
-  RealForm() {
-    config_.keepalive_s = 60;
-    transport = std::make_unique<MosquittoTransport>(loop, reports, config_, nullptr);
-  }
-  ~RealForm() { transport.reset(); }
-  RealForm(const RealForm&) = delete;
-  RealForm& operator=(const RealForm&) = delete;
+  ~SocketForm() { transport.reset(); }
+  SocketForm(const SocketForm&) = delete;
+  SocketForm& operator=(const SocketForm&) = delete;
 
   std::uint16_t port() const { return broker_.port(); }
   void make_unreachable() { broker_.stop_listening(); }
@@ -177,6 +176,14 @@ class RealForm : public Caller {
     });
   }
 
+ protected:
+  template <class... Arguments>
+  explicit SocketForm(std::shared_ptr<event::TlsContext> tls, Arguments... of_broker)
+      : broker_(of_broker...) {
+    config_.keepalive_s = 60;
+    transport = std::make_unique<MosquittoTransport>(loop, reports, config_, std::move(tls));
+  }
+
  private:
   void answer_connect(std::uint8_t code) {
     loop.run_until([&] { return broker_.accept(); });
@@ -199,8 +206,21 @@ class RealForm : public Caller {
   }
 
   MosquittoLibrary library_;
-  TestBroker broker_;
+  Broker broker_;
   config::Broker config_;
+};
+
+class PlainForm : public SocketForm<TestBroker> {
+ public:
+  PlainForm() : SocketForm(nullptr) {}
+};
+class Tls12Form : public SocketForm<TlsBroker> {
+ public:
+  Tls12Form() : SocketForm(tls_without_checks(), TlsBroker::Versions::Tls12) {}
+};
+class Tls13Form : public SocketForm<TlsBroker> {
+ public:
+  Tls13Form() : SocketForm(tls_without_checks(), TlsBroker::Versions::Tls13) {}
 };
 
 /// FakeTransport. What the broker does on a connection that was dropped reaches nothing.
