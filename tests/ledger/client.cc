@@ -75,7 +75,8 @@ bool Client::connect(std::uint16_t port) {
 }
 
 void Client::send_one() {
-  const bool is_qos2 = random_.one_in(kQos2OneIn) && !plan_.qos2_devices.empty();
+  const bool is_qos2 =
+      (random_.one_in(kQos2OneIn) || plan_.qos1_devices.empty()) && !plan_.qos2_devices.empty();
   const auto& devices = is_qos2 ? plan_.qos2_devices : plan_.qos1_devices;
   const std::uint32_t device = devices[random_.below(devices.size())];
   const std::size_t size =

@@ -20,8 +20,8 @@ namespace sluice::ledger {
 struct ClientPlan {
   bool uses_ids = true;  ///< without ids, replies must come in the order of the requests
   unsigned window = 16;
-  Nanoseconds timeout = 0;  ///< of every request: their deadlines keep their order
-  std::vector<std::uint32_t> qos1_devices;
+  Nanoseconds timeout = 0;                  ///< of every request: their deadlines keep their order
+  std::vector<std::uint32_t> qos1_devices;  ///< either may be empty
   std::vector<std::uint32_t> qos2_devices;
 };
 

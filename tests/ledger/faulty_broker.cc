@@ -34,8 +34,9 @@ std::optional<std::pair<std::uint32_t, std::uint64_t>> parse_payload(std::string
 
 }  // namespace
 
-FaultyBroker::FaultyBroker(Poller& poller, Ledger& ledger, std::uint64_t seed)
+FaultyBroker::FaultyBroker(Poller& poller, Ledger& ledger, std::uint64_t seed, bool has_tls)
     : poller_(poller), ledger_(ledger), random_(seed), port_(find_free_port()) {
+  if (has_tls) tls_.emplace();
   listen();
 }
 
@@ -63,7 +64,7 @@ void FaultyBroker::on_events(std::uint32_t) {
     if (fd < 0) return;
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    sessions_.push_back(std::make_unique<Session>(*this, poller_, fd));
+    sessions_.push_back(std::make_unique<Session>(*this, poller_, fd, tls_ ? &*tls_ : nullptr));
     sessions_.back()->ills.is_silent = mode.is_silent;
     sessions_.back()->ills.swallows = mode.swallows;
   }
@@ -239,7 +240,22 @@ void FaultyBroker::on_pubrel(Session& session, const wire::Packet& packet) {
     return;
   }
   if (session.ills.is_silent) return;
+  check_release(session, *packet_id);
   acknowledge(session, wire::Type::Pubcomp, *packet_id, 0);
+}
+
+/// PUBREL only answers a PUBREC, and in their order (MQTT 5, sections 4.3.3 and 4.6).
+void FaultyBroker::check_release(Session& session, std::uint16_t packet_id) {
+  auto& received = session.received;
+  const auto found = std::find(received.begin(), received.end(), packet_id);
+  if (found == received.end()) {
+    complain(Breach::Protocol, session, "PUBREL without a PUBREC");
+    return;
+  }
+  if (found != received.begin()) complain(Breach::Protocol, session, "PUBREL out of order");
+  received.erase(found);
+  const auto open = session.open.find(packet_id);
+  if (open != session.open.end()) ledger_.on_released(open->second.device, open->second.number);
 }
 
 void FaultyBroker::acknowledge(Session& session, wire::Type type, std::uint16_t packet_id,
@@ -261,6 +277,7 @@ void FaultyBroker::acknowledge(Session& session, wire::Type type, std::uint16_t 
   std::string answer;
   wire::append_ack(answer, type, session.is_v5(), packet_id, code);
   if (type == wire::Type::Pubrec && code == 0) {
+    session.received.push_back(packet_id);
     session.send(std::move(answer), mode.delay, now_ns());  // PUBREL comes next
     return;
   }

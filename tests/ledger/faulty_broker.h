@@ -39,7 +39,7 @@ enum class HangUp : std::uint8_t { Gently, Reset, WithReason };
 
 class FaultyBroker final : public Pollable {
  public:
-  FaultyBroker(Poller& poller, Ledger& ledger, std::uint64_t seed);
+  FaultyBroker(Poller& poller, Ledger& ledger, std::uint64_t seed, bool has_tls = false);
   ~FaultyBroker();
   FaultyBroker(const FaultyBroker&) = delete;
   FaultyBroker& operator=(const FaultyBroker&) = delete;
@@ -78,6 +78,7 @@ class FaultyBroker final : public Pollable {
   void on_publish(Session& session, const wire::Packet& packet);
   Fate fate_of(Session& session, std::uint32_t device, std::uint64_t number);
   void on_pubrel(Session& session, const wire::Packet& packet);
+  void check_release(Session& session, std::uint16_t packet_id);
   void acknowledge(Session& session, wire::Type type, std::uint16_t packet_id, std::uint8_t code);
   void hang_up(Session& session);
   void complain(Breach kind, const Session& session, const std::string& what);
@@ -85,6 +86,7 @@ class FaultyBroker final : public Pollable {
   Poller& poller_;
   Ledger& ledger_;
   Random random_;
+  std::optional<wire::TlsServer> tls_;
   std::uint16_t port_ = 0;
   int listener_ = -1;
   bool listener_is_frozen_ = false;

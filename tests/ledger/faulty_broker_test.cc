@@ -2,11 +2,13 @@
 // its faults.
 #include "faulty_broker.h"
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <set>
 
 #include "catch.h"
@@ -40,10 +42,10 @@ std::string publish_packet(char id, std::string_view payload, int qos = 1, bool 
 struct Lab {
   Poller poller;
   Ledger ledger{Limits{}, now_ns()};
-  FaultyBroker broker{poller, ledger, 1};
+  FaultyBroker broker;
   std::vector<int> sockets;
 
-  Lab() {
+  explicit Lab(bool has_tls = false) : broker(poller, ledger, 1, has_tls) {
     const std::uint32_t device = ledger.add_device(1, kSecond);
     for (int i = 0; i < 10; ++i)
       ledger.on_sent(device, now_ns());
@@ -108,6 +110,29 @@ TEST_CASE("QoS 2 takes both steps") {
   Lab::write(fd, packet(0x62, {0, 7}));
   CHECK(lab.read(fd, 4) == std::string({0x70, 2, 0, 7}));
   CHECK(lab.ledger.violations().total() == 0);
+}
+
+TEST_CASE("a PUBREL that answers no PUBREC, or not the oldest, is found") {
+  Lab lab;
+  const int fd = lab.connected("a");
+  SECTION("of a message of QoS 1") {
+    lab.broker.mode.swallows = true;
+    lab.broker.live().front()->ills.swallows = true;
+    Lab::write(fd, publish_packet(7, "1:0:") + packet(0x62, {0, 7}) + packet(0xC0, ""));
+    lab.read(fd, 2);
+  }
+  SECTION("before the PUBREC") {
+    lab.broker.live().front()->ills.swallows = true;
+    Lab::write(fd, publish_packet(7, "1:0:", 2) + packet(0x62, {0, 7}) + packet(0xC0, ""));
+    lab.read(fd, 2);
+  }
+  SECTION("out of order") {
+    Lab::write(fd, publish_packet(7, "1:0:", 2) + publish_packet(8, "1:1:", 2));
+    CHECK(lab.read(fd, 8).size() == 8);
+    Lab::write(fd, packet(0x62, {0, 8}) + packet(0x62, {0, 7}));
+    CHECK(lab.read(fd, 8).size() == 8);
+  }
+  CHECK(lab.found_only(Breach::Protocol));
 }
 
 TEST_CASE("a CONNECT ends the identifier's connection from before") {
@@ -209,6 +234,35 @@ TEST_CASE("a lost acknowledgement is told to the ledger, and later ones come") {
   CHECK(lab.broker.live().front()->open.empty());
 }
 
+TEST_CASE("over TLS the stand-in is the same, and what is not TLS is found") {
+  Lab lab(/*has_tls=*/true);
+  const int fd = lab.open();
+  SECTION("TLS") {
+    const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(
+        SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+    const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
+    REQUIRE(SSL_set_fd(ssl.get(), fd) == 1);
+    for (int turns = 0; turns < 2000 && SSL_connect(ssl.get()) != 1; ++turns)
+      lab.turn();
+    const std::string said = connect_packet("a") + publish_packet(7, "1:0:");
+    REQUIRE(SSL_write(ssl.get(), said.data(), static_cast<int>(said.size())) > 0);
+    char buffer[256];
+    int got = -1;
+    for (int turns = 0; turns < 2000 && got < 0; ++turns) {
+      lab.turn();
+      got = SSL_read(ssl.get(), buffer, sizeof buffer);
+    }
+    CHECK(std::string(buffer, static_cast<std::size_t>(got)) ==
+          std::string({0x20, 3, 0, 0, 0, 0x40, 2, 0, 7}));
+    CHECK(lab.ledger.violations().total() == 0);
+  }
+  SECTION("not TLS") {
+    Lab::write(fd, connect_packet("a"));
+    lab.read(fd, 100);
+    CHECK(lab.found_only(Breach::Protocol));
+  }
+}
+
 TEST_CASE("a seed gives the same schedule each time, with every fault in it") {
   std::vector<Fault> faults;
   for (const FaultInfo& info : all_faults()) {
@@ -249,7 +303,7 @@ TEST_CASE("the loop knows for how much of a time it was late itself") {
 
 TEST_CASE("a bad end of sluice is told apart from a good one") {
   const auto ended = [](const char* binary) {
-    auto subject = std::make_unique<Subject>(SubjectPlan{binary, 1, true, false});
+    auto subject = std::make_unique<Subject>(SubjectPlan{binary, 1, true, false, false});
     for (int i = 0; i < 5000 && !subject->has_ended(); ++i)
       ::usleep(1000);
     return subject;

@@ -95,6 +95,9 @@ void Ledger::check_answer(std::uint32_t device, std::uint64_t number, const Entr
     case Outcome::Ok:
       ++figures_.ok;
       if (!entry.is_recorded) breach(Breach::OkNotRecorded, device, number, "never recorded");
+      if (devices_[device - 1].qos == 2 && !entry.is_released) {
+        breach(Breach::OkTooEarly, device, number, "never released");
+      }
       return;
     case Outcome::Rejected:
       if (entry.is_refused) {
@@ -206,6 +209,10 @@ void Ledger::check_order(std::uint32_t device, std::uint64_t number, const Sourc
   of.last_source = source.serial;
   of.newest_arrived = std::max(of.newest_arrived, at);
   of.last_arrived = at;
+}
+
+void Ledger::on_released(std::uint32_t device, std::uint64_t number) {
+  if (knows(device, number)) devices_[device - 1].entries[number].is_released = true;
 }
 
 void Ledger::on_acknowledgement_lost(std::uint32_t device, std::uint64_t number) {

@@ -74,6 +74,8 @@ class Ledger {
   /// Before the acknowledgement is written.
   void on_arrived(std::uint32_t device, std::uint64_t number, const Source& source, Fate fate,
                   Nanoseconds now);
+  /// QoS 2: its PUBREL has come; before the PUBCOMP is written.
+  void on_released(std::uint32_t device, std::uint64_t number);
   /// The stand-in kept this message's acknowledgement back and acknowledges newer ones.
   void on_acknowledgement_lost(std::uint32_t device, std::uint64_t number);
 
@@ -103,6 +105,7 @@ class Ledger {
     Answer answer;
     bool is_processed = false;  ///< has arrived at a broker that was not dead
     bool is_recorded = false;
+    bool is_released = false;
     bool is_refused = false;
     bool is_poison = false;
     bool acknowledgement_lost = false;

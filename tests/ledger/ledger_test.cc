@@ -87,6 +87,18 @@ TEST_CASE("code 1 without a record is found, also where the broker only refused 
   CHECK(book.found_only(Breach::OkNotRecorded));
 }
 
+TEST_CASE("code 1 for QoS 2 without a PUBREL is found") {
+  Book book;
+  const std::uint32_t device = book.ledger.add_device(2, kTimeout);
+  book.ledger.on_sent(device, Book::at(0));
+  book.ledger.on_arrived(device, 0, {1, Book::at(0)}, Fate::Recorded, Book::at(1));
+  const bool is_released = GENERATE(false, true);
+  if (is_released) book.ledger.on_released(device, 0);
+  book.ledger.on_answered(device, 0, kOk, Book::at(5), 0);
+  CHECK(book.is_clean() == is_released);
+  CHECK(book.found_only(Breach::OkTooEarly) != is_released);
+}
+
 TEST_CASE("`published: no` is broken by an arrival before the reply and after it") {
   Book book;
   book.send();

@@ -22,6 +22,10 @@ ends that every promise was kept.
   --window N        unanswered requests of each (16)
   --rate N          requests a second of all clients together, 0: as fast as answered (8000)
   --protocol P      5 (default) or 3.1.1
+  --tls             the stand-in speaks TLS
+  --qos Q           1 or 2: of every message; by default one in four is QoS 2, the others QoS 1. Kept at QoS 2
+                    means: never twice on one connection, code 1 not before its PUBREL, PUBRELs in the order of
+                    the PUBRECs; on a new connection it may come again
   --quick           shorter faults and pauses, 5000 messages
   --binary PATH     the sluice to run; by default a release build, made anew where it is old
   --debug           its log at level debug
@@ -113,6 +117,10 @@ Options parse_options(int argc, char** argv) {
       const std::string_view version = value();
       if (version != "5" && version != "3.1.1") refuse("--protocol: 5 or 3.1.1");
       o.is_v5 = version == "5";
+    } else if (name == "--tls") {
+      o.has_tls = true;
+    } else if (name == "--qos") {
+      o.qos = number<int>(name, value(), 1, 2);
     } else if (name == "--binary") {
       o.binary = value();
     } else if (name == "--quick") {
@@ -144,6 +152,8 @@ std::string command_for(const Options& o, std::uint64_t seed) {
   if (o.window != usual.window) command += " --window " + std::to_string(o.window);
   if (o.rate != usual.rate) command += " --rate " + std::to_string(o.rate);
   if (!o.is_v5) command += " --protocol 3.1.1";
+  if (o.has_tls) command += " --tls";
+  if (o.qos != 0) command += " --qos " + std::to_string(o.qos);
   if (o.quick) command += " --quick";
   return command;
 }

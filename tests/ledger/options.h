@@ -20,6 +20,8 @@ struct Options {
   unsigned window = 16;             ///< unanswered requests of each
   unsigned rate = 8'000;            ///< requests a second of all together; 0: as fast as answered
   bool is_v5 = true;
+  bool has_tls = false;
+  int qos = 0;  ///< of every message; 0: one in four is QoS 2, the others QoS 1
   bool quick = false;
   bool debug = false;  ///< sluice's log at that level
   bool keep = false;   ///< its folder also where nothing was violated

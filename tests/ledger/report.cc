@@ -60,8 +60,10 @@ void add(Figures& sum, const Figures& f) {
 }  // namespace
 
 void print_head(const Options& options) {
-  std::printf("%u clients x %u unanswered, %s, faults: %s\n%s\n", options.connections,
-              options.window, options.is_v5 ? "MQTT 5" : "MQTT 3.1.1", options.faults_text.c_str(),
+  static constexpr const char* kQos[] = {"QoS 1 and 2", "QoS 1", "QoS 2"};
+  std::printf("%u clients x %u unanswered, %s%s, %s, faults: %s\n%s\n", options.connections,
+              options.window, options.is_v5 ? "MQTT 5" : "MQTT 3.1.1",
+              options.has_tls ? " over TLS" : "", kQos[options.qos], options.faults_text.c_str(),
               kLegend);
   std::printf("%-6s %8s %8s %7s %6s %7s %8s %8s %7s %5s %6s %7s %8s %6s %6s %5s  verdict\n", "seed",
               "sent", "ok", "ordered", "poison", "refused", "needless", "timeout", "again", "stale",

@@ -31,8 +31,9 @@ constexpr Nanoseconds kShowEvery = 200 * kMillisecond;
 constexpr std::array kTimeouts = {800 * kMillisecond, 2500 * kMillisecond, 4000 * kMillisecond,
                                   4000 * kMillisecond, 6000 * kMillisecond};
 constexpr Nanoseconds kLongestTimeout = 6000 * kMillisecond;
-constexpr unsigned kQos1Devices = 6;  // of each client
+constexpr unsigned kQos1Devices = 6;  // of each client, where both are sent
 constexpr unsigned kQos2Devices = 3;
+constexpr unsigned kDevices = kQos1Devices + kQos2Devices;
 constexpr unsigned kWithoutIdsOneIn = 5;
 
 }  // namespace
@@ -42,8 +43,8 @@ Run::Run(const Options& options, std::uint64_t seed)
       seed_(seed),
       start_(now_ns()),
       ledger_(Limits{}, start_),
-      broker_(poller_, ledger_, seed),
-      subject_({options.binary, broker_.port(), options.is_v5, options.debug}),
+      broker_(poller_, ledger_, seed, options.has_tls),
+      subject_({options.binary, broker_.port(), options.is_v5, options.has_tls, options.debug}),
       last_turn_(start_) {}
 
 RunResult Run::execute() {
@@ -116,9 +117,12 @@ void Run::open_clients() {
     plan.window = options_.window;
     plan.uses_ids = i % kWithoutIdsOneIn != 0;
     plan.timeout = kTimeouts[random.below(kTimeouts.size())];
-    for (unsigned d = 0; d < kQos1Devices; ++d)
+    const unsigned qos1_devices = options_.qos == 0   ? kQos1Devices
+                                  : options_.qos == 1 ? kDevices
+                                                      : 0;
+    for (unsigned d = 0; d < qos1_devices; ++d)
       plan.qos1_devices.push_back(ledger_.add_device(1, plan.timeout));
-    for (unsigned d = 0; d < kQos2Devices; ++d)
+    for (unsigned d = qos1_devices; d < kDevices; ++d)
       plan.qos2_devices.push_back(ledger_.add_device(2, plan.timeout));
     clients_.push_back(
         std::make_unique<Client>(poller_, ledger_, std::move(plan), random.next(), not_sluices));

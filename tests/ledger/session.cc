@@ -19,8 +19,9 @@ constexpr Nanoseconds kLinger = 300 * kMillisecond;
 
 }  // namespace
 
-Session::Session(FaultyBroker& broker, Poller& poller, int fd)
+Session::Session(FaultyBroker& broker, Poller& poller, int fd, const wire::TlsServer* tls)
     : broker_(broker), poller_(poller), fd_(fd) {
+  if (tls != nullptr) tls_ = std::make_unique<wire::TlsServerEnd>(*tls);
   watch_what_is_needed();
 }
 
@@ -50,9 +51,18 @@ void Session::read() {
   }
   if (got < 0 || state_ == State::Ended) return;
   broker_.spend(static_cast<std::size_t>(got));
-  input_.append(buffer.data(), static_cast<std::size_t>(got));
-  take_packets();
+  take({buffer.data(), static_cast<std::size_t>(got)});
   if (fd_ >= 0) flush();
+}
+
+void Session::take(std::string_view bytes) {
+  if (tls_ == nullptr) {
+    input_ += bytes;
+  } else {
+    tls_->feed(bytes, input_);
+  }
+  take_packets();
+  if (tls_ != nullptr && tls_->has_failed() && is_open()) broker_.on_malformed(*this);
 }
 
 void Session::take_packets() {
@@ -102,9 +112,10 @@ void Session::send_due(Nanoseconds now) {
 void Session::flush() {
   in_flight -= std::min(in_flight, ends_in_output_);
   ends_in_output_ = 0;
-  while (written_ < output_.size()) {
+  encrypt();
+  while (written_ < sending_.size()) {
     const ssize_t done =
-        ::send(fd_, output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);
+        ::send(fd_, sending_.data() + written_, sending_.size() - written_, MSG_NOSIGNAL);
     if (done >= 0) {
       written_ += static_cast<std::size_t>(done);
     } else if (errno == EAGAIN) {
@@ -115,15 +126,26 @@ void Session::flush() {
       return;
     }
   }
-  output_.clear();
+  sending_.clear();
   written_ = 0;
   watch_what_is_needed();
+}
+
+/// What TLS has to say of its own comes along.
+void Session::encrypt() {
+  if (tls_ == nullptr) {
+    sending_ += output_;
+  } else {
+    tls_->say(output_);
+    sending_ += tls_->take(SIZE_MAX);
+  }
+  output_.clear();
 }
 
 void Session::watch_what_is_needed() {
   if (fd_ < 0) return;
   std::uint32_t needed = is_throttled_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
-  if (!output_.empty()) needed |= EPOLLOUT;
+  if (!sending_.empty()) needed |= EPOLLOUT;
   // Without EPOLLIN it is not watched at all: an error would be told again and again.
   const bool watch = !is_frozen_ && needed != 0;
   if (!watch) {
@@ -177,6 +199,10 @@ void Session::end_gently(Nanoseconds now) {
   is_throttled_ = false;
   later_.clear();
   flush();
+  if (tls_ != nullptr && fd_ >= 0) {
+    tls_->close_notify();
+    flush();
+  }
   if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
 }
 

@@ -5,13 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "ledger.h"
 #include "mqtt_wire.h"
 #include "poller.h"
+#include "tls_server_end.h"
 
 namespace sluice::ledger {
 
@@ -37,7 +40,8 @@ class Session final : public Pollable {
     std::uint64_t number = 0;
   };
 
-  Session(FaultyBroker& broker, Poller& poller, int fd);
+  /// `tls` null: plain TCP.
+  Session(FaultyBroker& broker, Poller& poller, int fd, const wire::TlsServer* tls);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -77,13 +81,17 @@ class Session final : public Pollable {
 
   Ills ills;
   std::unordered_map<std::uint16_t, Open> open;  ///< by packet identifier
+  /// QoS 2, in the order of their PUBRECs, which is the order that their PUBRELs must have.
+  std::deque<std::uint16_t> received;
   /// Messages whose last acknowledgement has not been written: the peer cannot know of it.
   std::size_t in_flight = 0;
 
  private:
   void read();
+  void take(std::string_view bytes);
   void take_packets();
   void flush();
+  void encrypt();
   void watch_what_is_needed();
   void close();
 
@@ -95,8 +103,10 @@ class Session final : public Pollable {
   bool is_watched_ = false;
   bool is_frozen_ = false;
   bool is_throttled_ = false;
+  std::unique_ptr<wire::TlsServerEnd> tls_;
   std::string input_;
-  std::string output_;
+  std::string output_;   // packets
+  std::string sending_;  // the socket's bytes
   std::size_t written_ = 0;
   struct Later {
     Nanoseconds due = 0;

@@ -78,10 +78,11 @@ void Subject::write_configuration(const SubjectPlan& plan) const {
   std::ofstream file(folder_ + "/sluice.toml");
   file << "[server]\nlisten = [\"tcp://127.0.0.1:" << port_ << "\"]\n\n[log]\nlevel = \""
        << (plan.debug ? "debug" : "info") << "\"\n\n[admin]\nlisten = \"\"\n\n"
-       << "[[broker]]\nname = \"ledger\"\nurl = \"mqtt://127.0.0.1:" << plan.broker_port
+       << "[[broker]]\nname = \"ledger\"\nurl = \"mqtt" << (plan.has_tls ? "s" : "")
+       << "://127.0.0.1:" << plan.broker_port
        << "\"\nmin_dev_no = 0\nmax_dev_no = 1000000\nprotocol = \"" << (plan.is_v5 ? "5" : "3.1.1")
        << "\"\n"
-       << kBroker;
+       << kBroker << (plan.has_tls ? "tls = { insecure = true }\n" : "");
   if (!file.flush()) throw std::runtime_error("cannot write " + folder_ + "/sluice.toml");
 }
 

@@ -16,6 +16,7 @@ struct SubjectPlan {
   std::string binary;
   std::uint16_t broker_port = 0;
   bool is_v5 = true;
+  bool has_tls = false;
   bool debug = false;
 };
 

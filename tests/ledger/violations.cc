@@ -13,6 +13,8 @@ const char* to_string(Breach kind) {
       return "a reply that cannot be";
     case Breach::OkNotRecorded:
       return "code 1, but not recorded";
+    case Breach::OkTooEarly:
+      return "code 1 before QoS 2 was through";
     case Breach::NoButSent:
       return "published: no, but the broker got it";
     case Breach::Condemned:

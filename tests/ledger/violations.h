@@ -14,6 +14,7 @@ enum class Breach : std::uint8_t {
   TwoReplies,         ///< a request with more than one, or a reply to nothing
   BadReply,           ///< an error this load cannot cause, or `published` against the table
   OkNotRecorded,      ///< code 1, and the broker never recorded it
+  OkTooEarly,         ///< code 1 for QoS 2 without its PUBREL
   NoButSent,          ///< `published: no`, and the broker got it
   Condemned,          ///< `rejected`, though the broker never refused it
   FirstOutOfOrder,    ///< the first of a message behind a newer one of its device

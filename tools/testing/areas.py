@@ -55,7 +55,7 @@ ROWS = (
     ("src/app/*", Scope({"ledger"})),
     ("src/*/pch/*", Scope(unit=ALL_UNIT)),
     ("include/*", Scope(unit={"cli"}, black_box={"test_documents"})),
-    ("tests/support/*", Scope({"ledger"}, {"mqtt", "ledger-program"})),
+    ("tests/support/*", Scope({"ledger"}, {"event", "mqtt", "ledger-program"})),
     ("tests/ledger/*", Scope({"ledger"}, {"ledger-program"})),
     ("tests/soak/*", Scope({"soak-judge"})),
     ("tests/container/*", Scope({"container-files"})),

@@ -18,6 +18,8 @@ SOAK = Build("soak", ("--buildtype=debugoptimized", "-Dtests=false", "-Dbenchmar
 
 SLUICE = TEST.program("sluice")
 LEDGER = "tests/ledger/sluice-ledger"
+LEDGER_WAYS = (("tls", "over TLS", ("--tls",)), ("3.1.1", "over MQTT 3.1.1", ("--protocol", "3.1.1")),
+               ("qos2", "with nothing but QoS 2", ("--qos", "2")))
 BENCH = "tools/bench/programs"
 UNIT_EVENT = "tests/unit/event/unit-event"
 
@@ -63,6 +65,10 @@ def more_jobs():
     """For --full."""
     soak, tsan = SOAK.program("sluice"), TSAN.program("sluice")
     jobs = [
+        *[Job(f"ledger-{way}", f"every promise {how}, one seed", 18, 300,
+              check(TEST.program(LEDGER), "--binary", SLUICE, "--seeds", "3", "--quick", *options,
+                    needs=[SLUICE, TEST.program(LEDGER)]), after=("build-tests",))
+          for way, how, options in LEDGER_WAYS],
         Job("slow", "the slow black-box tests", 52, 1500,
             pytest(*side_by_side(2), "-m", "slow", "tests/blackbox", sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
         Job("build-clang", "everything with clang, without precompiled headers", 117, 1800,
