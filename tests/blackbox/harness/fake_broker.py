@@ -5,11 +5,14 @@ hangs up on a certain payload, and keeps a record of everything it was sent.
 """
 import contextlib
 import socket
+import ssl
 import struct
 import threading
+from collections import namedtuple
 
 from . import mqtt_packets as mqtt
 from . import net
+from .broker_end import BrokerEnd, Whole
 from .waiting import BOUND_S
 
 HANG_UP = object()
@@ -25,16 +28,28 @@ def acknowledge(_publish):
     """on_publish of one that acknowledges everything."""
 
 
+Connection = namedtuple("Connection", "end unacknowledged")
+
+
 class FakeBroker:
-    """connack(connect) → reason code, 0 by default. on_publish(publish) → None to acknowledge, a reason
+    """connack(connect) → reason code, 0 by default, or bytes to send in the place of a CONNACK. on_publish(publish) → None to acknowledge, a reason
     code, WITHHOLD (until acknowledge_all()), or HANG_UP. Limits are announced over MQTT 5 only. `overlaps`:
-    client identifiers that connected while another connection had them."""
+    client identifiers that connected while another connection had them.
+
+    tls: a harness.certs.Server. pieces: Whole, SplitAtEveryByte or Glued of harness.broker_end, for all that it sends.
+    early: the version in which it accepts before it has read the CONNECT. behind_connack(connect) → what leaves
+    behind the CONNACK, in the same segment. `answers`: packets of sluice that acknowledge what this one has sent."""
 
     host = "127.0.0.1"
 
     def __init__(self, connack=None, on_publish=None, receive_maximum=None, maximum_qos=None,
-                 retain_available=None, maximum_packet_size=None):
+                 retain_available=None, maximum_packet_size=None, tls=None, pieces=Whole, early=None,
+                 behind_connack=None):
         self.port = net.free_port()
+        self._tls = self._context(tls) if tls else None
+        self._pieces = pieces
+        self._early = early
+        self._behind_connack = behind_connack or (lambda connect: b"")
         self._connack = connack or (lambda connect: 0)
         self.on_publish = on_publish or acknowledge
         self._properties = b""
@@ -54,6 +69,7 @@ class FakeBroker:
         self.connects = []
         self.publishes = []
         self.goodbyes = []
+        self.answers = []
         self.overlaps = []
         self._identifiers = {}
         self.most_unacknowledged = 0
@@ -65,7 +81,13 @@ class FakeBroker:
 
     @property
     def url(self):
-        return f"mqtt://{self.host}:{self.port}"
+        return f"{'mqtts' if self._tls else 'mqtt'}://{self.host}:{self.port}"
+
+    @staticmethod
+    def _context(tls):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.certificate, tls.key)
+        return context
 
     # --- what a test asks and does
     def wait_for(self, condition, what):
@@ -86,9 +108,9 @@ class FakeBroker:
         """Acknowledges what is held back, in the order in which it came. A peer that has left gets nothing."""
         with self._changed:
             held, self._withheld = self._withheld, []
-            for sock, version, publish in held:
+            for out, version, publish in held:
                 with contextlib.suppress(OSError):
-                    self._acknowledge(sock, version, publish, 0)
+                    self._acknowledge(out, version, publish, 0)
 
     def recover(self):
         """Acknowledges all from now on, what is held back first."""
@@ -105,8 +127,8 @@ class FakeBroker:
     def hang_up(self):
         """Ends all connections as they are."""
         with self._changed:
-            for sock in list(self._live):
-                self._shut(sock)
+            for connection in self._live.values():
+                connection.end.shut()
 
     def identifiers(self):
         """The client identifiers connected now."""
@@ -114,69 +136,63 @@ class FakeBroker:
             return sorted(self._identifiers.values())
 
     def close(self):
-        self._shut(self._listener)
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.hang_up()
         self.resume()
 
     # --- how it works
-    @staticmethod
-    def _shut(sock):
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
     def _accept(self):
         while True:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
+        end = BrokerEnd(sock, self._tls)
+        out = self._pieces(end)
         with self._changed:
-            self._live[sock] = set()
+            self._live[out] = Connection(end, set())
         try:
-            with sock.makefile("rb") as stream:
-                self._converse(sock, stream)
+            end.shake_hands()
+            self._converse(end, out)
         except (OSError, EOFError):
             pass
         with self._changed:
-            del self._live[sock]
-            self._identifiers.pop(sock, None)
-            self._withheld = [held for held in self._withheld if held[0] is not sock]
+            del self._live[out]
+            self._identifiers.pop(out, None)
+            self._withheld = [held for held in self._withheld if held[0] is not out]
             self._changed.notify_all()
-        self._shut(sock)
-        sock.close()
+        end.close()
 
-    def _converse(self, sock, stream):
-        def read(count):
-            data = stream.read(count)
-            if data is None or len(data) < count:
-                raise EOFError
-            return data
-
-        connect = mqtt.parse_connect(mqtt.read_packet(read).body)
+    def _converse(self, end, out):
+        if self._early:
+            out.send(mqtt.connack(self._early, 0, self._properties))
+        connect = mqtt.parse_connect(mqtt.read_packet(end.read).body)
         reason = self._connack(connect)
         with self._changed:
             self.connects.append(connect)
             if connect.client_id in self._identifiers.values():
                 self.overlaps.append(connect.client_id)
-            self._identifiers[sock] = connect.client_id
+            self._identifiers[out] = connect.client_id
             self._changed.notify_all()
-        sock.sendall(mqtt.connack(connect.version, reason, b"" if reason else self._properties))
-        if reason:
+        if isinstance(reason, bytes):
+            out.send(reason)
+        elif not self._early:
+            accepted = mqtt.connack(connect.version, reason, b"" if reason else self._properties)
+            out.send(accepted + self._behind_connack(connect))
+        if reason and not isinstance(reason, bytes):
             return
         while True:
             self._reading.wait()
-            packet = mqtt.read_packet(read)
+            packet = mqtt.read_packet(end.read)
             if packet.kind == mqtt.PINGREQ:
-                sock.sendall(mqtt.packet(mqtt.PINGRESP, 0, b""))
+                out.send(mqtt.packet(mqtt.PINGRESP, 0, b""))
             elif packet.kind == mqtt.PUBREL:
-                self._complete(sock, connect.version, packet)
+                self._complete(out, connect.version, packet)
             elif packet.kind == mqtt.DISCONNECT:
                 with self._changed:
                     self.goodbyes.append(connect.client_id)
@@ -184,33 +200,38 @@ class FakeBroker:
                 return
             elif packet.kind == mqtt.PUBLISH:
                 publish = mqtt.parse_publish(packet.flags, packet.body, connect.version)
-                if not self._receive(sock, connect.version, publish):
+                if not self._receive(out, connect.version, publish):
                     return
+            else:
+                with self._changed:
+                    self.answers.append(packet)
+                    self._changed.notify_all()
 
-    def _receive(self, sock, version, publish):
+    def _receive(self, out, version, publish):
         with self._changed:
             self.publishes.append(publish)
+            unacknowledged = self._live[out].unacknowledged
             if publish.qos:
-                self._live[sock].add(publish.packet_id)
-                self.most_unacknowledged = max(self.most_unacknowledged, len(self._live[sock]))
+                unacknowledged.add(publish.packet_id)
+                self.most_unacknowledged = max(self.most_unacknowledged, len(unacknowledged))
             answer = self.on_publish(publish)
             if answer is WITHHOLD:
-                self._withheld.append((sock, version, publish))
+                self._withheld.append((out, version, publish))
             elif answer is not HANG_UP:
-                self._acknowledge(sock, version, publish, answer or 0)
+                self._acknowledge(out, version, publish, answer or 0)
             self._changed.notify_all()
         return answer is not HANG_UP
 
-    def _acknowledge(self, sock, version, publish, reason):
+    def _acknowledge(self, out, version, publish, reason):
         if not publish.qos:
             return
         kind = mqtt.PUBACK if publish.qos == 1 else mqtt.PUBREC
         if publish.qos == 1 or reason >= 0x80:
-            self._live[sock].discard(publish.packet_id)
-        sock.sendall(mqtt.acknowledgement(kind, publish.packet_id, version, reason))
+            self._live[out].unacknowledged.discard(publish.packet_id)
+        out.send(mqtt.acknowledgement(kind, publish.packet_id, version, reason))
 
-    def _complete(self, sock, version, packet):
+    def _complete(self, out, version, packet):
         (packet_id,) = struct.unpack_from(">H", packet.body)
         with self._changed:
-            self._live[sock].discard(packet_id)
-        sock.sendall(mqtt.acknowledgement(mqtt.PUBCOMP, packet_id, version))
+            self._live[out].unacknowledged.discard(packet_id)
+        out.send(mqtt.acknowledgement(mqtt.PUBCOMP, packet_id, version))

@@ -3,7 +3,7 @@ import struct
 from collections import namedtuple
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
-PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
+SUBACK, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = 9, 11, 12, 13, 14, 15
 
 Packet = namedtuple("Packet", "kind flags body")
 Connect = namedtuple("Connect", "version client_id clean username password keepalive")
