@@ -1,5 +1,6 @@
 // libFuzzer: however a broker's bytes are split, the same packets come out as from the whole at
-// once, or the same fault; what is read lies within the input, and no more is held than a packet.
+// once, or the same fault; what is read lies within the input, and no more is held than a packet. A
+// connection that has messages under way gives the same outcomes and answers for them.
 // The input's first line says how, readable in a seed: '3' or '5' is the version of MQTT, each
 // further byte a piece ('A' to 'Z' are 1 to 26 bytes), again from the first where they end. The
 // rest is the stream.
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mqtt/transport/session.h"
 #include "mqtt/transport/wire_decoder.h"
 #include "mqtt/transport/wire_properties.h"
 #include "require.h"
@@ -94,8 +96,61 @@ class Reading {
   std::vector<std::string> out_;
 };
 
+/// A connection that stands, with a message of each QoS on its way.
+class Talking {
+ public:
+  explicit Talking(Protocol protocol) : session_(protocol, 60) {
+    const std::string_view connack("\x20\x03\x00\x00\x00", 5);
+    session_.receive(protocol == Protocol::V5 ? connack : std::string_view("\x20\x02\x00\x00", 4),
+                     {});
+    require(session_.is_connected());
+    for (std::uint8_t qos = 0; qos <= 2; ++qos) {
+      sluice::protocol::Request request = sluice::protocol::Request::make("t", "x");
+      request.qos = qos;
+      std::uint16_t id = 0;
+      require(session_.publish(request, id) == PublishStatus::Queued && id == qos + 1);
+    }
+    session_.sent(session_.unsent().size(), {});
+    report();
+  }
+
+  void take(std::string_view bytes) {
+    std::vector<char> piece(bytes.begin(), bytes.end());
+    session_.receive({piece.data(), piece.size()}, {});
+    std::fill(piece.begin(), piece.end(), '#');
+    taken_ += bytes.size();
+    answers_ += session_.unsent();
+    require(answers_.size() <= taken_);
+    session_.sent(session_.unsent().size(), {});
+    report();
+  }
+
+  std::vector<std::string> finish() {
+    return {answers_, outcomes_, session_.end() ? session_.end()->text + '!' : ""};
+  }
+
+ private:
+  void report() {
+    for (const Session::Ack& ack : session_.acks()) {
+      append_number(outcomes_, ack.packet_id);
+      append_number(outcomes_, static_cast<std::size_t>(ack.reason_code));
+      session_.release(ack.packet_id);
+    }
+    reported_ += session_.acks().size();
+    require(reported_ <= 3);
+    session_.acks().clear();
+  }
+
+  Session session_;
+  std::size_t taken_ = 0;
+  std::size_t reported_ = 0;
+  std::string answers_;
+  std::string outcomes_;
+};
+
+template <class Reader>
 std::vector<std::string> read(std::string_view stream, Protocol protocol, std::string_view steps) {
-  Reading reading(protocol);
+  Reader reading(protocol);
   for (std::size_t turn = 0; !stream.empty(); ++turn) {
     const auto step = static_cast<unsigned char>(steps[turn % steps.size()]);
     const std::size_t wanted = step >= 'A' && step <= 'Z' ? step - 'A' + 1U : step + 1U;
@@ -104,6 +159,15 @@ std::vector<std::string> read(std::string_view stream, Protocol protocol, std::s
     stream.remove_prefix(size);
   }
   return reading.finish();
+}
+
+template <class Reader>
+void check(std::string_view stream, Protocol protocol, std::string_view steps) {
+  Reader at_once(protocol);
+  at_once.take(stream);
+  const std::vector<std::string> whole = at_once.finish();
+  require(read<Reader>(stream, protocol, steps) == whole);
+  require(read<Reader>(stream, protocol, "A") == whole);
 }
 
 }  // namespace
@@ -118,10 +182,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view steps = input.substr(1, newline - 1);
   const std::string_view stream = input.substr(newline + 1);
 
-  Reading at_once(protocol);
-  at_once.take(stream);
-  const std::vector<std::string> whole = at_once.finish();
-  require(read(stream, protocol, steps) == whole);
-  require(read(stream, protocol, "A") == whole);
+  check<Reading>(stream, protocol, steps);
+  check<Talking>(stream, protocol, steps);
   return 0;
 }
