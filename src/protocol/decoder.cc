@@ -58,8 +58,8 @@ struct Decoder::Impl {
   std::size_t spare_bytes = 0;
 
   std::size_t read_usual(std::string_view text);
-  Decoded decode(std::string_view text);
-  Decoded to_decoded(std::string_view text);
+  Decoded decode(std::string_view text, const Block* block);
+  Decoded to_decoded(std::string_view text, const Block* block);
   bool payload(std::string_view text, std::string_view& out);
   std::unique_ptr<Properties> properties(std::string& fault);
   RequestBlock take_spare();
@@ -80,8 +80,8 @@ void Decoder::set(DecodeSettings settings) noexcept {
   impl_->settings = settings;
 }
 
-Decoded Decoder::decode(std::string_view text) {
-  Decoded decoded = impl_->decode(text);
+Decoded Decoder::decode(std::string_view text, const Block* block) {
+  Decoded decoded = impl_->decode(text, block);
   impl_->trim();
   return decoded;
 }
@@ -89,7 +89,7 @@ Decoded Decoder::decode(std::string_view text) {
 Decoded Decoder::decode_first(std::string_view text, std::size_t& size) {
   size = impl_->read_usual(text);
   if (size == 0) return {};
-  Decoded decoded = impl_->to_decoded(text);
+  Decoded decoded = impl_->to_decoded(text, nullptr);
   impl_->trim();
   return decoded;
 }
@@ -124,14 +124,14 @@ std::size_t Decoder::Impl::read_usual(std::string_view text) {
   return read_usual_request(text, members);
 }
 
-Decoded Decoder::Impl::decode(std::string_view text) {
+Decoded Decoder::Impl::decode(std::string_view text, const Block* block) {
   const bool is_usual = read_usual(text) == text.size() && !text.empty();
   if (!is_usual && !reader.read(text, settings.max_depth, members)) return refuse(reader.fault());
-  return to_decoded(text);
+  return to_decoded(text, block);
 }
 
 /// From the members of the request that `text` begins with.
-Decoded Decoder::Impl::to_decoded(std::string_view text) {
+Decoded Decoder::Impl::to_decoded(std::string_view text, const Block* block) {
   members.complete();
   if (!members.fault().empty()) return refuse(members.fault());
   std::string fault;
@@ -143,7 +143,7 @@ Decoded Decoder::Impl::to_decoded(std::string_view text) {
   std::string_view bytes;
   if (!payload(text, bytes)) return refuse(fmt::format("message: {}", kBase64Fault));
   Request request = Request::make(members.topic, bytes, members.id, members.token, std::move(given),
-                                  take_spare());
+                                  take_spare(), block);
   request.device_id = members.device_id;
   request.retain = members.retain;
   request.qos =

@@ -47,7 +47,9 @@ class Decoder {
 
   /// `text` is to be exactly one JSON object, white space around it allowed; anything else is a
   /// Fault. The result refers to nothing in `text`.
-  Decoded decode(std::string_view text);
+  /// But a large message may stay in the block that `text` lies in, if that is given: it then has
+  /// one holder more.
+  Decoded decode(std::string_view text, const Block* block = nullptr);
   /// Decodes the request that `text` begins with, if it is one that can be read in one pass, and
   /// sets `size` to the size of its object in bytes. 0: nothing was decoded; decode() takes the
   /// request once its end is found. What follows the object is not looked at.

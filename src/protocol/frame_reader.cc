@@ -115,7 +115,7 @@ void FrameReader::copy_rest() {
   const bool is_looked_at = held_at_ == held_size_;
   if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {
     shrink_to(held_size_ - held_item_);
-    std::memmove(held_.bytes.get(), held_.bytes.get() + held_item_, held_size_);
+    std::memmove(held_.data(), held_.data() + held_item_, held_size_);
     held_at_ -= held_item_;
     held_item_ = 0;
   }
@@ -129,7 +129,7 @@ void FrameReader::copy_rest() {
 
 void FrameReader::begin_quick() {
   if (held_size_ == 0 || held_item_ > 0 || held_at_ < held_size_) return;
-  const std::size_t room = std::min(scanner_.plain_room(), held_.capacity - held_size_);
+  const std::size_t room = std::min(scanner_.plain_room(), held_.capacity() - held_size_);
   if (room == 0) return;
   quick_begin_ = held_at_;
   quick_end_ = held_at_ + room;
@@ -152,31 +152,37 @@ Frame FrameReader::finish() {
 
 std::size_t FrameReader::buffered() const noexcept {
   if (held_item_ == held_size_) return 0;
-  return held_.capacity > kLargeBytes ? std::max<std::size_t>(held_.touched, held_size_)
-                                      : held_size_;
+  return held_.capacity() > kLargeBytes ? std::max(held_.touched(), held_size_) : held_size_;
+}
+
+const Block* FrameReader::block_of_request() noexcept {
+  const bool is_last = held_item_ == held_size_ && held_at_ == held_size_;
+  if (held_size_ == 0 || !is_last) return nullptr;
+  held_.touch(held_size_);
+  return &held_;
 }
 
 void FrameReader::hold(std::string_view bytes) {
   make_room(bytes.size());
-  std::copy(bytes.begin(), bytes.end(), held_.bytes.get() + held_size_);
+  std::copy(bytes.begin(), bytes.end(), held_.data() + held_size_);
   held_size_ += bytes.size();
 }
 
 /// Grows by half at least, so that a request in small pieces is copied a few times, not each time.
 void FrameReader::make_room(std::size_t bytes) {
   const std::size_t needed = held_size_ + bytes;
-  if (needed <= held_.capacity) return;
+  if (needed <= held_.capacity()) return;
   const std::size_t small =
-      std::max({needed, held_.capacity + std::size_t{held_.capacity} / 2, kFirstBytes});
-  Block larger = needed > kLargeBytes ? spare_->take(needed) : new_block(small);
-  std::copy_n(held_.bytes.get(), held_size_, larger.bytes.get());
+      std::max({needed, held_.capacity() + held_.capacity() / 2, kFirstBytes});
+  Block larger = needed > kLargeBytes ? spare_->take(needed) : Block::make(small);
+  std::copy_n(held_.data(), held_size_, larger.data());
   shrink_to(held_size_);
   spare_->give_back(std::exchange(held_, std::move(larger)));
 }
 
 /// The only way to hold less.
 void FrameReader::shrink_to(std::size_t bytes) noexcept {
-  held_.touched = std::max(held_.touched, static_cast<std::uint32_t>(held_size_));
+  held_.touch(held_size_);
   held_size_ = bytes;
 }
 
@@ -184,7 +190,8 @@ void FrameReader::shrink_to(std::size_t bytes) noexcept {
 void FrameReader::tidy() {
   if (held_item_ < held_size_ || held_size_ == 0) return;
   shrink_to(0);
-  if (held_.capacity > kKeptBytes) spare_->give_back(std::exchange(held_, {}));
+  // Or lets go of it: whoever shares it reads from it.
+  if (held_.capacity() > kKeptBytes) spare_->give_back(std::exchange(held_, {}));
   held_item_ = 0;
   held_at_ = 0;
 }

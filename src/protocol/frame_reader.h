@@ -53,10 +53,10 @@ class FrameReader {
   void feed(std::string_view input) {
     // Single bytes are what has to be cheapest.
     if (input.size() == 1 && held_size_ < quick_end_ && is_plain(input.front(), quick_stops_)) {
-      held_.bytes[held_size_++] = input.front();
+      held_.data()[held_size_++] = input.front();
     } else if (is_quick(input)) {
       for (const char byte : input)
-        held_.bytes[held_size_++] = byte;
+        held_.data()[held_size_++] = byte;
     } else {
       refer_to(input);
     }
@@ -92,6 +92,9 @@ class FrameReader {
   std::size_t buffered() const noexcept;
   /// A request has begun and is neither whole nor answered.
   bool inside_request() const noexcept { return scanner_.is_inside(); }
+  /// The block that the request just found lies in, for sharing it instead of copying from it.
+  /// Null: the request lies in memory that is used for other things soon. Valid as long as it is.
+  const Block* block_of_request() noexcept;
   Framing framing() const noexcept { return scanner_.framing(); }
 
  private:
@@ -104,7 +107,7 @@ class FrameReader {
   }
 
   std::string_view held_from(std::size_t at) const noexcept {
-    return {held_.bytes.get() + at, held_size_ - at};
+    return {held_.data() + at, held_size_ - at};
   }
   void refer_to(std::string_view input);
   Frame look_further();

@@ -3,6 +3,7 @@
 
 #include <cassert>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 namespace sluice::protocol {
@@ -12,6 +13,8 @@ namespace {
 constexpr std::size_t kRounding = 64;
 /// How much of a spare block may stay unused: what a request weighs is to be about the truth.
 constexpr std::size_t kMostUnused = 192;
+/// A block that is shared holds at most one n-th more than the payload.
+constexpr std::size_t kMostAround = 4;
 
 std::size_t size_of(const std::optional<std::string>& text) {
   return text ? text->size() : 0;
@@ -38,9 +41,11 @@ std::uint32_t put(char* block, std::uint32_t& at, std::string_view text) {
 
 Request Request::make(std::string_view topic, std::string_view payload, std::string_view id,
                       std::string_view token, std::unique_ptr<Properties> properties,
-                      RequestBlock spare) {
-  const std::size_t size = topic.size() + 1 + id.size() + token.size() + payload.size();
-  assert(size <= std::numeric_limits<std::uint32_t>::max());
+                      RequestBlock spare, const Block* around) {
+  const bool is_large = payload.size() >= kLargePayload;
+  const std::size_t inside = is_large ? 0 : payload.size();
+  const std::size_t size = topic.size() + 1 + id.size() + token.size() + inside;
+  assert(size - inside + payload.size() <= std::numeric_limits<std::uint32_t>::max());
   Request request;
   if (spare.capacity >= size && spare.capacity - size <= kMostUnused) {
     request.block_ = std::move(spare);
@@ -62,8 +67,26 @@ Request Request::make(std::string_view topic, std::string_view payload, std::str
   request.token_at_ = at;
   request.token_size_ = put(block, at, token);
   request.payload_at_ = at;
-  request.payload_size_ = put(block, at, payload);
+  request.payload_size_ = put(block, at, payload.substr(0, inside));
+  if (is_large) request.put_payload_apart(payload, around);
   return request;
+}
+
+void Request::put_payload_apart(std::string_view payload, const Block* around) {
+  const std::less_equal<> is_up_to;
+  const bool lies_inside =
+      around != nullptr && is_up_to(around->data(), payload.data()) &&
+      is_up_to(payload.data() + payload.size(), around->data() + around->touched());
+  if (lies_inside && around->touched() - payload.size() <= payload.size() / kMostAround) {
+    payload_block_ = around->share();
+    payload_at_ = static_cast<std::uint32_t>(payload.data() - around->data());
+  } else {
+    payload_block_ = Block::make(payload.size());
+    std::memcpy(payload_block_.data(), payload.data(), payload.size());
+    payload_block_.touch(payload.size());
+    payload_at_ = 0;
+  }
+  payload_size_ = static_cast<std::uint32_t>(payload.size());
 }
 
 }  // namespace sluice::protocol

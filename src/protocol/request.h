@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/block.h"
+
 namespace sluice::protocol {
 
 /// The MQTT 5 properties a request may carry (MQTT 5.0, section 3.3.2.3), checked by the decoder.
@@ -27,15 +29,21 @@ struct RequestBlock {
   std::uint32_t capacity = 0;
 };
 
-/// Owns its texts in a single heap block. Move-only; nothing may be read from a moved-from one.
+/// Owns its texts in a single heap block; a large payload has a block of its own. Move-only;
+/// nothing may be read from a moved-from one.
 class Request {
  public:
+  /// A payload of this size or more is large.
+  static constexpr std::size_t kLargePayload = 16384;
+
   Request() = default;
   /// Copies the texts into one block: into `spare` if their size fits, else into one of its own.
-  /// The other members keep their defaults until set.
+  /// The other members keep their defaults until set. `around` is the block that the payload may
+  /// lie in, which is shared rather than copied from where the payload is large and fills most of
+  /// it.
   static Request make(std::string_view topic, std::string_view payload, std::string_view id = {},
                       std::string_view token = {}, std::unique_ptr<Properties> properties = nullptr,
-                      RequestBlock spare = {});
+                      RequestBlock spare = {}, const Block* around = nullptr);
   /// Gives its block away. Nothing may be read from the request then.
   RequestBlock take_block() && noexcept { return std::move(block_); }
 
@@ -47,7 +55,14 @@ class Request {
   /// A NUL follows it in memory, and it holds none, so that its data() serves as a C string.
   std::string_view topic() const noexcept { return {block_.bytes.get(), topic_size_}; }
   /// Any bytes.
-  std::string_view payload() const noexcept { return part(payload_at_, payload_size_); }
+  std::string_view payload() const noexcept {
+    return payload_block_ ? std::string_view(payload_block_.data() + payload_at_, payload_size_)
+                          : part(payload_at_, payload_size_);
+  }
+  /// What a large payload lies in, for keeping it beyond the request's end. Empty: it is not large.
+  const Block& payload_block() const noexcept { return payload_block_; }
+  /// The same, of a request that is done with.
+  Block take_payload_block() noexcept { return std::move(payload_block_); }
   /// JSON text exactly as sent, quotes included; empty: the request has none.
   std::string_view id() const noexcept { return part(id_at_, id_size_); }
   /// Empty: the request has none.
@@ -55,10 +70,10 @@ class Request {
   /// Null: the request has none.
   const Properties* properties() const noexcept { return properties_.get(); }
 
-  /// What the request is accounted as: itself, its block and its properties, in bytes.
+  /// What the request is accounted as: itself, its blocks and its properties, in bytes.
   std::size_t bytes() const noexcept {
-    return sizeof(Request) + topic_size_ + 1 + id_size_ + token_size_ + std::size_t{payload_size_} +
-           properties_bytes_;
+    const std::size_t payload = payload_block_ ? payload_block_.touched() : payload_size_;
+    return sizeof(Request) + topic_size_ + 1 + id_size_ + token_size_ + payload + properties_bytes_;
   }
 
  private:
@@ -66,7 +81,10 @@ class Request {
     return size == 0 ? std::string_view() : std::string_view(block_.bytes.get() + at, size);
   }
 
-  RequestBlock block_;  // topic, NUL, id, token, payload
+  void put_payload_apart(std::string_view payload, const Block* around);
+
+  RequestBlock block_;  // topic, NUL, id, token, and the payload unless it is large
+  Block payload_block_;
   std::unique_ptr<Properties> properties_;
   std::uint32_t topic_size_ = 0;
   std::uint32_t id_at_ = 0;

@@ -16,9 +16,9 @@ std::size_t SpareBlocks::size_for(std::size_t needed) noexcept {
 
 Block SpareBlocks::take(std::size_t needed) {
   const std::size_t size = size_for(needed);
-  const auto fits = [size](const Block& block) { return block.capacity == size; };
+  const auto fits = [size](const Block& block) { return block.capacity() == size; };
   const auto found = std::find_if(kept_.rbegin(), kept_.rend(), fits);
-  if (found == kept_.rend()) return new_block(size);
+  if (found == kept_.rend()) return Block::make(size);
   std::swap(*found, kept_.back());
   Block block = std::move(kept_.back());
   kept_.pop_back();
@@ -27,11 +27,11 @@ Block SpareBlocks::take(std::size_t needed) {
 }
 
 void SpareBlocks::give_back(Block block) noexcept {
-  const bool is_of_a_size = block.capacity >= kSmallest && block.capacity <= kLargest &&
-                            block.capacity == size_for(block.capacity);
-  if (!is_of_a_size || kept_bytes_ + block.capacity > kMostBytes) return;
+  const std::size_t size = block.capacity();
+  const bool is_of_a_size = size >= kSmallest && size <= kLargest && size == size_for(size);
+  if (!is_of_a_size || block.is_shared() || kept_bytes_ + size > kMostBytes) return;
   if (kept_.capacity() == 0) kept_.reserve(kMostBlocks);
-  kept_bytes_ += block.capacity;
+  kept_bytes_ += size;
   kept_.push_back(std::move(block));
 }
 

@@ -2,26 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "protocol/block.h"
+
 namespace sluice::protocol {
-
-/// A piece of memory, as small as it can be: each client has one. What was never written to costs
-/// nothing: no page lies behind it yet.
-struct Block {
-  std::unique_ptr<char[]> bytes;
-  std::uint32_t capacity = 0;
-  std::uint32_t touched = 0;  ///< how far it was ever written to
-};
-
-inline Block new_block(std::size_t size) {
-  Block block;
-  block.bytes = std::make_unique_for_overwrite<char[]>(size);
-  block.capacity = static_cast<std::uint32_t>(size);
-  return block;
-}
 
 /// Blocks that are done with, shared by all FrameReaders of a server: one of this size anew costs
 /// a page fault for each of its pages. Bounded, whatever went through. Not thread-safe.
@@ -36,7 +21,7 @@ class SpareBlocks {
   /// At least `needed` bytes, and less than kStep times as many unless it is a smallest one: so
   /// what was touched of it before is not much more than what it is wanted for.
   Block take(std::size_t needed);
-  /// Keeps it if it is of a size that take() gives and there is room for it.
+  /// Keeps it if it is of a size that take() gives, no one else holds it, and there is room.
   void give_back(Block block) noexcept;
 
   std::size_t kept_bytes() const noexcept { return kept_bytes_; }

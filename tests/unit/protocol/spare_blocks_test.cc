@@ -74,20 +74,34 @@ TEST_CASE("a block is not much larger than what is needed", "[spare_blocks]") {
   SpareBlocks spare;
   spare.give_back(spare.take(1 << 20));
   const std::size_t kept = spare.kept_bytes();
-  CHECK(spare.take(17000).capacity == SpareBlocks::kSmallest);
-  CHECK(spare.take(100000).capacity < 400000);
+  CHECK(spare.take(17000).capacity() == SpareBlocks::kSmallest);
+  CHECK(spare.take(100000).capacity() < 400000);
   CHECK(spare.kept_bytes() == kept);
-  CHECK(spare.take(1 << 20).capacity == kept);
+  CHECK(spare.take(1 << 20).capacity() == kept);
   CHECK(spare.kept_bytes() == 0);
 }
 
 TEST_CASE("a block of an odd or of a huge size is not kept", "[spare_blocks]") {
   SpareBlocks spare;
   spare.give_back(spare.take(3 << 20));
-  spare.give_back(new_block(100000));
-  spare.give_back(new_block(1000));
+  spare.give_back(Block::make(100000));
+  spare.give_back(Block::make(1000));
   spare.give_back({});
   CHECK(spare.kept_bytes() == 0);
+}
+
+TEST_CASE("a block is kept when its last holder gives it back, and freed with the last one",
+          "[spare_blocks]") {
+  SpareBlocks spare;
+  Block block = spare.take(100000);
+  Block other = block.share();
+  CHECK(other.data() == block.data());
+  spare.give_back(std::move(block));
+  CHECK(spare.kept_bytes() == 0);
+  CHECK_FALSE(other.is_shared());
+  other.data()[0] = 'x';
+  spare.give_back(std::move(other));
+  CHECK(spare.kept_bytes() > 100000);
 }
 
 TEST_CASE("a block that serves again counts as far as it was written to", "[spare_blocks]") {
