@@ -89,7 +89,7 @@ void Client::take(const Frame& frame) noexcept {
     case Frame::Kind::NeedMore:
       return;
     case Frame::Kind::Request:
-      take(shared_.decoder.decode(frame.bytes));
+      take(shared_.decoder.decode(frame.bytes, reader_.block_of_request()));
       return;
     case Frame::Kind::Fault:
       answer_fault(frame.error, std::string(frame.detail), shared_.decoder.find_id(frame.bytes));

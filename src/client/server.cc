@@ -157,7 +157,7 @@ Client* Server::find(const ledger::Origin& origin) const noexcept {
 void Server::settled(const ledger::Origin& origin, const protocol::Reply& reply,
                      protocol::Request request) noexcept {
   if (Client* client = find(origin)) client->reply(origin.slot, reply, request.id());
-  shared_.decoder.reuse(std::move(request));
+  shared_.reuse(std::move(request));
 }
 
 unsigned Server::grant(const ledger::Origin& origin, unsigned most) noexcept {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/delegate.h"
@@ -77,6 +78,12 @@ struct Shared {
   protocol::SpareBlocks spare = {};  ///< for requests that come in pieces
   bool draining = false;
   std::uint64_t last_number = 0;  ///< of the connections so far; names them in the log
+
+  /// A request that is done with: its memory serves those to come.
+  void reuse(protocol::Request request) {
+    spare.give_back(request.take_payload_block());
+    decoder.reuse(std::move(request));
+  }
 };
 
 }  // namespace sluice::client

@@ -51,6 +51,7 @@ class OneClient final : public ledger::Source {
   void settled(const ledger::Origin& origin, const protocol::Reply& reply,
                protocol::Request request) noexcept override {
     if (client != nullptr) client->reply(origin.slot, reply, request.id());
+    if (shared != nullptr) shared->reuse(std::move(request));
   }
   unsigned grant(const ledger::Origin&, unsigned most) noexcept override {
     return client->resume(most);
@@ -63,6 +64,7 @@ class OneClient final : public ledger::Source {
   void relieve() noexcept { ++overruns; }
 
   Client* client = nullptr;
+  Shared* shared = nullptr;
   std::vector<CloseReason> closed;
   int overruns = 0;
 };
@@ -85,6 +87,7 @@ struct ReadingLab {
                .notices = Notices(loop)},
         client(shared, 0, 1, std::make_unique<FakeStream>(stream)) {
     source.client = &client;
+    source.shared = &shared;
     intake.choose = [](const FakeIntake::Submitted& one) {
       if (one.topic == "full") return FakeIntake::Mode::Park;
       return one.topic == "held" ? FakeIntake::Mode::Hold : FakeIntake::Mode::Answer;
