@@ -1,7 +1,10 @@
 #include "mqtt/transport/connection_io.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace sluice::mqtt {
@@ -37,15 +40,36 @@ event::Transfer ConnectionIo::read(std::span<char> to) noexcept {
 }
 
 /// One call: a socket that takes a part is full.
-event::Transfer ConnectionIo::write(std::string_view bytes) noexcept {
-  if (tls_) return tls_->write(bytes);
-  const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+event::Transfer ConnectionIo::write(std::span<const std::string_view> pieces) noexcept {
+  if (tls_) return write_records(pieces);
+  std::array<iovec, kMostPieces> parts;
+  std::size_t all = 0;
+  msghdr message{};
+  message.msg_iov = parts.data();
+  for (const std::string_view piece : pieces.first(std::min(pieces.size(), parts.size()))) {
+    // The pointer is const in all but its type.
+    parts[message.msg_iovlen++] = {const_cast<char*>(piece.data()), piece.size()};
+    all += piece.size();
+  }
+  const ssize_t count = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
   if (count >= 0) {
     const auto taken = static_cast<std::size_t>(count);
-    return {.state = taken == bytes.size() ? State::Done : State::WaitsWritable, .bytes = taken};
+    return {.state = taken == all ? State::Done : State::WaitsWritable, .bytes = taken};
   }
   if (is_for_now(errno)) return {.state = State::WaitsWritable};
   return {.state = State::Failed, .error = errno};
+}
+
+/// TLS makes records of at most 16 KiB of each piece, straight from where it lies.
+event::Transfer ConnectionIo::write_records(std::span<const std::string_view> pieces) noexcept {
+  std::size_t moved = 0;
+  for (const std::string_view piece : pieces) {
+    event::Transfer put = tls_->write(piece);
+    moved += put.bytes;
+    put.bytes = moved;
+    if (put.state != State::Done) return put;
+  }
+  return {.bytes = moved};
 }
 
 void ConnectionIo::close_notify() noexcept {

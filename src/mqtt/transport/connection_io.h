@@ -25,12 +25,16 @@ class ConnectionIo {
   /// Done: there may be more; where has_unread() says so, the socket gives no notice of it.
   event::Transfer read(std::span<char> to) noexcept;
   bool has_unread() const noexcept { return tls_ && tls_->has_unread(); }
-  /// What was not taken has to be offered again, in front of all else.
-  event::Transfer write(std::string_view bytes) noexcept;
+  /// Pieces that one write() takes at most.
+  static constexpr std::size_t kMostPieces = 64;
+  /// What was not taken has to be offered again, in front of all else and in the same pieces.
+  event::Transfer write(std::span<const std::string_view> pieces) noexcept;
   /// Nothing more is written.
   void close_notify() noexcept;
 
  private:
+  event::Transfer write_records(std::span<const std::string_view> pieces) noexcept;
+
   int fd_;
   std::optional<event::TlsStream> tls_;
 };

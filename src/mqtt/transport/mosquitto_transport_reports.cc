@@ -23,7 +23,7 @@ void MosquittoTransport::settle() noexcept {
     return;
   }
   arm();
-  const bool is_full = waits_for_room_ && session_->unsent().size() > kCongestedBytes;
+  const bool is_full = waits_for_room_ && session_->unsent() > kCongestedBytes;
   const bool was_full = std::exchange(congested_, is_full);
   if (was_full != is_full) has_room_to_report_ = was_full;
 }
@@ -39,7 +39,7 @@ void MosquittoTransport::arm() noexcept {
 }
 
 bool MosquittoTransport::has_said_all() const noexcept {
-  return closing_ && session_->unsent().empty();
+  return closing_ && session_->unsent() == 0;
 }
 
 /// The connection is over, or will be as soon as the broker has closed it: what lies before

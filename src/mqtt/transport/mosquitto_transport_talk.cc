@@ -1,7 +1,10 @@
 // A connection whose CONNECT is out: moving bytes between its socket and its Session.
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "mqtt/transport/mosquitto_transport.h"
@@ -64,11 +67,15 @@ bool MosquittoTransport::read_in() noexcept {
 }
 
 void MosquittoTransport::write_out() noexcept {
-  if (failure_ || session_->end() || session_->unsent().empty()) return;
-  const event::Transfer put = io_->write(session_->unsent());
-  session_->sent(put.bytes, loop_.now());
+  if (failure_ || session_->end() || session_->unsent() == 0) return;
+  std::array<std::string_view, ConnectionIo::kMostPieces> pieces;
+  event::Transfer put;
+  do {
+    put = io_->write(std::span(pieces).first(session_->next_output(pieces)));
+    session_->sent(put.bytes, loop_.now());
+  } while (put.state == event::Transfer::State::Done && session_->unsent() > 0);
   writes_when_readable_ = put.state == event::Transfer::State::WaitsReadable;
-  waits_for_room_ = !session_->unsent().empty();
+  waits_for_room_ = session_->unsent() > 0;
   if (!waits_for_room_) prompt_ack_.on_sent();
   if (put.state != event::Transfer::State::Ended && put.state != event::Transfer::State::Failed)
     return;

@@ -182,7 +182,7 @@ void Session::answer(PacketType type, std::uint16_t packet_id) {
 }
 
 bool Session::wants_input() const noexcept {
-  return answers_ <= kMostAnswerBytes || output_.unsent().size() <= kMostAnswerBytes;
+  return answers_ <= kMostAnswerBytes || output_.unsent() <= kMostAnswerBytes;
 }
 
 void Session::fail(std::string_view what) {
@@ -215,7 +215,12 @@ PublishStatus Session::publish(const protocol::Request& request, std::uint16_t& 
     end_ = Loss{Loss::Kind::HungUp, 0, "all 65535 packet identifiers are in use"};
     return PublishStatus::Poisoned;
   }
-  packet.write(output_.append(packet.size()), packet_id);
+  if (const protocol::Block& payload = request.payload_block()) {
+    packet.write_head(output_.append(packet.head_size()), packet_id);
+    output_.append(request.payload(), payload);
+  } else {
+    packet.write(output_.append(packet.size()), packet_id);
+  }
   if (request.qos == 0) sending_.push_back({packet_id, output_.written()});
   return PublishStatus::Queued;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,8 @@
 
 namespace sluice::mqtt {
 
-/// Its owner moves bytes: what came goes to receive(), what is in unsent() goes out and is then
-/// sent(). Not thread-safe; no I/O, and no clock but the times it is given.
+/// Its owner moves bytes: what came goes to receive(), what next_output() gives goes out and
+/// is then sent(). Not thread-safe; no I/O, and no clock but the times it is given.
 class Session {
  public:
   struct Ack {
@@ -43,8 +44,14 @@ class Session {
   PublishStatus publish(const protocol::Request& request, std::uint16_t& packet_id);
   /// The last packet that is sent.
   void disconnect();
-  std::string_view unsent() const noexcept { return output_.unsent(); }
-  /// The socket took so many bytes of unsent().
+  /// Fills `to` with what goes out next, piece by piece; returns how many there are. Valid until
+  /// the next call.
+  std::size_t next_output(std::span<std::string_view> to) const noexcept {
+    return output_.next(to);
+  }
+  /// Bytes that are not out yet.
+  std::size_t unsent() const noexcept { return output_.unsent(); }
+  /// The socket took so many bytes of next_output().
   void sent(std::size_t bytes, TimePoint now);
 
   // --- how it stands

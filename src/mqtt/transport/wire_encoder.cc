@@ -45,6 +45,8 @@ class Writer {
     text(*value);
   }
 
+  char* at() const noexcept { return at_; }
+
  private:
   char* at_;
 };
@@ -108,6 +110,11 @@ bool PublishPacket::is_possible() const noexcept {
 }
 
 void PublishPacket::write(char* to, std::uint16_t packet_id) const noexcept {
+  Writer(put_head(to, packet_id)).bytes(request_.payload());
+}
+
+/// Returns where the payload goes.
+char* PublishPacket::put_head(char* to, std::uint16_t packet_id) const noexcept {
   Writer writer(to);
   writer.byte(static_cast<unsigned>(PacketType::Publish) << 4 |
               static_cast<unsigned>(request_.qos) << 1 | (request_.retain ? 1U : 0U));
@@ -116,7 +123,7 @@ void PublishPacket::write(char* to, std::uint16_t packet_id) const noexcept {
   if (request_.qos > 0) writer.number16(packet_id);
   if (is_v5_) writer.varint(properties_size_);
   if (properties_ != nullptr) write_properties(writer, *properties_);
-  writer.bytes(request_.payload());
+  return writer.at();
 }
 
 std::string subscribe_packet(std::uint16_t packet_id, std::string_view filter, std::uint8_t qos,

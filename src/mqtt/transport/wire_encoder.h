@@ -27,7 +27,13 @@ class PublishPacket {
   /// Writes size() bytes. The identifier is left out at QoS 0.
   void write(char* to, std::uint16_t packet_id) const noexcept;
 
+  /// The same up to the payload, which is the end of the packet.
+  std::size_t head_size() const noexcept { return size() - request_.payload().size(); }
+  void write_head(char* to, std::uint16_t packet_id) const noexcept { put_head(to, packet_id); }
+
  private:
+  char* put_head(char* to, std::uint16_t packet_id) const noexcept;
+
   const protocol::Request& request_;
   const bool is_v5_;
   const protocol::Properties* properties_;  // null: none are written

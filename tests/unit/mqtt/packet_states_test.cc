@@ -2,8 +2,13 @@
 #include "mqtt/transport/packet_states.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "allocations.h"
 #include "catch.h"
@@ -57,6 +62,18 @@ TEST_CASE("when all identifiers are in use, the next message ends the connection
 
 // --- the bytes to be sent
 
+namespace {
+
+std::string unsent(const SendBuffer& buffer) {
+  std::array<std::string_view, 64> pieces;
+  std::string all;
+  for (std::size_t i = 0, count = buffer.next(pieces); i < count; ++i)
+    all += pieces[i];
+  return all;
+}
+
+}  // namespace
+
 TEST_CASE("bytes leave in the order in which they came, however much is taken at a time",
           "[send_buffer]") {
   SendBuffer buffer;
@@ -66,15 +83,55 @@ TEST_CASE("bytes leave in the order in which they came, however much is taken at
     const std::string piece(1 + i % 97, static_cast<char>('a' + i % 26));
     buffer.append(piece);
     expected += piece;
-    const std::size_t size = std::min<std::size_t>(i % 89, buffer.unsent().size());
-    taken += buffer.unsent().substr(0, size);
+    const std::size_t size = std::min<std::size_t>(i % 89, buffer.unsent());
+    taken += unsent(buffer).substr(0, size);
     buffer.take(size);
     REQUIRE(buffer.written() == expected.size());
     REQUIRE(buffer.taken() == taken.size());
     if (i % 100 == 0) buffer.trim();
   }
-  taken += buffer.unsent();
+  taken += unsent(buffer);
   CHECK(taken == expected);
+}
+
+TEST_CASE("bytes that are lent leave in their order, too, and are held until they have left",
+          "[send_buffer]") {
+  SendBuffer buffer;
+  std::string expected;
+  std::string taken;
+  std::vector<std::pair<protocol::Block, std::uint64_t>> lent;
+  for (unsigned i = 0; i < 3000; ++i) {
+    const std::size_t size = 1 + i % 97;
+    const std::string piece(size, static_cast<char>('a' + i % 26));
+    if (i % 7 == 0 || i % 11 == 0) {  // also two in a row, and first of all
+      protocol::Block block = protocol::Block::make(size);
+      std::memcpy(block.data(), piece.data(), size);
+      buffer.append({block.data(), size}, block);
+      lent.emplace_back(std::move(block), buffer.written());
+    } else {
+      buffer.append(piece);
+    }
+    expected += piece;
+    const std::size_t next = std::min<std::size_t>(i % 89, buffer.unsent());
+    const std::string front = unsent(buffer);
+    taken += front.substr(0, std::min(next, front.size()));
+    buffer.take(std::min(next, front.size()));
+    REQUIRE(buffer.written() == expected.size());
+    REQUIRE(buffer.taken() == taken.size());
+    while (!lent.empty() && lent.front().second <= buffer.taken()) {
+      REQUIRE_FALSE(lent.front().first.is_shared());
+      lent.erase(lent.begin());
+    }
+    REQUIRE(std::all_of(lent.begin(), lent.end(),
+                        [](const auto& each) { return each.first.is_shared(); }));
+    if (i % 100 == 0) buffer.trim();
+  }
+  for (std::string front = unsent(buffer); !front.empty(); front = unsent(buffer)) {
+    taken += front;
+    buffer.take(front.size());
+  }
+  CHECK(taken == expected);
+  CHECK(buffer.is_empty());
 }
 
 TEST_CASE("a buffer that is never empty grows no larger than what it holds asks for",
@@ -97,15 +154,15 @@ TEST_CASE("a buffer gives its memory back when nothing has come for a while, and
   buffer.append("one");
   buffer.trim();
   buffer.trim();
-  CHECK(buffer.unsent() == "one");
+  CHECK(unsent(buffer) == "one");
   buffer.take(3);
   buffer.trim();
   CHECK(buffer.is_empty());
   buffer.append("two");
-  CHECK(buffer.unsent() == "two");
+  CHECK(unsent(buffer) == "two");
   buffer.append(std::string(100'000, 'x'));  // more than is kept
   buffer.take(100'003);
   buffer.append("three");
-  CHECK(buffer.unsent() == "three");
+  CHECK(unsent(buffer) == "three");
   CHECK(buffer.taken() == 3 + 100'003);
 }

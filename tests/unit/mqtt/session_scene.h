@@ -1,6 +1,7 @@
 // One MQTT connection without a socket, in the hands of a test that plays the broker.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -43,8 +44,16 @@ struct SessionScene {
   }
   /// What goes out, all of which the socket takes.
   std::string take_all() {
-    const std::string all(session.unsent());
+    const std::string all = output();
     session.sent(all.size(), now);
+    return all;
+  }
+  /// What goes out next, as long as it is in no more than 64 pieces.
+  std::string output() const {
+    std::array<std::string_view, 64> pieces;
+    std::string all;
+    for (std::size_t i = 0, count = session.next_output(pieces); i < count; ++i)
+      all += pieces[i];
     return all;
   }
   std::vector<wire::Type> take_types() { return packet_types(take_all()); }
@@ -62,7 +71,7 @@ struct SessionScene {
   /// Half a second at a time, as the link does it, until something is said or it is over.
   Duration tick_until_something() {
     const TimePoint begin = now;
-    for (int i = 0; i < 1000 && session.unsent().empty() && !session.end(); ++i) {
+    for (int i = 0; i < 1000 && session.unsent() == 0 && !session.end(); ++i) {
       now += Duration(500);
       session.tick(now);
     }

@@ -38,6 +38,27 @@ inline std::vector<wire::Type> packet_types(std::string_view input) {
   return types;
 }
 
+/// The payloads of the PUBLISH packets among these.
+inline std::vector<std::string> payloads_of(std::string_view input) {
+  std::vector<std::string> payloads;
+  wire::Packet packet;
+  for (std::size_t used = 0; wire::cut_packet(input, packet, used) == wire::Cut::Whole;
+       input.remove_prefix(used)) {
+    if (packet.type == wire::Type::Publish)
+      payloads.emplace_back(wire::parse_publish(packet, true).value().payload);
+  }
+  return payloads;
+}
+
+/// No two stretches of it are alike, nor two with different seeds.
+inline std::string long_payload(std::size_t size, int seed) {
+  std::string payload;
+  for (std::size_t i = 0; payload.size() < size; ++i)
+    payload += std::to_string(seed) + '.' + std::to_string(i) + ' ';
+  payload.resize(size);
+  return payload;
+}
+
 /// Listens on a loopback port of the kernel's choice and accepts one connection. Never blocks.
 class TestBroker {
  public:

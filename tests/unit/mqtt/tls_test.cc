@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -222,6 +223,28 @@ TEST_CASE("over TLS a full socket is waited for, and QoS 0 is done when TLS has 
   scene.loop.run_turns(4);
   CHECK(scene.events.acknowledged == published);
   CHECK_FALSE(scene.transport.is_congested());
+}
+
+TEST_CASE("over TLS large payloads arrive whole, though the socket is full and their requests gone",
+          "[tls]") {
+  Scene scene;
+  scene.establish();
+  std::vector<std::string> payloads;
+  int seed = 0;
+  for (const std::size_t size : std::initializer_list<std::size_t>{
+           1, 16383, 16384, 16385, 65536, 100, 6 << 20, 20000, 0, 500000}) {
+    payloads.push_back(long_payload(size, ++seed));
+    protocol::Request request = protocol::Request::make("t", payloads.back());
+    request.qos = static_cast<std::uint8_t>(seed % 3);
+    std::uint16_t id = 0;
+    REQUIRE(scene.transport.publish(request, id) == PublishStatus::Queued);
+    if (seed % 2 == 0) scene.transport.flush();
+  }
+  CHECK(scene.transport.is_congested());
+  scene.step_until([&] { return !scene.transport.is_congested(); });
+  scene.step_until([&] { return scene.broker.count(wire::Type::Publish) == payloads.size(); });
+  CHECK((payloads_of(scene.broker.input()) == payloads));
+  CHECK(scene.events.losses.empty());
 }
 
 TEST_CASE("over TLS a DISCONNECT is followed by the end of TLS, and the broker is waited for",
