@@ -55,7 +55,7 @@ void Notices::look() noexcept {
 
 void Notices::finish() noexcept {
   for (Matter& matter : matters_) {
-    const Repeats::Summary summary = matter.repeats.end();
+    const LogThrottle::Summary summary = matter.repeats.end();
     if (summary.more > 0) log::at(matter.level, "{}", summary.text(matter.what));
   }
   timer_.stop();

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/log.h"
-#include "base/repeats.h"
+#include "base/log_throttle.h"
 #include "event/timer.h"
 #include "protocol/errors.h"
 
@@ -39,7 +39,7 @@ class Notices {
   struct Matter {
     std::string_view what;  // in the plural, behind "37 more"
     log::Level level;
-    Repeats repeats{std::chrono::minutes(1)};
+    LogThrottle repeats{std::chrono::minutes(1)};
   };
 
   /// The level of one more line about it.

@@ -7,7 +7,7 @@
 
 #include "base/delegate.h"
 #include "base/error.h"
-#include "base/repeats.h"
+#include "base/log_throttle.h"
 #include "event/descriptor.h"
 #include "event/fd_watcher.h"
 #include "event/handle.h"
@@ -80,7 +80,7 @@ class Listener {
   Descriptor fd_;
   FdWatcher watcher_;  // destroyed before its descriptor
   Timer retry_;
-  Repeats shortage_;  // said once, until all has gone well for a while
+  LogThrottle shortage_;  // said once, until all has gone well for a while
 };
 
 }  // namespace sluice::event

@@ -92,7 +92,7 @@ void PoolLog::rejected(TimePoint now, unsigned slot, std::int64_t device) {
           "the broker hung up on a message for device {} twice; that one is rejected", device);
 }
 
-void PoolLog::tell_changes(const Repeats::Summary& summary, std::size_t up) const {
+void PoolLog::tell_changes(const LogThrottle::Summary& summary, std::size_t up) const {
   if (summary.more == 0) return;
   log::at(up == 0 ? Level::Warn : Level::Info, about(), "{}; {} of {} are up",
           summary.text("changes of its connections"), up, connections_);

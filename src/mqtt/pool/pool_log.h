@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/repeats.h"
+#include "base/log_throttle.h"
 #include "config/config.h"
 #include "mqtt/link/link.h"
 #include "mqtt/transport/transport.h"
@@ -50,7 +50,7 @@ class PoolLog {
   log::Level change(TimePoint now, log::Level wanted);
   /// How many there were.
   std::uint64_t forget_failures();
-  void tell_changes(const Repeats::Summary& summary, std::size_t up) const;
+  void tell_changes(const LogThrottle::Summary& summary, std::size_t up) const;
 
   const config::Broker& broker_;
   std::size_t connections_;
@@ -60,10 +60,10 @@ class PoolLog {
   std::uint64_t losses_ = 0;    // connections, since all were up
   std::uint64_t failures_ = 0;  // attempts, since one succeeded
   std::string latest_failure_;  // the same one is not said again
-  Repeats changes_{std::chrono::seconds(10), 8};
-  Repeats reasons_{std::chrono::minutes(10), 2};  // other failures than the one before
-  Repeats take_overs_{std::chrono::minutes(2)};
-  Repeats rejections_{std::chrono::minutes(1)};
+  LogThrottle changes_{std::chrono::seconds(10), 8};
+  LogThrottle reasons_{std::chrono::minutes(10), 2};  // other failures than the one before
+  LogThrottle take_overs_{std::chrono::minutes(2)};
+  LogThrottle rejections_{std::chrono::minutes(1)};
 };
 
 }  // namespace sluice::mqtt

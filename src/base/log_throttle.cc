@@ -1,4 +1,4 @@
-#include "base/repeats.h"
+#include "base/log_throttle.h"
 
 #include <fmt/format.h>
 
@@ -8,12 +8,12 @@
 namespace sluice {
 namespace {
 
-/// Whoever looks at today's file shall see what began last week and still goes on.
+/// Reminder interval, so that an ongoing condition shows up in every rotated log file.
 constexpr Duration kReminder = std::chrono::hours(1);
 
 }  // namespace
 
-std::string Repeats::Summary::text(std::string_view what) const {
+std::string LogThrottle::Summary::text(std::string_view what) const {
   std::string text = fmt::format("{} more {} since then", more, what);
   if (quiet_for > Duration(0)) {
     text += fmt::format("; none for {} s now",
@@ -22,9 +22,9 @@ std::string Repeats::Summary::text(std::string_view what) const {
   return text;
 }
 
-bool Repeats::note(TimePoint now) noexcept {
+bool LogThrottle::note(TimePoint now) noexcept {
   latest_ = now;
-  if (written_ == 0) told_ = now;
+  if (written_ == 0) reported_ = now;
   if (written_ == written_first_) {
     ++counted_;
     return false;
@@ -33,23 +33,23 @@ bool Repeats::note(TimePoint now) noexcept {
   return true;
 }
 
-TimePoint Repeats::due() const noexcept {
+TimePoint LogThrottle::due() const noexcept {
   if (!is_going_on()) return TimePoint::max();
-  return std::min(latest_ + quiet_, told_ + kReminder);
+  return std::min(latest_ + quiet_, reported_ + kReminder);
 }
 
-std::optional<Repeats::Summary> Repeats::look(TimePoint now) noexcept {
+std::optional<LogThrottle::Summary> LogThrottle::look(TimePoint now) noexcept {
   if (now < due()) return std::nullopt;
   if (now >= latest_ + quiet_) {
     Summary summary = end();
     summary.quiet_for = quiet_;
     return summary;
   }
-  told_ = now;
+  reported_ = now;
   return Summary{.more = std::exchange(counted_, 0), .quiet_for = {}};
 }
 
-Repeats::Summary Repeats::end() noexcept {
+LogThrottle::Summary LogThrottle::end() noexcept {
   written_ = 0;
   return {.more = std::exchange(counted_, 0), .quiet_for = {}};
 }

@@ -1,0 +1,53 @@
+// Rate-limits a log line that may repeat: which occurrences are written, and when their number is
+// reported.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace sluice {
+
+/// One episode of a repeated event: the first occurrences are written, further ones counted. The
+/// episode ends after `quiet` without one; then, and once an hour while it lasts, the owner logs
+/// the summary. Has no clock of its own. Not thread-safe.
+class LogThrottle {
+ public:
+  struct Summary {
+    std::uint64_t more = 0;  ///< occurrences that were not written
+    Duration quiet_for{};    ///< 0: it still lasts, or was ended early
+
+    /// "37 more faulty requests since then; none for 60 s now"
+    std::string text(std::string_view what) const;
+  };
+
+  explicit LogThrottle(Duration quiet, unsigned written_first = 1) noexcept
+      : quiet_(quiet), written_first_(written_first) {}
+
+  /// Records one occurrence. True: write it; false: it was counted.
+  bool note(TimePoint now) noexcept;
+  /// When look() has something to do next; TimePoint::max() between episodes.
+  TimePoint due() const noexcept;
+  /// The summary that is due, or nothing. Ends the episode if it is over, also with nothing
+  /// counted.
+  std::optional<Summary> look(TimePoint now) noexcept;
+  /// Ends the episode whatever its age.
+  Summary end() noexcept;
+
+  bool is_going_on() const noexcept { return written_ > 0; }
+  /// Occurrences counted since the latest summary.
+  std::uint64_t counted() const noexcept { return counted_; }
+
+ private:
+  const Duration quiet_;
+  const unsigned written_first_;
+  unsigned written_ = 0;  // of this episode; 0 between episodes
+  std::uint64_t counted_ = 0;
+  TimePoint latest_{};
+  TimePoint reported_{};  // when the log last mentioned the episode
+};
+
+}  // namespace sluice
