@@ -118,7 +118,7 @@ void Loop::begin_turn() noexcept {
 
 void Loop::end_of_turn() noexcept {
   run_deferred();
-  bury_retired();
+  destroy_retired();
   if (clock_ == nullptr) timers_.arm();
   // Work that was put off again must not wait for the next event.
   if (idle_ == nullptr) return;
@@ -142,14 +142,14 @@ void Loop::run_deferred() noexcept {
   }
 }
 
-void Loop::bury_retired() noexcept {
+void Loop::destroy_retired() noexcept {
   // A destructor may retire more; that goes to the next round of this loop, never into the list
   // that is being emptied.
   while (!retired_.empty()) {
-    std::vector<Grave> dying;
-    dying.swap(retired_);
-    for (Grave& grave : dying)
-      grave.reset();
+    std::vector<Retired> batch;
+    batch.swap(retired_);
+    for (Retired& object : batch)
+      object.reset();
   }
 }
 

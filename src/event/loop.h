@@ -80,7 +80,7 @@ class Loop {
   template <class T>
   void retire(std::unique_ptr<T> object) {
     if (object == nullptr) return;
-    retired_.emplace_back(object.release(), [](void* dead) { delete static_cast<T*>(dead); });
+    retired_.emplace_back(object.release(), [](void* retired) { delete static_cast<T*>(retired); });
   }
 
   /// Scratch for a read: valid until the next read of any stream, so only a tail is ever copied.
@@ -98,9 +98,9 @@ class Loop {
   void begin_turn() noexcept;
   void end_of_turn() noexcept;
   void run_deferred() noexcept;
-  void bury_retired() noexcept;
+  void destroy_retired() noexcept;
 
-  using Grave = std::unique_ptr<void, void (*)(void*)>;
+  using Retired = std::unique_ptr<void, void (*)(void*)>;
 
   const Clock* clock_;      // null: the system's, as libuv reads it
   TimePoint turn_began_{};  // by *clock_
@@ -111,7 +111,7 @@ class Loop {
   Handle<uv_check_s> check_;
   Handle<uv_idle_s> idle_;
   List<Deferred> deferred_;
-  std::vector<Grave> retired_;
+  std::vector<Retired> retired_;
   unsigned events_ = 0;  // of this turn
   bool closed_ = false;
 };
