@@ -28,9 +28,9 @@ constexpr unsigned kKeepAliveSeconds = 60;
 /// The rest has its turn after everybody else's.
 constexpr unsigned kAcceptsPerTurn = 256;
 /// How soon it is tried again where no descriptor was free.
-constexpr Duration kRest{100};
+constexpr Duration kRetryInterval{100};
 /// The shortage is over when nobody had to wait for so long.
-constexpr Duration kWell = std::chrono::seconds(10);
+constexpr Duration kRecovered = std::chrono::seconds(10);
 
 Error failure(const std::string& name, int error) {
   return Error{fmt::format("cannot listen on {}: {}", name, std::strerror(error))};
@@ -141,7 +141,7 @@ Listener::Listener(Loop& loop, std::string name, Descriptor fd, Accepted accepte
       fd_(std::move(fd)),
       watcher_(loop, fd_.get(), bind<&Listener::on_ready>(this)),
       retry_(loop, bind<&Listener::on_retry>(this)),
-      shortage_(kWell) {}
+      shortage_(kRecovered) {}
 
 Result<void> Listener::listen() {
   if (::listen(fd_.get(), kBacklog) != 0) return failure(name_, errno);
@@ -171,9 +171,9 @@ void Listener::on_ready(FdEvents) noexcept {
   for (unsigned left = kAcceptsPerTurn; left > 0; --left) {
     Descriptor fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.get() >= 0) {
-      hand_on(std::move(fd));
+      deliver(std::move(fd));
     } else if (errno != EINTR && errno != ECONNABORTED) {
-      rest(errno);
+      back_off(errno);
       return;
     }
   }
@@ -183,23 +183,23 @@ void Listener::accept_waiting() noexcept {
   for (int left = kBacklog; left > 0; --left) {
     Descriptor fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.get() < 0 && errno != EINTR && errno != ECONNABORTED) return;
-    if (fd.get() >= 0) hand_on(std::move(fd));
+    if (fd.get() >= 0) deliver(std::move(fd));
   }
 }
 
 /// Nobody is left, or there is nothing to take the next one with: then it waits in the kernel.
-void Listener::rest(int error) noexcept {
+void Listener::back_off(int error) noexcept {
   const bool is_done = error == EAGAIN || error == EWOULDBLOCK;
-  if (is_done || !somebody_waits()) return;
+  if (is_done || !has_pending()) return;
   watcher_.watch({});
-  retry_.start(kRest);
+  retry_.start(kRetryInterval);
   if (shortage_.note(loop_.now())) {
     log::warn("{}: cannot accept a connection: {}; new ones wait", name_, std::strerror(error));
   }
 }
 
 /// One descriptor that comes free and is taken again does not end it.
-void Listener::look_for_the_end() noexcept {
+void Listener::report_recovery() noexcept {
   if (const auto summary = shortage_.look(loop_.now())) {
     const bool is_over = !shortage_.is_going_on();
     log::at(is_over ? log::Level::Info : log::Level::Warn, "{}: {}; {} more attempts have failed",
@@ -209,17 +209,17 @@ void Listener::look_for_the_end() noexcept {
 }
 
 /// Without a free descriptor accept() says so before it looks whether anybody is there.
-bool Listener::somebody_waits() const noexcept {
+bool Listener::has_pending() const noexcept {
   pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
   return ::poll(&ready, 1, 0) > 0;
 }
 
 void Listener::on_retry() noexcept {
   watcher_.watch({.readable = true});
-  look_for_the_end();
+  report_recovery();
 }
 
-void Listener::hand_on(Descriptor fd) noexcept {
+void Listener::deliver(Descriptor fd) noexcept {
   Handle<uv_stream_s> stream = open_stream(std::move(fd));
   if (stream == nullptr) return;
   std::string peer = "unix";

@@ -65,12 +65,12 @@ class Listener {
   Listener(Loop& loop, std::string name, Descriptor fd, Accepted accepted);
   Result<void> listen();
   bool is_unix() const noexcept { return !file_.path.empty(); }
-  bool somebody_waits() const noexcept;
+  bool has_pending() const noexcept;
   void on_ready(FdEvents events) noexcept;
   void on_retry() noexcept;
-  void rest(int error) noexcept;
-  void look_for_the_end() noexcept;
-  void hand_on(Descriptor fd) noexcept;
+  void back_off(int error) noexcept;
+  void report_recovery() noexcept;
+  void deliver(Descriptor fd) noexcept;
   Handle<uv_stream_s> open_stream(Descriptor fd) noexcept;
 
   Loop& loop_;
