@@ -23,14 +23,14 @@ namespace {
 constexpr unsigned kMaxConnections = 16;
 constexpr unsigned kIdleSeconds = 5;
 /// One that sends or reads a byte now and then is ended, too.
-constexpr Duration kLongestLife = std::chrono::seconds(5);
+constexpr Duration kMaxLifetime = std::chrono::seconds(5);
 /// Of the kernel's memory, for an answer that nobody reads.
 constexpr int kSendBufferBytes = 65536;
 /// For the request's line and headers; longer ones are answered 431 or 414.
 constexpr std::size_t kMemoryBytes = 16384;
 
 /// How soon it is tried again where no descriptor was free.
-constexpr Duration kRest{100};
+constexpr Duration kRetryInterval{100};
 
 bool is_descriptor_free(int any) noexcept {
   const int copy = ::fcntl(any, F_DUPFD_CLOEXEC, 0);
@@ -120,7 +120,7 @@ Result<void> HttpServer::listen(const config::Address& address) {
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
   unsigned flags = MHD_USE_EPOLL;
   if (found->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
-  guests_.reserve(kMaxConnections);
+  connections_.reserve(kMaxConnections);
   event::Descriptor fd = bound_to(*found);
   if (fd.get() < 0) return failure(std::strerror(errno));
   errno = 0;
@@ -142,20 +142,20 @@ Result<void> HttpServer::listen(const config::Address& address) {
 void HttpServer::on_connected(MHD_Connection* connection) noexcept {
   const int fd = descriptor_of(connection);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
-  guests_.push_back({connection, loop_.now() + kLongestLife});
+  connections_.push_back({connection, loop_.now() + kMaxLifetime});
 }
 
 void HttpServer::on_closed(MHD_Connection* connection) noexcept {
   place_freed_ = true;
-  std::erase_if(guests_, [&](const Guest& guest) { return guest.connection == connection; });
+  std::erase_if(connections_, [&](const Connection& known) { return known.handle == connection; });
 }
 
 /// libmicrohttpd knows only idle connections; those that drip are shut here, and it sees their end.
 void HttpServer::end_overdue() noexcept {
-  for (Guest& guest : guests_) {
-    if (guest.must_be_gone > loop_.now()) continue;
-    guest.must_be_gone = TimePoint::max();
-    ::shutdown(descriptor_of(guest.connection), SHUT_RDWR);
+  for (Connection& connection : connections_) {
+    if (connection.deadline > loop_.now()) continue;
+    connection.deadline = TimePoint::max();
+    ::shutdown(descriptor_of(connection.handle), SHUT_RDWR);
   }
 }
 
@@ -168,7 +168,7 @@ void HttpServer::turn() noexcept {
   if (!is_descriptor_free(any)) {
     // libmicrohttpd would try to accept whoever waits in every turn, for ever.
     watcher_->watch({});
-    timer_.start(kRest);
+    timer_.start(kRetryInterval);
     return;
   }
   // Without a free place it does not watch its listening socket, and takes that up again only at
@@ -178,9 +178,9 @@ void HttpServer::turn() noexcept {
   if (MHD_get_timeout(daemon_, &milliseconds) == MHD_YES) {
     wait = std::min(wait, Duration(static_cast<Duration::rep>(milliseconds)));
   }
-  for (const Guest& guest : guests_) {
-    if (guest.must_be_gone == TimePoint::max()) continue;
-    wait = std::min(wait, std::max(Duration(0), guest.must_be_gone - loop_.now()));
+  for (const Connection& connection : connections_) {
+    if (connection.deadline == TimePoint::max()) continue;
+    wait = std::min(wait, std::max(Duration(0), connection.deadline - loop_.now()));
   }
   if (wait == Duration::max()) {
     timer_.stop();

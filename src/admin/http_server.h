@@ -35,9 +35,9 @@ class HttpServer {
   friend struct HttpCallbacks;
 
   /// An accepted connection, until libmicrohttpd has closed it.
-  struct Guest {
-    MHD_Connection* connection;
-    TimePoint must_be_gone;
+  struct Connection {
+    MHD_Connection* handle;
+    TimePoint deadline;
   };
 
   void on_connected(MHD_Connection* connection) noexcept;
@@ -49,8 +49,8 @@ class HttpServer {
 
   event::Loop& loop_;
   Pages pages_;
-  event::Timer timer_;  // libmicrohttpd's own time-outs, and the end of overdue guests
-  std::vector<Guest> guests_;
+  event::Timer timer_;  // libmicrohttpd's own time-outs, and the end of overdue connections
+  std::vector<Connection> connections_;
   bool place_freed_ = false;  // since the latest run began
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
