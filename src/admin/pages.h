@@ -28,8 +28,8 @@ class Pages {
  private:
   Page readiness() const;
 
-  /// A page that costs more than a look: not made anew for whoever asks very often.
-  struct Costly {
+  /// A page that is rendered at most 100 times a second; in between the last one is sent again.
+  struct CachedPage {
     RenderBudget budget;
     std::string last;
   };
@@ -37,8 +37,8 @@ class Pages {
   const event::Loop& loop_;
   const app::App& app_;
   ProcessStats process_;
-  Costly metrics_;
-  Costly status_;
+  CachedPage metrics_;
+  CachedPage status_;
 };
 
 }  // namespace sluice::admin

@@ -1,4 +1,4 @@
-// How often a costly page may be made anew, whatever HTTP clients ask for.
+// Limits how often a page is rendered, however often HTTP clients ask for it.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 
 namespace sluice::admin {
 
-/// A few at once, then 100 a second: whoever asks more often is shown the last page again, which is
-/// at most 10 ms old then.
+/// A token bucket: a burst of 50, then 100 a second. Without a token the caller sends the last page
+/// again, which is then at most 10 ms old.
 class RenderBudget {
  public:
   bool allows(TimePoint now) noexcept {
