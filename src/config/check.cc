@@ -34,8 +34,8 @@ bool is_same_place(const Address& a, const Address& b) {
 void check_limits(const Config& config, Tables& tables) {
   const Duration publish = config.defaults.publish_timeout;
   const Duration longest = config.limits.max_timeout;
-  if (publish > longest && tables.defaults.are_sound({"publish_timeout_ms"}) &&
-      tables.limits.are_sound({"max_timeout_ms"})) {
+  if (publish > longest && tables.defaults.is_valid({"publish_timeout_ms"}) &&
+      tables.limits.is_valid({"max_timeout_ms"})) {
     // Said where the file says something: the other one may be a default.
     const bool at_default = tables.defaults.is_given("publish_timeout_ms");
     Section& table = at_default ? tables.defaults : tables.limits;
@@ -45,7 +45,7 @@ void check_limits(const Config& config, Tables& tables) {
                             publish.count(), longest.count()));
   }
   if (config.limits.max_request_bytes > config.limits.input_bytes &&
-      tables.limits.are_sound({"max_request_bytes", "input_bytes"})) {
+      tables.limits.is_valid({"max_request_bytes", "input_bytes"})) {
     tables.limits.fault(tables.limits.is_given("input_bytes") ? "input_bytes" : "max_request_bytes",
                         fmt::format("expected max_request_bytes not above input_bytes, found {} "
                                     "and {}",
@@ -55,7 +55,7 @@ void check_limits(const Config& config, Tables& tables) {
 
 void check_listeners(const Config& config, Tables& tables) {
   const std::vector<Address>& listen = config.server.listen;
-  if (!tables.server.are_sound({"listen"})) return;
+  if (!tables.server.is_valid({"listen"})) return;
   for (std::size_t at = 1; at < listen.size(); ++at) {
     const auto end = listen.begin() + static_cast<std::ptrdiff_t>(at);
     if (std::none_of(listen.begin(), end,
@@ -66,7 +66,7 @@ void check_listeners(const Config& config, Tables& tables) {
         fmt::format("expected each address once, found {} again", quoted(tables.listen[at].text)));
   }
   const auto& admin = config.admin.listen;
-  if (!admin || !tables.admin.are_sound({"listen"})) return;
+  if (!admin || !tables.admin.is_valid({"listen"})) return;
   for (const Address& address : listen) {
     if (!is_same_place(address, *admin)) continue;
     // The default of [admin] has no line of its own.
@@ -78,7 +78,7 @@ void check_listeners(const Config& config, Tables& tables) {
 }
 
 void check_instance(const Config& config, Tables& tables) {
-  if (!tables.server.are_sound({"listen", "instance"})) return;
+  if (!tables.server.is_valid({"listen", "instance"})) return;
   const std::string instance = instance_name(config);
   if (is_plain_name(instance)) return;
   tables.server.fault(
@@ -91,7 +91,7 @@ void check_names(const Config& config, Tables& tables) {
   std::unordered_map<std::string, unsigned> lines;
   for (std::size_t at = 0; at < config.brokers.size(); ++at) {
     Section& table = tables.brokers[at];
-    if (!table.is_given("name") || !table.are_sound({"name"})) continue;
+    if (!table.is_given("name") || !table.is_valid({"name"})) continue;
     const std::string& name = config.brokers[at].name;
     const auto [known, added] = lines.emplace(name, table.place_of("name").line);
     if (added) continue;
@@ -109,13 +109,13 @@ std::string canonical_url(const Broker& broker) {
 /// A broker ends a connection whose client identifier connects again [MQTT-3.1.4-3]: two slots with
 /// one identifier would throw each other out for ever.
 void check_identifiers(const Config& config, Tables& tables) {
-  if (!tables.server.are_sound({"listen", "instance"})) return;
+  if (!tables.server.is_valid({"listen", "instance"})) return;
   const std::string instance = instance_name(config);
   std::unordered_map<std::string, unsigned> lines;
   for (std::size_t at = 0; at < config.brokers.size(); ++at) {
     const Broker& broker = config.brokers[at];
     Section& table = tables.brokers[at];
-    if (!table.are_sound({"url", "name", "client_id", "connections"})) continue;
+    if (!table.is_valid({"url", "name", "client_id", "connections"})) continue;
     const std::string url = canonical_url(broker);
     for (unsigned slot = 0; slot < broker.connections; ++slot) {
       // Host and process are the same for all: their placeholders may stand for themselves.

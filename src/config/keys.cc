@@ -44,7 +44,7 @@ std::vector<ListItem> read_listeners(Section& table, Server& server) {
     }
   }
   if (items.empty()) table.fault("listen", "expected one address at least, found an empty list");
-  if (table.are_sound({"listen"})) server.listen = std::move(addresses);
+  if (table.is_valid({"listen"})) server.listen = std::move(addresses);
   return items;
 }
 
@@ -161,7 +161,7 @@ void read_client_id(Section& table, Broker& broker) {
                                          kMaxMqttText, longest.value().size()));
   } else if (has_control_characters(broker.client_id)) {
     table.fault("client_id", "expected a text without control characters, found one");
-  } else if (table.are_sound({"connections"}) && broker.connections > 1 &&
+  } else if (table.is_valid({"connections"}) && broker.connections > 1 &&
              broker.client_id.find("{slot}") == std::string::npos) {
     table.fault("client_id",
                 fmt::format("expected a {{slot}}, for each of the {} connections needs "
@@ -201,7 +201,7 @@ void read_login(Section& table, Broker& broker) {
                          {{"5", Protocol::V5}, {"3.1.1", Protocol::V311}});
   // MQTT 3.1.1, [MQTT-3.1.2-22].
   if (broker.protocol == Protocol::V311 && broker.username.empty() && !broker.password.empty() &&
-      table.are_sound({"username"}))
+      table.is_valid({"username"}))
     table.fault("username", "expected one, for MQTT 3.1.1 has no password without, found none");
 }
 
@@ -216,7 +216,7 @@ void read_times(Section& table, Broker& broker) {
   table.duration<Milliseconds>("reconnect_max_ms", broker.reconnect_max, {1, 24 * kHour});
   table.duration<Milliseconds>("dead_after_ms", broker.dead_after, {0, kHour});
   if (broker.reconnect_min > broker.reconnect_max &&
-      table.are_sound({"reconnect_min_ms", "reconnect_max_ms"}))
+      table.is_valid({"reconnect_min_ms", "reconnect_max_ms"}))
     table.fault(table.is_given("reconnect_max_ms") ? "reconnect_max_ms" : "reconnect_min_ms",
                 fmt::format("expected reconnect_min_ms not above reconnect_max_ms, found {} and {}",
                             broker.reconnect_min.count(), broker.reconnect_max.count()));
@@ -238,10 +238,10 @@ void read_tls(Section table, const Section& broker_table, Broker& broker) {
   read_tls_file(table, "key", tls.key);
   table.flag("insecure", tls.insecure);
   table.finish();
-  if (tls.certificate.empty() != tls.key.empty() && table.are_sound({"certificate", "key"}))
+  if (tls.certificate.empty() != tls.key.empty() && table.is_valid({"certificate", "key"}))
     table.fault(tls.key.empty() ? "certificate" : "key",
                 "expected both certificate and key, or neither, found one alone");
-  if (broker.tls_enabled || !broker_table.are_sound({"url"})) return;
+  if (broker.tls_enabled || !broker_table.is_valid({"url"})) return;
   const auto refuse = [&table](std::string_view key) {
     table.fault(key, "expected only with an mqtts:// url, found an mqtt:// one");
   };
@@ -255,7 +255,7 @@ void read_broker(Section& table, Broker& broker) {
   table.require("name", fmt::format("a name of {}", kPlainName));
   if (table.text("name", broker.name, 255)) {
     expect_plain_name(table, "name", broker.name);
-    if (table.are_sound({"name"})) table.set_label(fmt::format("broker[{}]", broker.name));
+    if (table.is_valid({"name"})) table.set_label(fmt::format("broker[{}]", broker.name));
   }
   read_url(table, broker);
   read_range(table, broker);
@@ -288,7 +288,7 @@ Tables read_keys(Reading& reading, const Node& document, Config& config) {
   std::vector<Section> brokers = root.tables("broker");
   for (Section& table : brokers)
     read_broker(table, config.brokers.emplace_back());
-  if (brokers.empty() && root.are_sound({"broker"}))
+  if (brokers.empty() && root.is_valid({"broker"}))
     root.fault_at({}, "broker", "missing; expected one [[broker]] at least");
   root.finish();
   return {root, server, defaults, limits, admin, std::move(listen), std::move(brokers)};

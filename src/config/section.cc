@@ -142,7 +142,7 @@ void Section::wrong(std::string_view key, const Node& node, std::string_view exp
 }
 
 void Section::fault_at(Place place, std::string_view key, std::string_view what) {
-  unsound_.emplace_back(key);
+  invalid_keys_.emplace_back(key);
   reading_.findings.push_back({place, fmt::format("{}: {}", name_of(key), what)});
 }
 
@@ -163,9 +163,9 @@ bool Section::is_given(std::string_view key) const noexcept {
   return table_ != nullptr && table_->find(key) != nullptr;
 }
 
-bool Section::are_sound(std::initializer_list<std::string_view> keys) const noexcept {
+bool Section::is_valid(std::initializer_list<std::string_view> keys) const noexcept {
   return std::none_of(keys.begin(), keys.end(),
-                      [this](std::string_view key) { return contains(unsound_, key); });
+                      [this](std::string_view key) { return contains(invalid_keys_, key); });
 }
 
 void Section::finish() {
@@ -254,7 +254,7 @@ bool Section::list(std::string_view key, std::vector<ListItem>& target) {
     if (text) items.push_back({item.place, std::move(*text)});
   }
   target = std::move(items);
-  return are_sound({key});
+  return is_valid({key});
 }
 
 std::optional<std::int64_t> Section::integer(std::string_view key, Range range,

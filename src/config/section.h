@@ -106,7 +106,7 @@ class Section {
 
   /// A fault if the key is absent; `expected` says what belongs there.
   void require(std::string_view key, std::string_view expected);
-  /// A fault of this key, at its value, or at the table if it is absent. It is unsound from now on.
+  /// A fault of this key, at its value, or at the table if it is absent. It is invalid from now on.
   void fault(std::string_view key, std::string_view what);
   /// The same, at another place.
   void fault_at(Place place, std::string_view key, std::string_view what);
@@ -114,7 +114,7 @@ class Section {
   /// Where the key's value stands, or the table if it is absent.
   Place place_of(std::string_view key) const noexcept;
   /// No fault was found in any of the keys.
-  bool are_sound(std::initializer_list<std::string_view> keys) const noexcept;
+  bool is_valid(std::initializer_list<std::string_view> keys) const noexcept;
   /// Collects the unknown keys. After the last getter.
   void finish();
 
@@ -137,7 +137,7 @@ class Section {
   std::string label_;
   Place place_;
   std::vector<std::string> keys_;
-  std::vector<std::string> unsound_;
+  std::vector<std::string> invalid_keys_;
 };
 
 }  // namespace sluice::config
