@@ -64,7 +64,7 @@ void write_broker(JsonWriter& json, const BrokerView& broker) {
   json.boolean("tls", settings.tls_enabled);
   json.number("min_dev_no", settings.min_dev_no);
   json.number("max_dev_no", settings.max_dev_no);
-  json.text("state", broker.is_leaving ? "leaving" : state_of(pool));
+  json.text("state", broker.is_removed ? "leaving" : state_of(pool));
   json.number("connections_up", pool.ready_links());
   json.number("in_flight", pool.in_flight());
   json.number("queued", pool.queued());

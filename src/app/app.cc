@@ -44,8 +44,8 @@ Result<void> App::start() {
 
 std::vector<std::string> App::unconnected_brokers() const {
   std::vector<std::string> names;
-  for (const auto& [pool, is_leaving] : brokers_.all()) {
-    if (!is_leaving && pool->ready_links() == 0) names.push_back(pool->name());
+  for (const auto& [pool, is_removed] : brokers_.all()) {
+    if (!is_removed && pool->ready_links() == 0) names.push_back(pool->name());
   }
   return names;
 }
@@ -53,11 +53,11 @@ std::vector<std::string> App::unconnected_brokers() const {
 std::vector<BrokerView> App::brokers() const {
   std::vector<BrokerView> views;
   std::set<std::string_view> names;
-  for (const auto& [pool, is_leaving] : brokers_.all()) {
+  for (const auto& [pool, is_removed] : brokers_.all()) {
     // A name may be another broker's by now: then this one is not told of any more.
     if (!names.insert(pool->name()).second) continue;
     const ledger::Lane& lane = ledger_.lane_of(*pool);
-    views.push_back({*pool, lane.counters, pool->waiters(), is_leaving});
+    views.push_back({*pool, lane.counters, pool->waiters(), is_removed});
   }
   return views;
 }
@@ -102,7 +102,7 @@ void App::enter(Phase next) noexcept {
     case Phase::Done:
       phase_timer_.stop();
       progress_timer_.stop();
-      brokers_.abandon();
+      brokers_.close_now();
       log::info("stopped");
       finished_();
       break;

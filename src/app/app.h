@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/brokers.h"
+#include "app/broker_set.h"
 #include "app/counters.h"
 #include "base/delegate.h"
 #include "base/error.h"
@@ -23,7 +23,7 @@ struct BrokerView {
   const mqtt::Pool& pool;
   const ledger::BrokerCounters& counters;
   std::size_t parked = 0;   ///< clients that wait for room here
-  bool is_leaving = false;  ///< removed from the configuration, and not done yet
+  bool is_removed = false;  ///< removed from the configuration, and not done yet
 };
 
 /// Owns listeners, clients, ledger and pools. Not thread-safe.
@@ -83,7 +83,7 @@ class App {
   const TimePoint started_at_;
   Delegate<void()> finished_;
   ledger::Ledger ledger_;
-  Brokers brokers_;
+  BrokerSet brokers_;
   client::Server server_;
   event::Timer phase_timer_;
   event::Timer progress_timer_;  // runs only while stopping

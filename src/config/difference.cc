@@ -86,14 +86,14 @@ std::vector<std::optional<std::size_t>> match_brokers(const std::vector<KnownBro
     return is_same_name(a, b) && is_same_place(a, b);
   });
   matcher.match([&](const KnownBroker& a, const Broker& b) {
-    return !a.is_leaving && is_same_place(a, b) && has_same_range(a.settings, b);
+    return !a.is_removed && is_same_place(a, b) && has_same_range(a.settings, b);
   });
   matcher.match(is_same_name);
   matcher.match([&](const KnownBroker& a, const Broker& b) {
-    return !a.is_leaving && is_same_place(a, b) && !has_name(next, a.settings.name);
+    return !a.is_removed && is_same_place(a, b) && !has_name(next, a.settings.name);
   });
   matcher.match([&](const KnownBroker& a, const Broker& b) {
-    return a.is_leaving && connection_key(a.settings) == connection_key(b);
+    return a.is_removed && connection_key(a.settings) == connection_key(b);
   });
   return matcher.take();
 }

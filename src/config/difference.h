@@ -25,7 +25,7 @@ std::string endpoint(const Broker& broker);
 /// A broker that there is already.
 struct KnownBroker {
   const Broker& settings;
-  bool is_leaving = false;  ///< an earlier change removed it, and it still holds messages
+  bool is_removed = false;  ///< an earlier change removed it, and it still holds messages
 };
 
 /// For each broker of `next` the one of `known` that it is, if any; none twice. It is the one of

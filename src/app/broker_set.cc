@@ -1,4 +1,4 @@
-#include "app/brokers.h"
+#include "app/broker_set.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -16,7 +16,7 @@ namespace sluice::app {
 namespace {
 
 /// How often it is looked whether a broker that is leaving has nothing left.
-constexpr Duration kLeavingCheck = std::chrono::milliseconds(50);
+constexpr Duration kReapInterval = std::chrono::milliseconds(50);
 constexpr std::size_t kMostCertificateBytes = 16777216;
 
 std::uint64_t seed() {
@@ -52,11 +52,11 @@ bool has_other_identifiers(const mqtt::Pool& pool, const mqtt::PoolSettings& nex
 }
 
 /// What becomes of a broker that stays; empty if nothing does.
-std::string describe(const Brokers::Entry& entry, const mqtt::PoolSettings& next) {
+std::string describe(const BrokerSet::Entry& entry, const mqtt::PoolSettings& next) {
   config::Broker former = entry.pool->broker();
   const std::string about = "broker " + former.name;
   std::vector<std::string> changes;
-  if (entry.is_leaving) changes.emplace_back("back");
+  if (entry.is_removed) changes.emplace_back("back");
   if (former.name != next.broker.name)
     changes.push_back(fmt::format("renamed {}", next.broker.name));
   former.name = next.broker.name;
@@ -84,18 +84,19 @@ Result<CertificatesByBroker> read_certificates(const config::Config& config) {
   return all;
 }
 
-Brokers::Brokers(event::Loop& loop, ledger::Ledger& ledger, Identity identity)
+BrokerSet::BrokerSet(event::Loop& loop, ledger::Ledger& ledger, Identity identity)
     : loop_(loop),
       ledger_(ledger),
       identity_(std::move(identity)),
       random_(seed()),
-      identifiers_(loop, bind<&Brokers::on_identifier_freed>(this)),
-      leaving_timer_(loop, bind<&Brokers::part_with_leaving>(this)) {}
+      identifiers_(loop, bind<&BrokerSet::on_identifier_freed>(this)),
+      reap_timer_(loop, bind<&BrokerSet::reap_removed>(this)) {}
 
-Brokers::~Brokers() = default;
+BrokerSet::~BrokerSet() = default;
 
-mqtt::PoolSettings Brokers::settings_of(const config::Config& config, const config::Broker& broker,
-                                        const CertificatesByBroker& certificates) const {
+mqtt::PoolSettings BrokerSet::settings_of(const config::Config& config,
+                                          const config::Broker& broker,
+                                          const CertificatesByBroker& certificates) const {
   mqtt::PoolSettings settings;
   settings.broker = broker;
   for (unsigned slot = 0; slot < broker.connections; ++slot) {
@@ -116,18 +117,18 @@ mqtt::PoolSettings Brokers::settings_of(const config::Config& config, const conf
 }
 
 /// For each broker of the configuration the entry that it has already, or null.
-std::vector<Brokers::Entry*> Brokers::match(const config::Config& config) {
+std::vector<BrokerSet::Entry*> BrokerSet::match(const config::Config& config) {
   std::vector<config::KnownBroker> known;
   for (const Entry& entry : entries_)
-    known.push_back({entry.pool->broker(), entry.is_leaving});
+    known.push_back({entry.pool->broker(), entry.is_removed});
   std::vector<Entry*> matches;
   for (const auto& match : config::match_brokers(known, config.brokers))
     matches.push_back(match ? &entries_[*match] : nullptr);
   return matches;
 }
 
-std::vector<std::string> Brokers::apply(const config::Config& config,
-                                        const CertificatesByBroker& certificates) {
+std::vector<std::string> BrokerSet::apply(const config::Config& config,
+                                          const CertificatesByBroker& certificates) {
   const std::vector<Entry*> matches = match(config);
   std::vector<Entry> next;
   std::vector<mqtt::Pool*> pools;
@@ -155,26 +156,26 @@ std::vector<std::string> Brokers::apply(const config::Config& config,
   }
   for (Entry& entry : entries_) {
     if (entry.pool == nullptr) continue;
-    if (!entry.is_leaving) changes.push_back(fmt::format("broker {}: removed", entry.pool->name()));
-    next.push_back({std::move(entry.pool), /*is_leaving=*/true});
+    if (!entry.is_removed) changes.push_back(fmt::format("broker {}: removed", entry.pool->name()));
+    next.push_back({std::move(entry.pool), /*is_removed=*/true});
   }
   entries_ = std::move(next);
   ledger_.reroute(pools, ledger::Router(routes));
   for (const mqtt::Pool* pool : renamed)
     ledger_.reset_counters(*pool);
-  if (entries_.size() > pools.size()) leaving_timer_.start_repeating(kLeavingCheck);
+  if (entries_.size() > pools.size()) reap_timer_.start_repeating(kReapInterval);
   return changes;
 }
 
-void Brokers::start() {
+void BrokerSet::start() {
   started_ = true;
   for (const Entry& entry : entries_)
     entry.pool->start();
 }
 
-void Brokers::part_with_leaving() noexcept {
+void BrokerSet::reap_removed() noexcept {
   for (Entry& entry : entries_) {
-    if (!entry.is_leaving) continue;
+    if (!entry.is_removed) continue;
     mqtt::Pool& pool = *entry.pool;
     if (!ledger_.is_done_with(pool) || !pool.is_empty()) continue;
     pool.dissolve();
@@ -186,27 +187,27 @@ void Brokers::part_with_leaving() noexcept {
   }
   std::erase_if(entries_, [](const Entry& entry) { return entry.pool == nullptr; });
   const bool is_any_left = std::any_of(entries_.begin(), entries_.end(),
-                                       [](const Entry& entry) { return entry.is_leaving; });
-  if (!is_any_left) leaving_timer_.stop();
+                                       [](const Entry& entry) { return entry.is_removed; });
+  if (!is_any_left) reap_timer_.stop();
 }
 
-void Brokers::on_identifier_freed() noexcept {
+void BrokerSet::on_identifier_freed() noexcept {
   for (const Entry& entry : entries_)
     entry.pool->retry();
 }
 
-void Brokers::stop() noexcept {
-  leaving_timer_.stop();
+void BrokerSet::stop() noexcept {
+  reap_timer_.stop();
   for (const Entry& entry : entries_)
     entry.pool->stop();
 }
 
-void Brokers::abandon() noexcept {
+void BrokerSet::close_now() noexcept {
   for (const Entry& entry : entries_)
     entry.pool->abandon();
 }
 
-bool Brokers::are_stopped() const noexcept {
+bool BrokerSet::are_stopped() const noexcept {
   return std::all_of(entries_.begin(), entries_.end(),
                      [](const Entry& entry) { return entry.pool->is_stopped(); });
 }

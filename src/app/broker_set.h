@@ -39,12 +39,12 @@ Result<CertificatesByBroker> read_certificates(const config::Config& config);
 
 /// A broker that is removed gets nothing new, and its pool stays until what it holds has come to
 /// its end; if the broker comes back before, its pool goes on. Not thread-safe.
-class Brokers {
+class BrokerSet {
  public:
-  Brokers(event::Loop& loop, ledger::Ledger& ledger, Identity identity);
-  ~Brokers();
-  Brokers(const Brokers&) = delete;
-  Brokers& operator=(const Brokers&) = delete;
+  BrokerSet(event::Loop& loop, ledger::Ledger& ledger, Identity identity);
+  ~BrokerSet();
+  BrokerSet(const BrokerSet&) = delete;
+  BrokerSet& operator=(const BrokerSet&) = delete;
 
   /// The first configuration, or another one: makes and changes pools, and tells the ledger.
   /// What has changed, one phrase for each broker, for the log; no secrets.
@@ -56,19 +56,19 @@ class Brokers {
   /// In the order of the configuration; then those that are leaving.
   struct Entry {
     std::unique_ptr<mqtt::Pool> pool;
-    bool is_leaving = false;
+    bool is_removed = false;
   };
   const std::vector<Entry>& all() const noexcept { return entries_; }
 
   void stop() noexcept;
-  void abandon() noexcept;
+  void close_now() noexcept;
   bool are_stopped() const noexcept;
 
  private:
   mqtt::PoolSettings settings_of(const config::Config& config, const config::Broker& broker,
                                  const CertificatesByBroker& certificates) const;
   std::vector<Entry*> match(const config::Config& config);
-  void part_with_leaving() noexcept;
+  void reap_removed() noexcept;
   void on_identifier_freed() noexcept;
 
   event::Loop& loop_;
@@ -78,7 +78,7 @@ class Brokers {
   mqtt::MosquittoLibrary library_;
   mqtt::Identifiers identifiers_;
   std::vector<Entry> entries_;
-  event::Timer leaving_timer_;  // runs only while somebody is leaving
+  event::Timer reap_timer_;  // runs only while somebody is leaving
   bool started_ = false;
 };
 
