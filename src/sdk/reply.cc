@@ -91,7 +91,7 @@ bool read_brokers(JsonReader& reader, std::vector<std::pair<std::string, std::st
   return reader.take('}');
 }
 
-bool read_member(JsonReader& reader, std::size_t which, Reply& reply) {
+bool read_member(JsonReader& reader, std::size_t which, ServerReply& reply) {
   switch (which) {
     case 0:
       return reader.read_integer(reply.code) && (reply.code == 1 || reply.code == 2);
@@ -118,8 +118,8 @@ bool read_member(JsonReader& reader, std::size_t which, Reply& reply) {
 
 }  // namespace
 
-std::optional<Reply> parse_reply(std::string_view text) {
-  Reply reply;
+std::optional<ServerReply> parse_reply(std::string_view text) {
+  ServerReply reply;
   JsonReader reader(text);
   unsigned seen = 0;
   std::string name;
@@ -137,7 +137,7 @@ std::optional<Reply> parse_reply(std::string_view text) {
   return reply;
 }
 
-PublishResult judge(const Reply& reply) {
+PublishResult result_of(const ServerReply& reply) {
   PublishResult result;
   if (reply.code == 1) {
     result.outcome = Outcome::Published;

@@ -39,7 +39,7 @@ class ReplyScanner {
 };
 
 /// The members of a reply that mean something to the client.
-struct Reply {
+struct ServerReply {
   std::int64_t code = 0;  ///< 1 or 2
   std::string error;
   std::string published;
@@ -53,9 +53,9 @@ struct Reply {
 
 /// Nothing where the text is not one JSON object with a `code` of 1 or 2, where a known member has
 /// another type than it should, or where a member comes twice. Unknown members are ignored.
-std::optional<Reply> parse_reply(std::string_view text);
+std::optional<ServerReply> parse_reply(std::string_view text);
 
 /// What the reply says, without ticket, id and text.
-PublishResult judge(const Reply& reply);
+PublishResult result_of(const ServerReply& reply);
 
 }  // namespace sluice::sdk

@@ -60,8 +60,8 @@ class Session {
   void take_replies();
   void take_reply(std::string text);
   /// Whose reply it is that carries no id; end() where that cannot be said for sure.
-  PendingMap::iterator owner_without_id(const Reply& reply);
-  void settle(PendingMap::iterator which, const Reply& reply, std::string text);
+  PendingMap::iterator owner_without_id(const ServerReply& reply);
+  void settle(PendingMap::iterator which, const ServerReply& reply, std::string text);
   /// The only end of a connection: everything unanswered becomes a result.
   void lose(std::string_view word, const std::string& why);
   PublishResult lost_result(const Pending& pending, std::string_view word,
@@ -83,7 +83,7 @@ class Session {
 
   ReplyScanner scanner_;
   std::uint64_t replies_seen_ = 0;
-  std::optional<Reply> overloaded_;  ///< said without an id; see lost_result()
+  std::optional<ServerReply> overloaded_;  ///< said without an id; see lost_result()
   std::string overloaded_text_;
   bool token_accepted_ = false;
   Clock::time_point last_progress_;

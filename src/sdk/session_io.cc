@@ -96,7 +96,7 @@ void Session::take_replies() {
 }
 
 void Session::take_reply(std::string text) {
-  const std::optional<Reply> reply = parse_reply(text);
+  const std::optional<ServerReply> reply = parse_reply(text);
   if (!reply) return lose("connection_lost", "the server sent something that is no reply");
   ++replies_seen_;
   last_progress_ = Clock::now();
@@ -120,7 +120,7 @@ void Session::take_reply(std::string text) {
   settle(pending_.find(found->second), *reply, std::move(text));
 }
 
-Session::PendingMap::iterator Session::owner_without_id(const Reply& reply) {
+Session::PendingMap::iterator Session::owner_without_id(const ServerReply& reply) {
   auto largest = pending_.end();
   std::size_t begun = 0;
   for (auto one = pending_.begin(); one != pending_.end(); ++one) {
@@ -135,8 +135,8 @@ Session::PendingMap::iterator Session::owner_without_id(const Reply& reply) {
   return pending_.end();
 }
 
-void Session::settle(PendingMap::iterator which, const Reply& reply, std::string text) {
-  PublishResult result = judge(reply);
+void Session::settle(PendingMap::iterator which, const ServerReply& reply, std::string text) {
+  PublishResult result = result_of(reply);
   result.ticket = which->first;
   result.id = std::move(which->second.id);
   result.reply = std::move(text);
@@ -151,7 +151,7 @@ PublishResult Session::lost_result(const Pending& pending, std::string_view word
   // A server that says nothing but `overloaded` and then closes has read no request whole, for it
   // would have answered that one. So nothing of this connection was published.
   if (overloaded_ && replies_seen_ == 1) {
-    PublishResult result = judge(*overloaded_);
+    PublishResult result = result_of(*overloaded_);
     result.reply = overloaded_text_;
     return result;
   }

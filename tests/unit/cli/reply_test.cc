@@ -13,11 +13,11 @@ using namespace sluice::sdk;
 namespace {
 
 Outcome outcome_of(const std::string& error, const std::string& published) {
-  Reply reply;
+  ServerReply reply;
   reply.code = 2;
   reply.error = error;
   reply.published = published;
-  return judge(reply).outcome;
+  return result_of(reply).outcome;
 }
 
 std::vector<std::string> cut(ReplyScanner& scanner, std::string_view bytes) {
@@ -46,7 +46,7 @@ TEST_CASE("a reply is read with all its members, unknown ones skipped", "[sdk]")
   CHECK(reply->published == "some");
   CHECK(reply->detail == "b: \"late\"");
   CHECK(reply->id == RequestId{"q}{"});
-  const PublishResult result = judge(*reply);
+  const PublishResult result = result_of(*reply);
   CHECK(result.outcome == Outcome::Partial);
   CHECK(result.reason_code == 151);
   CHECK(result.retry_after == std::chrono::milliseconds{20});
@@ -57,16 +57,16 @@ TEST_CASE("a reply is read with all its members, unknown ones skipped", "[sdk]")
 TEST_CASE("the old server's reply is understood", "[sdk]") {
   const auto sent = parse_reply(R"({"code":1,"msg":"mqtt 消息发送成功"})");
   REQUIRE(sent);
-  CHECK(judge(*sent).outcome == Outcome::Published);
+  CHECK(result_of(*sent).outcome == Outcome::Published);
   const auto failed = parse_reply(R"({"code":2,"msg":"mqtt \u6d88\u606f"})");
   REQUIRE(failed);
-  CHECK(judge(*failed).outcome == Outcome::Unknown);
+  CHECK(result_of(*failed).outcome == Outcome::Unknown);
 }
 
 TEST_CASE("zero subscribers are told apart from an unsaid number", "[sdk]") {
-  CHECK(judge(*parse_reply(R"({"code":1,"subscribers":0})")).no_subscribers);
-  CHECK_FALSE(judge(*parse_reply(R"({"code":1,"subscribers":3})")).no_subscribers);
-  CHECK_FALSE(judge(*parse_reply(R"({"code":1})")).no_subscribers);
+  CHECK(result_of(*parse_reply(R"({"code":1,"subscribers":0})")).no_subscribers);
+  CHECK_FALSE(result_of(*parse_reply(R"({"code":1,"subscribers":3})")).no_subscribers);
+  CHECK_FALSE(result_of(*parse_reply(R"({"code":1})")).no_subscribers);
 }
 
 TEST_CASE("what is no reply is not taken for one", "[sdk]") {
@@ -108,7 +108,7 @@ TEST_CASE("every prefix and every changed byte of a reply is survived", "[sdk]")
       state = state * 1664525U + 1013904223U;
       text[(state >> 8U) % text.size()] = static_cast<char>(state & 0xFFU);
     }
-    if (const auto reply = parse_reply(text)) (void)judge(*reply);
+    if (const auto reply = parse_reply(text)) (void)result_of(*reply);
     ReplyScanner scanner;
     (void)cut(scanner, text);
   }
@@ -136,8 +136,8 @@ TEST_CASE("an exceeded rate is a reason to wait, not to give up", "[sdk]") {
   const auto reply =
       parse_reply(R"({"code":2,"error":"forbidden","published":"no","retry_after_ms":50})");
   REQUIRE(reply);
-  CHECK(judge(*reply).outcome == Outcome::NotPublished);
-  CHECK(judge(*reply).retry_after == std::chrono::milliseconds{50});
+  CHECK(result_of(*reply).outcome == Outcome::NotPublished);
+  CHECK(result_of(*reply).retry_after == std::chrono::milliseconds{50});
 }
 
 TEST_CASE("replies are cut at their braces however the bytes arrive", "[sdk]") {
