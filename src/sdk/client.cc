@@ -1,14 +1,14 @@
-// The public face: forwards to Session, which stays out of the installed header.
+// The public face: forwards to Connection, which stays out of the installed header.
 #include "sluice/client.h"
 
 #include <utility>
 
-#include "sdk/session.h"
+#include "sdk/connection.h"
 
 namespace sluice {
 
-class Client::Impl : public sdk::Session {
-  using Session::Session;
+class Client::Impl : public sdk::Connection {
+  using Connection::Connection;
 };
 
 std::string_view to_string(Outcome outcome) noexcept {

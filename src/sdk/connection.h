@@ -17,12 +17,12 @@
 
 namespace sluice::sdk {
 
-class Session {
+class Connection {
  public:
-  explicit Session(ClientOptions options);
-  ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+  explicit Connection(ClientOptions options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   bool connect(std::string_view address);
   void close();

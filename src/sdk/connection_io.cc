@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "sdk/session.h"
+#include "sdk/connection.h"
 #include "sdk/socket.h"
 
 namespace sluice::sdk {
@@ -30,7 +30,7 @@ std::string words(int error) {
 
 }  // namespace
 
-void Session::pump(std::chrono::milliseconds timeout) {
+void Connection::pump(std::chrono::milliseconds timeout) {
   if (fd_ < 0) return;
   const int events = POLLIN | (wants_write() ? POLLOUT : 0);
   const int ready = poll_one(fd_, static_cast<short>(events), timeout);
@@ -40,7 +40,7 @@ void Session::pump(std::chrono::milliseconds timeout) {
   if (is_quiet_for_too_long()) lose("no_reply", "the server has said nothing for too long");
 }
 
-void Session::read_some() {
+void Connection::read_some() {
   std::array<char, kReadBytes> buffer;  // NOLINT: filled by recv
   for (int turn = 0; turn < kReadsPerTurn && fd_ >= 0; ++turn) {
     const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
@@ -56,7 +56,7 @@ void Session::read_some() {
   }
 }
 
-void Session::write_some() {
+void Connection::write_some() {
   while (wants_write()) {
     const ssize_t sent = ::send(fd_, output_.data() + output_at_, output_.size() - output_at_,
                                 MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -80,7 +80,7 @@ void Session::write_some() {
   }
 }
 
-void Session::take_replies() {
+void Connection::take_replies() {
   std::string text;
   while (fd_ >= 0) {
     switch (scanner_.next(text)) {
@@ -95,7 +95,7 @@ void Session::take_replies() {
   }
 }
 
-void Session::take_reply(std::string text) {
+void Connection::take_reply(std::string text) {
   const std::optional<ServerReply> reply = parse_reply(text);
   if (!reply) return lose("connection_lost", "the server sent something that is no reply");
   ++replies_seen_;
@@ -120,7 +120,7 @@ void Session::take_reply(std::string text) {
   settle(pending_.find(found->second), *reply, std::move(text));
 }
 
-Session::PendingMap::iterator Session::owner_without_id(const ServerReply& reply) {
+Connection::PendingMap::iterator Connection::owner_without_id(const ServerReply& reply) {
   auto largest = pending_.end();
   std::size_t begun = 0;
   for (auto one = pending_.begin(); one != pending_.end(); ++one) {
@@ -135,7 +135,7 @@ Session::PendingMap::iterator Session::owner_without_id(const ServerReply& reply
   return pending_.end();
 }
 
-void Session::settle(PendingMap::iterator which, const ServerReply& reply, std::string text) {
+void Connection::settle(PendingMap::iterator which, const ServerReply& reply, std::string text) {
   PublishResult result = result_of(reply);
   result.ticket = which->first;
   result.id = std::move(which->second.id);
@@ -146,8 +146,8 @@ void Session::settle(PendingMap::iterator which, const ServerReply& reply, std::
   ready_.push_back(std::move(result));
 }
 
-PublishResult Session::lost_result(const Pending& pending, std::string_view word,
-                                   const std::string& why) const {
+PublishResult Connection::lost_result(const Pending& pending, std::string_view word,
+                                      const std::string& why) const {
   // A server that says nothing but `overloaded` and then closes has read no request whole, for it
   // would have answered that one. So nothing of this connection was published.
   if (overloaded_ && replies_seen_ == 1) {
@@ -163,7 +163,7 @@ PublishResult Session::lost_result(const Pending& pending, std::string_view word
   return result;
 }
 
-void Session::lose(std::string_view word, const std::string& why) {
+void Connection::lose(std::string_view word, const std::string& why) {
   if (fd_ < 0) return;
   ::close(fd_);
   fd_ = -1;

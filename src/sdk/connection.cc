@@ -1,5 +1,5 @@
 // What the caller asks for: connect, submit, publish, collect. The bytes move in session_io.cc.
-#include "sdk/session.h"
+#include "sdk/connection.h"
 
 #include <unistd.h>
 
@@ -23,13 +23,13 @@ std::string key_of(const RequestId& id) {
 
 }  // namespace
 
-Session::Session(ClientOptions options) : options_(std::move(options)) {}
+Connection::Connection(ClientOptions options) : options_(std::move(options)) {}
 
-Session::~Session() {
+Connection::~Connection() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-bool Session::connect(std::string_view address) {
+bool Connection::connect(std::string_view address) {
   close();
   Connected connected = connect_to(parse_address(address), options_.connect_timeout);
   if (connected.fd < 0) {
@@ -48,26 +48,26 @@ bool Session::connect(std::string_view address) {
   return true;
 }
 
-void Session::close() {
+void Connection::close() {
   lose("connection_lost", "closed by the caller");
 }
 
-bool Session::wants_write() const noexcept {
+bool Connection::wants_write() const noexcept {
   return fd_ >= 0 && !write_failed_ && output_at_ < output_.size();
 }
 
-bool Session::is_output_full() const noexcept {
+bool Connection::is_output_full() const noexcept {
   const std::size_t unsent = output_.size() - output_at_;
   return unsent > 0 && unsent >= options_.window_bytes;
 }
 
-bool Session::can_submit() const noexcept {
+bool Connection::can_submit() const noexcept {
   if (!options_.own_ids && !pending_.empty()) return false;
   if (outstanding() >= std::max<std::size_t>(options_.window, 1)) return false;
   return !is_output_full();
 }
 
-std::optional<RequestId> Session::choose_id(const Message& message) {
+std::optional<RequestId> Connection::choose_id(const Message& message) {
   if (message.id || !options_.own_ids) return message.id;
   do {
     ++last_id_;
@@ -75,8 +75,8 @@ std::optional<RequestId> Session::choose_id(const Message& message) {
   return last_id_;
 }
 
-void Session::fail_now(Ticket ticket, const std::optional<RequestId>& id, Outcome outcome,
-                       std::string error, std::string detail) {
+void Connection::fail_now(Ticket ticket, const std::optional<RequestId>& id, Outcome outcome,
+                          std::string error, std::string detail) {
   PublishResult result;
   result.ticket = ticket;
   result.id = id;
@@ -86,7 +86,7 @@ void Session::fail_now(Ticket ticket, const std::optional<RequestId>& id, Outcom
   ready_.push_back(std::move(result));
 }
 
-Ticket Session::accept(const Message& message) {
+Ticket Connection::accept(const Message& message) {
   const Ticket ticket = ++last_ticket_;
   std::optional<RequestId> id = choose_id(message);
   if (fd_ < 0) {
@@ -116,12 +116,12 @@ Ticket Session::accept(const Message& message) {
   return ticket;
 }
 
-std::optional<Ticket> Session::submit(const Message& message) {
+std::optional<Ticket> Connection::submit(const Message& message) {
   if (!can_submit()) return {};
   return accept(message);
 }
 
-PublishResult Session::publish(const Message& message) {
+PublishResult Connection::publish(const Message& message) {
   if (!options_.own_ids) {
     while (!pending_.empty())
       pump(wait_limit(false, {}));
@@ -136,7 +136,7 @@ PublishResult Session::publish(const Message& message) {
   return result;
 }
 
-std::optional<PublishResult> Session::next_result(milliseconds timeout) {
+std::optional<PublishResult> Connection::next_result(milliseconds timeout) {
   const bool is_limited = timeout >= milliseconds{0};
   const auto deadline = Clock::now() + std::min(timeout, milliseconds{1LL << 40U});
   if (ready_.empty()) pump(milliseconds{0});
@@ -151,13 +151,13 @@ std::optional<PublishResult> Session::next_result(milliseconds timeout) {
   return result;
 }
 
-bool Session::is_quiet_for_too_long() const {
+bool Connection::is_quiet_for_too_long() const {
   if (options_.reply_timeout <= milliseconds{0}) return false;
   if (pending_.empty() && !wants_write()) return false;
   return Clock::now() - last_progress_ >= options_.reply_timeout;
 }
 
-milliseconds Session::wait_limit(bool is_limited, Clock::time_point deadline) const {
+milliseconds Connection::wait_limit(bool is_limited, Clock::time_point deadline) const {
   std::optional<Clock::time_point> until;
   if (is_limited) until = deadline;
   if (options_.reply_timeout > milliseconds{0}) {
