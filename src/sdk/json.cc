@@ -107,11 +107,11 @@ std::string to_base64(std::string_view bytes) {
 }
 
 bool is_json_value(std::string_view text) {
-  JsonReader reader(text);
+  JsonCursor reader(text);
   return reader.skip_value() && reader.is_at_end();
 }
 
-void JsonReader::skip_space() noexcept {
+void JsonCursor::skip_space() noexcept {
   while (at_ < text_.size()) {
     const char c = text_[at_];
     if (c != ' ' && c != '\t' && c != '\n' && c != '\r') return;
@@ -119,24 +119,24 @@ void JsonReader::skip_space() noexcept {
   }
 }
 
-char JsonReader::peek() noexcept {
+char JsonCursor::peek() noexcept {
   skip_space();
   return at_ < text_.size() ? text_[at_] : '\0';
 }
 
-bool JsonReader::take(char c) noexcept {
+bool JsonCursor::take(char c) noexcept {
   skip_space();
   if (at_ == text_.size() || text_[at_] != c) return false;
   ++at_;
   return true;
 }
 
-bool JsonReader::is_at_end() noexcept {
+bool JsonCursor::is_at_end() noexcept {
   skip_space();
   return at_ == text_.size();
 }
 
-bool JsonReader::read_hex4(unsigned& out) noexcept {
+bool JsonCursor::read_hex4(unsigned& out) noexcept {
   if (text_.size() - at_ < 4) return false;
   const char* first = text_.data() + at_;
   for (std::size_t i = 0; i < 4; ++i) {
@@ -147,7 +147,7 @@ bool JsonReader::read_hex4(unsigned& out) noexcept {
   return fault == std::errc{} && end == first + 4;
 }
 
-bool JsonReader::read_escape(std::string& out) {
+bool JsonCursor::read_escape(std::string& out) {
   if (at_ == text_.size()) return false;
   constexpr std::string_view kNames = "\"\\/bfnrt";
   constexpr std::string_view kMeant = "\"\\/\b\f\n\r\t";
@@ -172,7 +172,7 @@ bool JsonReader::read_escape(std::string& out) {
   return true;
 }
 
-bool JsonReader::read_string(std::string& out) {
+bool JsonCursor::read_string(std::string& out) {
   out.clear();
   if (!take('"')) return false;
   while (at_ < text_.size()) {
@@ -195,19 +195,19 @@ bool JsonReader::read_string(std::string& out) {
   return false;
 }
 
-bool JsonReader::skip_string() {
+bool JsonCursor::skip_string() {
   std::string ignored;
   return read_string(ignored);
 }
 
-bool JsonReader::skip_digits() noexcept {
+bool JsonCursor::skip_digits() noexcept {
   const std::size_t first = at_;
   while (at_ < text_.size() && is_digit(text_[at_]))
     ++at_;
   return at_ > first;
 }
 
-bool JsonReader::skip_number() noexcept {
+bool JsonCursor::skip_number() noexcept {
   const auto next_is = [this](char c) { return at_ < text_.size() && text_[at_] == c; };
   if (next_is('-')) ++at_;
   if (next_is('0')) {
@@ -227,7 +227,7 @@ bool JsonReader::skip_number() noexcept {
   return true;
 }
 
-bool JsonReader::read_integer(std::int64_t& out) {
+bool JsonCursor::read_integer(std::int64_t& out) {
   skip_space();
   const std::size_t first = at_;
   if (!skip_number()) return false;
@@ -236,13 +236,13 @@ bool JsonReader::read_integer(std::int64_t& out) {
   return fault == std::errc{} && end == digits.data() + digits.size();
 }
 
-bool JsonReader::skip_word(std::string_view word) noexcept {
+bool JsonCursor::skip_word(std::string_view word) noexcept {
   if (text_.substr(at_, word.size()) != word) return false;
   at_ += word.size();
   return true;
 }
 
-bool JsonReader::skip_scalar() {
+bool JsonCursor::skip_scalar() {
   switch (peek()) {
     case '"':
       return skip_string();
@@ -257,7 +257,7 @@ bool JsonReader::skip_scalar() {
   }
 }
 
-bool JsonReader::skip_value() {
+bool JsonCursor::skip_value() {
   std::string open;  // the closing characters still owed, innermost last
   for (;;) {
     // Here a value begins.

@@ -19,9 +19,9 @@ bool is_json_value(std::string_view text);
 
 /// A cursor over JSON text. Every function skips white space first. After one has returned false
 /// the cursor stands anywhere: give up.
-class JsonReader {
+class JsonCursor {
  public:
-  explicit JsonReader(std::string_view text) : text_(text) {}
+  explicit JsonCursor(std::string_view text) : text_(text) {}
 
   /// The next character, NUL at the end.
   char peek() noexcept;

@@ -57,14 +57,14 @@ constexpr std::array<std::string_view, 9> kMembers = {
     "code",        "error",       "published",      "detail", "id",
     "subscribers", "reason_code", "retry_after_ms", "brokers"};
 
-bool read_optional(JsonReader& reader, std::optional<std::int64_t>& out) {
+bool read_optional(JsonCursor& reader, std::optional<std::int64_t>& out) {
   std::int64_t number = 0;
   if (!reader.read_integer(number)) return false;
   out = number;
   return true;
 }
 
-bool read_id(JsonReader& reader, std::optional<RequestId>& out) {
+bool read_id(JsonCursor& reader, std::optional<RequestId>& out) {
   if (reader.peek() != '"') {
     std::int64_t number = 0;
     if (!reader.read_integer(number)) return false;
@@ -77,7 +77,7 @@ bool read_id(JsonReader& reader, std::optional<RequestId>& out) {
   return true;
 }
 
-bool read_brokers(JsonReader& reader, std::vector<std::pair<std::string, std::string>>& out) {
+bool read_brokers(JsonCursor& reader, std::vector<std::pair<std::string, std::string>>& out) {
   if (!reader.take('{')) return false;
   if (reader.take('}')) return true;
   do {
@@ -91,7 +91,7 @@ bool read_brokers(JsonReader& reader, std::vector<std::pair<std::string, std::st
   return reader.take('}');
 }
 
-bool read_member(JsonReader& reader, std::size_t which, ServerReply& reply) {
+bool read_member(JsonCursor& reader, std::size_t which, ServerReply& reply) {
   switch (which) {
     case 0:
       return reader.read_integer(reply.code) && (reply.code == 1 || reply.code == 2);
@@ -120,7 +120,7 @@ bool read_member(JsonReader& reader, std::size_t which, ServerReply& reply) {
 
 std::optional<ServerReply> parse_reply(std::string_view text) {
   ServerReply reply;
-  JsonReader reader(text);
+  JsonCursor reader(text);
   unsigned seen = 0;
   std::string name;
   if (!reader.take('{')) return {};

@@ -31,7 +31,7 @@ TEST_CASE("a quoted string reads back as it was, for every byte below 128", "[sd
     all.push_back(static_cast<char>(c));
   const std::string text = quoted(all);
   std::string back;
-  JsonReader reader(text);
+  JsonCursor reader(text);
   REQUIRE(reader.read_string(back));
   CHECK(back == all);
   CHECK(reader.is_at_end());
@@ -89,7 +89,7 @@ TEST_CASE("a million brackets cost no stack", "[sdk]") {
 TEST_CASE("integers are read where they fit 64 bits and are integers", "[sdk]") {
   const auto read = [](std::string_view text) {
     std::int64_t number = 0;
-    JsonReader reader(text);
+    JsonCursor reader(text);
     return reader.read_integer(number) ? std::to_string(number) : "no";
   };
   CHECK(read("9223372036854775807") == "9223372036854775807");
