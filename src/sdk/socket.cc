@@ -75,7 +75,7 @@ Connected connect_unix(const std::string& path, Clock::time_point deadline) {
   }
 }
 
-Connected connect_tcp(const Address& address, Clock::time_point deadline) {
+Connected connect_tcp(const ServerAddress& address, Clock::time_point deadline) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -102,7 +102,7 @@ bool is_port(std::string_view text) {
   return port >= 1 && port <= 65535;
 }
 
-Address faulty(std::string fault) {
+ServerAddress faulty(std::string fault) {
   return {{}, {}, {}, std::move(fault)};
 }
 
@@ -123,7 +123,7 @@ short poll_one(int fd, short events, milliseconds timeout) {
   }
 }
 
-Address parse_address(std::string_view text) {
+ServerAddress parse_address(std::string_view text) {
   constexpr std::string_view kTcp = "tcp://";
   constexpr std::string_view kUnix = "unix://";
   if (text.starts_with("tls://")) return faulty("tls:// is not supported yet");
@@ -148,7 +148,7 @@ Address parse_address(std::string_view text) {
   return {std::string(host), std::string(text.substr(colon + 1)), {}, {}};
 }
 
-Connected connect_to(const Address& address, milliseconds timeout) {
+Connected connect_to(const ServerAddress& address, milliseconds timeout) {
   const auto limited = std::clamp(timeout, milliseconds{0}, milliseconds{1LL << 40U});
   const Clock::time_point deadline = Clock::now() + limited;
   if (!address.fault.empty()) return {-1, 0, address.fault};

@@ -7,7 +7,7 @@
 
 namespace sluice::sdk {
 
-struct Address {
+struct ServerAddress {
   std::string host;  ///< empty: a unix socket
   std::string port;
   std::string path;
@@ -15,7 +15,7 @@ struct Address {
 };
 
 /// `HOST:PORT`, `[V6]:PORT`, `tcp://HOST:PORT` or `unix:///PATH`.
-Address parse_address(std::string_view text);
+ServerAddress parse_address(std::string_view text);
 
 struct Connected {
   int fd = -1;
@@ -25,7 +25,7 @@ struct Connected {
 
 /// Tries the addresses of the name in turn; all share the timeout. The caller owns the socket,
 /// which is non-blocking, close-on-exec and, over TCP, has TCP_NODELAY set.
-Connected connect_to(const Address& address, std::chrono::milliseconds timeout);
+Connected connect_to(const ServerAddress& address, std::chrono::milliseconds timeout);
 
 /// poll() on one descriptor that goes on over EINTR. Negative timeout: without limit. Returns the
 /// events, 0 where the time is over.
