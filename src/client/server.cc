@@ -55,7 +55,7 @@ std::size_t Server::listener_at(const config::Address& address) const noexcept {
   return static_cast<std::size_t>(found - settings_.listen.begin());
 }
 
-Result<Server::Listeners> Server::prepare(const config::Server& next) {
+Result<Server::Listeners> Server::prepare(const config::ServerSettings& next) {
   Listeners prepared;
   for (const config::Address& address : next.listen) {
     prepared.emplace_back();

@@ -36,7 +36,7 @@ class Server final : public ledger::Source {
   /// others.
   using Listeners = std::vector<std::unique_ptr<event::Listener>>;
   /// Binds what is new, or nothing: the error names the address. Nobody is accepted before apply().
-  Result<Listeners> prepare(const config::Server& next);
+  Result<Listeners> prepare(const config::ServerSettings& next);
   /// Takes limits and reply texts over, for the clients that are there too, and these listeners in
   /// place of the former ones. Clients of one that goes away stay.
   void apply(const config::Config& config, Listeners prepared);
@@ -77,7 +77,7 @@ class Server final : public ledger::Source {
   Client& add(std::unique_ptr<event::Stream> stream);
   Client* find(const ledger::Origin& origin) const noexcept;
 
-  config::Server settings_;
+  config::ServerSettings settings_;
   Shared shared_;
   std::vector<Place> clients_;
   std::vector<std::uint32_t> free_;  // places in clients_ without a client

@@ -148,7 +148,7 @@ std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t desc
   std::uint64_t links = 0;
   for (const Broker& broker : config.brokers)
     links += broker.connections;
-  Server& server = config.server;
+  ServerSettings& server = config.server;
   const unsigned wanted = server.max_connections;
   const std::uint64_t reserved = kDescriptorsPerLink * links + kOwnDescriptors;
   const std::uint64_t left = descriptors > reserved ? descriptors - reserved : 0;

@@ -32,7 +32,7 @@ struct Address {
   }
 };
 
-struct Server {
+struct ServerSettings {
   std::vector<Address> listen{{Address::Kind::Tcp, "127.0.0.1", 9501, ""}};
   std::string instance;  ///< empty: see instance_name()
   unsigned max_connections = 1024;
@@ -44,7 +44,7 @@ struct Server {
   Duration idle_timeout{0};  ///< 0: never
   Duration drain_delay{0};
   Duration drain_timeout{8000};
-  bool operator==(const Server&) const = default;
+  bool operator==(const ServerSettings&) const = default;
 };
 
 struct Defaults {
@@ -117,7 +117,7 @@ struct Broker {
 };
 
 struct Config {
-  Server server;
+  ServerSettings server;
   Defaults defaults;
   Limits limits;
   Replies replies;

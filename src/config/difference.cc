@@ -113,7 +113,7 @@ std::vector<std::string> describe_changes(const Config& former, const Config& ne
     changes.push_back(fmt::format("listener {} added", address.text()));
   for (const Address& address : missing_addresses(former.server.listen, next.server.listen))
     changes.push_back(fmt::format("listener {} removed", address.text()));
-  Server rest = former.server;
+  ServerSettings rest = former.server;
   rest.listen = next.server.listen;
   if (!(rest == next.server)) changes.emplace_back("[server] changed");
   if (!(former.defaults == next.defaults)) changes.emplace_back("[defaults] changed");

@@ -31,7 +31,7 @@ void expect_plain_name(Section& table, std::string_view key, std::string_view fo
   table.fault(key, fmt::format("expected {}, found {}", kPlainName, quoted(found)));
 }
 
-std::vector<ListItem> read_listeners(Section& table, Server& server) {
+std::vector<ListItem> read_listeners(Section& table, ServerSettings& server) {
   std::vector<ListItem> items;
   if (!table.list("listen", items)) return {};
   std::vector<Address> addresses;
@@ -48,7 +48,7 @@ std::vector<ListItem> read_listeners(Section& table, Server& server) {
   return items;
 }
 
-std::vector<ListItem> read_server(Section& table, Server& server) {
+std::vector<ListItem> read_server(Section& table, ServerSettings& server) {
   std::vector<ListItem> listen = read_listeners(table, server);
   if (table.text("instance", server.instance, 255) && !server.instance.empty())
     expect_plain_name(table, "instance", server.instance);

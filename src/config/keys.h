@@ -16,7 +16,8 @@ struct Tables {
   Section defaults;
   Section limits;
   Section admin;
-  std::vector<ListItem> listen;  ///< empty where the default applies, else as Server::listen
+  std::vector<ListItem>
+      listen;  ///< empty where the default applies, else as ServerSettings::listen
   std::vector<Section> brokers;  ///< as Config::brokers
 };
 

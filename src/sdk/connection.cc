@@ -1,4 +1,4 @@
-// What the caller asks for: connect, submit, publish, collect. The bytes move in session_io.cc.
+// What the caller asks for: connect, submit, publish, collect. The bytes move in connection_io.cc.
 #include "sdk/connection.h"
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// The bytes of a session: reading and writing in turn so that neither side can block the other,
+// The bytes of a connection: reading and writing in turn so that neither side can block the other,
 // matching replies, and what becomes of requests when a connection ends.
 #include <poll.h>
 #include <sys/socket.h>
