@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/json_text.h"
+#include "base/json_text.h"
 
 namespace sluice::admin {
 
@@ -21,7 +21,7 @@ class JsonWriter {
 
   void text(std::string_view key, std::string_view value) {
     begin(key);
-    protocol::append_json_string(value, out_);
+    append_json_string(value, out_);
   }
   void boolean(std::string_view key, bool value) {
     begin(key);
@@ -45,7 +45,7 @@ class JsonWriter {
     if (needs_comma_) out_ += ',';
     needs_comma_ = true;
     if (key.empty()) return;
-    protocol::append_json_string(key, out_);
+    append_json_string(key, out_);
     out_ += ':';
   }
   void open(std::string_view key, char bracket) {

@@ -7,6 +7,9 @@
 #include <cstddef>
 #include <iterator>
 
+#include "base/json_text.h"
+#include "base/utf8.h"
+
 namespace sluice::log {
 namespace {
 
@@ -27,58 +30,18 @@ const LevelStyle& style_of(Level level) noexcept {
   return kLevels.at(static_cast<std::size_t>(level));
 }
 
-constexpr unsigned char byte_at(std::string_view text, std::size_t at) noexcept {
-  return static_cast<unsigned char>(text[at]);
-}
-
-constexpr bool is_control(unsigned char byte) noexcept {
-  return byte < 0x20 || byte == 0x7f;
-}
-
-/// How many bytes the UTF-8 character at the beginning of `text` has; 0 if there is none (RFC 3629:
-/// no overlong forms, no surrogates, nothing beyond U+10FFFF).
-std::size_t utf8_size(std::string_view text) noexcept {
-  const unsigned char lead = byte_at(text, 0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (text.size() < size) return 0;
-  for (std::size_t at = 1; at < size; ++at) {
-    if ((byte_at(text, at) & 0xc0) != 0x80) return 0;
-  }
-  const unsigned char second = byte_at(text, 1);
-  const bool is_legal = (lead != 0xe0 || second >= 0xa0) && (lead != 0xed || second < 0xa0) &&
-                        (lead != 0xf0 || second >= 0x90) && (lead != 0xf4 || second < 0x90);
-  return is_legal ? size : 0;
-}
-
-/// The text as the inside of a JSON string.
-void append_json(std::string& out, std::string_view text) {
+/// \xNN for each byte that a terminal could obey.
+void append_visible(std::string& out, std::string_view text) {
   while (!text.empty()) {
-    const std::size_t size = utf8_size(text);
-    const unsigned char byte = byte_at(text, 0);
-    if (size == 0) {
-      out += "\\ufffd";
-    } else if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += text[0];
-    } else if (is_control(byte)) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+    const Utf8Char next = first_utf8_char(text);
+    const std::size_t size = std::max<std::size_t>(next.size, 1);
+    if (next.size > 0 && is_control(next.code)) {
+      for (const char byte : text.substr(0, size))
+        fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(byte));
     } else {
       out += text.substr(0, size);
     }
-    text.remove_prefix(size == 0 ? 1 : size);
-  }
-}
-
-void append_visible(std::string& out, std::string_view text) {
-  const auto is_control_char = [](char c) { return is_control(static_cast<unsigned char>(c)); };
-  while (true) {
-    const auto* control = std::find_if(text.begin(), text.end(), is_control_char);
-    out.append(text.begin(), control);
-    if (control == text.end()) return;
-    fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(*control));
-    text = {control + 1, text.end()};
+    text.remove_prefix(size);
   }
 }
 
@@ -136,7 +99,7 @@ std::string Subject::members() const {
   if (kind_ == Kind::None) return {};
   const bool is_client = kind_ == Kind::Client;
   std::string members = is_client ? R"("client":")" : R"("broker":")";
-  append_json(members, is_client ? client_name() : std::string(name_));
+  append_json_text(is_client ? client_name() : std::string(name_), members);
   members += "\",";
   if (kind_ == Kind::Slot) members += fmt::format(R"("slot":{},)", number_);
   return members;
@@ -157,7 +120,7 @@ std::string text_line(Level level, const Subject& about, std::string_view messag
 std::string json_line(Level level, const Subject& about, std::string_view message) {
   std::string line =
       fmt::format(R"("level":"{}",{}"message":")", to_string(level), about.members());
-  append_json(line, message);
+  append_json_text(message, line);
   line += "\"}";
   return line;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "config/text.h"
 
 namespace sluice::config {

@@ -7,10 +7,7 @@
 
 namespace sluice::config {
 
-/// Well-formed UTF-8: no surrogates, no overlong forms, nothing beyond U+10FFFF.
-bool is_utf8(std::string_view text) noexcept;
-
-/// Holds U+0000 to U+001F or U+007F to U+009F. Expects UTF-8.
+/// Holds a control character: U+0000 to U+001F or U+007F to U+009F. Expects UTF-8.
 bool has_control_characters(std::string_view text) noexcept;
 
 /// Not empty, and letters, digits, `.`, `_` and `-` only.

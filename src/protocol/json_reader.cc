@@ -19,7 +19,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 
 namespace sluice::protocol {
 namespace {

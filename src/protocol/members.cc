@@ -10,8 +10,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/utf8.h"
+#include "protocol/excerpt.h"
 #include "protocol/topic.h"
-#include "protocol/utf8.h"
 
 namespace sluice::protocol {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <iterator>
 
-#include "protocol/json_text.h"
+#include "base/json_text.h"
 
 namespace sluice::protocol {
 namespace {

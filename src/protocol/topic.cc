@@ -7,7 +7,8 @@
 #include <array>
 #include <cstddef>
 
-#include "protocol/utf8.h"
+#include "base/utf8.h"
+#include "protocol/excerpt.h"
 
 namespace sluice::protocol {
 namespace {

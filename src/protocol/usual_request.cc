@@ -5,8 +5,8 @@
 #include <bit>
 #include <cstddef>
 
+#include "base/utf8.h"
 #include "protocol/json_reader.h"
-#include "protocol/utf8.h"
 #include "protocol/white_space.h"
 
 #if defined(__SSE2__)

@@ -11,12 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "config/load.h"
 #include "config/text.h"
 #include "require.h"
 
 using namespace sluice::config;
 using sluice::Duration;
+using sluice::is_utf8;
 using sluice::fuzz::require;
 
 namespace {

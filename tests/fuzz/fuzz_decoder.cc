@@ -4,13 +4,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "protocol/decoder.h"
 #include "protocol/reply.h"
 #include "protocol/topic.h"
-#include "protocol/utf8.h"
 #include "require.h"
 
 using namespace sluice::protocol;
+using sluice::is_utf8;
 using sluice::fuzz::require;
 
 namespace {

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 
 namespace sluice::mqtt {
 namespace {
@@ -147,7 +147,7 @@ bool WireReader::take_binary(std::string_view& bytes) noexcept {
 }
 
 bool WireReader::take_text(std::string_view& text) noexcept {
-  return take_binary(text) && protocol::is_utf8(text);
+  return take_binary(text) && is_utf8(text);
 }
 
 bool WireReader::take_properties(std::string_view& properties) noexcept {

@@ -27,6 +27,8 @@ TEST_CASE("a text line says its level, whom it is about, and what", "[log]") {
 TEST_CASE("no byte of a message can forge a line or command a terminal", "[log]") {
   CHECK(text_line(Level::Info, Subject::client("x\n", 1), "a\nb\x1b[2J\x7f", false) ==
         R"(info  client x\x0a #1: a\x0ab\x1b[2J\x7f)");
+  CHECK(text_line(Level::Info, {}, "a\xc2\x9b\x32J 发 \xff", false) ==
+        "info  a\\xc2\\x9b\x32J 发 \xff");  // U+009B is ESC [ for some
 }
 
 TEST_CASE("in JSON whom a line is about is members of its own", "[log]") {
@@ -44,7 +46,7 @@ TEST_CASE("in JSON what is UTF-8 stays, and each other byte becomes U+FFFD", "[l
     REQUIRE(line.compare(0, before.size(), before) == 0);
     return line.substr(before.size(), line.size() - before.size() - 2);
   };
-  const std::string bad = "\\ufffd";
+  const std::string bad = "\xEF\xBF\xBD";
   CHECK(message("mqtt 消息 \xf0\x9f\x98\x80") == "mqtt 消息 \xf0\x9f\x98\x80");
   CHECK(message("\"\\\n\x7f") == R"(\"\\\u000a\u007f)");
   CHECK(message(std::string("\0", 1)) == "\\u0000");

@@ -5,18 +5,6 @@
 
 namespace sluice::config {
 
-TEST_CASE("UTF-8 is well-formed or it is not") {
-  for (const char* good : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80",
-                           "\xf4\x8f\xbf\xbf", "发送"}) {
-    CAPTURE(good);
-    CHECK(is_utf8(good));
-  }
-  for (const char* bad :
-       {"\x80", "\xc1\x80", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\x80\x80",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "a\xe2\x28\xa1"})
-    CHECK_FALSE(is_utf8(bad));
-}
-
 TEST_CASE("control characters of both ranges are seen, and letters after them are not") {
   CHECK(has_control_characters("a\n"));
   CHECK(has_control_characters("\x7f"));

@@ -6,9 +6,9 @@
 #include <utility>
 #include <variant>
 
+#include "base/utf8.h"
 #include "catch.h"
 #include "protocol/decoder.h"
-#include "protocol/utf8.h"
 
 namespace sluice::decoder_fixture {
 
@@ -33,7 +33,7 @@ inline protocol::Fault bad(std::string_view text) {
   protocol::Fault fault = std::get<protocol::Fault>(std::move(decoded));
   CHECK(fault.error == protocol::ErrorKind::BadRequest);
   CHECK_FALSE(fault.detail.empty());
-  CHECK(protocol::is_utf8(fault.detail));
+  CHECK(is_utf8(fault.detail));
   CHECK(fault.detail.size() < 250);
   return fault;
 }

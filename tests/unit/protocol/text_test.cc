@@ -1,13 +1,15 @@
 // Topics, text properties, base64 and excerpts: what passes and what is refused.
 #include <string>
 
+#include "base/utf8.h"
 #include "catch.h"
 #include "protocol/base64.h"
+#include "protocol/excerpt.h"
 #include "protocol/request.h"
 #include "protocol/topic.h"
-#include "protocol/utf8.h"
 
 using namespace sluice::protocol;
+using sluice::is_utf8;
 
 namespace {
 
@@ -109,7 +111,7 @@ TEST_CASE("base64 that is not exact is refused", "[base64]") {
   }
 }
 
-TEST_CASE("an excerpt is short, printable and UTF-8", "[utf8]") {
+TEST_CASE("an excerpt is short, printable and UTF-8", "[excerpt]") {
   CHECK(quoted_excerpt("abc") == "\"abc\"");
   CHECK(quoted_excerpt(std::string(40, 'a')) == "\"" + std::string(40, 'a') + "\"");
   CHECK(quoted_excerpt(std::string(41, 'a')) == "\"" + std::string(40, 'a') + "...\"");

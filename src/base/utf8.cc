@@ -1,17 +1,10 @@
-// UTF-8 looked at one character at a time.
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 
 #include <cstdint>
 #include <cstring>
 
-namespace sluice::protocol {
+namespace sluice {
 namespace {
-
-constexpr std::size_t kExcerptBytes = 40;
-
-bool is_control(char32_t code) {
-  return code < 0x20 || (code >= 0x7F && code <= 0x9F);
-}
 
 /// How many bytes at the beginning of `text` are ASCII, rounded down to whole words.
 std::size_t ascii_words(std::string_view text) noexcept {
@@ -72,22 +65,4 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
-std::string quoted_excerpt(std::string_view text) {
-  std::string out = "\"";
-  std::size_t used = 0;
-  while (used < text.size()) {
-    const Utf8Char next = first_utf8_char(text.substr(used));
-    const std::size_t size = next.size == 0 ? 1 : next.size;
-    if (used + size > kExcerptBytes) break;
-    if (next.size == 0 || is_control(next.code)) {
-      out += '?';
-    } else {
-      out += text.substr(used, size);
-    }
-    used += size;
-  }
-  out += used < text.size() ? "...\"" : "\"";
-  return out;
-}
-
-}  // namespace sluice::protocol
+}  // namespace sluice

@@ -1,0 +1,23 @@
+// The one UTF-8 decoder (RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF).
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace sluice {
+
+struct Utf8Char {
+  char32_t code = 0;
+  std::size_t size = 0;  ///< 1 to 4 bytes; 0: the bytes are not UTF-8
+};
+
+/// The character `text` begins with. `text` must not be empty.
+Utf8Char first_utf8_char(std::string_view text) noexcept;
+bool is_utf8(std::string_view text) noexcept;
+
+/// U+0000 to U+001F and U+007F to U+009F: what a terminal may obey.
+constexpr bool is_control(char32_t code) noexcept {
+  return code < 0x20 || (code >= 0x7F && code <= 0x9F);
+}
+
+}  // namespace sluice
