@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <sys/un.h>
 
-#include <charconv>
 #include <optional>
 
+#include "base/ascii.h"
 #include "config/text.h"
 
 namespace sluice::config {
@@ -40,12 +40,8 @@ bool is_name_or_ipv4(std::string_view text) {
 bool read_port(std::string_view text, std::optional<std::uint16_t>& port) {
   if (text.empty()) return true;
   text.remove_prefix(1);
-  std::uint16_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, number);
-  if (text.empty() || failure != std::errc() || stop != end) return false;
-  port = number;
-  return true;
+  port = to_integer<std::uint16_t>(text);
+  return port.has_value();
 }
 
 std::optional<HostPort> read_host_port(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/ascii.h"
 #include "config/identifier.h"
 #include "config/text.h"
 
@@ -18,17 +19,11 @@ constexpr std::uint64_t kOwnDescriptors = 32;
 /// Of those, for clients beyond max_connections that are told so.
 constexpr std::uint64_t kRefusedAtLeast = 8;
 
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 /// Port 0 is another port each time.
 bool is_same_place(const Address& a, const Address& b) {
   if (a.kind == Address::Kind::Tcp && a.port == 0) return false;
-  return lower(a.text()) == lower(b.text()) && (a.kind == Address::Kind::Tcp || a.path == b.path);
+  return to_lower(a.text()) == to_lower(b.text()) &&
+         (a.kind == Address::Kind::Tcp || a.path == b.path);
 }
 
 void check_limits(const Config& config, Tables& tables) {
@@ -102,7 +97,7 @@ void check_names(const Config& config, Tables& tables) {
 
 /// The broker's url with all that may be written in several ways made one.
 std::string canonical_url(const Broker& broker) {
-  return fmt::format("{} {} {}", broker.tls_enabled ? "mqtts" : "mqtt", lower(broker.host),
+  return fmt::format("{} {} {}", broker.tls_enabled ? "mqtts" : "mqtt", to_lower(broker.host),
                      broker.port);
 }
 

@@ -4,15 +4,10 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace sluice::config {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 bool has_same_range(const Broker& a, const Broker& b) {
   return a.min_dev_no == b.min_dev_no && a.max_dev_no == b.max_dev_no;
@@ -62,7 +57,7 @@ std::vector<std::string> keep_what_needs_restart(const Config& running, Config& 
 }
 
 std::string endpoint(const Broker& broker) {
-  return fmt::format("{}:{}", lower(broker.host), broker.port);
+  return fmt::format("{}:{}", to_lower(broker.host), broker.port);
 }
 
 std::string connection_key(const Broker& broker) {

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "config/text.h"
 
@@ -32,14 +32,6 @@ std::string describe(const Node& node, bool shown) {
       return "a table";
   }
   return "something else";
-}
-
-std::optional<std::int64_t> to_integer(std::string_view text) {
-  std::int64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, number);
-  if (text.empty() || failure != std::errc() || stop != end) return std::nullopt;
-  return number;
 }
 
 std::string dotted(std::string_view table, std::string_view key) {
@@ -271,7 +263,7 @@ std::optional<std::int64_t> Section::integer(std::string_view key, Range range,
   } else if (node->kind == Node::Kind::Text && is_one_variable(node->text)) {
     const auto text = substituted(key, *node);
     if (!text) return std::nullopt;
-    number = to_integer(*text);
+    number = to_integer<std::int64_t>(*text);
     found = quoted(*text);
   }
   if (number && *number >= range.min && *number <= range.max) return number;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/ascii.h"
 #include "protocol/white_space.h"
 
 namespace sluice::protocol {
@@ -14,10 +15,6 @@ constexpr std::size_t kHeaderBytes = 4;
 constexpr std::array<std::string_view, 9> kMethods = {
     "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
 constexpr std::string_view kHost = "host:";
-
-char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 enum class Verdict { Undecided, Http, Garbage };
 

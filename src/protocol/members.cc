@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <limits>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "protocol/excerpt.h"
 #include "protocol/topic.h"
@@ -76,14 +76,6 @@ std::string describe(const JsonValue& value) {
       break;
   }
   return std::string(value.text);
-}
-
-std::optional<std::int64_t> to_integer(std::string_view text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return number;
 }
 
 /// Whether `text` is -?[0-9]{1,19}.
@@ -180,7 +172,7 @@ void Members::assign(const JsonValue& value) {
       return assign_encoding(value);
     case Name::Qos:
       if (value.kind != JsonKind::Number) return refuse("qos", "0, 1 or 2", value);
-      qos = to_integer(value.text).value_or(-1);
+      qos = to_integer<std::int64_t>(value.text).value_or(-1);
       if (qos < 0 || qos > 2) refuse("qos", "0, 1 or 2", value);
       return;
     case Name::Retain:
@@ -225,7 +217,7 @@ void Members::assign_property(const JsonValue& value) {
 void Members::assign_device_id(const JsonValue& value) {
   std::optional<std::int64_t> number;
   const bool is_text = value.kind == JsonKind::String && is_device_text(value.text);
-  if (is_text || value.kind == JsonKind::Number) number = to_integer(value.text);
+  if (is_text || value.kind == JsonKind::Number) number = to_integer<std::int64_t>(value.text);
   if (!number) {
     return refuse("device_id", "an integer of 64 bits, or the same as a string of 1 to 19 digits",
                   value);
@@ -245,7 +237,7 @@ void Members::assign_id(const JsonValue& value) {
     id = source_.substr(value.begin, json_string_end(source_, value.begin) - value.begin);
     return;
   }
-  if (value.kind != JsonKind::Number || !to_integer(value.text)) {
+  if (value.kind != JsonKind::Number || !to_integer<std::int64_t>(value.text)) {
     return refuse("id", "a string or an integer of 64 bits", value);
   }
   if (value.begin + value.text.size() < source_.size()) id = value.text;
@@ -269,7 +261,7 @@ void Members::add_user_property(const JsonValue& value) {
 void Members::take_integer(std::string_view name, const JsonValue& value, std::int64_t least,
                            std::int64_t most, std::int64_t& to) {
   std::optional<std::int64_t> number;
-  if (value.kind == JsonKind::Number) number = to_integer(value.text);
+  if (value.kind == JsonKind::Number) number = to_integer<std::int64_t>(value.text);
   if (!number || *number < least || *number > most) {
     return refuse(name, fmt::format("an integer from {} to {}", least, most), value);
   }
