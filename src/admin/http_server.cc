@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "event/descriptor.h"
+#include "event/bound_socket.h"
 
 namespace sluice::admin {
 namespace {
@@ -85,22 +84,6 @@ HttpServer::HttpServer(event::Loop& loop, const app::App& app)
   timer_.unref();
 }
 
-namespace {
-
-/// Negative, and errno, if it cannot be bound. libmicrohttpd by itself would let another process
-/// share the address.
-event::Descriptor bound_to(const addrinfo& address) noexcept {
-  event::Descriptor fd(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int on = 1;
-  const bool done = fd.get() >= 0 &&
-                    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-                    ::bind(fd.get(), address.ai_addr, address.ai_addrlen) == 0 &&
-                    ::listen(fd.get(), SOMAXCONN) == 0;  // who comes later waits there
-  return done ? std::move(fd) : event::Descriptor(-1);
-}
-
-}  // namespace
-
 HttpServer::~HttpServer() {
   watcher_.reset();
   if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
@@ -110,19 +93,14 @@ Result<void> HttpServer::listen(const config::Address& address) {
   const auto failure = [&](const char* why) {
     return Error{fmt::format("cannot listen on {} for [admin]: {}", address.text(), why)};
   };
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(address.port);
-  const int status = ::getaddrinfo(address.numeric_host().c_str(), port.c_str(), &hints, &found);
-  if (status != 0) return failure(::gai_strerror(status));
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
+  // libmicrohttpd by itself would let another process share the address.
+  Result<event::BoundSocket> bound = event::bind_tcp(address.numeric_host(), address.port);
+  if (!bound) return failure(bound.error().what.c_str());
+  event::Descriptor fd = std::move(bound->fd);
+  if (::listen(fd.get(), SOMAXCONN) != 0) return failure(std::strerror(errno));
   unsigned flags = MHD_USE_EPOLL;
-  if (found->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
+  if (bound->is_ipv6) flags |= MHD_USE_IPv6;
   connections_.reserve(kMaxConnections);
-  event::Descriptor fd = bound_to(*found);
-  if (fd.get() < 0) return failure(std::strerror(errno));
   errno = 0;
   daemon_ = MHD_start_daemon(
       flags, address.port, nullptr, nullptr, &HttpCallbacks::on_request, this,

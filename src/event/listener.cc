@@ -1,21 +1,21 @@
 #include "event/listener.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
+#include "event/bound_socket.h"
 #include "event/loop.h"
 #include "event/socket_stream.h"
 
@@ -32,8 +32,11 @@ constexpr Duration kRetryInterval{100};
 /// The shortage is over when nobody had to wait for so long.
 constexpr Duration kRecovered = std::chrono::seconds(10);
 
+Error failure(const std::string& name, std::string_view why) {
+  return Error{fmt::format("cannot listen on {}: {}", name, why)};
+}
 Error failure(const std::string& name, int error) {
-  return Error{fmt::format("cannot listen on {}: {}", name, std::strerror(error))};
+  return failure(name, std::strerror(error));
 }
 
 int set_option(int fd, int level, int option, int value) noexcept {
@@ -59,19 +62,12 @@ Handle<uv_stream_s> as_stream(T* handle) noexcept {
   return Handle<uv_stream_s>(reinterpret_cast<uv_stream_t*>(handle));
 }
 
-sockaddr_un unix_address(const std::string& path) noexcept {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  return address;
-}
-
 /// Removes a socket file that no process listens on; an error if it is in use or something else.
 Result<void> remove_stale(const std::string& path, const std::string& name) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return {};
   if (!S_ISSOCK(found.st_mode)) {
-    return Error{fmt::format("cannot listen on {}: the path exists and is no socket", name)};
+    return failure(name, "the path exists and is not a socket");
   }
   const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const sockaddr_un address = unix_address(path);
@@ -88,24 +84,12 @@ Result<void> remove_stale(const std::string& path, const std::string& name) {
 Result<std::unique_ptr<Listener>> Listener::tcp(Loop& loop, const TcpAddress& address,
                                                 TcpOptions options, Accepted accepted) {
   const std::string& name = address.name;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST;
-  addrinfo* found = nullptr;
-  const int status =
-      ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
-  if (status != 0) {
-    return Error{fmt::format("cannot listen on {}: {}", name, ::gai_strerror(status))};
-  }
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
-  Descriptor fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (fd.get() < 0) return failure(name, errno);
-  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  if (options.reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  Result<BoundSocket> bound = bind_tcp(address.host, address.port, options.reuse_port);
+  if (!bound) return failure(name, bound.error().what);
+  Descriptor fd = std::move(bound->fd);
   if (options.fast_open && set_option(fd.get(), IPPROTO_TCP, TCP_FASTOPEN, kFastOpenQueue) != 0) {
     log::warn("{}: TCP Fast Open is not available: {}", name, std::strerror(errno));
   }
-  if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0) return failure(name, errno);
 
   std::unique_ptr<Listener> listener(new Listener(loop, name, std::move(fd), accepted));
   if (Result<void> listening = listener->listen(); !listening) return listening.error();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,8 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <utility>
+
+#include "event/bound_socket.h"
 
 namespace sluice::client {
 
@@ -64,9 +65,7 @@ Peer Peer::tcp(std::uint16_t port) {
 }
 
 Peer Peer::unix_socket(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const sockaddr_un address = event::unix_address(path);
   return Peer(connected(AF_UNIX, &address, sizeof(address)));
 }
 

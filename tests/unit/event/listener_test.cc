@@ -303,7 +303,7 @@ TEST_CASE("a file that is no socket is left alone", "[listener]") {
   Acceptor acceptor;
   const auto listener = Listener::unix_socket(loop, path, bind<&Acceptor::on_accepted>(&acceptor));
   REQUIRE_FALSE(listener);
-  CHECK(has(listener.error().what, "no socket"));
+  CHECK(has(listener.error().what, "not a socket"));
   CHECK(exists(path));
 }
 
