@@ -8,7 +8,7 @@
 namespace sluice {
 
 /// Grows from `min` to `max` by doubling. Has no clock and no randomness of its own: the caller
-/// passes both in, so that a test can say what it wants to see.
+/// passes both in, so that a test is deterministic.
 class Backoff {
  public:
   Backoff(Duration min, Duration max) noexcept : min_(min), max_(max), current_(min) {}
@@ -22,13 +22,13 @@ class Backoff {
   }
 
   void reset() noexcept { current_ = min_; }
-  /// Other bounds; starts anew.
+  /// Sets other bounds and resets.
   void set_bounds(Duration min, Duration max) noexcept {
     min_ = min;
     max_ = max;
     current_ = min;
   }
-  /// Jumps to the ceiling: for a refusal that will not mend itself soon (a wrong password).
+  /// Jumps to the ceiling: for a refusal that will not go away soon (a wrong password).
   void raise_to_max() noexcept { current_ = max_; }
 
  private:

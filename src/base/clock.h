@@ -1,4 +1,4 @@
-// The one notion of time: whole milliseconds of a monotonic clock that only the loop reads.
+// Time is whole milliseconds of a monotonic clock that only the loop reads.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@ namespace sluice {
 using Duration = std::chrono::milliseconds;
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 
-/// Stands in for the monotonic clock of the system.
+/// A monotonic clock other than the system's, for tests.
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -1,5 +1,5 @@
-// Everything that waits until a moment, in one binary heap: earliest first, leaving early in
-// O(log n) without a search because each entry knows its place.
+// A binary heap of deadlines, earliest first. Removing any element takes O(log n) and no search,
+// because each knows its place.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ class DeadlineQueue {
   TimePoint earliest() const noexcept { return entry(0).deadline_; }
   T& front() const noexcept { return *heap_[0]; }
 
-  /// While no more than so many wait, insert() allocates nothing.
+  /// insert() allocates nothing while at most `count` elements wait.
   void make_room_for(std::size_t count) {
     if (count > heap_.capacity()) heap_.reserve(std::max(count, 2 * heap_.capacity()));
   }

@@ -1,4 +1,4 @@
-// A bound method in two pointers: what a watcher calls. No allocation, no ownership.
+// A bound method in two pointers, for callbacks. No allocation, no ownership.
 #pragma once
 
 #include <utility>
@@ -33,7 +33,7 @@ class Delegate<R(Args...)> {
   Call call_ = nullptr;
 };
 
-/// Converts to whatever Delegate the watcher wants: `Timer idle_{loop_,
+/// Converts to the Delegate type that the watcher takes: `Timer idle_{loop_,
 /// bind<&Client::on_idle>(this)}`.
 template <auto Method, class T>
 struct Binder {

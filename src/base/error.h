@@ -1,4 +1,4 @@
-// Errors as values: what went wrong, said for a person, and Result<T> to carry it up the stack.
+// Errors as values: what went wrong, in words, and Result<T> to carry it up the stack.
 #pragma once
 
 #include <string>

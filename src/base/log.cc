@@ -34,7 +34,7 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-/// The line behind its time.
+/// The line after its time stamp.
 std::string render(Format format, bool coloured, Level level, const Subject& about,
                    std::string_view message) {
   if (format == Format::Json) return json_line(level, about, message);
@@ -47,21 +47,21 @@ std::unique_ptr<spdlog::formatter> make_formatter(Format format) {
                                                          : "%Y-%m-%d %H:%M:%S.%e %v");
 }
 
-/// A full disk costs lines, never the service. That lines are lost is said once on standard error,
-/// and how many were in the file as soon as it takes lines again.
+/// On a full disk lines are dropped and the service goes on. The first loss is reported once on
+/// standard error, the number of lost lines in the file as soon as it can be written.
 class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   FileSink(const Settings& settings, LogFile file)
       : path_(settings.file), format_(settings.format), file_(std::move(file)) {}
 
-  /// What was lost so far is said in the new file.
-  void go_on_with(LogFile file) noexcept { file_ = std::move(file); }
+  /// Lines lost so far are reported in the new file.
+  void replace_file(LogFile file) noexcept { file_ = std::move(file); }
 
  private:
   using Message = spdlog::details::log_msg;
 
   void sink_it_(const Message& message) override {
-    if (lost_ > 0 && !say_lost()) {
+    if (lost_ > 0 && !report_lost()) {
       ++lost_;
       return;
     }
@@ -72,7 +72,7 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
     const auto line = line_of({message.logger_name, spdlog::level::err, text});
     (void)std::fwrite(line.data(), 1, line.size(), stderr);
   }
-  bool say_lost() {
+  bool report_lost() {
     const std::string text = own_text(
         Level::Warn, fmt::format("{} lines are lost: the file could not be written", lost_));
     if (!append({"", spdlog::level::warn, text})) return false;
@@ -96,7 +96,7 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
   const std::string path_;
   const Format format_;
   LogFile file_;
-  std::uint64_t lost_ = 0;  // lines since one was written last
+  std::uint64_t lost_ = 0;  // since the latest line that was written
 };
 
 std::unique_ptr<spdlog::logger> make_logger(const Settings& settings, spdlog::sink_ptr sink) {
@@ -112,7 +112,7 @@ std::string_view variable(const char* name) noexcept {
   return value == nullptr ? std::string_view() : value;
 }
 
-/// https://no-color.org; a terminal that does not say what it is has no colours.
+/// https://no-color.org; without TERM the terminal is taken to have no colours.
 bool wants_colour() noexcept {
   const std::string_view terminal = variable("TERM");
   return ::isatty(STDERR_FILENO) == 1 && variable("NO_COLOR").empty() && !terminal.empty() &&
@@ -155,7 +155,7 @@ Result<void> reopen() {
   if (now.file == nullptr) return {};
   auto file = LogFile::open(now.settings.file);
   if (!file) return file.error();
-  now.file->go_on_with(std::move(file).value());
+  now.file->replace_file(std::move(file).value());
   return {};
 }
 

@@ -25,10 +25,10 @@ struct Settings {
 /// above go to standard error. On an error the former settings stay. Text on standard error is
 /// coloured if that is a terminal, NO_COLOR is not set and TERM is neither unset nor "dumb".
 Result<void> configure(const Settings& settings);
-/// Opens the configured file anew (after it was renamed by a log rotation). No file: does nothing.
+/// Reopens the configured file (after log rotation has renamed it). No file: does nothing.
 /// On an error lines still go to the former file.
 Result<void> reopen();
-/// The file lines go to; empty: standard error.
+/// The file that lines are written to; empty: standard error.
 const std::string& file() noexcept;
 
 bool is_enabled(Level level) noexcept;

@@ -13,7 +13,7 @@
 namespace sluice::log {
 namespace {
 
-/// How many bytes were written; where not all, errno says why.
+/// Returns the number of bytes written; if not all, errno says why.
 std::size_t write_all(int fd, std::string_view bytes) noexcept {
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -32,7 +32,7 @@ std::size_t write_all(int fd, std::string_view bytes) noexcept {
 Result<LogFile> LogFile::open(const std::string& path) {
   std::error_code ignored;  // if it matters, the file cannot be opened
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  // A FIFO would be waited for, at its opening and whenever its reader is slow.
+  // O_NONBLOCK: a FIFO without a reader, or with a slow one, must not block.
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
   if (fd < 0) {
     const int error = errno;

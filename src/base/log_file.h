@@ -1,5 +1,5 @@
-// The file behind the log: a line is one write, and one that finds no room leaves no half behind
-// that a later line would be taken for.
+// The log's file. A line is one write(); after one that was cut off the next line begins on a line
+// of its own.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace sluice::log {
 
 class LogFile {
  public:
-  /// Opens for appending; makes missing folders.
+  /// Opens for appending; creates missing directories.
   static Result<LogFile> open(const std::string& path);
   ~LogFile();
   LogFile(LogFile&& other) noexcept;
@@ -19,7 +19,7 @@ class LogFile {
   LogFile& operator=(const LogFile&) = delete;
   LogFile& operator=(LogFile&& other) noexcept;
 
-  /// A line with its newline. False: it could not be written whole, and errno says why.
+  /// Writes a line that ends in a newline. False: it was not written whole; errno says why.
   bool append(std::string_view line) noexcept;
 
  private:

@@ -1,5 +1,4 @@
-// One line of the log, before it is known where it goes: its level, whom it is about, and how both
-// are written.
+// Formats one log line, as text or JSON: level, subject, message.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +16,13 @@ std::optional<Level> level_of(std::string_view name) noexcept;
 /// "trace, debug, info, warn, error"
 std::string level_names();
 
-/// Whom a line is about, in the one form in which clients, brokers and slots are named everywhere.
-/// It refers to the names it was made with; a line is written at once.
+/// The subject of a line: a client, a broker or a slot, named the same way everywhere. Refers to
+/// the names it was made with, so it is not kept.
 class Subject {
  public:
   Subject() = default;
-  /// "client 10.0.0.7:51422 #81": the number tells apart who comes from one address, one after the
-  /// other, and those of a Unix socket. Without a peer: "client gone".
+  /// "client 10.0.0.7:51422 #81": the number tells apart successive connections from one
+  /// address, and those of a Unix socket. Without a peer: "client gone".
   static Subject client(std::string_view peer, std::uint64_t number) noexcept;
   /// "broker o2o"
   static Subject broker(std::string_view name) noexcept;
@@ -46,7 +45,7 @@ class Subject {
   std::uint64_t number_ = 0;
 };
 
-/// "warn  broker o2o: gone", with what a terminal could obey (control characters) made visible.
+/// "warn  broker o2o: gone", with control characters, which a terminal could obey, escaped.
 std::string text_line(Level level, const Subject& about, std::string_view message, bool coloured);
 /// `"level":"warn","broker":"o2o","message":"gone"}`: valid JSON whatever bytes the message has;
 /// those that are no UTF-8 become U+FFFD. The opening brace and the time are for the caller.

@@ -1,4 +1,4 @@
-// The one source of randomness, passed in by whoever needs it.
+// Randomness is passed in, so that a test can fix its seed.
 #pragma once
 
 #include <cstdint>

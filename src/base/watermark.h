@@ -1,4 +1,4 @@
-// Bounds for a queue that is counted in messages and in bytes, with a high and a low water mark.
+// Limits of a queue in messages and in bytes, with a high and a low water mark.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +45,7 @@ class Watermark {
     bytes_ -= bytes;
   }
 
-  /// Room that is kept free; everything above counts it as taken.
+  /// Reserves room; has_room_for() and the others count it as taken.
   void reserve(std::size_t items, std::size_t bytes) noexcept {
     reserved_items_ += items;
     reserved_bytes_ += bytes;
