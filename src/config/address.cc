@@ -1,5 +1,5 @@
-// Splits addresses by hand: the few forms that are allowed are simpler than a url parser, and what
-// is none of them is told what they are.
+// Splits addresses by hand: the few allowed forms are simpler than a URL parser, and an error lists
+// them.
 #include "config/address.h"
 
 #include <arpa/inet.h>

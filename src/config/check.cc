@@ -1,4 +1,4 @@
-// Each function looks at one kind of contradiction and reports it where the file speaks of it.
+// Each function checks for one kind of contradiction and reports it at a key that the file sets.
 #include "config/check.h"
 
 #include <fmt/format.h>
@@ -16,10 +16,10 @@ namespace {
 constexpr std::uint64_t kDescriptorsPerLink = 3;
 /// Listeners, the admin interface, the log, the loop's own, names being resolved, and:
 constexpr std::uint64_t kOwnDescriptors = 32;
-/// Of those, for clients beyond max_connections that are told so.
+/// Reserved for refused clients.
 constexpr std::uint64_t kRefusedAtLeast = 8;
 
-/// Port 0 is another port each time.
+/// Two listeners on port 0 get different ports.
 bool is_same_place(const Address& a, const Address& b) {
   if (a.kind == Address::Kind::Tcp && a.port == 0) return false;
   return to_lower(a.text()) == to_lower(b.text()) &&
@@ -31,7 +31,7 @@ void check_limits(const Config& config, Tables& tables) {
   const Duration longest = config.limits.max_timeout;
   if (publish > longest && tables.defaults.is_valid({"publish_timeout_ms"}) &&
       tables.limits.is_valid({"max_timeout_ms"})) {
-    // Said where the file says something: the other one may be a default.
+    // Reported at the key that the file sets; the other may be a default.
     const bool at_default = tables.defaults.is_given("publish_timeout_ms");
     Section& table = at_default ? tables.defaults : tables.limits;
     table.fault(at_default ? "publish_timeout_ms" : "max_timeout_ms",
@@ -95,14 +95,14 @@ void check_names(const Config& config, Tables& tables) {
   }
 }
 
-/// The broker's url with all that may be written in several ways made one.
+/// The broker's url in a form that is equal for equal endpoints.
 std::string canonical_url(const Broker& broker) {
   return fmt::format("{} {} {}", broker.tls_enabled ? "mqtts" : "mqtt", to_lower(broker.host),
                      broker.port);
 }
 
 /// A broker ends a connection whose client identifier connects again [MQTT-3.1.4-3]: two slots with
-/// one identifier would throw each other out for ever.
+/// one identifier would keep disconnecting each other.
 void check_identifiers(const Config& config, Tables& tables) {
   if (!tables.server.is_valid({"listen", "instance"})) return;
   const std::string instance = instance_name(config);

@@ -11,15 +11,15 @@
 
 namespace sluice::config {
 
-/// Reports what contradicts itself. Values whose own key is faulty are left out: one mistake, one
-/// fault.
+/// Reports keys that contradict each other. Keys that are faulty themselves are left out, so that
+/// one mistake is one fault.
 void check_across(const Config& config, Tables& tables);
 
-/// What is allowed and still likely a mistake, for a configuration without faults.
+/// Settings that are allowed but likely a mistake, for a configuration without faults.
 std::vector<std::string> warnings_of(const Config& config);
 
-/// Lowers max_connections to what the hard limit of open files leaves beside the connections to
-/// brokers, of which clients must never take a descriptor. Says what changed, if anything did.
+/// Lowers max_connections to what the hard limit on open files leaves after broker connections, so
+/// that clients never take their descriptors. Returns a warning if it did.
 std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t descriptors);
 
 }  // namespace sluice::config

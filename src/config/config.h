@@ -1,5 +1,5 @@
-// What a configuration file says, as plain values with the defaults inline. No TOML here and no
-// checks: load.h makes a Config out of a file and vouches for it.
+// What a configuration file says, as plain values with the defaults inline. No TOML and no
+// checks here: load.h reads and validates a file.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ struct Address {
 
   /// `tcp://HOST:PORT` (IPv6 in brackets) or `unix://PATH`.
   std::string text() const;
-  /// What to bind to: nobody who listens waits for a name.
+  /// The address to bind; host names are resolved beforehand.
   const std::string& numeric_host() const { return digits.empty() ? host : digits; }
   bool operator==(const Address& other) const {
     return kind == other.kind && host == other.host && port == other.port && path == other.path;
@@ -36,8 +36,8 @@ struct ServerSettings {
   std::vector<Address> listen{{Address::Kind::Tcp, "127.0.0.1", 9501, ""}};
   std::string instance;  ///< empty: see instance_name()
   unsigned max_connections = 1024;
-  /// Not a key: how many beyond that are told so at one time; the next ones are just closed. Fewer
-  /// where descriptors are short.
+  /// Not a key: refused clients that may read their `overloaded` reply at the same time; further
+  /// ones are closed at once. Lowered where descriptors are scarce.
   unsigned max_refused = 256;
   bool tcp_fastopen = false;
   bool reuse_port = false;
@@ -100,7 +100,7 @@ struct Broker {
   unsigned connections = 20;
   std::string client_id = "sluice-{host}-{instance}-{broker}-{slot}";
   std::string username;  ///< empty: none
-  std::string password;  ///< empty: none; also what the first line of `password_file` said
+  std::string password;  ///< empty: none; also the first line of `password_file`
   Protocol protocol = Protocol::V5;
   unsigned keepalive_s = 30;
   Duration connect_timeout{5000};
@@ -127,7 +127,7 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-/// What stands for {instance}: `[server] instance`, or else the first listener's port or the file
+/// The value of {instance}: `[server] instance`, or else the first listener's port or the file
 /// name of its socket. Empty only for a Config without listeners.
 std::string instance_name(const Config& config);
 

@@ -1,4 +1,4 @@
-// What is different between the configuration in force and a new one. Pure: nothing is done here.
+// Compares the configuration in force with a new one. Pure functions.
 #pragma once
 
 #include <cstddef>
@@ -14,25 +14,24 @@ namespace sluice::config {
 /// returns the names of those that would have changed.
 std::vector<std::string> keep_what_needs_restart(const Config& running, Config& next);
 
-/// All that a connection to the broker depends on, as one text: address, login, protocol, keep
-/// alive and how TLS is spoken. Equal for two brokers whose connections may stay. Holds the
+/// Everything that a connection to the broker depends on, as one text: address, login, protocol,
+/// keep alive and how TLS is spoken. Equal for two brokers whose connections may stay. Holds the
 /// password. What certificate files contain is not in it, nor is the client identifier.
 std::string connection_key(const Broker& broker);
 
-/// Where the broker is, written in one way only.
+/// HOST:PORT in a form that is equal for equal endpoints.
 std::string endpoint(const Broker& broker);
 
-/// A broker that there is already.
+/// A broker that has a pool.
 struct KnownBroker {
   const Broker& settings;
-  bool is_removed = false;  ///< an earlier change removed it, and it still holds messages
+  bool is_removed = false;  ///< by an earlier reload; it still holds messages
 };
 
-/// For each broker of `next` the one of `known` that it is, if any; none twice. It is the one of
-/// its name, or, where a name is new or has gone to another place, the one at its url: names change
-/// in place, and messages that wait for a broker must not end up at another one that got its name.
-/// A new one that is reached in just the same way as one that is leaving is that one: otherwise it
-/// would overtake what that one holds.
+/// For each broker of `next` the index of the one in `known` that it continues, if any; none twice.
+/// Matched by name, or by url where a name is new or has moved, so that queued messages never go to
+/// another broker that got the name. A new broker with the connection settings of a removed one
+/// continues it: otherwise it would overtake the messages held there.
 std::vector<std::optional<std::size_t>> match_brokers(const std::vector<KnownBroker>& known,
                                                       const std::vector<Broker>& next);
 

@@ -1,4 +1,4 @@
-// A TOML document as a plain tree in which everything knows its place. The only door to toml++.
+// A TOML document as a plain tree; each node knows its line and column. The only door to toml++.
 #pragma once
 
 #include <cstdint>

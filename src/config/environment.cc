@@ -1,4 +1,4 @@
-// One pass from left to right, so that what a variable holds is never looked at again.
+// One pass from left to right, so that a variable's value is never substituted again.
 #include "config/environment.h"
 
 #include "config/text.h"

@@ -10,11 +10,11 @@
 
 namespace sluice::config {
 
-/// Looks a variable up; nothing where it is not set.
+/// The value of a variable; nothing where it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;
 
 /// Replaces ${NAME} and ${NAME:-fallback}; as in a shell the fallback also stands for a variable
-/// that is set and empty. `$${` becomes `${`. What a variable holds is not looked at again. The
+/// that is set and empty. `$${` becomes `${`. A variable's value is not substituted again. The
 /// error names the variable that is not set, or the text that is no variable.
 Result<std::string> substitute(std::string_view text, const Environment& environment);
 

@@ -1,4 +1,4 @@
-// Plain system calls, because they tell why: a stream would open a directory and read nothing.
+// Plain system calls, for their errno: a stream would open a directory and read nothing.
 #include "config/file.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // One function per table, one line per key. A value that contradicts another one of its own table
-// is reported here too; what looks further is in check.cc.
+// is reported here too; checks across tables are in check.cc.
 #include "config/keys.h"
 
 #include <fmt/format.h>

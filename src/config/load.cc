@@ -1,5 +1,5 @@
-// The way of a file: text, tree, keys, checks. Every stage adds its findings, only a text that is
-// no TOML ends it early.
+// The stages of a file: text, tree, keys, checks. Each adds its findings; only a syntax error ends
+// them early.
 #include "config/load.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Reads a configuration file and vouches for it: either a Config, or everything that is wrong.
+// Reads and validates a configuration file: either a Config, or all its faults.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace sluice::config {
 
-/// One thing that is wrong: where, what was found and what is allowed.
+/// One fault: where it is, what was found and what is allowed.
 struct Fault {
   std::string file;
   unsigned line = 1;    ///< from 1
@@ -32,8 +32,8 @@ struct Loaded {
 };
 
 /// Reads, parses and checks the file, and what it names: password and certificate files.
-/// `descriptor_limit` is the hard limit of open files: where it does not do, max_connections is
-/// lowered to what it allows, and a warning says so.
+/// `descriptor_limit` is the hard limit on open files: if it is too low, max_connections is lowered
+/// to what it allows, with a warning.
 Loaded load(const std::string& path, const Environment& environment,
             std::uint64_t descriptor_limit);
 

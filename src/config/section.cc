@@ -1,4 +1,4 @@
-// How values become numbers, texts and words, and how what is wrong with them is said.
+// Converts values to numbers, texts and words, and words the faults.
 #include "config/section.h"
 
 #include <fmt/format.h>
@@ -47,7 +47,7 @@ bool contains(const std::vector<std::string>& list, std::string_view key) {
   return std::find(list.begin(), list.end(), key) != list.end();
 }
 
-/// What the writer of an unknown key may have meant.
+/// The known key that an unknown one is probably a misspelling of.
 std::string suggestion(const UnknownKey& unknown, const std::vector<std::string>& known) {
   for (const std::string& other : known) {
     if (other.ends_with("." + unknown.key)) return "the nearest known one is " + other;

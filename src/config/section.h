@@ -1,6 +1,5 @@
-// Reads the keys of one TOML table into the fields of a struct. A key is known because somebody
-// asks for it here: its name, its type, its bounds and its target stand in one call, and what
-// nobody asked for is the unknown key that finish() reports.
+// Reads the keys of one TOML table into the fields of a struct. One call for each key names it and
+// gives its type, bounds and target; finish() reports the keys that no call has asked for.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +23,7 @@ struct Finding {
   std::string what;
 };
 
-/// A key that nobody asked for.
+/// A key that no getter asked for.
 struct UnknownKey {
   Place place;
   std::string label;  ///< the table's name in messages, empty for the root

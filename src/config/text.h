@@ -1,4 +1,4 @@
-// Small questions about texts that come from a configuration file.
+// Checks and quoting for texts of a configuration file.
 #pragma once
 
 #include <cstddef>
