@@ -9,11 +9,11 @@
 namespace sluice::app {
 namespace {
 
-/// While stopping, how often it is looked whether the phase is over.
+/// How often a stop checks whether its phase is over.
 constexpr Duration kProgressCheck = std::chrono::milliseconds(10);
-/// How long clients that go on sending are told `shutting_down` before they are ended.
+/// How long clients that keep sending are answered `shutting_down` before they are closed.
 constexpr Duration kLastReplies = std::chrono::milliseconds(200);
-/// A gentle end takes a second at most; then a little more for what hangs.
+/// A graceful close takes at most 1 s; 100 ms more for what hangs.
 constexpr Duration kClosing = std::chrono::milliseconds(1100);
 constexpr Duration kDisconnecting = std::chrono::milliseconds(200);
 
@@ -54,7 +54,7 @@ std::vector<BrokerView> App::brokers() const {
   std::vector<BrokerView> views;
   std::set<std::string_view> names;
   for (const auto& [pool, is_removed] : brokers_.all()) {
-    // A name may be another broker's by now: then this one is not told of any more.
+    // Skip a removed broker whose name is in use again.
     if (!names.insert(pool->name()).second) continue;
     const ledger::Lane& lane = ledger_.lane_of(*pool);
     views.push_back({*pool, lane.counters, pool->waiters(), is_removed});
@@ -134,7 +134,7 @@ void App::on_phase_timeout() noexcept {
 
 void App::on_progress() noexcept {
   if (phase_ == Phase::Draining && ledger_.is_idle()) {
-    // All is answered; whoever is left is told `shutting_down` or ended gently.
+    // Everything is answered: remaining clients get `shutting_down` or are closed gracefully.
     enter(Phase::LastReplies);
   }
   const bool is_ending = phase_ == Phase::LastReplies || phase_ == Phase::Closing;

@@ -1,5 +1,4 @@
-// The whole of sluice without its command line: builds the parts, starts them, and stops them
-// without losing or inventing an answer.
+// sluice without its command line: builds the parts, starts, reloads and stops them.
 #pragma once
 
 #include <string>
@@ -29,7 +28,7 @@ struct BrokerView {
 /// Owns listeners, clients, ledger and pools. Not thread-safe.
 class App {
  public:
-  /// `finished` is called once, when a stop has come to its end.
+  /// `finished` is called once, when a stop is complete.
   App(event::Loop& loop, config::Config config, const Identity& identity,
       Delegate<void()> finished);
   ~App();
@@ -40,14 +39,14 @@ class App {
   /// nothing has been started.
   Result<void> start();
 
-  /// Takes another valid configuration over without dropping a client or a message; what has not
+  /// Applies another valid configuration without dropping a client or a message; what has not
   /// changed is not touched. On an error (an address that cannot be bound, a log file that cannot
   /// be opened) nothing has changed.
   Result<void> reload(config::Config next, const CertificatesByBroker& certificates);
-  /// Counts and logs a configuration that is not taken over.
+  /// Counts and logs a configuration that was rejected.
   void refuse_reload(const std::string& why) noexcept;
 
-  /// Begins the ordered stop: not ready, drain_delay, listeners closed, what was decoded settled
+  /// Begins a graceful shutdown: not ready, drain_delay, listeners closed, decoded requests settled
   /// and answered, MQTT DISCONNECT, finished(). Idempotent.
   void stop() noexcept;
   bool is_stopping() const noexcept { return phase_ != Phase::Running; }
@@ -57,7 +56,7 @@ class App {
   /// The names of the brokers that have no connection now.
   std::vector<std::string> unconnected_brokers() const;
 
-  /// Closes the listeners and removes their socket files, for an exit at once.
+  /// Closes the listeners and removes their socket files, for an immediate exit.
   void close_listeners() noexcept { server_.close_listeners(); }
   const client::Server& server() const noexcept { return server_; }
 

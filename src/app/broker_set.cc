@@ -15,7 +15,7 @@
 namespace sluice::app {
 namespace {
 
-/// How often it is looked whether a broker that is leaving has nothing left.
+/// How often removed brokers are checked for requests that are left.
 constexpr Duration kReapInterval = std::chrono::milliseconds(50);
 constexpr std::size_t kMostCertificateBytes = 16777216;
 
@@ -24,7 +24,7 @@ std::uint64_t seed() {
   return (static_cast<std::uint64_t>(device()) << 32) | device();
 }
 
-/// Files that cannot be read are found out when they are used.
+/// Unreadable files are reported by TlsContext::make().
 std::size_t fingerprint_of(const config::BrokerTls& tls) {
   std::string all;
   for (const std::string& path : {tls.ca, tls.certificate, tls.key}) {
@@ -51,7 +51,7 @@ bool has_other_identifiers(const mqtt::Pool& pool, const mqtt::PoolSettings& nex
   return false;
 }
 
-/// What becomes of a broker that stays; empty if nothing does.
+/// What a reload changes for a broker; empty if nothing.
 std::string describe(const BrokerSet::Entry& entry, const mqtt::PoolSettings& next) {
   config::Broker former = entry.pool->broker();
   const std::string about = "broker " + former.name;

@@ -1,4 +1,4 @@
-// The pools of all brokers over the life of the process, whatever the configuration says when.
+// The pools of all brokers, kept over reloads.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@
 
 namespace sluice::app {
 
-/// What the process is, for client identifiers.
+/// The process's part of client identifiers.
 struct Identity {
   std::string host;
   int pid = 0;
@@ -34,11 +34,12 @@ struct Certificates {
 /// By the broker's name; only brokers with TLS.
 using CertificatesByBroker = std::map<std::string, Certificates>;
 
-/// Reads files, so not on a loop that has something to do. The error names the broker and the file.
+/// Blocks while it reads files: not for the loop once it runs. The error names the broker and the
+/// file.
 Result<CertificatesByBroker> read_certificates(const config::Config& config);
 
-/// A broker that is removed gets nothing new, and its pool stays until what it holds has come to
-/// its end; if the broker comes back before, its pool goes on. Not thread-safe.
+/// A removed broker gets no new requests; its pool stays until all it holds is settled, and is used
+/// again if the broker comes back before. Not thread-safe.
 class BrokerSet {
  public:
   BrokerSet(event::Loop& loop, ledger::Ledger& ledger, Identity identity);
@@ -46,14 +47,14 @@ class BrokerSet {
   BrokerSet(const BrokerSet&) = delete;
   BrokerSet& operator=(const BrokerSet&) = delete;
 
-  /// The first configuration, or another one: makes and changes pools, and tells the ledger.
-  /// What has changed, one phrase for each broker, for the log; no secrets.
+  /// Applies the first configuration or another one: makes and changes pools, and gives the ledger
+  /// its routes. Returns what changed, one phrase for each broker, for the log; no secrets.
   std::vector<std::string> apply(const config::Config& config,
                                  const CertificatesByBroker& certificates);
-  /// Begins to connect; pools made later begin by themselves.
+  /// Begins to connect; pools made later start on their own.
   void start();
 
-  /// In the order of the configuration; then those that are leaving.
+  /// In the order of the configuration; then removed ones that still hold requests.
   struct Entry {
     std::unique_ptr<mqtt::Pool> pool;
     bool is_removed = false;
@@ -78,7 +79,7 @@ class BrokerSet {
   mqtt::MosquittoLibrary library_;
   mqtt::Identifiers identifiers_;
   std::vector<Entry> entries_;
-  event::Timer reap_timer_;  // runs only while somebody is leaving
+  event::Timer reap_timer_;  // runs while there is a removed broker
   bool started_ = false;
 };
 

@@ -1,4 +1,4 @@
-// Another configuration for an App that works: all of it or nothing.
+// Applies another configuration to a running App: all of it or nothing.
 #include <fmt/ranges.h>
 
 #include <utility>
@@ -17,7 +17,7 @@ Result<void> App::reload(config::Config next, const CertificatesByBroker& certif
   if (!(config_.log == next.log)) {
     if (Result<void> configured = log::configure(next.log); !configured) return configured;
   }
-  // Nothing can fail any more.
+  // From here on nothing can fail.
   for (const std::string& key : unchangeable)
     log::warn("{}: this change needs a restart; the rest is in force", key);
   std::vector<std::string> changes = config::describe_changes(config_, next);
