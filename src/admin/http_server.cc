@@ -18,17 +18,17 @@ namespace sluice::admin {
 namespace {
 
 // Together with what the process needs for itself they fit the 32 descriptors that the
-// documentation sets aside. Whoever comes later waits in the kernel's queue.
+// documentation sets aside. Further connections wait in the kernel's accept queue.
 constexpr unsigned kMaxConnections = 16;
 constexpr unsigned kIdleSeconds = 5;
-/// One that sends or reads a byte now and then is ended, too.
+/// Also ends a connection that sends or reads a byte now and then.
 constexpr Duration kMaxLifetime = std::chrono::seconds(5);
-/// Of the kernel's memory, for an answer that nobody reads.
+/// Bounds the kernel's memory for an answer that the peer does not read.
 constexpr int kSendBufferBytes = 65536;
 /// For the request's line and headers; longer ones are answered 431 or 414.
 constexpr std::size_t kMemoryBytes = 16384;
 
-/// How soon it is tried again where no descriptor was free.
+/// The pause after no descriptor was free.
 constexpr Duration kRetryInterval{100};
 
 bool is_descriptor_free(int any) noexcept {
@@ -128,7 +128,7 @@ void HttpServer::on_closed(MHD_Connection* connection) noexcept {
   std::erase_if(connections_, [&](const Connection& known) { return known.handle == connection; });
 }
 
-/// libmicrohttpd knows only idle connections; those that drip are shut here, and it sees their end.
+/// libmicrohttpd times out idle connections only; slow ones are shut down here.
 void HttpServer::end_overdue() noexcept {
   for (Connection& connection : connections_) {
     if (connection.deadline > loop_.now()) continue;
@@ -144,13 +144,13 @@ void HttpServer::turn() noexcept {
   MHD_run(daemon_);
   const int any = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
   if (!is_descriptor_free(any)) {
-    // libmicrohttpd would try to accept whoever waits in every turn, for ever.
+    // libmicrohttpd would retry accept() in every turn.
     watcher_->watch({});
     timer_.start(kRetryInterval);
     return;
   }
-  // Without a free place it does not watch its listening socket, and takes that up again only at
-  // the beginning of a run.
+  // At its connection limit libmicrohttpd stops watching its listening socket, and resumes only
+  // when a run begins.
   Duration wait = place_freed_ ? Duration(0) : Duration::max();
   MHD_UNSIGNED_LONG_LONG milliseconds = 0;
   if (MHD_get_timeout(daemon_, &milliseconds) == MHD_YES) {
@@ -175,7 +175,7 @@ bool HttpServer::answer(MHD_Connection* connection, std::string_view method,
   if (response == nullptr) return false;
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page.content_type);
   MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-  // Nobody keeps one of the few connections for the next scrape.
+  // A scraper must not keep one of the few connections until its next scrape.
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   if (page.status == MHD_HTTP_METHOD_NOT_ALLOWED) {
     MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");

@@ -20,7 +20,7 @@ namespace sluice::admin {
 
 /// Answers GET and HEAD with what Pages has. Not thread-safe. libmicrohttpd keeps its sockets in an
 /// epoll descriptor of its own, which the loop watches: no thread starts. A connection carries one
-/// request, and lives for seconds whatever its peer does; more than a few wait to be accepted.
+/// request and lives at most 5 s; beyond 16 of them further ones wait in the accept queue.
 class HttpServer {
  public:
   HttpServer(event::Loop& loop, const app::App& app);
@@ -51,7 +51,7 @@ class HttpServer {
   Pages pages_;
   event::Timer timer_;  // libmicrohttpd's own time-outs, and the end of overdue connections
   std::vector<Connection> connections_;
-  bool place_freed_ = false;  // since the latest run began
+  bool place_freed_ = false;  // since the latest MHD_run() began
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
 };

@@ -1,4 +1,4 @@
-// Writes JSON text piece by piece. Only the commas are its business: the caller keeps the order.
+// Writes JSON piece by piece and places the commas; nesting is up to the caller.
 #pragma once
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 
 namespace sluice::admin {
 
-/// Keys are given where the surrounding thing is an object, left out in an array.
+/// A key is required inside an object, and left out inside an array.
 class JsonWriter {
  public:
   void open_object(std::string_view key = {}) { open(key, '{'); }
@@ -27,7 +27,7 @@ class JsonWriter {
     begin(key);
     out_ += value ? "true" : "false";
   }
-  /// Finite ones; JSON knows no others.
+  /// Finite numbers only: JSON has no others.
   template <class Number>
   void number(std::string_view key, Number value) {
     begin(key);

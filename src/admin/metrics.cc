@@ -1,5 +1,5 @@
 // The only file that knows prometheus-cpp, and of that only the serializer: nothing is registered,
-// the families are made anew from the plain counters at each scrape.
+// the families are rebuilt from the plain counters at each scrape.
 #include "admin/metrics.h"
 
 #include <prometheus/metric_family.h>

@@ -1,4 +1,4 @@
-// What there is to see over HTTP, without a word about HTTP's connections.
+// The pages of the admin interface, apart from HTTP.
 #pragma once
 
 #include <string>

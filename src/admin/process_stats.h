@@ -1,4 +1,4 @@
-// What the kernel knows of this process, for the metrics that every Prometheus client has.
+// The process_* metrics that every Prometheus client has, read from the kernel.
 #pragma once
 
 #include <dirent.h>
@@ -8,7 +8,7 @@
 
 namespace sluice::admin {
 
-/// What could not be read is 0.
+/// A value that could not be read is 0.
 struct ProcessUsage {
   double cpu_seconds = 0;
   double start_time_seconds = 0;  ///< since 1970
@@ -18,7 +18,7 @@ struct ProcessUsage {
   std::uint64_t max_descriptors = 0;
 };
 
-/// Keeps its files under /proc open, so that it can count the descriptors when there are none left.
+/// Keeps its files under /proc open, so that it can count descriptors even when none is free.
 class ProcessStats {
  public:
   ProcessStats();

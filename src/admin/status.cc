@@ -29,8 +29,8 @@ void write_results(JsonWriter& json, std::uint64_t ok, const auto& errors_of) {
   json.close_object();
 }
 
-/// `counts` goes with LatencyHistogram's bounds, the last one beyond all of them: from two looks a
-/// page can tell the quantiles of the time between them.
+/// `counts` goes with LatencyHistogram's bounds, the last one beyond all of them: from two samples
+/// a page can compute the quantiles of the time between them.
 void write_latency(JsonWriter& json, const LatencyHistogram& latency) {
   json.open_object("latency");
   json.number("count", latency.count());
@@ -144,7 +144,7 @@ std::string status_text(const app::App& app, Duration uptime) {
   json.number("uptime_s", seconds(uptime));
   json.boolean("stopping", app.is_stopping());
   json.boolean("ready", !app.is_stopping() && app.unconnected_brokers().empty());
-  // What reached no broker; the brokers have their own.
+  // Requests that reached no broker; each broker counts its own.
   const client::ServerCounters& clients = app.server().counters();
   const ledger::ResultCounters& unrouted = app.ledger().unrouted();
   write_results(json, clients.authenticated + unrouted.ok(),

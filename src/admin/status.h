@@ -1,5 +1,5 @@
-// /status: the same numbers for a page or a script, with what has no place in a metric: single
-// connections, and the clients that are paused longest. docs/operations.md names the members.
+// /status: the numbers of /metrics for a page or a script, with single connections and the clients
+// paused longest. docs/operations.md names the members.
 #pragma once
 
 #include <string>
