@@ -1,4 +1,4 @@
-// The command line: which command, with which options. What they do is elsewhere.
+// Parses the command line and calls the command.
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
@@ -72,7 +72,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // --help and --version come this way, too, with 0.
+    // --help and --version end here too, with 0.
     return app.exit(error) == 0 ? sluice::cli::kDone : sluice::cli::kMisused;
   }
   if (serve->parsed()) {
@@ -87,8 +87,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
 #ifdef __GLIBC__
-  // A heap that grows and shrinks with each burst would be paged in again each time. To set the one
-  // ends the other's adapting by itself: a large message would be mapped anew each time.
+  // Keep the heap between bursts instead of paging it in again. Setting the one threshold stops the
+  // other from adapting, and each large message would be mapped separately, so both are set.
   ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
   ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
 #endif

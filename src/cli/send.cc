@@ -22,7 +22,7 @@ constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
 constexpr std::size_t kMaxLineBytes = std::size_t{16} * 1024 * 1024;  // what a server takes at most
 constexpr milliseconds kProgressInterval{200};
 
-/// Writes all of it, waiting where the descriptor does not block. False: nobody reads any more.
+/// Writes all of it, and waits where the descriptor does not block. False: the reader is gone.
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t wrote = ::write(fd, text.data(), text.size());
@@ -70,7 +70,7 @@ class LineReader {
       return false;
     }
     const bool is_last = newline == std::string::npos;
-    if (is_last && !fault_.empty()) return false;  // what was read of it may be a part
+    if (is_last && !fault_.empty()) return false;  // the last line may be incomplete
     if (is_last && at_ == buffer_.size() && !dropping_) return false;
     const std::size_t end = is_last ? buffer_.size() : newline;
     too_long = dropping_ || end - at_ > kMaxLineBytes;
@@ -117,7 +117,7 @@ Message message_of(const SendOptions& options, std::string payload) {
   return message;
 }
 
-/// "unknown: connection_lost: closed by the server", for results that no reply line tells.
+/// "outcome unknown: connection lost (closed by the server)", for results without a reply.
 std::string describe(const PublishResult& result) {
   std::string text = fmt::format("{}: {}", to_string(result.outcome), result.error);
   if (!result.detail.empty()) text += ": " + result.detail;
@@ -201,7 +201,7 @@ class Pipeline {
     why_stopped_ = std::move(why);
   }
 
-  /// For the socket, and for standard input where a line could be sent.
+  /// Waits for the socket, and for standard input where a line could be sent.
   void wait() {
     std::array<pollfd, 2> entries{};
     nfds_t used = 0;

@@ -29,10 +29,10 @@
 namespace sluice::cli {
 namespace {
 
-/// How often it is looked whether the file has changed; two looks have to agree.
+/// How often the file is checked for changes; two checks in a row have to agree.
 constexpr Duration kFileLook = std::chrono::milliseconds(500);
 
-/// The soft limit is of no use to a server: takes the hard one, and returns it.
+/// Raises the soft limit on open files to the hard one, and returns it.
 std::uint64_t raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
@@ -47,7 +47,7 @@ app::Identity identity() {
   return {.host = host.data(), .pid = ::getpid()};
 }
 
-/// The command line goes before the file.
+/// Command-line options override the file.
 config::Loaded load(const ServeOptions& options) {
   config::Loaded loaded =
       config::load(options.file, config::process_environment(), raise_descriptor_limit());
@@ -69,8 +69,7 @@ std::vector<config::Address> addresses_of(const config::Config& config) {
   return all;
 }
 
-/// Looks the names up that are listened on, while nothing waits, but for those of `standing`, where
-/// somebody listens already.
+/// Resolves listener host names (blocking), except those of `standing`, which are bound already.
 Result<void> resolve_listeners(config::Config& config,
                                const std::vector<config::Address>& standing) {
   std::vector<config::Address*> all;
@@ -91,7 +90,7 @@ Result<void> resolve_listeners(config::Config& config,
   return {};
 }
 
-/// A configuration to go on with, as far as files were read and names looked up for it.
+/// A configuration read for a reload, with its certificates read and its host names resolved.
 struct Candidate {
   event::FileState state;  ///< of the file, from just before
   config::Loaded loaded;
@@ -107,7 +106,7 @@ struct Candidate {
   }
 };
 
-/// A running service: the loop's owner, and what the process's signals do to it.
+/// Owns the loop and the App, and handles the process's signals.
 class Service {
  public:
   /// `state`: that of the file from just before it was loaded.
@@ -127,8 +126,7 @@ class Service {
 
   void run() {
     loop_.run();
-    // All is answered and said. A file or a name that does not come must not hold the process up,
-    // and nothing takes a thread away from what it waits for.
+    // Pending file or DNS work must not delay the exit: a thread that blocks cannot be joined.
     if (loop_.has_requests()) std::_Exit(kDone);
   }
 
@@ -159,7 +157,7 @@ class Service {
     }
     reload();
   }
-  /// Begins a reload: files are read, and names looked up, beside the loop.
+  /// Begins a reload: reads files and resolves names on libuv's thread pool.
   void reload() noexcept {
     if (app_.is_stopping()) return;
     if (loading_.is_busy()) {
@@ -173,7 +171,7 @@ class Service {
       candidate->read(options, standing);
     });
   }
-  /// Ends a reload: takes the new configuration over, or goes on with the one before.
+  /// Ends a reload: applies the new configuration, or keeps the current one.
   void on_loaded() noexcept {
     const std::shared_ptr<Candidate> candidate = std::exchange(candidate_, nullptr);
     if (app_.is_stopping()) return;
@@ -231,7 +229,7 @@ class Service {
   event::FileWatcher watcher_;
   event::Work loading_{loop_, bind<&Service::on_loaded>(this)};
   std::shared_ptr<Candidate> candidate_;  // while it is being read
-  bool reload_again_ = false;             // asked for while another one was under way
+  bool reload_again_ = false;             // requested while another one was in progress
   event::Signal terminate_{loop_, SIGTERM, bind<&Service::on_stop_signal>(this)};
   event::Signal interrupt_{loop_, SIGINT, bind<&Service::on_stop_signal>(this)};
   event::Signal reopen_{loop_, SIGUSR1, bind<&Service::on_reopen_signal>(this)};

@@ -1,4 +1,4 @@
-// The commands that read a configuration: serve runs it, check judges it.
+// The commands that read a configuration: serve runs it, check validates it.
 #pragma once
 
 #include <optional>
@@ -16,10 +16,10 @@ constexpr int kMisused = 2;  ///< wrong usage or configuration
 /// What the command line said.
 struct ServeOptions {
   std::string file;
-  std::optional<log::Level> log_level;  ///< goes before [log] level, after a reload too
+  std::optional<log::Level> log_level;  ///< overrides [log] level, after a reload too
 };
 
-/// Runs in the foreground until SIGTERM or SIGINT; a second one ends it at once with 1.
+/// Runs in the foreground until SIGTERM or SIGINT; a second one exits at once with 1.
 int run_serve(const ServeOptions& options);
 
 /// Prints one line per fault to standard error; 0 without any, else 2.

@@ -22,7 +22,7 @@ void notify(const std::string& state) noexcept {
   if (sent < 0) log::debug("NOTIFY_SOCKET: {}", std::strerror(-sent));
 }
 
-/// How often systemd wants a sign of life; 0: not at all.
+/// The time-out of the watchdog; 0: there is none.
 std::chrono::microseconds watchdog_limit() noexcept {
   std::uint64_t limit = 0;
   if (::sd_watchdog_enabled(/*unset_environment=*/0, &limit) <= 0) return {};

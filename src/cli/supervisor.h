@@ -1,4 +1,4 @@
-// What systemd is told, if it is what started sluice.
+// Notifies systemd, if it started sluice.
 #pragma once
 
 #include <string>
@@ -10,18 +10,18 @@
 namespace sluice::cli {
 
 /// Speaks to the socket that NOTIFY_SOCKET names (sd_notify); without it, or in a build without
-/// libsystemd, it does nothing. The watchdog is fed from the loop, so that one that hangs is
-/// noticed.
+/// libsystemd, it does nothing. Watchdog keep-alives come from the loop, so that a loop that
+/// hangs is noticed.
 class Supervisor {
  public:
   explicit Supervisor(event::Loop& loop);
 
-  /// To be called when all listeners are bound: told in the loop's first turn, READY=1.
+  /// Call when all listeners are bound; sends READY=1 in the loop's first turn.
   void start() noexcept;
-  /// A reload begins, RELOADING=1; reloaded() has to follow, whatever came of it.
+  /// Sends RELOADING=1; reloaded() must follow, whether the reload succeeded or not.
   void reloading() noexcept;
   void reloaded(std::string_view status) noexcept;
-  /// A stop begins, STOPPING=1.
+  /// Sends STOPPING=1.
   void stopping() noexcept;
 
  private:
