@@ -1,4 +1,4 @@
-// Watches a descriptor that somebody else owns (libmosquitto, libmicrohttpd).
+// Watches a descriptor that another object or a library owns.
 #pragma once
 
 #include "base/delegate.h"

@@ -36,9 +36,9 @@ FileState FileState::of(const std::string& path) noexcept {
   return state;
 }
 
-struct FileWatcher::Look {
+struct FileWatcher::Poll {
   uv_fs_t uv{};
-  FileWatcher* owner = nullptr;  // null once nobody waits for it
+  FileWatcher* owner = nullptr;  // null after it was destroyed
 };
 
 FileWatcher::FileWatcher(Loop& loop, std::string path, const FileState& known, Duration interval,
@@ -46,7 +46,7 @@ FileWatcher::FileWatcher(Loop& loop, std::string path, const FileState& known, D
     : loop_(loop),
       path_(std::move(path)),
       changed_(changed),
-      timer_(loop, bind<&FileWatcher::look>(this)),
+      timer_(loop, bind<&FileWatcher::poll>(this)),
       known_(known),
       latest_(known) {
   timer_.start_repeating(interval);
@@ -54,33 +54,33 @@ FileWatcher::FileWatcher(Loop& loop, std::string path, const FileState& known, D
 }
 
 FileWatcher::~FileWatcher() {
-  if (look_ == nullptr) return;
-  look_->owner = nullptr;
-  uv_cancel(reinterpret_cast<uv_req_t*>(&look_->uv));
+  if (poll_ == nullptr) return;
+  poll_->owner = nullptr;
+  uv_cancel(reinterpret_cast<uv_req_t*>(&poll_->uv));
 }
 
-void FileWatcher::look() noexcept {
-  if (look_ != nullptr) return;  // a file system that hangs
-  auto look = std::make_unique<Look>();
-  look->owner = this;
-  look->uv.data = look.get();
-  look_ = look.get();
+void FileWatcher::poll() noexcept {
+  if (poll_ != nullptr) return;  // a file system that hangs
+  auto poll = std::make_unique<Poll>();
+  poll->owner = this;
+  poll->uv.data = poll.get();
+  poll_ = poll.get();
   const auto on_done = [](uv_fs_t* uv) {
-    const std::unique_ptr<Look> done(static_cast<Look*>(uv->data));
+    const std::unique_ptr<Poll> done(static_cast<Poll*>(uv->data));
     const FileState state = state_in(*uv);
     uv_fs_req_cleanup(uv);
     if (done->owner == nullptr) return;
-    done->owner->look_ = nullptr;
-    done->owner->on_look(state);
+    done->owner->poll_ = nullptr;
+    done->owner->on_polled(state);
   };
-  if (uv_fs_stat(loop_.raw(), &look->uv, path_.c_str(), on_done) != 0) {
-    look_ = nullptr;  // no memory: the next look may have some
+  if (uv_fs_stat(loop_.raw(), &poll->uv, path_.c_str(), on_done) != 0) {
+    poll_ = nullptr;  // no memory: the next poll may have some
     return;
   }
-  (void)look.release();
+  (void)poll.release();
 }
 
-void FileWatcher::on_look(const FileState& state) noexcept {
+void FileWatcher::on_polled(const FileState& state) noexcept {
   const bool is_settled = std::exchange(latest_, state) == state;
   if (!is_settled || state == known_) return;
   known_ = state;

@@ -1,4 +1,4 @@
-// Tells when a file has become another one, by looking at it now and then.
+// Detects changes of a file by polling it.
 #pragma once
 
 #include <cstdint>
@@ -23,39 +23,39 @@ struct FileState {
   std::int64_t changed_ns = 0;
   bool operator==(const FileState&) const = default;
 
-  /// Looks now, and may block.
+  /// Calls stat() now, and may block.
   static FileState of(const std::string& path) noexcept;
 };
 
 /// Sees what is written in place, renamed over, or swapped behind a symbolic link (so are files of
 /// a Kubernetes ConfigMap), also over a network file system: notifications of the kernel miss some
-/// of these. A state counts once two looks in a row have found it, so that a file is not taken
-/// while it is being written. Looks never block the loop.
+/// of these. A state counts once two polls in a row have found it, so that a file is not read
+/// while it is being written. Polls never block the loop.
 class FileWatcher {
  public:
-  /// `known`: the state that needs no telling. Looks every `interval`.
+  /// `known`: the state that is not reported. Polls every `interval`.
   FileWatcher(Loop& loop, std::string path, const FileState& known, Duration interval,
               Delegate<void()> changed);
   ~FileWatcher();
   FileWatcher(const FileWatcher&) = delete;
   FileWatcher& operator=(const FileWatcher&) = delete;
 
-  /// This state has been dealt with.
+  /// Makes this the state that is not reported.
   void set_known(const FileState& state) noexcept { known_ = state; }
 
  private:
-  struct Look;
+  struct Poll;
 
-  void look() noexcept;
-  void on_look(const FileState& state) noexcept;
+  void poll() noexcept;
+  void on_polled(const FileState& state) noexcept;
 
   Loop& loop_;
   const std::string path_;
   Delegate<void()> changed_;
   Timer timer_;
   FileState known_;
-  FileState latest_;      // as the latest look found it
-  Look* look_ = nullptr;  // owned by libuv until its callback
+  FileState latest_;      // as the latest poll found it
+  Poll* poll_ = nullptr;  // owned by libuv until its callback
 };
 
 }  // namespace sluice::event

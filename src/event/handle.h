@@ -1,5 +1,5 @@
 // Lifetime of a libuv handle as a type. Closing is asynchronous: the struct outlives its owner
-// until libuv's close callback frees it, so an owner may die at any moment.
+// until libuv's close callback frees it, so the owner may be destroyed at any moment.
 #pragma once
 
 #include <memory>

@@ -25,11 +25,11 @@ namespace {
 constexpr int kBacklog = 1024;
 constexpr int kFastOpenQueue = 256;
 constexpr unsigned kKeepAliveSeconds = 60;
-/// The rest has its turn after everybody else's.
+/// Accept budget per turn.
 constexpr unsigned kAcceptsPerTurn = 256;
-/// How soon it is tried again where no descriptor was free.
+/// The pause after no descriptor was free.
 constexpr Duration kRetryInterval{100};
-/// The shortage is over when nobody had to wait for so long.
+/// A shortage is over after this long without a failed accept().
 constexpr Duration kRecovered = std::chrono::seconds(10);
 
 Error failure(const std::string& name, std::string_view why) {
@@ -171,7 +171,7 @@ void Listener::accept_waiting() noexcept {
   }
 }
 
-/// Nobody is left, or there is nothing to take the next one with: then it waits in the kernel.
+/// Backlog empty, or no descriptor free: stop accepting and retry later.
 void Listener::back_off(int error) noexcept {
   const bool is_done = error == EAGAIN || error == EWOULDBLOCK;
   if (is_done || !has_pending()) return;
@@ -182,7 +182,7 @@ void Listener::back_off(int error) noexcept {
   }
 }
 
-/// One descriptor that comes free and is taken again does not end it.
+/// One descriptor that is freed and taken again does not end the shortage.
 void Listener::report_recovery() noexcept {
   if (const auto summary = shortage_.look(loop_.now())) {
     const bool is_over = !shortage_.is_going_on();
@@ -192,7 +192,7 @@ void Listener::report_recovery() noexcept {
   if (shortage_.is_going_on()) retry_.start(shortage_.due() - loop_.now());
 }
 
-/// Without a free descriptor accept() says so before it looks whether anybody is there.
+/// Without a free descriptor accept() fails even if no connection is pending.
 bool Listener::has_pending() const noexcept {
   pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
   return ::poll(&ready, 1, 0) > 0;

@@ -1,4 +1,4 @@
-// A listening socket, TCP or Unix: every connection is accepted at once and handed on as a Stream.
+// Accepts connections on a TCP or Unix socket and delivers each as a Stream.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class Loop;
 
 /// What to bind to, and what to call it in messages.
 struct TcpAddress {
-  std::string host;        ///< an IP address: a name has to be waited for (Resolver::wait_for)
+  std::string host;        ///< an IP address: names are resolved beforehand (Resolver::wait_for)
   std::uint16_t port = 0;  ///< 0: the system chooses one
   std::string name;        ///< `tcp://HOST:PORT`
 };
@@ -31,9 +31,9 @@ struct TcpOptions {
 };
 
 /// Owns one bound, listening socket; destroying it closes the socket and removes a Unix socket's
-/// file if the file is still its own. Not libuv's listening: where no descriptor is free, that one
-/// closes whoever connects without a word, or, where it cannot get its spare descriptor back (a
-/// thread that resolves names may have it), tries for ever within one turn. Here they wait.
+/// file if the file is still its own. On EMFILE libuv's listener drops the connection, or spins if
+/// its reserved descriptor is taken. This one stops accepting and retries; connections wait in the
+/// backlog.
 class Listener {
  public:
   using Accepted = Delegate<void(std::unique_ptr<Stream>)>;
@@ -41,8 +41,8 @@ class Listener {
   /// Binds and listens. The error names the address and the reason.
   static Result<std::unique_ptr<Listener>> tcp(Loop& loop, const TcpAddress& address,
                                                TcpOptions options, Accepted accepted);
-  /// Binds and listens on a socket file, mode 0660. A file nobody listens on any more is replaced;
-  /// one with a live listener, or one that is no socket, is an error.
+  /// Binds and listens on a socket file, mode 0660. A stale socket file is replaced; one in
+  /// use, or a file that is not a socket, is an error.
   static Result<std::unique_ptr<Listener>> unix_socket(Loop& loop, const std::string& path,
                                                        Accepted accepted);
 
@@ -50,7 +50,7 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  /// Takes all who have connected so far: destroying it would cut them off.
+  /// Accepts all pending connections: closing the socket would reset them.
   void accept_waiting() noexcept;
   /// The TCP port in use; 0 for a Unix socket.
   std::uint16_t port() const noexcept;
@@ -80,7 +80,7 @@ class Listener {
   Descriptor fd_;
   FdWatcher watcher_;  // destroyed before its descriptor
   Timer retry_;
-  LogThrottle shortage_;  // said once, until all has gone well for a while
+  LogThrottle shortage_;  // of descriptors; one line each
 };
 
 }  // namespace sluice::event

@@ -10,7 +10,7 @@ namespace {
 
 std::unique_ptr<uv_loop_t> make_loop() {
   auto loop = std::make_unique<uv_loop_t>();
-  // Without descriptors at the very start nothing sensible can follow.
+  // Without descriptors at the start nothing sensible can follow.
   if (uv_loop_init(loop.get()) != 0) std::abort();
   return loop;
 }
@@ -39,7 +39,7 @@ void Deferred::cancel() noexcept {
 Loop::Loop(const Clock* clock)
     : clock_(clock), uv_(make_loop()), read_buffer_(new char[kReadBufferBytes]), timers_(*this) {
   if (clock_ != nullptr) begin_turn();
-  // A write to a connection that is gone is to be an error, not the end of the process.
+  // A write to a closed connection shall be an error, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   prepare_ = make_handle<uv_prepare_t, uv_prepare_init>(uv_.get(), this);
   check_ = make_handle<uv_check_t, uv_check_init>(uv_.get(), this);
@@ -97,11 +97,11 @@ int Loop::close() noexcept {
   do {
     while (!retired_.empty() || !deferred_.empty())
       end_of_turn();
-    // What is not closing by now belongs to somebody: waiting for it would last for ever.
-    const auto let_go = [](uv_handle_t* handle, void*) {
+    // A handle that is not closing has an owner: waiting for it would never end.
+    const auto unref_open = [](uv_handle_t* handle, void*) {
       if (uv_is_closing(handle) == 0) uv_unref(handle);
     };
-    uv_walk(uv_.get(), let_go, nullptr);
+    uv_walk(uv_.get(), unref_open, nullptr);
     uv_run(uv_.get(), UV_RUN_DEFAULT);
   } while (!retired_.empty() || !deferred_.empty());
   if (timers_.has_timers()) return UV_EBUSY;
@@ -120,7 +120,7 @@ void Loop::end_of_turn() noexcept {
   run_deferred();
   destroy_retired();
   if (clock_ == nullptr) timers_.arm();
-  // Work that was put off again must not wait for the next event.
+  // Work that was scheduled again must not wait for the next event.
   if (idle_ == nullptr) return;
   if (deferred_.empty()) {
     uv_idle_stop(idle_.get());

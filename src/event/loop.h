@@ -1,5 +1,5 @@
-// The one libuv loop: its clock and timers, work put off to the end of a turn, and the place where
-// objects go that must not die inside their own callback.
+// The libuv loop: its clock and timers, work deferred to the end of a turn, and the destruction of
+// objects outside their own callbacks.
 #pragma once
 
 #include <cstddef>
@@ -19,9 +19,9 @@ namespace sluice::event {
 
 class Loop;
 
-/// Work to be done once at the end of the current turn of the loop, however often it was asked for.
-/// A member of the object it calls; dies with it. Work that asks again while it runs gets its
-/// next run without the loop going to sleep, and after all other watchers had theirs.
+/// Runs once at the end of the current turn, however often it was scheduled. A member of the object
+/// that it calls. If it schedules itself while it runs, it runs again in the next turn: after all
+/// other watchers, and before the loop sleeps.
 class Deferred : public ListNode<> {
  public:
   Deferred(Loop& loop, Delegate<void()> run) noexcept : loop_(loop), run_(run) {}
@@ -34,7 +34,7 @@ class Deferred : public ListNode<> {
   friend class Loop;
   Loop& loop_;
   Delegate<void()> run_;
-  List<Deferred>* queue_ = nullptr;  // the list it stands in, if any
+  List<Deferred>* queue_ = nullptr;  // the list that holds it, if any
 };
 
 /// Owns the uv_loop_t. Not thread-safe: every member is for the loop's own thread.
@@ -43,7 +43,7 @@ class Loop {
   /// Null is the system's clock. With another one, which outlives the loop, it never waits: each
   /// run_once() fires what is due by that clock.
   explicit Loop(const Clock* clock = nullptr);
-  /// Lets outstanding closes finish and closes the loop. A handle still owned by somebody is a bug.
+  /// Waits for outstanding closes and closes the loop. A handle that still has an owner is a bug.
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -57,7 +57,8 @@ class Loop {
   /// When the next timer fires; TimePoint::max() if none is running.
   TimePoint next_deadline() const noexcept { return timers_.earliest(); }
 
-  /// So much happens in this turn that what can be put off to the next, for company, may be.
+  /// This turn handled at least kBusyTurn events: small writes may be delayed by a turn, to be
+  /// batched.
   bool is_busy() const noexcept { return events_ >= kBusyTurn; }
   /// Something was read, or became ready to be.
   void note_event() noexcept { ++events_; }
@@ -68,22 +69,22 @@ class Loop {
   /// tools.
   void run_once() noexcept;
   void stop() noexcept;
-  /// Something is still being read or looked up on another thread, or written.
+  /// A file, a name lookup or a write is still pending.
   bool has_requests() const noexcept;
 
-  /// Turns until no handle is left, then closes the loop: 0, or libuv's error when a handle is
-  /// still owned. Called by the destructor if nobody called it before.
+  /// Turns until no handle is left, then closes the loop: 0, or libuv's error when a handle still
+  /// has an owner. The destructor calls it if it was not called before.
   int close() noexcept;
 
-  /// Takes an object that is to die and destroys it between two turns, when no callback of it can
-  /// be on the stack. First in, first out; a destructor may retire more.
+  /// Destroys an object between two turns, when none of its callbacks can be on the stack. In the
+  /// order of the calls; a destructor may retire more.
   template <class T>
   void retire(std::unique_ptr<T> object) {
     if (object == nullptr) return;
     retired_.emplace_back(object.release(), [](void* retired) { delete static_cast<T*>(retired); });
   }
 
-  /// Scratch for a read: valid until the next read of any stream, so only a tail is ever copied.
+  /// Shared read buffer: valid until the next read of any stream, so that only a tail is copied.
   std::span<char> read_buffer() noexcept { return {read_buffer_.get(), kReadBufferBytes}; }
 
   uv_loop_s* raw() noexcept { return uv_.get(); }

@@ -14,7 +14,7 @@ namespace sluice::event {
 
 struct Resolver::Request {
   uv_getaddrinfo_t uv{};
-  Resolver* owner = nullptr;  // null once nobody waits for the answer
+  Resolver* owner = nullptr;  // null after it was destroyed
   std::string host;
 };
 
@@ -36,7 +36,7 @@ Resolver::Addresses to_text(const addrinfo* list) {
 }  // namespace
 
 Resolver::Resolver(Loop& loop, Delegate<void(const Result<Addresses>&)> resolved)
-    : loop_(loop), resolved_(resolved), refuse_(loop, bind<&Resolver::say_refusal>(this)) {}
+    : loop_(loop), resolved_(resolved), report_(loop, bind<&Resolver::report_failure>(this)) {}
 
 Resolver::~Resolver() {
   if (request_ == nullptr) return;
@@ -89,17 +89,17 @@ void Resolver::resolve(const std::string& host) {
   const int status =
       uv_getaddrinfo(loop_.raw(), &request->uv, on_answer, request->host.c_str(), nullptr, &hints);
   if (status != 0) {
-    refusal_ = Error{fmt::format("name {}: {}", host, uv_strerror(status))};
-    refuse_.schedule();
+    failure_ = Error{fmt::format("name {}: {}", host, uv_strerror(status))};
+    report_.schedule();
     return;
   }
   request_ = request.release();
 }
 
-/// A name that is none fails at once, but the caller is not to be called back from inside its call.
-void Resolver::say_refusal() noexcept {
-  const Error refusal = *std::exchange(refusal_, std::nullopt);
-  resolved_(refusal);
+/// An invalid name fails at once, but resolve() must not call back before it returns.
+void Resolver::report_failure() noexcept {
+  const Error failure = *std::exchange(failure_, std::nullopt);
+  resolved_(failure);
 }
 
 }  // namespace sluice::event

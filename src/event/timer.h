@@ -1,4 +1,4 @@
-// A timer as a member: it dies with its owner and can never fire late.
+// A timer as a member: destroyed with its owner, it cannot fire afterwards.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ Result<void> set_own_certificate(SSL_CTX* context, const TlsSettings& settings) 
   return {};
 }
 
-/// Without it a trusted certificate of any host would do.
+/// Without it a trusted certificate of any host would be accepted.
 bool expect_host(SSL_CTX* context, const std::string& host) {
   X509_VERIFY_PARAM* expected = SSL_CTX_get0_param(context);
   if (!Resolver::is_numeric(host)) {

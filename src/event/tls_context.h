@@ -18,7 +18,7 @@ struct TlsSettings {
   std::string ca{};           ///< file of trusted authorities; empty: the system's
   std::string certificate{};  ///< file of the own chain; empty: none is shown
   std::string key{};          ///< file of its key
-  bool verify = true;         ///< false: any certificate will do
+  bool verify = true;         ///< false: any certificate is accepted
   std::string peer = "the server";  ///< the other side, as error texts call it
 };
 

@@ -1,4 +1,4 @@
-// What an attempt to read or write without blocking has brought.
+// The result of a non-blocking read or write.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ struct Transfer {
     WaitsReadable,  ///< goes on when the socket is readable
     WaitsWritable,  ///< goes on when the socket is writable
     Ended,          ///< the other side has closed its writing side
-    Failed,         ///< the connection is of no use any more
+    Failed,         ///< the connection is unusable
   };
   State state = State::Done;
   std::size_t bytes = 0;  ///< moved before that

@@ -12,7 +12,7 @@ namespace sluice::event {
 
 struct Work::Request {
   uv_work_t uv{};
-  Work* owner = nullptr;  // null once nobody waits for the end
+  Work* owner = nullptr;  // null after it was destroyed
   std::function<void()> task;
 };
 

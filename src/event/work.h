@@ -1,4 +1,4 @@
-// What would block the loop, done on a thread of libuv's pool: reading files, mostly.
+// Blocking work, such as reading files, on libuv's thread pool.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@ namespace sluice::event {
 
 class Loop;
 
-/// Runs one task at a time. Destroying it drops the end of a task that is still running, so a task
-/// owns all it touches.
+/// Runs one task at a time. Destroying it drops the `done` of a running task, so a task must own
+/// all that it touches.
 class Work {
  public:
   /// `done` is called on the loop's thread.
