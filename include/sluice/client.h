@@ -4,7 +4,7 @@
 //
 // One Client is one connection and belongs to one thread at a time: it is not thread-safe. It
 // starts no threads and installs no signal handlers; a broken connection raises no SIGPIPE. Network
-// faults are results, never exceptions (running out of memory is the only thing that throws).
+// faults are results, never exceptions (only running out of memory throws).
 #pragma once
 
 #include <chrono>
@@ -22,14 +22,14 @@ namespace sluice {
 
 /// A device: an integer, or the same as text (`-?[0-9]{1,19}`).
 using DeviceId = std::variant<std::int64_t, std::string>;
-/// What a request is called; the server echoes it. Text has at most 256 bytes.
+/// A request's id; the server echoes it. Text has at most 256 bytes.
 using RequestId = std::variant<std::int64_t, std::string>;
 /// Names one submitted message; from 1 on, never used twice by one Client.
 using Ticket = std::uint64_t;
 
-/// How Message::payload is meant.
+/// How the server reads Message::payload.
 enum class PayloadKind {
-  Bytes,   ///< any bytes; what is not UTF-8 travels as base64 by itself
+  Bytes,   ///< any bytes; what is not UTF-8 is sent as base64 automatically
   Json,    ///< one JSON value; a string stands for its characters, anything else for its text
   Base64,  ///< base64 text (RFC 4648 section 4, padded); the server decodes it
 };
@@ -69,17 +69,17 @@ enum class Outcome {
 /// "published", "not published", "unknown", "partial" or "refused".
 std::string_view to_string(Outcome outcome) noexcept;
 
-/// The end of one message. Owns all it holds.
+/// The result of one message. Owns all it holds.
 struct PublishResult {
   Ticket ticket = 0;
   Outcome outcome = Outcome::Unknown;
-  bool no_subscribers = false;  ///< Published, and the broker said that nobody listens
-  /// Empty where published; else the server's word (docs/protocol: `timeout`, `no_route`, ...), or
-  /// one of the client's own: `not_connected`, `connection_lost`, `no_reply`.
+  bool no_subscribers = false;  ///< Published, and the broker reported no subscriber
+  /// Empty where published; else the server's `error` (docs/protocol.md: `timeout`, `no_route`,
+  /// ...), or one of the client's own: `not_connected`, `connection_lost`, `no_reply`.
   std::string error;
   std::string detail;  ///< for people
   std::optional<int> reason_code;
-  /// Set where a rate was exceeded: when to try again.
+  /// Set where a rate was exceeded: how long to wait.
   std::optional<std::chrono::milliseconds> retry_after;
   /// Broker name and its outcome, where several brokers were involved and not all acknowledged.
   std::vector<std::pair<std::string, std::string>> brokers;
@@ -91,10 +91,10 @@ struct ClientOptions {
   std::string token;  ///< for servers that ask for one; empty: none
   /// For all addresses of a name together. Looking up the name itself is not covered.
   std::chrono::milliseconds connect_timeout{5000};
-  /// With messages unanswered: no reply and no byte accepted for so long ends the connection
-  /// (`no_reply`). Should exceed the server's `max_timeout_ms`. 0: never.
+  /// With messages unanswered, the connection ends (`no_reply`) after this long without a reply or
+  /// a byte accepted. Should exceed the server's `max_timeout_ms`. 0: never.
   std::chrono::milliseconds reply_timeout{75000};
-  /// Messages submitted whose results were not collected yet.
+  /// Messages submitted whose results are not collected yet.
   std::size_t window = 256;
   /// Bytes that the socket has not taken yet; one message always goes.
   std::size_t window_bytes = std::size_t{8} * 1024 * 1024;
@@ -104,9 +104,9 @@ struct ClientOptions {
 
 class Client {
  public:
-  /// Connects nowhere yet.
+  /// Does not connect yet.
   explicit Client(ClientOptions options = {});
-  /// Closes the connection; results nobody collected are lost.
+  /// Closes the connection; uncollected results are lost.
   ~Client();
   Client(Client&& other) noexcept;  // other may only be assigned to or destroyed afterwards
   Client& operator=(Client&& other) noexcept;
@@ -116,21 +116,22 @@ class Client {
   /// Connects, blocking, to `HOST:PORT`, `[V6]:PORT`, `tcp://HOST:PORT` or `unix:///PATH` (`tls://`
   /// is not supported yet). Closes a former connection first. On false, error() says why.
   bool connect(std::string_view address);
-  /// Whether the connection stands as far as the client has looked. A server that has closed is
-  /// noticed by the next call that uses the socket.
+  /// Whether the connection is open as far as the client knows. The next call that uses the socket
+  /// notices a server that has closed it.
   bool is_connected() const noexcept;
-  /// Why the last connect() failed or the connection ended; empty while all is well.
+  /// Why the last connect() failed or the connection ended; else empty.
   const std::string& error() const noexcept;
-  /// Ends the connection. What is unanswered becomes Unknown or NotPublished; results stay.
+  /// Ends the connection. Unanswered messages become Unknown or NotPublished; results stay.
   void close();
 
-  /// Sends one message and waits for its result, however long that takes (see reply_timeout). Goes
-  /// beside the window; results of submitted messages stay for next_result().
+  /// Sends one message and waits for its result, however long that takes (see reply_timeout). Not
+  /// counted in the window; results of submitted messages stay for next_result().
   PublishResult publish(const Message& message);
 
   /// Begins to send one message without waiting for anything. Nothing is returned where the window
-  /// is full: collect a result first. All else, a lost connection or a faulty message included, is
-  /// told by the result. Bytes the socket does not take at once go out during later calls.
+  /// is full: collect a result first. Everything else, a lost connection or a faulty message
+  /// included, is reported by the result. Bytes the socket does not take at once go out during
+  /// later calls.
   std::optional<Ticket> submit(const Message& message);
   /// Whether submit() would take a message now.
   bool can_submit() const noexcept;
@@ -138,10 +139,10 @@ class Client {
   /// all; negative: without limit). Nothing: the time is over, or nothing is outstanding.
   std::optional<PublishResult> next_result(
       std::chrono::milliseconds timeout = std::chrono::milliseconds{-1});
-  /// Messages submitted whose results were not collected yet.
+  /// Messages submitted whose results are not collected yet.
   std::size_t outstanding() const noexcept;
 
-  /// For a poll loop of one's own: the socket, or -1. Wait until it is readable (or writable where
+  /// For a program's own poll loop: the socket, or -1. Wait until it is readable (or writable where
   /// wants_write()), then call next_result(0ms) until it returns nothing. The client owns it: do
   /// not read, write or close it.
   int native_handle() const noexcept;

@@ -1,5 +1,5 @@
-// One connection's state: what is in flight, what waits to be written, what results wait for the
-// caller. Client is a thin shell around it.
+// One connection's state: requests in flight, bytes to be written, results not collected yet.
+// Client forwards to it.
 #pragma once
 
 #include <chrono>
@@ -59,7 +59,7 @@ class Connection {
   void write_some();
   void take_replies();
   void take_reply(std::string text);
-  /// Whose reply it is that carries no id; end() where that cannot be said for sure.
+  /// The request that a reply without an id answers; end() where that is ambiguous.
   PendingMap::iterator owner_without_id(const ServerReply& reply);
   void settle(PendingMap::iterator which, const ServerReply& reply, std::string text);
   /// The only end of a connection: everything unanswered becomes a result.
@@ -83,7 +83,7 @@ class Connection {
 
   ReplyScanner scanner_;
   std::uint64_t replies_seen_ = 0;
-  std::optional<ServerReply> overloaded_;  ///< said without an id; see lost_result()
+  std::optional<ServerReply> overloaded_;  ///< received without an id; see lost_result()
   std::string overloaded_text_;
   bool token_accepted_ = false;
   Clock::time_point last_progress_;

@@ -17,7 +17,7 @@ namespace sluice::sdk {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
-constexpr int kReadsPerTurn = 16;  // then writing has its turn
+constexpr int kReadsPerTurn = 16;  // before it writes
 constexpr std::size_t kCompactBytes = std::size_t{256} * 1024;
 
 bool would_block(int error) {
@@ -116,7 +116,7 @@ void Connection::take_reply(std::string text) {
     key += std::get<std::string>(*reply->id);
   }
   const auto found = tickets_by_key_.find(key);
-  if (found == tickets_by_key_.end()) return;  // nobody waits for it
+  if (found == tickets_by_key_.end()) return;  // not a request in flight
   settle(pending_.find(found->second), *reply, std::move(text));
 }
 
@@ -124,13 +124,13 @@ Connection::PendingMap::iterator Connection::owner_without_id(const ServerReply&
   auto largest = pending_.end();
   std::size_t begun = 0;
   for (auto one = pending_.begin(); one != pending_.end(); ++one) {
-    if (one->second.begin >= written_bytes_) break;  // this and all later ones are still here
+    if (one->second.begin >= written_bytes_) break;  // this and all later ones are not sent yet
     ++begun;
     const auto size = [](const Pending& pending) { return pending.end - pending.begin; };
     if (largest == pending_.end() || size(one->second) > size(largest->second)) largest = one;
   }
   if (begun == 1) return largest;
-  // Said before the id was looked at. If any of these is too large then so is the largest.
+  // Sent before the server has read the id. If any of these is too large, so is the largest.
   if (reply.error == "too_large") return largest;
   return pending_.end();
 }
@@ -148,8 +148,8 @@ void Connection::settle(PendingMap::iterator which, const ServerReply& reply, st
 
 PublishResult Connection::lost_result(const Pending& pending, std::string_view word,
                                       const std::string& why) const {
-  // A server that says nothing but `overloaded` and then closes has read no request whole, for it
-  // would have answered that one. So nothing of this connection was published.
+  // A server that sends only `overloaded` and closes has read no request whole, since it would have
+  // answered that one: nothing of this connection was published.
   if (overloaded_ && replies_seen_ == 1) {
     PublishResult result = result_of(*overloaded_);
     result.reply = overloaded_text_;

@@ -30,7 +30,7 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
     if ((byte_at(text, at + i) & 0xC0U) != 0x80U) return 0;
   }
   const unsigned second = byte_at(text, at + 1);
-  if (lead == 0xE0 && second < 0xA0) return 0;  // longer than need be
+  if (lead == 0xE0 && second < 0xA0) return 0;  // overlong
   if (lead == 0xED && second > 0x9F) return 0;  // surrogates
   if (lead == 0xF0 && second < 0x90) return 0;
   if (lead == 0xF4 && second > 0x8F) return 0;  // above U+10FFFF
@@ -140,7 +140,7 @@ bool JsonCursor::read_hex4(unsigned& out) noexcept {
   if (text_.size() - at_ < 4) return false;
   const char* first = text_.data() + at_;
   for (std::size_t i = 0; i < 4; ++i) {
-    if (first[i] == '-') return false;  // from_chars knows no unsigned minus, but say so
+    if (first[i] == '-') return false;  // from_chars accepts none here, but be explicit
   }
   const auto [end, fault] = std::from_chars(first, first + 4, out, 16);
   at_ += 4;
@@ -258,7 +258,7 @@ bool JsonCursor::skip_scalar() {
 }
 
 bool JsonCursor::skip_value() {
-  std::string open;  // the closing characters still owed, innermost last
+  std::string open;  // closing characters still expected, innermost last
   for (;;) {
     // Here a value begins.
     if (take('{')) {

@@ -1,5 +1,6 @@
-// As much JSON as the client needs: quoting what it sends, and a strict reader for replies and for
-// payloads that claim to be JSON. Never recurses, so hostile depth costs memory only.
+// The JSON that the client needs: quoting for requests, and a strict reader for replies and JSON
+// payloads. Never recurses, so hostile depth costs memory only. base/utf8.h and base/json_text.h
+// are not used: programs link this library alone.
 #pragma once
 
 #include <cstddef>

@@ -160,7 +160,7 @@ PublishResult result_of(const ServerReply& reply) {
   if (reply.published == "some") {
     result.outcome = Outcome::Partial;
   } else if (reply.published != "no") {
-    result.outcome = Outcome::Unknown;  // also where a server does not say
+    result.outcome = Outcome::Unknown;  // also where the reply has no `published`
   } else if (is_lasting && !result.retry_after) {
     result.outcome = Outcome::Refused;
   } else {

@@ -13,11 +13,11 @@
 
 namespace sluice::sdk {
 
-/// The longest reply that is read; what is longer is garbage.
+/// The longest reply that is read; a longer one is garbage.
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{1024} * 1024;
 
 /// Cuts a stream of JSON objects at their closing braces. Between them, white space and control
-/// characters (`[replies] end`) are skipped; anything else is garbage, and there is no way back.
+/// characters (`[replies] end`) are skipped; anything else is garbage and ends the stream.
 class ReplyScanner {
  public:
   enum class Next { Reply, NeedMore, Garbage };
@@ -38,7 +38,7 @@ class ReplyScanner {
   bool escaped_ = false;
 };
 
-/// The members of a reply that mean something to the client.
+/// The members of a reply that the client uses.
 struct ServerReply {
   std::int64_t code = 0;  ///< 1 or 2
   std::string error;
@@ -55,7 +55,7 @@ struct ServerReply {
 /// another type than it should, or where a member comes twice. Unknown members are ignored.
 std::optional<ServerReply> parse_reply(std::string_view text);
 
-/// What the reply says, without ticket, id and text.
+/// The result of the request, without ticket, id and text.
 PublishResult result_of(const ServerReply& reply);
 
 }  // namespace sluice::sdk

@@ -14,7 +14,7 @@ struct EncodedRequest {
 };
 
 /// The id comes first, so that a server can echo it whatever else is wrong. Text that is not UTF-8
-/// and payloads that only claim to be JSON are faults: they would spoil the stream for others.
+/// and payloads that are not the JSON they claim to be are faults: they would break the stream.
 EncodedRequest encode_request(const Message& message, const std::optional<RequestId>& id,
                               const std::string& token);
 

@@ -1,4 +1,4 @@
-// Name lookup, connect with a timeout, poll that goes on after signals.
+// Name lookup, connect with a timeout, poll() that resumes after signals.
 #include "sdk/socket.h"
 
 #include <fcntl.h>
@@ -36,7 +36,7 @@ milliseconds left_until(Clock::time_point deadline) {
 /// Connects fd; returns 0 or an errno.
 int connect_within(int fd, const sockaddr* address, socklen_t size, Clock::time_point deadline) {
   if (::connect(fd, address, size) == 0) return 0;
-  // An interrupted connect goes on by itself, like one in progress.
+  // An interrupted connect() continues in the background, like one in progress.
   if (errno != EINPROGRESS && errno != EINTR) return errno;
   if (poll_one(fd, POLLOUT, left_until(deadline)) == 0) return ETIMEDOUT;
   int error = 0;
@@ -68,7 +68,7 @@ Connected connect_unix(const std::string& path, Clock::time_point deadline) {
   for (;;) {
     Connected result =
         connect_one(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
-    // A full backlog is not waited for by the kernel, so it is asked again after a moment.
+    // With a full backlog connect() fails at once on a Unix socket, so it is retried.
     if (result.fd >= 0 || result.error != EAGAIN) return result;
     if (left_until(deadline) == milliseconds{0}) return result;
     (void)::poll(nullptr, 0, 5);

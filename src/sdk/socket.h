@@ -11,7 +11,7 @@ struct ServerAddress {
   std::string host;  ///< empty: a unix socket
   std::string port;
   std::string path;
-  std::string fault;  ///< not empty: the text was no address, and why
+  std::string fault;  ///< not empty: why the text is not an address
 };
 
 /// `HOST:PORT`, `[V6]:PORT`, `tcp://HOST:PORT` or `unix:///PATH`.
@@ -27,7 +27,7 @@ struct Connected {
 /// which is non-blocking, close-on-exec and, over TCP, has TCP_NODELAY set.
 Connected connect_to(const ServerAddress& address, std::chrono::milliseconds timeout);
 
-/// poll() on one descriptor that goes on over EINTR. Negative timeout: without limit. Returns the
+/// poll() on one descriptor that resumes after EINTR. Negative timeout: without limit. Returns the
 /// events, 0 where the time is over.
 short poll_one(int fd, short events, std::chrono::milliseconds timeout);
 
