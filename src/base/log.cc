@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "base/log_file.h"
+#include "base/plural.h"
 
 namespace sluice::log {
 namespace {
@@ -74,7 +75,7 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
   }
   bool report_lost() {
     const std::string text = own_text(
-        Level::Warn, fmt::format("{} lines are lost: the file could not be written", lost_));
+        Level::Warn, fmt::format("{} lost: the file could not be written", plural(lost_, "line")));
     if (!append({"", spdlog::level::warn, text})) return false;
     lost_ = 0;
     return true;

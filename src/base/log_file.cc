@@ -37,7 +37,7 @@ Result<LogFile> LogFile::open(const std::string& path) {
   if (fd < 0) {
     const int error = errno;
     const bool is_unread = error == ENXIO && std::filesystem::is_fifo(path, ignored);
-    const char* why = is_unread ? "a FIFO that nobody reads" : std::strerror(error);
+    const char* why = is_unread ? "a FIFO without a reader" : std::strerror(error);
     return Error{fmt::format("log file {}: {}", path, why)};
   }
   return LogFile(fd);
