@@ -109,8 +109,8 @@ Result<Address> parse_host_port(std::string_view text) {
 Result<BrokerUrl> parse_broker_url(std::string_view text) {
   constexpr std::string_view kAllowed = "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]";
   if (text.find('@') != std::string_view::npos) {
-    return Error{fmt::format(
-        "expected {}, found a user name in it: that belongs into username and password", kAllowed)};
+    return Error{
+        fmt::format("expected {}, found a user name; set username and password instead", kAllowed)};
   }
   BrokerUrl result;
   std::string_view rest = text;

@@ -56,9 +56,9 @@ void check_listeners(const Config& config, Tables& tables) {
     if (std::none_of(listen.begin(), end,
                      [&](const Address& earlier) { return is_same_place(earlier, listen[at]); }))
       continue;
-    tables.server.fault_at(
-        tables.listen[at].place, "listen",
-        fmt::format("expected each address once, found {} again", quoted(tables.listen[at].text)));
+    tables.server.fault_at(tables.listen[at].place, "listen",
+                           fmt::format("duplicate address {}; each may be listed once",
+                                       quoted(tables.listen[at].text)));
   }
   const auto& admin = config.admin.listen;
   if (!admin || !tables.admin.is_valid({"listen"})) return;
@@ -77,8 +77,8 @@ void check_instance(const Config& config, Tables& tables) {
   const std::string instance = instance_name(config);
   if (is_plain_name(instance)) return;
   tables.server.fault(
-      "instance", fmt::format("expected a name of letters, digits, \".\", \"_\" and \"-\", found "
-                              "none, and {}, the file name of the first socket, is no such name",
+      "instance", fmt::format("required: a name of letters, digits, \".\", \"_\" and \"-\"; the "
+                              "default, {} from the first socket's file name, is not one",
                               quoted(instance)));
 }
 
@@ -90,8 +90,8 @@ void check_names(const Config& config, Tables& tables) {
     const std::string& name = config.brokers[at].name;
     const auto [known, added] = lines.emplace(name, table.place_of("name").line);
     if (added) continue;
-    table.fault("name",
-                fmt::format("expected a name of its own, found that of line {}", known->second));
+    table.fault("name", fmt::format("duplicate name {}, first used in line {}", quoted(name),
+                                    known->second));
   }
 }
 
@@ -120,10 +120,11 @@ void check_identifiers(const Config& config, Tables& tables) {
       const unsigned line = table.place_of("client_id").line;
       const auto [known, added] = lines.emplace(url + " " + identifier.value(), line);
       if (added) continue;
-      table.fault("client_id",
-                  fmt::format("expected identifiers that differ from all others at this url, found "
-                              "{} also for the broker of line {}",
-                              quoted(identifier.value()), known->second));
+      table.fault(
+          "client_id",
+          fmt::format("client identifiers must be unique at one url: {} is also used by the "
+                      "broker in line {}",
+                      quoted(identifier.value()), known->second));
       break;
     }
   }
@@ -154,8 +155,9 @@ std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t desc
   if (left >= wanted) return std::nullopt;
   return fmt::format(
       "up to {} files can be open at once (server.max_connections {} + {} for each of {} "
-      "connections to brokers + {}), but the hard limit is {}: {} clients are accepted, so that "
-      "connections to brokers always find theirs",
+      "connections to brokers + {}), but the hard limit is {}: max_connections lowered to {} to "
+      "keep "
+      "descriptors for broker connections",
       wanted + reserved, wanted, kDescriptorsPerLink, links, kOwnDescriptors, descriptors,
       server.max_connections);
 }
@@ -167,14 +169,14 @@ std::vector<std::string> warnings_of(const Config& config) {
     has_pid = has_pid && broker.client_id.find("{pid}") != std::string::npos;
     if (broker.tls.insecure)
       warnings.push_back(
-          fmt::format("broker[{}].tls.insecure: the certificate is not verified, "
-                      "anybody on the way can read and answer",
+          fmt::format("broker[{}].tls.insecure: the certificate is not verified; "
+                      "anyone on the network path can read and forge messages",
                       broker.name));
   }
   if (config.server.reuse_port && config.server.instance.empty() && !has_pid)
     warnings.emplace_back(
-        "server.reuse_port: processes that share a port need a server.instance each, or their "
-        "client identifiers are the same");
+        "server.reuse_port: processes that share a port need different values of server.instance; "
+        "otherwise their client identifiers are the same");
   return warnings;
 }
 

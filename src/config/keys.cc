@@ -43,7 +43,7 @@ std::vector<ListItem> read_listeners(Section& table, ServerSettings& server) {
       table.fault_at(item.place, "listen", address.error().what);
     }
   }
-  if (items.empty()) table.fault("listen", "expected one address at least, found an empty list");
+  if (items.empty()) table.fault("listen", "expected at least one address, found an empty list");
   if (table.is_valid({"listen"})) server.listen = std::move(addresses);
   return items;
 }
@@ -163,10 +163,11 @@ void read_client_id(Section& table, Broker& broker) {
     table.fault("client_id", "expected a text without control characters, found one");
   } else if (table.is_valid({"connections"}) && broker.connections > 1 &&
              broker.client_id.find("{slot}") == std::string::npos) {
-    table.fault("client_id",
-                fmt::format("expected a {{slot}}, for each of the {} connections needs "
-                            "an identifier of its own, found {}",
-                            broker.connections, quoted(broker.client_id)));
+    table.fault(
+        "client_id",
+        fmt::format("must contain {{slot}}: each of the {} connections needs its own client "
+                    "ID",
+                    broker.connections));
   }
 }
 
@@ -180,9 +181,8 @@ void read_password(Section& table, Broker& broker) {
   }
   auto line = read_first_line(file, kMaxMqttText);
   if (!line) {
-    table.fault("password_file", fmt::format("expected a file whose first line is the password, "
-                                             "found {}: {}",
-                                             quoted(file), line.error().what));
+    table.fault("password_file",
+                fmt::format("cannot read {}: {}", quoted(file), line.error().what));
   } else if (line->empty() || line->find('\0') != std::string::npos) {
     table.fault("password_file", fmt::format("expected a password without U+0000 in the first line "
                                              "of {}, found none",
@@ -202,7 +202,7 @@ void read_login(Section& table, Broker& broker) {
   // MQTT 3.1.1, [MQTT-3.1.2-22].
   if (broker.protocol == Protocol::V311 && broker.username.empty() && !broker.password.empty() &&
       table.is_valid({"username"}))
-    table.fault("username", "expected one, for MQTT 3.1.1 has no password without, found none");
+    table.fault("username", "required, since MQTT 3.1.1 allows no password without a user name");
 }
 
 void read_times(Section& table, Broker& broker) {
@@ -227,8 +227,7 @@ void read_tls_file(Section& table, std::string_view key, std::string& path) {
   if (!table.text(key, path) || path.empty()) return;
   const auto readable = check_readable(path);
   if (!readable)
-    table.fault(key, fmt::format("expected a file that can be read, found {}: {}", quoted(path),
-                                 readable.error().what));
+    table.fault(key, fmt::format("cannot read {}: {}", quoted(path), readable.error().what));
 }
 
 void read_tls(Section table, const Section& broker_table, Broker& broker) {
@@ -240,10 +239,10 @@ void read_tls(Section table, const Section& broker_table, Broker& broker) {
   table.finish();
   if (tls.certificate.empty() != tls.key.empty() && table.is_valid({"certificate", "key"}))
     table.fault(tls.key.empty() ? "certificate" : "key",
-                "expected both certificate and key, or neither, found one alone");
+                "certificate and key must be set together, found only one");
   if (broker.tls_enabled || !broker_table.is_valid({"url"})) return;
   const auto refuse = [&table](std::string_view key) {
-    table.fault(key, "expected only with an mqtts:// url, found an mqtt:// one");
+    table.fault(key, "allowed only with mqtts://, but url is mqtt://");
   };
   if (!tls.ca.empty()) refuse("ca");
   if (!tls.certificate.empty()) refuse("certificate");
@@ -289,7 +288,7 @@ Tables read_keys(Reading& reading, const Node& document, Config& config) {
   for (Section& table : brokers)
     read_broker(table, config.brokers.emplace_back());
   if (brokers.empty() && root.is_valid({"broker"}))
-    root.fault_at({}, "broker", "missing; expected one [[broker]] at least");
+    root.fault_at({}, "broker", "no [[broker]]; at least one is required");
   root.finish();
   return {root, server, defaults, limits, admin, std::move(listen), std::move(brokers)};
 }

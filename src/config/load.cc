@@ -47,8 +47,7 @@ Loaded load(const std::string& path, const Environment& environment,
             std::uint64_t descriptor_limit) {
   const auto text = read_file(path, kMaxFileBytes);
   if (!text) {
-    return only_fault(
-        path, {}, fmt::format("expected a file that can be read, found: {}", text.error().what));
+    return only_fault(path, {}, fmt::format("cannot read the file: {}", text.error().what));
   }
   return parse(text.value(), path, environment, descriptor_limit);
 }

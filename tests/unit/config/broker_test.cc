@@ -78,7 +78,7 @@ TEST_CASE("a range holds one number at least") {
 TEST_CASE("overlapping ranges are allowed, equal names are not") {
   CHECK(faults_of(two_brokers("name = \"b\"\nurl = \"mqtt://h\"\n")).empty());
   CHECK(faults_of(two_brokers("name = \"a\"\nurl = \"mqtt://x\"\n")) ==
-        "f:9:8: broker[a].name: expected a name of its own, found that of line 2\n");
+        "f:9:8: broker[a].name: duplicate name \"a\", first used in line 2\n");
   CHECK(faults_of(two_brokers("name = \"b c\"\nurl = \"mqtt://x\"\n")) ==
         "f:9:8: broker.name: expected letters, digits, \".\", \"_\" and \"-\" only, found "
         "\"b c\"\n");
@@ -87,22 +87,22 @@ TEST_CASE("overlapping ranges are allowed, equal names are not") {
 TEST_CASE("no client identifier occurs twice at one url") {
   const std::string same = "client_id = \"sluice-{host}-{instance}-a-{slot}\"\n";
   CHECK(faults_of(two_brokers("name = \"b\"\nurl = \"mqtt://H:1883/\"\n" + same)) ==
-        "f:11:13: broker[b].client_id: expected identifiers that differ from all others at this "
-        "url, found \"sluice-{host}-9501-a-0\" also for the broker of line 1\n");
+        "f:11:13: broker[b].client_id: client identifiers must be unique at one url: "
+        "\"sluice-{host}-9501-a-0\" is also used by the broker in line 1\n");
   CHECK(faults_of(two_brokers("name = \"b\"\nurl = \"mqtt://h:1884\"\n" + same)).empty());
   // Slot 10 of the one is slot 0 of the other: the texts around a number matter, too.
   CHECK(faults_of(broker_with("client_id = \"x-{slot}\"\n[[broker]]\nname = \"b\"\n"
                               "url = \"mqtt://h\"\nmin_dev_no = 0\nmax_dev_no = 10\n"
                               "client_id = \"x-1{slot}\"\n"))
-            .find("f:12:13: broker[b].client_id: expected identifiers that differ from all others "
-                  "at this url, found \"x-10\" also for the broker of line 6") == 0);
+            .find("f:12:13: broker[b].client_id: client identifiers must be unique at one url: "
+                  "\"x-10\" is also used by the broker in line 6") == 0);
 }
 
 TEST_CASE("several connections need a slot in their identifier, one does not") {
   CHECK(faults_of(broker_with("client_id = \"x\"\nconnections = 1\n")).empty());
   CHECK(faults_of(broker_with("client_id = \"x\"\nconnections = 2\n")) ==
-        "f:6:13: broker[a].client_id: expected a {slot}, for each of the 2 connections needs an "
-        "identifier of its own, found \"x\"\n");
+        "f:6:13: broker[a].client_id: must contain {slot}: each of the 2 connections needs its own "
+        "client ID\n");
   CHECK(faults_of(broker_with("client_id = \"x\"\nconnections = 0\n")) ==
         "f:7:15: broker[a].connections: expected an integer from 1 to 10000, found 0\n");
 }
@@ -135,8 +135,8 @@ TEST_CASE("a password file that is missing, empty, or beside a password is a fau
     return faults_of(broker_with("password_file = \"" + path + "\"\n" + more));
   };
   CHECK(faults("/nonexistent") ==
-        "f:6:17: broker[a].password_file: expected a file whose first line is the password, found "
-        "\"/nonexistent\": No such file or directory\n");
+        "f:6:17: broker[a].password_file: cannot read \"/nonexistent\": No such file or "
+        "directory\n");
   CHECK(faults(empty.path()).find("in the first line of") != std::string::npos);
   CHECK(faults(endless.path()).find("longer than 65535 bytes") != std::string::npos);
   CHECK(faults(good.path(), "password = \"p4ss\"\n") ==
@@ -156,8 +156,8 @@ TEST_CASE("a password is in no message, whatever is wrong with it") {
 TEST_CASE("MQTT 3.1.1 has no password without a user name") {
   CHECK(faults_of(broker_with("password = \"p\"\n")).empty());
   CHECK(faults_of(broker_with("password = \"p\"\nprotocol = \"3.1.1\"\n")) ==
-        "f:1:1: broker[a].username: expected one, for MQTT 3.1.1 has no password without, found "
-        "none\n");
+        "f:1:1: broker[a].username: required, since MQTT 3.1.1 allows no password without a user "
+        "name\n");
   CHECK(faults_of(broker_with("protocol = 5\n")) ==
         "f:6:12: broker[a].protocol: expected \"5\" or \"3.1.1\", found 5\n");
 }
@@ -211,19 +211,17 @@ TEST_CASE("tls stands inline or in a table of its own, below its own broker") {
 TEST_CASE("certificate and key come together, and every file can be read") {
   const TemporaryFile file("pem");
   CHECK(faults_of(with_url("mqtts://h", "tls = { certificate = \"" + file.path() + "\" }\n")) ==
-        "f:6:23: broker[a].tls.certificate: expected both certificate and key, or neither, found "
-        "one alone\n");
+        "f:6:23: broker[a].tls.certificate: certificate and key must be set together, found only "
+        "one\n");
   CHECK(faults_of(with_url("mqtts://h", "tls = { ca = \"/nonexistent\" }\n")) ==
-        "f:6:14: broker[a].tls.ca: expected a file that can be read, found \"/nonexistent\": No "
-        "such file or directory\n");
+        "f:6:14: broker[a].tls.ca: cannot read \"/nonexistent\": No such file or directory\n");
   CHECK(faults_of(with_url("mqtts://h", "tls = { ca = \"/tmp\" }\n")).find("Is a directory") !=
         std::string::npos);
 }
 
 TEST_CASE("keys of tls are refused without TLS, unless they say nothing") {
   CHECK(faults_of(with_url("mqtt://h", "tls = { insecure = true }\n")) ==
-        "f:6:20: broker[a].tls.insecure: expected only with an mqtts:// url, found an mqtt:// "
-        "one\n");
+        "f:6:20: broker[a].tls.insecure: allowed only with mqtts://, but url is mqtt://\n");
   CHECK(faults_of(with_url("mqtt://h", "tls = { ca = \"\", insecure = false }\n")).empty());
 }
 

@@ -109,7 +109,7 @@ TEST_CASE("listeners are a list of different addresses") {
   CHECK(config.server.listen[1].host == "::");
 
   CHECK(faults_of(with_broker("[server]\nlisten = []\n")) ==
-        "f:2:10: server.listen: expected one address at least, found an empty list\n");
+        "f:2:10: server.listen: expected at least one address, found an empty list\n");
   CHECK(faults_of(with_broker("[server]\nlisten = [\"tcp://h:1\", 5,\n\"tls://h:2\"]\n")) ==
         "f:2:24: server.listen: expected a list of strings, found 5\n");
   CHECK(faults_of(with_broker("[server]\nlisten = [\"tcp://h:1\", \"tls://h:2\"]\n")) ==
@@ -117,7 +117,7 @@ TEST_CASE("listeners are a list of different addresses") {
         "unix:///PATH, found \"tls://h:2\"\n");
   CHECK(faults_of(
             with_broker("[server]\nlisten = [\"tcp://h:1\", \"tcp://x:1\", \"tcp://H:1\"]\n")) ==
-        "f:2:37: server.listen: expected each address once, found \"tcp://H:1\" again\n");
+        "f:2:37: server.listen: duplicate address \"tcp://H:1\"; each may be listed once\n");
   CHECK(faults_of(with_broker("[server]\nlisten = [\"tcp://h:0\", \"tcp://h:0\"]\n")).empty());
   CHECK(faults_of(with_broker("[server]\nlisten = [\"unix:///A\", \"unix:///a\"]\n")).empty());
 }
@@ -139,7 +139,7 @@ TEST_CASE("an instance is fit for a client identifier, also one taken from a soc
         "f:2:12: server.instance: expected letters, digits, \".\", \"_\" and \"-\" only, found "
         "\"a b\"\n");
   const std::string socket = "[server]\nlisten = [\"unix:///run/a b\"]\n";
-  CHECK(faults_of(with_broker(socket)).find("f:1:1: server.instance: expected a name of") == 0);
+  CHECK(faults_of(with_broker(socket)).find("f:1:1: server.instance: required: a name of") == 0);
   CHECK(faults_of(with_broker(socket + "instance = \"ab\"\n")).empty());
 }
 

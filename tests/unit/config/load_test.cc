@@ -30,12 +30,10 @@ TEST_CASE("a file that cannot be read is one fault at 1:1 with the reason") {
   const Loaded missing = load("/nonexistent/sluice.toml", nothing, 1048576);
   REQUIRE(missing.faults.size() == 1);
   CHECK(missing.faults[0].text() ==
-        "/nonexistent/sluice.toml:1:1: expected a file that can be read, found: No such file or "
-        "directory");
+        "/nonexistent/sluice.toml:1:1: cannot read the file: No such file or directory");
   const Loaded directory = load("/", nothing, 1048576);
   REQUIRE(directory.faults.size() == 1);
-  CHECK(directory.faults[0].text() ==
-        "/:1:1: expected a file that can be read, found: Is a directory");
+  CHECK(directory.faults[0].text() == "/:1:1: cannot read the file: Is a directory");
 }
 
 TEST_CASE("a syntax error is the only fault, at its place") {
@@ -76,7 +74,7 @@ TEST_CASE("all faults come at once, in the order of their places") {
 }
 
 TEST_CASE("a file without a broker is told so at 1:1") {
-  const std::string fault = "f:1:1: broker: missing; expected one [[broker]] at least\n";
+  const std::string fault = "f:1:1: broker: no [[broker]]; at least one is required\n";
   CHECK(faults_of("") == fault);
   CHECK(faults_of("\n\n[server]\n") == fault);
   CHECK(faults_of("broker = []\n") == fault);
@@ -101,7 +99,8 @@ TEST_CASE("where descriptors are short, clients leave the connections to brokers
   CHECK(fewer.config->server.max_refused == 8);
   REQUIRE(fewer.warnings.size() == 1);
   CHECK(fewer.warnings[0].find("up to 1062 files") == 0);
-  CHECK(fewer.warnings[0].find("limit is 1061: 1023 clients") != std::string::npos);
+  CHECK(fewer.warnings[0].find("limit is 1061: max_connections lowered to 1023") !=
+        std::string::npos);
 
   CHECK(parse_text(text, {}, 10).config.value().server.max_connections == 1);
 }
