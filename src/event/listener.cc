@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/plural.h"
 #include "event/bound_socket.h"
 #include "event/loop.h"
 #include "event/socket_stream.h"
@@ -178,7 +179,7 @@ void Listener::back_off(int error) noexcept {
   watcher_.watch({});
   retry_.start(kRetryInterval);
   if (shortage_.note(loop_.now())) {
-    log::warn("{}: cannot accept a connection: {}; new ones wait", name_, std::strerror(error));
+    log::warn("{}: accept: {}; new connections wait in the backlog", name_, std::strerror(error));
   }
 }
 
@@ -186,8 +187,9 @@ void Listener::back_off(int error) noexcept {
 void Listener::report_recovery() noexcept {
   if (const auto summary = shortage_.look(loop_.now())) {
     const bool is_over = !shortage_.is_going_on();
-    log::at(is_over ? log::Level::Info : log::Level::Warn, "{}: {}; {} more attempts have failed",
-            name_, is_over ? "accepting again" : "still short", summary->more);
+    log::at(is_over ? log::Level::Info : log::Level::Warn, "{}: {}; {} failed", name_,
+            is_over ? "accepting again" : "still out of descriptors",
+            plural(summary->more, "more attempt"));
   }
   if (shortage_.is_going_on()) retry_.start(shortage_.due() - loop_.now());
 }

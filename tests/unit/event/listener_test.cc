@@ -145,7 +145,7 @@ TEST_CASE("while descriptors stay short that is said once, however many come and
     }
   }
   CHECK(said("accepting again") == 0);
-  CHECK(said("cannot accept") == 1);
+  CHECK(said("accept: ") == 1);
   (void)log::configure({});
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("a shortage in which one after the other is accepted all the same is o
     here.loop.advance(Duration(50));
     CHECK(here.acceptor.streams.size() == next + 1);  // and nobody else
   }
-  CHECK(said.count("cannot accept") == 1);
+  CHECK(said.count("accept: ") == 1);
   CHECK(said.count("accepting again") == 0);
   const auto is_over = [&] { return said.count("accepting again") == 1; };
   CHECK(here.loop.advance_until(is_over) == Duration(9900));  // ten quiet seconds later
