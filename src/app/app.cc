@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/plural.h"
 
 namespace sluice::app {
 namespace {
@@ -66,7 +67,9 @@ std::vector<BrokerView> App::brokers() const {
 // -------------------------------------------------------------------------------------
 
 void App::stop() noexcept {
-  if (phase_ == Phase::Running) enter(Phase::Delay);
+  if (phase_ != Phase::Running) return;
+  stop_began_ = loop_.now();
+  enter(Phase::Delay);
 }
 
 void App::enter(Phase next) noexcept {
@@ -75,12 +78,12 @@ void App::enter(Phase next) noexcept {
     case Phase::Running:
       break;
     case Phase::Delay:
-      log::info("stopping: not ready any more; listeners close in {} ms",
+      log::info("shutting down: /readyz is 503, closing listeners in {} ms",
                 config_.server.drain_delay.count());
       phase_timer_.start(config_.server.drain_delay);
       break;
     case Phase::Draining:
-      log::info("stopping: no new clients; what was taken is settled within {} ms",
+      log::info("shutting down: listeners closed, draining requests in progress (up to {} ms)",
                 config_.server.drain_timeout.count());
       server_.close_listeners();
       ledger_.drain();
@@ -103,7 +106,7 @@ void App::enter(Phase next) noexcept {
       phase_timer_.stop();
       progress_timer_.stop();
       brokers_.close_now();
-      log::info("stopped");
+      log::info("shut down after {} ms", (loop_.now() - stop_began_).count());
       finished_();
       break;
   }
@@ -147,10 +150,9 @@ void App::run_out() noexcept {
   const ledger::Leftover leftover = ledger_.give_up_all();
   if (leftover.timed_out + leftover.unavailable > 0) {
     drain_ran_out_ = true;
-    log::warn(
-        "drain_timeout_ms ran out with {} requests open: {} answered timeout, {} "
-        "broker_unavailable",
-        leftover.timed_out + leftover.unavailable, leftover.timed_out, leftover.unavailable);
+    log::warn("drain_timeout_ms ran out with {} open: {} answered timeout, {} broker_unavailable",
+              plural(leftover.timed_out + leftover.unavailable, "request"), leftover.timed_out,
+              leftover.unavailable);
   }
   enter(Phase::LastReplies);
 }

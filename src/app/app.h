@@ -87,6 +87,7 @@ class App {
   event::Timer phase_timer_;
   event::Timer progress_timer_;  // runs only while stopping
   Phase phase_ = Phase::Running;
+  TimePoint stop_began_{};
   bool drain_ran_out_ = false;
   ReloadCounters reloads_;
 };

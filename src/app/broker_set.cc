@@ -180,8 +180,7 @@ void BrokerSet::reap_removed() noexcept {
     if (!ledger_.is_done_with(pool) || !pool.is_empty()) continue;
     pool.dissolve();
     if (pool.connections() > 0) continue;
-    log::info(log::Subject::broker(pool.name()),
-              "removed, and all that it held has come to its end");
+    log::info(log::Subject::broker(pool.name()), "removed; all its requests are settled");
     ledger_.drop(pool);
     entry.pool.reset();
   }

@@ -10,7 +10,7 @@
 namespace sluice::app {
 
 Result<void> App::reload(config::Config next, const CertificatesByBroker& certificates) {
-  if (is_stopping()) return Error{"sluice is stopping"};
+  if (is_stopping()) return Error{"shutting down"};
   const std::vector<std::string> unchangeable = config::keep_what_needs_restart(config_, next);
   auto listeners = server_.prepare(next.server);
   if (!listeners) return listeners.error();
@@ -19,7 +19,7 @@ Result<void> App::reload(config::Config next, const CertificatesByBroker& certif
   }
   // From here on nothing can fail.
   for (const std::string& key : unchangeable)
-    log::warn("{}: this change needs a restart; the rest is in force", key);
+    log::warn("{}: needs a restart to change; all other changes are applied", key);
   std::vector<std::string> changes = config::describe_changes(config_, next);
   server_.apply(next, std::move(listeners).value());
   for (std::string& change : brokers_.apply(next, certificates))
@@ -33,7 +33,7 @@ Result<void> App::reload(config::Config next, const CertificatesByBroker& certif
 
 void App::refuse_reload(const std::string& why) noexcept {
   ++reloads_.refused;
-  log::error("reload refused, the configuration before stays in force: {}", why);
+  log::error("reload rejected, keeping the current configuration: {}", why);
 }
 
 }  // namespace sluice::app
