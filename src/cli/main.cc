@@ -16,7 +16,12 @@ using sluice::cli::SendOptions;
 using sluice::cli::ServeOptions;
 
 void add_config_option(CLI::App& command, std::string& file) {
-  command.add_option("-c,--config", file, "the configuration file")->capture_default_str();
+  const auto not_empty = [](const std::string& name) {
+    return name.empty() ? std::string("empty file name") : std::string();
+  };
+  command.add_option("-c,--config", file, "the configuration file")
+      ->capture_default_str()
+      ->check(CLI::Validator(not_empty, "FILE"));
 }
 
 void add_log_level_option(CLI::App& command, ServeOptions& options) {
@@ -27,24 +32,26 @@ void add_log_level_option(CLI::App& command, ServeOptions& options) {
         "--log-level", "expected one of " + sluice::log::level_names() + ", found \"" + name + '"');
   };
   command.add_option_function<std::string>("--log-level", take,
-                                           "instead of the configuration's [log] level");
+                                           "overrides [log] level of the configuration");
 }
 
 void add_send_options(CLI::App& command, SendOptions& options) {
   command.add_option("--address", options.address, "HOST:PORT, tcp://HOST:PORT or unix:///PATH")
       ->capture_default_str();
-  command.add_option("--device", options.device, "the device number: routes the message")
+  command.add_option("--device", options.device, "the device number; it selects the broker")
       ->required();
   command.add_option("--topic", options.topic, "the MQTT topic")->required();
-  command.add_option("--qos", options.qos, "0, 1 or 2; without it the server's default")
+  command.add_option("--qos", options.qos, "0, 1 or 2; default: the server's")
       ->check(CLI::Range(0, 2));
-  command.add_flag("--retain", options.retain, "ask the broker to keep the message");
+  command.add_flag("--retain", options.retain, "publish as a retained message");
   command.add_flag("--json", options.json, "MESSAGE is a JSON value");
   command.add_flag("--base64", options.base64, "MESSAGE is base64");
   command.add_option("--id", options.id, "echoed in the reply");
-  command.add_option("--token", options.token, "authentication, where the server asks for it");
-  command.add_option("--timeout-ms", options.timeout_ms, "how long the message may take");
-  command.add_option("MESSAGE", options.message, "the payload; - reads one message a line")
+  command.add_option("--token", options.token, "for servers that require authentication");
+  command.add_option("--timeout-ms", options.timeout_ms, "the deadline; default: the server's");
+  command
+      .add_option("MESSAGE", options.message,
+                  "the payload; - reads one message per line of standard input")
       ->required();
 }
 
@@ -58,11 +65,11 @@ int run(int argc, char** argv) {
 
   std::string file = "/etc/sluice/sluice.toml";
   ServeOptions serve_options;
-  CLI::App* serve = app.add_subcommand("serve", "run in the foreground until SIGTERM");
+  CLI::App* serve = app.add_subcommand("serve", "run in the foreground until SIGTERM or SIGINT");
   add_config_option(*serve, file);
   add_log_level_option(*serve, serve_options);
   CLI::App* check =
-      app.add_subcommand("check", "validate a configuration: exit 0, or 2 with its faults");
+      app.add_subcommand("check", "validate a configuration: exit 0, or 2 and one line per fault");
   add_config_option(*check, file);
   SendOptions options;
   CLI::App* send =

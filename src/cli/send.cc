@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string_view>
@@ -119,8 +120,12 @@ Message message_of(const SendOptions& options, std::string payload) {
 
 /// "outcome unknown: connection lost (closed by the server)", for results without a reply.
 std::string describe(const PublishResult& result) {
-  std::string text = fmt::format("{}: {}", to_string(result.outcome), result.error);
-  if (!result.detail.empty()) text += ": " + result.detail;
+  const bool is_unknown = result.outcome == Outcome::Unknown;
+  std::string error = result.error;
+  std::replace(error.begin(), error.end(), '_', ' ');
+  std::string text =
+      fmt::format("{}: {}", is_unknown ? "outcome unknown" : to_string(result.outcome), error);
+  if (!result.detail.empty()) text += fmt::format(" ({})", result.detail);
   return text;
 }
 
@@ -175,7 +180,7 @@ class Pipeline {
       if (result->reply.empty()) {
         say(fmt::format("line {}: {}", std::get<std::int64_t>(*result->id), describe(*result)));
       } else if (!write_all(streams_.output, result->reply + "\n")) {
-        stop("standard output cannot be written");
+        stop("cannot write standard output");
       }
       show_progress(false);
     }
@@ -245,9 +250,9 @@ class Pipeline {
   void report() {
     if (stopped_) {
       std::string line = why_stopped_;
-      if (unknown_ > 0) line += fmt::format("; {} of the messages sent are unknown", unknown_);
+      if (unknown_ > 0) line += fmt::format("; {} with unknown outcome", unknown_);
       if (!no_more_lines_) {
-        line += fmt::format("; nothing behind line {} was sent", line_number_);
+        line += fmt::format("; nothing after line {} was sent", line_number_);
       }
       say(line);
     }

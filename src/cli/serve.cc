@@ -133,7 +133,7 @@ class Service {
  private:
   void on_stop_signal() noexcept {
     if (app_.is_stopping()) {
-      log::warn("second signal: exiting at once; unanswered requests are unknown to their clients");
+      log::warn("second signal: exiting now; the outcome of unanswered requests is unknown");
       app_.close_listeners();
       std::_Exit(kFailed);
     }
@@ -142,16 +142,16 @@ class Service {
   }
   void on_reopen_signal() noexcept {
     if (Result<void> reopened = log::reopen(); !reopened) {
-      log::error("SIGUSR1: {}; lines still go to the former file", reopened.error().what);
+      log::error("SIGUSR1: {}; still writing to the former file", reopened.error().what);
     } else if (!log::file().empty()) {
-      log::info("SIGUSR1: {} opened anew", log::file());
+      log::info("SIGUSR1: {} reopened", log::file());
     }
   }
   void on_reload_signal() noexcept {
     if (app_.is_stopping()) {
-      log::info("SIGHUP: sluice is stopping, nothing is reloaded");
+      log::info("SIGHUP: shutting down, not reloading");
     } else if (loading_.is_busy()) {
-      log::warn("SIGHUP: the files of the reload before are still being read; another one follows");
+      log::warn("SIGHUP: reload already in progress; queued another");
     } else {
       log::info("SIGHUP: reloading {}", options_.file);
     }
@@ -178,16 +178,16 @@ class Service {
     watcher_.set_known(candidate->state);
     if (Result<void> applied = apply(*candidate); !applied) {
       app_.refuse_reload(applied.error().what);
-      supervisor_.reloaded("a changed configuration was refused; the one before is in force");
+      supervisor_.reloaded("reload rejected, keeping the current configuration");
     } else {
-      supervisor_.reloaded("serving, with a reloaded configuration");
+      supervisor_.reloaded("serving the reloaded configuration");
     }
     if (std::exchange(reload_again_, false)) reload();
   }
   Result<void> apply(Candidate& candidate) {
     for (const config::Fault& fault : candidate.loaded.faults)
       log::error("{}", fault.text());
-    if (!candidate.loaded.config) return Error{"it is not valid"};
+    if (!candidate.loaded.config) return Error{"it has faults"};
     if (!candidate.certificates) return candidate.certificates.error();
     if (!candidate.resolved) return candidate.resolved;
     for (const std::string& warning : candidate.loaded.warnings)
@@ -241,7 +241,10 @@ void announce(const config::Config& config) {
     log::info("listening on {}", address.text());
   }
 #ifdef SLUICE_ADMIN
-  if (config.admin.listen) log::info("HTTP for operators on {}", config.admin.listen->text());
+  if (config.admin.listen) {
+    const std::string address = config.admin.listen->text();  // tcp://HOST:PORT
+    log::info("admin HTTP on http{}", address.substr(address.find(':')));
+  }
 #else
   if (config.admin.listen) log::warn("[admin] listen: this build has no admin interface");
 #endif

@@ -33,7 +33,7 @@ void notify(const std::string&) noexcept {}
 
 std::chrono::microseconds watchdog_limit() noexcept {
   if (std::getenv("NOTIFY_SOCKET") != nullptr) {
-    log::warn("NOTIFY_SOCKET is set, but this build tells systemd nothing");
+    log::warn("NOTIFY_SOCKET is set, but this build sends systemd no notifications");
   }
   return {};
 }
@@ -59,7 +59,7 @@ void Supervisor::start() noexcept {
 }
 
 void Supervisor::on_first_turn() noexcept {
-  notify("READY=1\nSTATUS=taking requests");
+  notify("READY=1\nSTATUS=accepting requests");
   const std::chrono::microseconds limit = watchdog_limit();
   if (limit.count() == 0) return;
   const auto half = std::chrono::duration_cast<Duration>(limit / 2);
@@ -80,7 +80,7 @@ void Supervisor::reloaded(std::string_view status) noexcept {
 }
 
 void Supervisor::stopping() noexcept {
-  notify("STOPPING=1\nSTATUS=answering what was taken");
+  notify("STOPPING=1\nSTATUS=draining requests in progress");
 }
 
 }  // namespace sluice::cli

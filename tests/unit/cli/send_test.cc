@@ -172,7 +172,7 @@ TEST_CASE("send says on standard error why there is no reply", "[send]") {
   }
   CHECK(lost.status == 1);
   CHECK(lost.output.empty());
-  CHECK(lost.errors == "sluice send: unknown: connection_lost: closed by the server\n");
+  CHECK(lost.errors == "sluice send: outcome unknown: connection lost (closed by the server)\n");
   SendOptions options;
   options.address = gone;
   const Run refused = run(options);
@@ -187,7 +187,7 @@ TEST_CASE("send refuses a payload that is no JSON, and options that contradict e
   options.json = true;
   const Run broken = run(options);
   CHECK(broken.status == 1);
-  CHECK(has(broken.errors, "refused: bad_request: payload is not one JSON value"));
+  CHECK(has(broken.errors, "refused: bad request (payload is not one JSON value)"));
   options.base64 = true;
   CHECK(run(options).status == 2);
   options = options_for(server, "-");
@@ -304,8 +304,8 @@ TEST_CASE("a lost connection is counted honestly and stops the reading", "[send]
     input += "x\n";
   const Run result = run(options_for(server, "-"), input, 3);
   CHECK(result.status == 1);
-  CHECK(has(result.errors, "line 2: unknown: connection_lost: closed by the server"));
-  CHECK(has(result.errors, "3 of the messages sent are unknown; nothing behind line 4 was sent"));
+  CHECK(has(result.errors, "line 2: outcome unknown: connection lost (closed by the server)"));
+  CHECK(has(result.errors, "3 with unknown outcome; nothing after line 4 was sent"));
   CHECK(has(result.errors, "4 sent, 1 published, 0 failed, 3 unknown"));
 }
 
