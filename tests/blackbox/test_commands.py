@@ -48,6 +48,12 @@ def test_wrong_usage_exits_with_2(arguments):
     assert status == 2 and output.strip()
 
 
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_an_empty_file_name_is_wrong_usage(command):
+    status, output = run(command, "-c", "")
+    assert status == 2 and "--config: empty file name" in output
+
+
 def test_a_configuration_file_that_is_not_there_is_named(tmp_path):
     missing = str(tmp_path / "missing.toml")
     for command in ("check", "serve"):

@@ -151,7 +151,7 @@ def test_clients_brokers_and_slots_are_named_in_one_form_everywhere(lab):
     lines = said(sluice, "debug", "info", "warn", "error")
     about = [line for line in lines if re.search(r"(?i)client|broker|slot|gizmo|link", line.replace("sluice-gizmo", ""))]
     assert len(about) > 30
-    without_a_name = re.compile(r"sluice .* starting with .*|max_connections .*new clients are refused|stopping: .*no new clients.*")
+    without_a_name = re.compile(r"sluice .* starting with .*|max_connections .*new clients are refused|shutting down: .*")
     form = re.compile(r"client 127\.0\.0\.1:\d+ #\d+: [^#]+|broker gizmo( slot \d)?: .+")
     for line in about:
         assert form.fullmatch(line) or without_a_name.fullmatch(line), line
@@ -190,7 +190,7 @@ def test_after_a_rotation_a_signal_opens_the_new_file(lab, tmp_path):
     shutil.move(file, moved)
     assert_success(client.ask(request(device=2)))
     sluice.signal(signal.SIGUSR1)
-    wait_until(lambda: file.exists() and "opened anew" in file.read_text(encoding="utf-8"), "a new log file")
+    wait_until(lambda: file.exists() and "reopened" in file.read_text(encoding="utf-8"), "a new log file")
     assert_success(client.ask(request(device=3)))
     old, new = moved.read_text(encoding="utf-8"), file.read_text(encoding="utf-8")
     assert "device 1 " in old and "device 2 " in old and "device 3 " not in old
@@ -204,7 +204,7 @@ def test_a_new_file_that_cannot_be_opened_is_named_and_the_former_one_goes_on(la
     shutil.move(file, moved)
     file.mkdir()
     sluice.signal(signal.SIGUSR1)
-    wait_until(lambda: f"SIGUSR1: log file {file}: Is a directory; lines still go to the former file"
+    wait_until(lambda: f"SIGUSR1: log file {file}: Is a directory; still writing to the former file"
                in moved.read_text(encoding="utf-8"), "a word about it")
     assert_success(sluice.client().ask(request(device=5)))
     assert "device 5 " in moved.read_text(encoding="utf-8")

@@ -133,7 +133,7 @@ def test_what_is_read_after_the_stop_began_is_counted(lab):
     client.send(request(message="held"))
     fake.wait_for_publishes(1)
     sluice.terminate()
-    sluice.wait_for_log("no new clients")
+    sluice.wait_for_log("listeners closed")
     client.send(request(message="late", id="late"))
     assert_failure(client.read_reply(), "shutting_down")
     assert scrape(sluice).results("") == {"shutting_down": 1}

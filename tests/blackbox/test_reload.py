@@ -90,7 +90,7 @@ def test_an_invalid_file_is_refused_named_and_counted_and_the_old_one_goes_on(ri
     good = toml(rig.sluice.config)
     rig.sluice.reload(refused=True, text=good.replace("[defaults]", "[defaults]\nqos = 7"))
     rig.sluice.wait_for_log(r"sluice-\d+\.toml:\d+:\d+: defaults\.qos: expected .*found 7")
-    rig.sluice.wait_for_log("reload refused, the configuration before stays in force: it is not valid")
+    rig.sluice.wait_for_log("reload rejected, keeping the current configuration: it has faults")
     assert_success(client.ask(request()))
     rig.sluice.reload(refused=True, text="no TOML at all")
     rig.sluice.file.unlink()
@@ -109,7 +109,7 @@ def test_an_address_that_cannot_be_bound_refuses_all_of_a_reload(lab, rig):
     rig.sluice.config["replies"] = {"success": "done"}
     rig.sluice.config["broker"][0]["max_dev_no"] = 10
     rig.sluice.reload(refused=True)
-    rig.sluice.wait_for_log(rf"reload refused.*cannot listen on tcp://127.0.0.1:{taken.port}: Address already in use")
+    rig.sluice.wait_for_log(rf"reload rejected.*cannot listen on tcp://127.0.0.1:{taken.port}: Address already in use")
     assert_success(rig.client().ask(request()))
     assert not net.accepts(free)
     rig.sluice.config = before
@@ -120,7 +120,7 @@ def test_a_log_file_that_cannot_be_opened_refuses_all_of_a_reload(rig):
     rig.sluice.config["log"] = {"file": "/proc/nowhere/log"}
     rig.sluice.config["replies"] = {"success": "done"}
     rig.sluice.reload(refused=True)
-    rig.sluice.wait_for_log("reload refused.*log file /proc/nowhere/log")
+    rig.sluice.wait_for_log("reload rejected.*log file /proc/nowhere/log")
     assert_success(rig.client().ask(request()))
 
 
@@ -129,8 +129,8 @@ def test_what_needs_a_restart_is_named_and_the_rest_is_in_force(rig):
     rig.sluice.config["replies"] = {"success": "done"}
     rig.sluice.reload()
     assert rig.client().ask(request())["msg"] == "done"
-    rig.sluice.wait_for_log(r"server\.reuse_port: this change needs a restart")
-    rig.sluice.wait_for_log(r"server\.tcp_fastopen: this change needs a restart")
+    rig.sluice.wait_for_log(r"server\.reuse_port: needs a restart to change")
+    rig.sluice.wait_for_log(r"server\.tcp_fastopen: needs a restart to change")
 
 
 # --- listeners
@@ -167,7 +167,7 @@ def test_a_name_to_listen_on_is_looked_up_and_one_that_is_not_found_refuses_the_
     rig.sluice.wait_for_status("/readyz", 200)
     rig.sluice.config["server"]["listen"].append(f"tcp://no-such-host.invalid:{net.free_port()}")
     rig.sluice.reload(refused=True)
-    rig.sluice.wait_for_log(r"reload refused.*cannot listen on tcp://no-such-host\.invalid:\d+: ")
+    rig.sluice.wait_for_log(r"reload rejected.*cannot listen on tcp://no-such-host\.invalid:\d+: ")
     assert_success(rig.sluice.client(address=("localhost", ports[0])).ask(request()))
 
 
@@ -253,11 +253,11 @@ def test_a_stop_is_not_disturbed_by_a_reload(lab):
     client.send(request())
     fake.wait_for_publishes(1)
     sluice.terminate()
-    sluice.wait_for_log("no new clients")
+    sluice.wait_for_log("listeners closed")
     sluice.config["replies"] = {"success": "done"}
     sluice.write_config()
     sluice.hang_up()
-    sluice.wait_for_log("SIGHUP: sluice is stopping, nothing is reloaded")
+    sluice.wait_for_log("SIGHUP: shutting down, not reloading")
     fake.acknowledge_all()
     assert_success(client.read_reply())
     assert client.read_until_eof() == b""
@@ -274,5 +274,5 @@ def test_a_stop_does_not_wait_for_a_file_that_a_reload_waits_for(lab, tmp_path):
     sluice.hang_up()
     sluice.wait_for_log("SIGHUP: reloading")
     sluice.hang_up()
-    sluice.wait_for_log("still being read")
+    sluice.wait_for_log("reload already in progress")
     assert sluice.stop() == 0

@@ -201,7 +201,7 @@ def test_certificates_are_read_again_on_a_reload(lab, tmp_path):
     assert sluice.http("/readyz")[0] == 200
     ca.write_text("not a certificate", encoding="utf-8")
     sluice.reload(refused=True)
-    sluice.wait_for_log(r"reload refused.*broker main: certificate authority \S+ca\.pem")
+    sluice.wait_for_log(r"reload rejected.*broker main: certificate authority \S+ca\.pem")
     assert_success(sluice.client().ask(request()))
 
 

@@ -91,4 +91,4 @@ def test_a_reload_is_told_with_its_end_whatever_came_of_it(lab, systemd):
         sluice.reload(refused=refused, text=text)
         begun, over = systemd.next(), systemd.next()
         assert begun["RELOADING"] == "1" and int(begun["MONOTONIC_USEC"]) > 0
-        assert over["READY"] == "1" and ("refused" in over["STATUS"]) == refused
+        assert over["READY"] == "1" and ("rejected" in over["STATUS"]) == refused

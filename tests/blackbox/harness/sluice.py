@@ -123,7 +123,7 @@ class Sluice:
         interface is off."""
         if self.admin_port is None:
             log = self.log()
-            return log.count("configuration reloaded: "), log.count("reload refused, ")
+            return log.count("configuration reloaded: "), log.count("reload rejected, ")
         found = self.status()["config_reloads"]
         return found["ok"], found["refused"]
 
