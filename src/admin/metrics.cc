@@ -88,7 +88,7 @@ Family latencies(const std::vector<BrokerView>& brokers) {
 
 Family connections(const std::vector<BrokerView>& brokers) {
   Family made = gauge("sluice_broker_connections",
-                      "MQTT connections, by what they are: up takes messages, connecting waits "
+                      "MQTT connections by state: up takes messages, connecting waits "
                       "for its CONNACK, down is neither.");
   for (const BrokerView& broker : brokers) {
     const std::size_t all = broker.pool.connections();
@@ -125,7 +125,7 @@ void append_brokers(std::vector<Family>& to, const std::vector<BrokerView>& brok
   to.push_back(of_each(gauge("sluice_queued", "Messages that wait for a connection."), brokers,
                        [](const Pool& pool) { return pool.queued(); }));
   to.push_back(of_each(gauge("sluice_queue_limit",
-                             "queue_messages: with so many queued, clients with more are paused."),
+                             "queue_messages: the queue length at which clients are paused."),
                        brokers, [](const Pool& pool) { return pool.broker().queue_messages; }));
   std::size_t queued_bytes = 0;
   for (const BrokerView& broker : brokers)
@@ -138,7 +138,7 @@ void append_brokers(std::vector<Family>& to, const std::vector<BrokerView>& brok
                                "when it had room again."),
                        brokers, [](const Pool& pool) { return pool.counters().socket_full; }));
   to.push_back(of_each(
-      counter("sluice_reconnects_total", "Connections made anew after an earlier one was lost."),
+      counter("sluice_reconnects_total", "Connections re-established after one was lost."),
       brokers, [](const Pool& pool) { return pool.counters().reconnects; }));
   to.push_back(of_each(counter("sluice_redelivered_total",
                                "Messages sent again because their connection was lost before they "
@@ -146,7 +146,7 @@ void append_brokers(std::vector<Family>& to, const std::vector<BrokerView>& brok
                        brokers, [](const Pool& pool) { return pool.counters().redelivered; }));
   to.push_back(of_each(counter("sluice_session_taken_over_total",
                                "Connections lost to another client with the same identifier, or "
-                               "most probably so."),
+                               "probably so."),
                        brokers, [](const Pool& pool) { return pool.counters().taken_over; }));
 }
 
@@ -188,7 +188,7 @@ std::string metrics_text(const app::App& app, const ProcessUsage& process) {
   append_clients(families, app.server().counters());
   append_brokers(families, brokers);
   families.push_back(counter("sluice_config_reloads_total",
-                             "Changed configurations: taken over, or refused as invalid."));
+                             "Reloads of the configuration: applied, or rejected."));
   add(families.back(), {{"result", "ok"}}, app.reloads().ok);
   add(families.back(), {{"result", "refused"}}, app.reloads().refused);
   families.push_back(gauge("sluice_build_info", "Always 1; the version is in the label."));
