@@ -110,7 +110,7 @@ def test_each_alert_leads_to_a_place_that_says_what_to_do():
 def test_the_alerts_that_wake_somebody_up_are_those_of_the_documentation():
     critical = re.findall(r"- alert: (\w+)(?:(?!- alert).)*?severity: critical", RULES.read_text(encoding="utf-8"),
                           re.DOTALL)
-    sentence = re.search(r"^Wake somebody up for (.*?)\.", (ROOT / "docs/operations.md").read_text(encoding="utf-8"),
+    sentence = re.search(r"^Page someone for (.*?)\.", (ROOT / "docs/operations.md").read_text(encoding="utf-8"),
                          re.MULTILINE)[1]
     assert re.findall(r"`(\w+)`", sentence) == critical
 
