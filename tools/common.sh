@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the tools in this folder share: speaking, building, looking at ports. To be sourced, not run.
+# What the tools in this folder share: messages, builds, ports. To be sourced, not run.
 
-# say TEXT: one line that tells the person in front of the screen what happens now.
+# say TEXT: prints one line about what happens now.
 say() { printf 'sluice: %s\n' "$*"; }
 
 # show_progress: reads ninja's output; on a terminal it keeps one line that counts, elsewhere it is silent.
@@ -16,7 +16,7 @@ show_progress() {
 }
 
 # meson_build DIR SECONDS LOG [TARGET...] -- MESON_OPTION...: sets DIR up if need be and builds the targets (none: all).
-# A directory set up here with other options is made anew; one that a person has set up is taken as it is.
+# A directory set up here with other options is created again; one set up by hand is used as it is.
 # What can be built is built even if something else cannot (-k 0). timeout stays in the foreground, so that Ctrl-C reaches
 # the compiler.
 meson_build() {
@@ -37,10 +37,10 @@ meson_build() {
   return "${PIPESTATUS[0]}"
 }
 
-# port_is_open PORT [HOST]: somebody listens there. Bash's own sockets: neither nc nor ss has to be installed.
+# port_is_open PORT [HOST]: something listens there. Bash's own sockets: neither nc nor ss has to be installed.
 port_is_open() { (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
 
-# free_port: sets REPLY to a port nobody listens on, below the range that the kernel hands out to clients.
+# free_port: sets REPLY to a port that is free, below the range that the kernel hands out to clients.
 free_port() {
   REPLY=$((20000 + RANDOM % 12000))
   while port_is_open "$REPLY"; do REPLY=$((20000 + RANDOM % 12000)); done
@@ -56,7 +56,7 @@ wait_until() {
   done
 }
 
-# end_process PID SECONDS: asks it to end, waits so long at most, then insists. No process is ever ended by name.
+# end_process PID SECONDS: sends SIGTERM, waits at most SECONDS, then sends SIGKILL. No process is ever ended by name.
 end_process() {
   local end=$((SECONDS + $2))
   kill -TERM "$1" 2>/dev/null || return 0
