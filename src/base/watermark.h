@@ -9,7 +9,7 @@ namespace sluice {
 
 /// Tells when a queue is full and when it has room again. The high mark is the limit itself, the
 /// low mark three quarters of it: the distance keeps a queue at its limit from flapping. An empty
-/// queue has room for one item of any size, so that nothing waits for ever.
+/// queue has room for one item of any size, so that no item waits endlessly.
 class Watermark {
  public:
   Watermark(std::size_t max_items, std::size_t max_bytes) noexcept

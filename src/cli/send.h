@@ -10,7 +10,7 @@
 
 namespace sluice::cli {
 
-/// What the command line said.
+/// The parsed command line.
 struct SendOptions {
   std::string address = "127.0.0.1:9501";
   DeviceId device = std::int64_t{0};  ///< text is checked by the server

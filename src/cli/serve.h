@@ -13,7 +13,7 @@ constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kMisused = 2;  ///< wrong usage or configuration
 
-/// What the command line said.
+/// The parsed command line.
 struct ServeOptions {
   std::string file;
   std::optional<log::Level> log_level;  ///< overrides [log] level, after a reload too

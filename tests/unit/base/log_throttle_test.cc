@@ -60,15 +60,15 @@ TEST_CASE("what never ends is told of once an hour, each time with the new ones 
           "[log-throttle]") {
   LogThrottle throttle{std::chrono::seconds(10)};
   CHECK(throttle.note(at(0)));
-  std::vector<std::uint64_t> told;
+  std::vector<std::uint64_t> reported;
   for (int second = 1; second <= 3 * 3600; ++second) {
     CHECK_FALSE(throttle.note(at(second)));
     if (const auto summary = throttle.look(at(second))) {
       CHECK(summary->quiet_for == Duration(0));
-      told.push_back(summary->more);
+      reported.push_back(summary->more);
     }
   }
-  CHECK(told == std::vector<std::uint64_t>{3600, 3600, 3600});
+  CHECK(reported == std::vector<std::uint64_t>{3600, 3600, 3600});
   CHECK(throttle.is_going_on());
 }
 
