@@ -71,7 +71,7 @@ def topic():
 
 @pytest.fixture
 def taken_port():
-    """A port on which somebody else listens."""
+    """A port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock.getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""Reads a Dockerfile as far as ours goes; an instruction that nobody has taught it is an error, never overlooked."""
+"""Reads a Dockerfile as far as ours goes; an unknown instruction is an error, never ignored."""
 import json
 import re
 import shlex
@@ -34,7 +34,7 @@ class Stage:
         return [value for keyword, value in self.steps if keyword == "COPY"]
 
     def user(self):
-        """USER as it stands at the end: "9501:9501", or root's where none is said."""
+        """USER as it stands at the end: "9501:9501", or root's without one."""
         return next((value for keyword, value in reversed(self.steps) if keyword == "USER"), "0:0")
 
     def environment(self):

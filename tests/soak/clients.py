@@ -144,7 +144,7 @@ def greedy(crowd, rng):
 
 
 def large(crowd, rng):
-    """Fills sockets while nobody reads at the other end."""
+    """Fills sockets while the other end does not read."""
     converse(crowd, rng, Stream("large messages"), window=32, weights={"rough": 3, "calm": 1}, size=16384, pause_s=0.1)
 
 

@@ -96,7 +96,7 @@ ALL = [
     Disturbance("cut one", _cut_one, _LOSES),
     Disturbance("stall", _stall),
     Disturbance("refuse", _refuse, _LOSES),
-    Disturbance("gentle stop", _restart(lambda broker: broker.stop(), "gentle stop"), _FORGETS),
+    Disturbance("graceful stop", _restart(lambda broker: broker.stop(), "graceful stop"), _FORGETS),
     Disturbance("freeze and cut", _freeze_and_cut, _LOSES),
 ]
 

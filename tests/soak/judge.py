@@ -68,7 +68,7 @@ def judge_reply(request, latest):
 
 
 def judge_arrivals(broker, facts, streams, arrivals):
-    """What one broker's subscriber saw, in its order, against what the clients were told."""
+    """What one broker's subscriber saw, in its order, against the replies that the clients got."""
     by_number = {stream.number: stream for stream in streams}
     highest, seen, found = {}, {}, []
     for payload in arrivals:
@@ -90,7 +90,7 @@ def judge_arrivals(broker, facts, streams, arrivals):
             continue
         key = (number, request.device, request.qos)
         before = highest.get(key, -1)
-        # What nobody acknowledged before its connection was lost may still come out of the broker's own buffers.
+        # A message not acknowledged before its connection was lost may still come out of the broker's own buffers.
         late_is_lawful = facts.connections_lost and request.outcome_at(broker) == "unknown"
         if index < before and not late_is_lawful:
             found.append(f"{what}: arrived for the first time after request {before} of the same device and QoS")

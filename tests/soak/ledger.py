@@ -1,4 +1,4 @@
-"""What clients asked and what they were told: one stream for each client connection, its requests numbered from 0."""
+"""Requests and replies of the clients: one stream for each client connection, its requests numbered from 0."""
 import itertools
 import time
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class Request:
 @dataclass
 class Stream:
     """held_s: how long a request may have to wait before sluice reads it and its deadline begins (a client that sends
-    more than max_pipeline, at a broker that does nothing); vanished: nobody waits for the replies."""
+    more than max_pipeline, at a broker that does nothing); vanished: the client is gone, its replies are not awaited."""
     kind: str
     ids: bool = True
     held_s: float = 0.0

@@ -82,7 +82,7 @@ class Soak:
             result.resident = scene.sluice.resident_bytes()
             found += judge.judge_descriptors(self.baseline, result.descriptors)
         else:
-            found.append("sluice has ended by itself; its last words:\n" + scene.sluice.log()[-3000:])
+            found.append("sluice ended unexpectedly; the end of its log:\n" + scene.sluice.log()[-3000:])
         found += [f"a sanitizer's report: {line}" for line in scene.sanitizer_report()]
         result.own_pause_s = self._pulse.take()
         for stream in crowd.streams:

@@ -70,7 +70,7 @@ class Scene:
             raise
 
     def close(self):
-        """Ends everything; raises where sluice does not end gently with 0."""
+        """Ends everything; raises where sluice does not shut down gracefully with 0."""
         self._lab.close()
 
     # --- a calm moment: everything has to be as it was

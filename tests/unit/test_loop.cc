@@ -11,7 +11,7 @@
 namespace sluice::event {
 namespace {
 
-/// After this many turns work that a timer has put off is done, and work that this puts off, too.
+/// After this many turns work deferred by a timer is done, and work that it defers in turn.
 constexpr int kTurns = 4;
 /// By the loop's clock. Tests set time-outs that shall not come to an hour.
 constexpr Duration kLongest = std::chrono::minutes(10);
@@ -24,7 +24,7 @@ struct Idle {
 
 /// False if none has come within `limit` milliseconds.
 bool wait_for_event(Loop& loop, int limit) {
-  if (uv_backend_timeout(loop.raw()) == 0) return true;  // put off, if nothing else
+  if (uv_backend_timeout(loop.raw()) == 0) return true;  // deferred work, if nothing else
   pollfd events{.fd = uv_backend_fd(loop.raw()), .events = POLLIN, .revents = 0};
   return ::poll(&events, 1, limit) > 0;
 }

@@ -78,7 +78,7 @@ class Load:
 
     # --- what a test asks
     def goes_on(self, further=0, devices=None):
-        """Waits until so many more messages (for these devices) have been acknowledged."""
+        """Waits until this many more messages (for these devices) have been acknowledged."""
         def count():
             return sum(len(numbers) for device, numbers in list(self.acknowledged.items())
                        if devices is None or device in devices)

@@ -8,7 +8,7 @@ DEFAULTS = {"input_bytes": 64 * MIB, "output_bytes": 256 * KIB, "queue_bytes": 1
 
 
 def bound_of(sluice, clients, unread=0):
-    """For so many clients, `unread` of which leave their replies unread."""
+    """For this number of clients, `unread` of which leave their replies unread."""
     def value(table, key):
         return table.get(key, DEFAULTS[key])
     limits = sluice.config.get("limits", {})

@@ -55,7 +55,7 @@ _ports = functools.cache(_Ports)
 
 
 def free_port(host="127.0.0.1"):
-    """A port nobody listens on, and that is handed out again only after all others of the block."""
+    """A free port that is handed out again only after all others of the block."""
     return _ports().take(host)
 
 

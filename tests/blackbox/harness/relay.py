@@ -15,7 +15,7 @@ Split = namedtuple("Split", "piece_bytes pause_s delay_s opening_bytes", default
 
 class Relay:
     """Its own thread for each connection. Stalled, it reads from neither side, so that the senders'
-    sockets fill up; cut, it resets every connection; refusing, nobody can connect. `split`: a Split."""
+    sockets fill up; cut, it resets every connection; refusing, it accepts no connection. `split`: a Split."""
 
     def __init__(self, target, host="127.0.0.1", split=None):
         self.host = host

@@ -1,4 +1,4 @@
-"""The program under test: its configuration as a dict, its start, its end, and what it said."""
+"""The program under test: its configuration as a dict, its start, its end, and its log."""
 import contextlib
 import http.client
 import json
@@ -79,7 +79,7 @@ def toml(config):
 
 
 def broker_table(broker, name="main", low=0, high=1000000, **more):
-    """A [[broker]] table for a Broker, a Relay or a url; few connections and quick retries unless said."""
+    """A [[broker]] table for a Broker, a Relay or a url; few connections and quick retries by default."""
     url = broker if isinstance(broker, str) else broker.url
     return {"name": name, "url": url, "min_dev_no": low, "max_dev_no": high, "connections": 4,
             "reconnect_min_ms": 50, "reconnect_max_ms": 500, **more}
@@ -158,7 +158,7 @@ class Sluice:
             self._process.thaw()
 
     def wait_for_reloads(self, done, refused=0):
-        """Waits for at least so many."""
+        """Waits for at least this many."""
         def there():
             now = self.reloads()
             return now[0] >= done and now[1] >= refused
@@ -175,7 +175,7 @@ class Sluice:
         return next((each for each in self.status()["brokers"] if each["name"] == name), None)
 
     def wait_for_connections(self, count, name="main"):
-        """Waits until so many are up, and there are no others."""
+        """Waits until this many are up, and there are no others."""
         def there():
             slots = self.broker_status(name)["connections"]
             return len(slots) == count and all(slot["state"] == "Ready" for slot in slots)
@@ -330,7 +330,7 @@ class Sluice:
                     self.terminate()
                 self._exit = self._process.wait()
                 self.assert_clean()
-                assert running, f"it ended by itself with {self._exit}:\n{self.log()[-4000:]}"
+                assert running, f"it ended unexpectedly with {self._exit}:\n{self.log()[-4000:]}"
             assert self._exit == self.expected_exit, f"exit {self._exit}:\n{self.log()[-4000:]}"
         finally:
             self._process.kill()

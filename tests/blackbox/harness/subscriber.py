@@ -72,7 +72,7 @@ class Subscriber:
         return [m.payload for m in self.messages(topic)]
 
     def wait_for(self, count, topic=None):
-        """Waits for at least so many messages (of one topic) and returns them all."""
+        """Waits for at least this many messages (of one topic) and returns them all."""
         with self._lock:  # or each side may make a list of its own
             received = self._messages if topic is None else self._by_topic[topic]
         self._wait(lambda: len(received) >= count, lambda: f"{count} messages of {topic or 'any topic'}")

@@ -66,7 +66,7 @@ class Peer {
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
   }
-  /// Ends gently: no more replies, and what still comes is read and dropped.
+  /// Closes gracefully: no more replies, and further input is read and dropped.
   void end() {
     ::shutdown(fd_, SHUT_WR);
     read_to_end();
@@ -125,7 +125,7 @@ class ScriptedServer {
     start(std::move(script));
   }
   ~ScriptedServer() {
-    ::shutdown(listener_, SHUT_RDWR);  // wakes an accept() nobody came to
+    ::shutdown(listener_, SHUT_RDWR);  // wakes an accept() without a connection
     thread_.join();
     ::close(listener_);
     if (!path_.empty()) ::unlink(path_.c_str());
@@ -152,7 +152,7 @@ class ScriptedServer {
   std::thread thread_;
 };
 
-/// More bytes than a unix socket takes in one direction while nobody reads.
+/// More bytes than a unix socket takes in one direction while the other end does not read.
 inline std::size_t more_than_a_socket_holds() {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int size = 0;
@@ -188,7 +188,7 @@ inline std::string failure(const std::string& error, const std::string& publishe
          R"(","detail":"why")" + more + "}\n";
 }
 
-/// A directory entry name nobody else uses, gone when the test ends.
+/// A unique path for a file, removed when the test ends.
 class TemporaryPath {
  public:
   TemporaryPath() {

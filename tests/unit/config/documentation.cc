@@ -222,7 +222,7 @@ std::vector<std::string> differences(const std::string& reference,
       continue;
     }
     const auto value = values.find(row.key);
-    if (value == values.end()) continue;  // said below
+    if (value == values.end()) continue;  // reported below
     const std::string expected = is_required(row.key) ? "required" : value->second;
     if (row.default_value != expected)
       found.push_back(row.key + ": documented as " + row.default_value + ", the reference says " +
