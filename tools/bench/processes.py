@@ -47,7 +47,7 @@ class Processes:
     def obituary(self):
         """The last words of those that ended by themselves, after which no measurement can succeed."""
         dead = [name for name, process in self.running if process.poll() is not None]
-        return "".join(f"\n  {name} has ended by itself:{self.log_of(name)}" for name in dead)
+        return "".join(f"\n  {name} ended unexpectedly:{self.log_of(name)}" for name in dead)
 
     def end(self, process, how=signal.SIGTERM):
         self.running = [entry for entry in self.running if entry[1] is not process]
@@ -89,7 +89,7 @@ def accepts(port):
 
 
 def answers(port):
-    """One message goes through: somebody listens and has a connection to the broker."""
+    """One message goes through: the program listens and has a connection to the broker."""
     request = b'{"device_id":1,"mqtt_topic":"bench/probe","message":"","qos":1,"timeout_ms":1000}\n'
     try:
         with socket.create_connection(("127.0.0.1", port), 2) as probe:
@@ -101,7 +101,7 @@ def answers(port):
 
 
 def start_on_a_port(processes, name, command_at, is_ready, limit=10, **options):
-    """`command_at(port)` is started on a free port; somebody else may take that between the look and the start."""
+    """`command_at(port)` is started on a free port; another program may take it before the start."""
     for _ in range(5):
         port = free_port()
         process = processes.start(name, command_at(port), **options)

@@ -9,7 +9,7 @@ from .counting import count_check
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Programs of an earlier run must not stand in for ones that cannot be built any more.
+# Programs of an earlier build must not be tested in place of ones that no longer build.
 PROGRAMS = ("sluice", "sluice-*", "unit-*", "fuzz-*")
 
 # Unoptimized: compiling takes most of the time, and g++ with optimization and sanitizers warns of what is not so.

@@ -76,7 +76,7 @@ def more_jobs():
         Job("fuzz", "the fuzzers, a minute of a core for each", 122, 600,
             kinds.fuzzers(CLANG_BUILD), after=("build-clang",), lane=Lane.FILL),
         Job("build-tsan", "sluice and unit-event with TSan", 90, 1800, TSAN.job("sluice", UNIT_EVENT), lane=Lane.FILL),
-        # Name resolution is all that runs beside the loop, so this is what resolves names, and what connects again and
+        # Name resolution is all that runs off the loop, so this is what resolves names, and what connects again and
         # again. Left out: frozen brokers, whose tests are about amounts of data that take too long here.
         Job("tsan-unit", "what uses the thread pool, under TSan", 1, 300,
             kinds.tsan_unit_test(TSAN.program(UNIT_EVENT)), after=("build-tsan",)),

@@ -89,8 +89,8 @@ struct Client : Stream {
   Link* link;
   std::list<Client>::iterator self;
   std::size_t unanswered = 0;
-  std::size_t searched = 0;  ///< so many bytes of `input` hold no end of a line
-  bool is_touched = false;   ///< stands in the list of this turn
+  std::size_t searched = 0;  ///< this many bytes of `input` hold no end of a line
+  bool is_touched = false;   ///< is in the list of this turn
 };
 
 /// A connection to the broker. What waits for its reply stands in the order in which it was

@@ -8,42 +8,42 @@
 
 namespace sluice::bench {
 
-/// Makes a broker of limited speed: answers are owed in the order of the messages and leave at most
-/// so many a second, and how long each had to wait is noted. `Peer` is who gets the answer.
+/// Makes a broker of limited speed: answers leave in the order of the messages, at most
+/// this many a second, and the wait of each is recorded. `Peer` is the receiver of an answer.
 template <typename Peer>
 class Pace {
  public:
-  /// 0 messages a second: no pace, nothing is ever owed.
+  /// 0 messages a second: no limit, answers are never delayed.
   explicit Pace(unsigned per_second)
       : interval_ns_(per_second == 0 ? 0 : 1'000'000'000 / per_second) {}
 
   bool is_set() const { return interval_ns_ > 0; }
 
-  void owe(Peer* peer, std::string answer, std::int64_t now_ns) {
+  void schedule(Peer* peer, std::string answer, std::int64_t now_ns) {
     if (began_ns_ == 0) began_ns_ = now_ns;
     last_due_ns_ = (last_due_ns_ > now_ns ? last_due_ns_ : now_ns) + interval_ns_;
     note(now_ns, last_due_ns_ - now_ns);
-    owed_.push_back({peer, std::move(answer), last_due_ns_});
+    pending_.push_back({peer, std::move(answer), last_due_ns_});
   }
 
   /// Hands each answer that is due to `send(peer, answer)`.
   template <typename Send>
   void release(std::int64_t now_ns, Send send) {
-    while (!owed_.empty() && owed_.front().due_ns <= now_ns) {
-      Owed next = std::move(owed_.front());
-      owed_.pop_front();
+    while (!pending_.empty() && pending_.front().due_ns <= now_ns) {
+      Pending next = std::move(pending_.front());
+      pending_.pop_front();
       send(next.peer, next.answer);
     }
   }
 
   void forget(const Peer* peer) {
-    std::erase_if(owed_, [peer](const Owed& owed) { return owed.peer == peer; });
+    std::erase_if(pending_, [peer](const Pending& one) { return one.peer == peer; });
   }
 
-  /// Milliseconds until an answer may be due, rounded up; -1 when none is owed.
+  /// Milliseconds until an answer may be due, rounded up; -1 when none is pending.
   int wait_ms(std::int64_t now_ns) const {
-    if (owed_.empty()) return -1;
-    const std::int64_t left = owed_.front().due_ns - now_ns;
+    if (pending_.empty()) return -1;
+    const std::int64_t left = pending_.front().due_ns - now_ns;
     return left <= 0 ? 0 : static_cast<int>((left + 999'999) / 1'000'000);
   }
 
@@ -60,7 +60,7 @@ class Pace {
  private:
   static constexpr std::int64_t kBucketNs = 250'000'000;
 
-  struct Owed {
+  struct Pending {
     Peer* peer;
     std::string answer;
     std::int64_t due_ns;
@@ -80,7 +80,7 @@ class Pace {
   std::int64_t interval_ns_;
   std::int64_t began_ns_ = 0;
   std::int64_t last_due_ns_ = 0;
-  std::deque<Owed> owed_;
+  std::deque<Pending> pending_;
   std::vector<Bucket> buckets_;
 };
 

@@ -154,7 +154,7 @@ void Peer::acknowledge() {
   if (qos_ == 0) return;
   const auto answer = wire::ack(qos_ == 1 ? wire::Type::Puback : wire::Type::Pubrec, id_);
   if (pace_.is_set()) {
-    pace_.owe(this, {answer.data(), answer.size()}, now_ns());
+    pace_.schedule(this, {answer.data(), answer.size()}, now_ns());
   } else {
     add({answer.data(), answer.size()});
   }

@@ -1,4 +1,4 @@
-// Node-RED without its editor, said as little as possible: only the flow runs.
+// Node-RED without its editor and with minimal settings: only the flow runs.
 module.exports = {
   flowFile: 'flows.json',
   httpAdminRoot: false,
