@@ -124,9 +124,9 @@ void append_brokers(std::vector<Family>& to, const std::vector<BrokerView>& brok
               brokers, [](const Pool& pool) { return pool.in_flight(); }));
   to.push_back(of_each(gauge("sluice_queued", "Messages that wait for a connection."), brokers,
                        [](const Pool& pool) { return pool.queued(); }));
-  to.push_back(of_each(gauge("sluice_queue_limit",
-                             "queue_messages: the queue length at which clients are paused."),
-                       brokers, [](const Pool& pool) { return pool.broker().queue_messages; }));
+  to.push_back(of_each(
+      gauge("sluice_queue_limit", "queue_messages: the queue length at which clients are paused."),
+      brokers, [](const Pool& pool) { return pool.broker().queue_messages; }));
   std::size_t queued_bytes = 0;
   for (const BrokerView& broker : brokers)
     queued_bytes += broker.pool.queued_bytes();
@@ -137,9 +137,9 @@ void append_brokers(std::vector<Family>& to, const std::vector<BrokerView>& brok
                                "How often a socket took less than it was given; the rest followed "
                                "when it had room again."),
                        brokers, [](const Pool& pool) { return pool.counters().socket_full; }));
-  to.push_back(of_each(
-      counter("sluice_reconnects_total", "Connections re-established after one was lost."),
-      brokers, [](const Pool& pool) { return pool.counters().reconnects; }));
+  to.push_back(
+      of_each(counter("sluice_reconnects_total", "Connections re-established after one was lost."),
+              brokers, [](const Pool& pool) { return pool.counters().reconnects; }));
   to.push_back(of_each(counter("sluice_redelivered_total",
                                "Messages sent again because their connection was lost before they "
                                "were acknowledged."),
