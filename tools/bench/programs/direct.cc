@@ -1,9 +1,9 @@
 // sluice-bench-direct: the limit. Publishes straight through libmosquitto, without sluice, over as
 // many connections and with as large a window as sluice has, from one epoll loop, in the cheapest
-// way known: the library writes only when asked to, a batch leaves in one corked write, a connection
-// takes its turn when a good part of its window is free, and the loop sleeps when nothing can be
-// sent. What sluice itself costs is the difference to this program. With --batched the
-// library's socket is read and written in large pieces.
+// way known: the library writes only when asked to, a batch leaves in one corked write, a
+// connection takes its turn when a good part of its window is free, and the loop sleeps when
+// nothing can be sent. What sluice itself costs is the difference to this program. With --batched
+// the library's socket is read and written in large pieces.
 #include <mosquitto.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -25,8 +25,8 @@ struct Options {
   double seconds = 3;          ///< length of the measurement
   double warm_up_seconds = 1;  ///< the same load before it, not counted
   std::uint64_t messages =
-      0;                      ///< if not 0: this many messages, without warm-up, instead of `seconds`
-  double rate = 0;            ///< messages a second over all connections; 0: as fast as answered
+      0;            ///< if not 0: this many messages, without warm-up, instead of `seconds`
+  double rate = 0;  ///< messages a second over all connections; 0: as fast as answered
   double grace_seconds = 15;  ///< after the end, for replies still due
   bool json = false;
   std::vector<std::pair<std::string, pid_t>> watched;  ///< name and process
