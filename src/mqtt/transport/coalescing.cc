@@ -1,6 +1,5 @@
 #include "mqtt/transport/coalescing.h"
 
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace sluice::mqtt {
@@ -10,7 +9,7 @@ constexpr Duration kLongest{3};
 
 }  // namespace
 
-Coalescing::Coalescing(event::Loop& loop, Delegate<void()> read)
+Coalescing::Coalescing(event::Loop& loop, Delegate<bool()> read)
     : read_(read), timer_(loop, bind<&Coalescing::on_timer>(this)) {}
 
 void Coalescing::set(int fd, std::size_t bytes) noexcept {
@@ -38,12 +37,7 @@ void Coalescing::forget() noexcept {
 }
 
 void Coalescing::on_timer() noexcept {
-  int unread = 0;
-  if (::ioctl(fd_, FIONREAD, &unread) == 0 && unread > 0) {
-    read_();
-  } else {
-    apply(1);
-  }
+  if (!read_()) apply(1);
 }
 
 void Coalescing::apply(std::size_t bytes) noexcept {

@@ -17,11 +17,13 @@ namespace sluice::mqtt {
 /// that time is left alone: its next byte counts at once.
 class Coalescing {
  public:
-  /// `read` is to read what the socket holds.
-  Coalescing(event::Loop& loop, Delegate<void()> read);
+  /// `read` is to read what the socket holds; false: nothing.
+  Coalescing(event::Loop& loop, Delegate<bool()> read);
 
   /// So many bytes have to be there; 1: whatever comes. The socket stays open until forget().
   void set(int fd, std::size_t bytes) noexcept;
+  /// More than one is waited for.
+  bool is_waiting() const noexcept { return wanted_ > 1; }
   /// Something was read.
   void on_read() noexcept;
   /// The socket is about to be closed.
@@ -31,7 +33,7 @@ class Coalescing {
   void on_timer() noexcept;
   void apply(std::size_t bytes) noexcept;
 
-  Delegate<void()> read_;
+  Delegate<bool()> read_;
   int fd_ = -1;
   std::size_t wanted_ = 1;
   std::size_t applied_ = 1;

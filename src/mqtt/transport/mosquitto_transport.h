@@ -71,9 +71,10 @@ class MosquittoTransport final : public Transport {
 
   // Talking
   void on_ready(event::FdEvents events) noexcept;
-  void on_coalesced() noexcept { on_ready({.readable = true}); }
+  bool on_coalesced() noexcept;
   void read_on() noexcept { on_ready({.readable = true}); }
-  void read_and_write(event::FdEvents events) noexcept;
+  bool read_and_write(event::FdEvents events) noexcept;
+  PromptAck::Urgency urgency_of_ack() const noexcept;
   bool read_in() noexcept;
   void write_out() noexcept;
   void fail(const event::Transfer& transfer) noexcept;

@@ -39,16 +39,31 @@ void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
   report();
 }
 
-void MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
-  if (events.readable || reads_when_writable_) {
-    read_in();
-    prompt_ack_.on_read(io_->fd());
+/// Some of the acknowledgements that are waited for may have come. False: none.
+bool MosquittoTransport::on_coalesced() noexcept {
+  const bool has_read = read_and_write({.readable = true});
+  settle();
+  report();
+  return has_read;
+}
+
+/// True: something was read.
+bool MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
+  const bool has_read = (events.readable || reads_when_writable_) && read_in();
+  if (has_read) {
+    prompt_ack_.on_read(io_->fd(), urgency_of_ack());
     coalescing_.on_read();
   }
   // Answers were queued by reading. What was handed over leaves with flush(), all at once, and is
   // timed from there.
   const bool has_room = events.writable || writes_when_readable_;
   if (has_room || (!waits_for_room_ && unflushed_ == 0)) write_out();
+  return has_read;
+}
+
+PromptAck::Urgency MosquittoTransport::urgency_of_ack() const noexcept {
+  if (!session_->awaits_outcomes()) return PromptAck::Urgency::None;
+  return coalescing_.is_waiting() ? PromptAck::Urgency::Later : PromptAck::Urgency::Now;
 }
 
 /// False: there is nothing more to be had.

@@ -26,6 +26,8 @@ class PacketStates {
   /// The next identifier that is free, from 1 to 65535; it is not any more. 0: all are in use.
   std::uint16_t take(Awaits first) noexcept;
   Awaits of(std::uint16_t id) const noexcept;
+  /// How many identifiers are in use.
+  std::size_t used() const noexcept { return used_; }
   /// Needs an identifier that is in use; Nothing frees it.
   void set(std::uint16_t id, Awaits next) noexcept;
 

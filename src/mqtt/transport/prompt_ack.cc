@@ -15,11 +15,16 @@ constexpr Duration kPause{3};
 
 PromptAck::PromptAck(event::Loop& loop) : loop_(loop), timer_(loop, bind<&PromptAck::ask>(this)) {}
 
-void PromptAck::on_read(int fd) noexcept {
+void PromptAck::on_read(int fd, Urgency urgency) noexcept {
+  if (urgency == Urgency::None) {
+    forget();
+    return;
+  }
   owed_to_ = fd;
-  if (timer_.is_active()) return;
-  // Not here: where a full window opens, the turn sends something that takes it along.
-  timer_.start(loop_.now() - asked_at_ >= kPause ? Duration{} : kPause);
+  const bool is_now = urgency == Urgency::Now;
+  if (!is_now && timer_.is_active()) return;
+  // Not here: what the turn sends takes it along.
+  timer_.start(is_now || loop_.now() - asked_at_ >= kPause ? Duration{} : kPause);
 }
 
 void PromptAck::ask() noexcept {

@@ -59,6 +59,8 @@ class Session {
   const Connack& connack() const noexcept { return connack_; }
   /// Messages that have their outcome, in that order; release() each when it is reported.
   std::vector<Ack>& acks() noexcept { return acks_; }
+  /// A message that was handed over has no outcome yet.
+  bool awaits_outcomes() const noexcept { return states_.used() > acks_.size(); }
   /// The packet identifier may be used again.
   void release(std::uint16_t packet_id) noexcept { states_.set(packet_id, Awaits::Nothing); }
   /// Why it is over, as far as packets tell, and then nothing is taken any more. Where the broker

@@ -27,14 +27,15 @@ class Scene {
     return ::poll(&look, 1, 0) == 1;
   }
   int mark() const { return low_water_mark(connected.fd()); }
-  void read() noexcept {
-    ++reads;
+  bool read() noexcept {
     std::array<char, 100> piece{};
-    while (::recv(connected.fd(), piece.data(), piece.size(), MSG_DONTWAIT) > 0) {
-    }
+    const bool has_read = ::recv(connected.fd(), piece.data(), piece.size(), MSG_DONTWAIT) > 0;
+    if (!has_read) return false;
+    ++reads;
     coalescing.on_read();
     marks.push_back(mark());
     if (brings_more) bring(4);
+    return true;
   }
   bool has_timer() { return loop->next_deadline() != TimePoint::max(); }
 

@@ -14,6 +14,7 @@
 
 using namespace sluice;
 using namespace sluice::mqtt;
+using Urgency = PromptAck::Urgency;
 
 namespace {
 
@@ -40,19 +41,47 @@ class Connection : public Connected {
 
 }  // namespace
 
-TEST_CASE("after a while what was read is acknowledged after the turn, then a little later",
+TEST_CASE("what a message waits for is acknowledged after each turn", "[prompt-ack]") {
+  event::TestLoop loop;
+  const Connection connection;
+  PromptAck ack(loop);
+  for (int i = 0; i < 3; ++i) {
+    connection.bring_a_puback();
+    ack.on_read(connection.fd(), Urgency::Now);
+    CHECK(ack.is_owed());
+    loop.run_turns(1);
+    CHECK_FALSE(ack.is_owed());
+    CHECK(connection.is_acknowledged_soon());
+  }
+}
+
+TEST_CASE("what is waited for does not wait with what can", "[prompt-ack]") {
+  event::TestLoop loop;
+  const Connection connection;
+  PromptAck ack(loop);
+  ack.on_read(connection.fd(), Urgency::Now);
+  loop.run_turns(1);
+  connection.bring_a_puback();
+  ack.on_read(connection.fd(), Urgency::Later);
+  ack.on_read(connection.fd(), Urgency::Now);
+  loop.run_turns(1);
+  CHECK_FALSE(ack.is_owed());
+  CHECK(connection.is_acknowledged_soon());
+}
+
+TEST_CASE("after a while what can wait is acknowledged after the turn, then a little later",
           "[prompt-ack]") {
   event::TestLoop loop;
   const Connection connection;
   PromptAck ack(loop);
   connection.bring_a_puback();
-  ack.on_read(connection.fd());
+  ack.on_read(connection.fd(), Urgency::Later);
   CHECK(ack.is_owed());
   loop.run_turns(1);
   CHECK_FALSE(ack.is_owed());
   CHECK(connection.is_acknowledged_soon());
   connection.bring_a_puback();
-  ack.on_read(connection.fd());
+  ack.on_read(connection.fd(), Urgency::Later);
   loop.advance(Duration(2));
   CHECK(ack.is_owed());
   loop.advance(Duration(1));
@@ -60,7 +89,7 @@ TEST_CASE("after a while what was read is acknowledged after the turn, then a li
   CHECK(connection.is_acknowledged_soon());
   loop.advance(Duration(3));
   connection.bring_a_puback();
-  ack.on_read(connection.fd());
+  ack.on_read(connection.fd(), Urgency::Later);
   loop.run_turns(1);
   CHECK_FALSE(ack.is_owed());
 }
@@ -69,16 +98,17 @@ namespace {
 
 /// Whether an owed acknowledgement that `end` has made superfluous stays unasked for: then the
 /// kernel puts it off by 40 ms, within which a busy machine may not get to the look.
-bool stays_unasked(void (PromptAck::*end)() noexcept) {
+template <class End>
+bool stays_unasked(const End& end) {
   for (int attempt = 0; attempt < 50; ++attempt) {
     event::TestLoop loop;
     const Connection connection;
     PromptAck ack(loop);
-    ack.on_read(connection.fd());
+    ack.on_read(connection.fd(), Urgency::Later);
     connection.bring_a_puback();
-    ack.on_read(connection.fd());
+    ack.on_read(connection.fd(), Urgency::Later);
     REQUIRE(ack.is_owed());
-    (ack.*end)();
+    end(ack, connection.fd());
     loop.advance(Duration(3));
     if (connection.broker.unacknowledged() == 1) return true;
   }
@@ -89,9 +119,13 @@ bool stays_unasked(void (PromptAck::*end)() noexcept) {
 
 TEST_CASE("an acknowledgement that travelled with a message is not asked for again",
           "[prompt-ack]") {
-  CHECK(stays_unasked(&PromptAck::on_sent));
+  CHECK(stays_unasked([](PromptAck& ack, int) { ack.on_sent(); }));
+}
+
+TEST_CASE("a broker that has nothing more to send is not acknowledged early", "[prompt-ack]") {
+  CHECK(stays_unasked([](PromptAck& ack, int fd) { ack.on_read(fd, Urgency::None); }));
 }
 
 TEST_CASE("of a socket that is to be closed nothing is asked", "[prompt-ack]") {
-  CHECK(stays_unasked(&PromptAck::forget));
+  CHECK(stays_unasked([](PromptAck& ack, int) { ack.forget(); }));
 }

@@ -67,8 +67,10 @@ class TestBroker {
     address_.sin_family = AF_INET;
     address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     auto* raw = reinterpret_cast<sockaddr*>(&address_);
-    const int small = 65536;  // inherited by the accepted socket
+    const int small = 65536;  // both are inherited by the accepted socket
+    const int on = 1;         // what is sent is there at once, whatever is acknowledged by then
     ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    ::setsockopt(listener_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     REQUIRE(::bind(listener_, raw, size) == 0);
     REQUIRE(::listen(listener_, 1) == 0);
     REQUIRE(::getsockname(listener_, raw, &size) == 0);
