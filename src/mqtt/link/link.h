@@ -136,6 +136,9 @@ class Link final : public ListNode<> {
   /// socket not full.
   Room room() const noexcept;
   bool has_room_for(const Delivery& delivery) const noexcept;
+  /// More messages are best given to this link, too: its broker is near and answers, and few are in
+  /// flight, so that they share writes and reads. Says nothing of room.
+  bool is_lightly_loaded() const noexcept;
   /// Sends again what a lost connection had been given.
   bool sends_again() const noexcept;
   /// As has_room_for(), for the one that is to be sent again next.

@@ -15,6 +15,12 @@ constexpr std::size_t kQos2WindowV311 = 16;
 constexpr std::size_t kRefillPart = 4;
 /// A quarter of a smaller one is a single place.
 constexpr std::size_t kSmallWindow = 8;
+/// So many share writes and reads about as well as more do (8 and 16 did the same, 4 was slower);
+/// of a small window less, so that devices that keep their link do not crowd one.
+constexpr std::size_t kLightLoad = 16;
+constexpr std::size_t kLightPart = 4;
+/// A link that acknowledges nothing for so long is not given messages that may go to another.
+constexpr Duration kPatience{5};
 
 bool has_room(Room room, const Delivery& delivery) noexcept {
   return room == Room::ForAll || (room == Room::ExceptQos2 && delivery.qos != 2);
@@ -64,6 +70,13 @@ Room Link::room() const noexcept {
 
 bool Link::has_room_for(const Delivery& delivery) const noexcept {
   return has_room(room(), delivery);
+}
+
+bool Link::is_lightly_loaded() const noexcept {
+  if (!window_.is_near()) return false;
+  if (in_flight_.is_empty()) return true;
+  const std::size_t few = std::clamp(window_.usual() / kLightPart, std::size_t{1}, kLightLoad);
+  return in_flight_.size() < few && loop_.now() - in_flight_.last_progress() < kPatience;
 }
 
 bool Link::sends_again() const noexcept {

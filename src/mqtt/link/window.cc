@@ -60,6 +60,10 @@ Nanoseconds BaseRoundTrip::value() const noexcept {
   return std::min(former_, latest_);
 }
 
+bool SharedSize::is_near() const noexcept {
+  return base_.value() <= kNear;
+}
+
 void SharedSize::add(Nanoseconds sent, Nanoseconds round_trip, bool in_use,
                      Nanoseconds now) noexcept {
   base_.add(round_trip, now);

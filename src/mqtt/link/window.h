@@ -59,6 +59,8 @@ class SharedSize {
   void count() noexcept { ++acknowledged_; }
 
   std::size_t value() const noexcept { return size_; }
+  /// The broker is next door. False before the first sample.
+  bool is_near() const noexcept;
   Nanoseconds base() const noexcept { return base_.value(); }
 
  private:
@@ -111,6 +113,9 @@ class Window {
   std::size_t usual() const noexcept {
     return is_automatic_ ? std::min(shared_.value(), most_) : most_;
   }
+
+  /// The broker is next door, as far as an automatic window has measured that.
+  bool is_near() const noexcept { return is_automatic_ && shared_.is_near(); }
 
   /// No message is being timed, and one should be.
   bool wants_probe() const noexcept { return is_automatic_ && probe_ == 0; }

@@ -26,7 +26,7 @@ void Pool::accept(Delivery& delivery) noexcept {
     return;
   }
   Link* owed = link_owed_to(delivery);
-  Link* link = owed != nullptr ? owed : ready_links_.least_loaded(delivery);
+  Link* link = owed != nullptr ? owed : ready_links_.choose(delivery);
   if (link != nullptr && link->backlog().is_empty() && link->has_room_for(delivery) &&
       has_budget_for(delivery)) {
     hand_over(*link, delivery);

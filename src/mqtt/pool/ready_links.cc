@@ -36,7 +36,20 @@ const Link* ReadyLinks::any() const noexcept {
   return nullptr;
 }
 
-Link* ReadyLinks::least_loaded(const Delivery& delivery) noexcept {
+Link* ReadyLinks::choose(const Delivery& delivery) noexcept {
+  if (latest_ != nullptr) {
+    Link& link = latest_->link;
+    if (link.is_lightly_loaded() && link.backlog().is_empty() && link.has_room_for(delivery))
+      return &link;
+  }
+  Slot* best = least_loaded(delivery);
+  if (best == nullptr) return nullptr;
+  move_to_end(*best);
+  latest_ = best;
+  return &best->link;
+}
+
+Slot* ReadyLinks::least_loaded(const Delivery& delivery) noexcept {
   Slot* best = nullptr;
   std::size_t looks = 0;
   for (const Room room : kWithRoom) {
@@ -54,9 +67,7 @@ Link* ReadyLinks::least_loaded(const Delivery& delivery) noexcept {
       if (link.in_flight() == 0) looks = kCompared;
     }
   }
-  if (best == nullptr) return nullptr;
-  move_to_end(*best);
-  return &best->link;
+  return best;
 }
 
 Link* ReadyLinks::next_with_room(const Delivery& delivery) noexcept {

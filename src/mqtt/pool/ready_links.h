@@ -26,13 +26,17 @@ class ReadyLinks {
   /// The link may have become Ready, or have room that it did not have.
   void note(Slot& slot) noexcept;
   /// The link is not Ready any more.
-  void forget(Slot& slot) noexcept { list(slot, nullptr); }
+  void forget(Slot& slot) noexcept {
+    list(slot, nullptr);
+    if (latest_ == &slot) latest_ = nullptr;
+  }
 
   /// Any Ready link; null: there is none.
   const Link* any() const noexcept;
-  /// The least loaded of some links that have room and nothing of their own to send first. Null
-  /// where it found none, even though there may be one.
-  Link* least_loaded(const Delivery& delivery) noexcept;
+  /// The same link as the latest time while it is lightly loaded, else the least loaded of some;
+  /// one that has room and nothing of its own to send first. Null where it found none, even though
+  /// there may be one.
+  Link* choose(const Delivery& delivery) noexcept;
   /// A link with room, each for a run of messages in its turn. Null: there is none.
   Link* next_with_room(const Delivery& delivery) noexcept;
 
@@ -44,8 +48,10 @@ class ReadyLinks {
   static void list(Slot& slot, Links* links) noexcept;
   static void move_to_end(Slot& slot) noexcept;
   Slot* front_for(const Delivery& delivery) noexcept;
+  Slot* least_loaded(const Delivery& delivery) noexcept;
 
   std::array<Links, 3> lists_;  // by Room
+  Slot* latest_ = nullptr;      // the latest choice, while it is Ready
   unsigned run_ = 0;            // how many in a row the link in front was chosen for
 };
 

@@ -210,7 +210,7 @@ TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[
 }
 
 TEST_CASE("a slot that is wanted again before DISCONNECT goes on as it was", "[pool][change]") {
-  PoolLab lab(2);
+  PoolLab lab(2, window_of(64));
   Note& leaving = take_slot_away(lab);
   lab.change(to_count(2));
   CHECK(lab.pool->link(1).state() == LinkState::Ready);

@@ -44,7 +44,7 @@ TEST_CASE("a device keeps its link also for a message that was answered already"
 }
 
 TEST_CASE("free devices spread over the links, the least loaded first", "[pool]") {
-  PoolLab lab(3);
+  PoolLab lab(3, window_of(64));
   lab.bring_up();
   for (int device = 0; device < 6; ++device)
     lab.send(device);
