@@ -132,7 +132,9 @@ bool SharedSize::end_trial(double rate, Nanoseconds now) noexcept {
   const double step = static_cast<double>(larger) / static_cast<double>(smaller) - 1;
   const bool keeps = is_larger == (with_larger >= with_smaller * (1 + kWorthIt * step));
   former_rate_ = 0;
-  try_smaller_at_ = now + (is_larger && keeps ? kConfirmPause : kSmallerPause);
+  // A larger one that brings nothing is tried again and again: that must not put off a smaller one.
+  if (!is_larger) try_smaller_at_ = now + kSmallerPause;
+  if (is_larger && keeps) try_smaller_at_ = now + kConfirmPause;
   try_larger_at_ = now + (is_larger && keeps ? Nanoseconds{} : kLargerPause);
   if (!keeps) begin_round(former_size_, now);
   return !keeps;
