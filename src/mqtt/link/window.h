@@ -49,7 +49,7 @@ class BaseRoundTrip {
 class SharedSize {
  public:
   static constexpr std::size_t kLeast = 8;
-  static constexpr std::size_t kMost = 512;
+  static constexpr std::size_t kMost = 1024;
 
   /// A message sent at `sent` has come back by now. `in_use`: its window was about full.
   void add(Nanoseconds sent, Nanoseconds round_trip, bool in_use, Nanoseconds now) noexcept;
