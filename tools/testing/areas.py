@@ -27,11 +27,11 @@ class Scope:
 # A file of src/LAYER concerns the unit programs of the layer and of all layers above it, and these black-box files.
 BLACK_BOX = {
     "base": {"test_logs"},
-    "protocol": {"test_requests", "test_framing", "test_replies"},
+    "protocol": {"test_requests", "test_framing", "test_replies", "test_large"},
     "config": {"test_commands", "test_reload"},
     "event": {"test_framing", "test_unix", "test_stop"},
     "mqtt": {"test_broker_*", "test_redelivery", "test_tls*", "test_order"},
-    "mqtt/transport": {"test_broker_*", "test_tls*", "test_binary"},
+    "mqtt/transport": {"test_broker_*", "test_tls*", "test_binary", "test_large"},
     "mqtt/link": {"test_broker_*", "test_redelivery", "test_order"},
     "mqtt/pool": {"test_broker_*", "test_redelivery", "test_order", "test_backpressure"},
     "ledger": {"test_routing", "test_fanout", "test_stop", "test_backpressure", "test_replies"},
