@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kRounding = 64;
 /// How much of a spare block may stay unused: what a request weighs is to be about the truth.
 constexpr std::size_t kMostUnused = 192;
-/// A block that is shared holds at most one n-th more than the payload.
+/// A block that is shared is at most one n-th larger than the payload. What of it was not written
+/// to counts, too: memory that comes from the heap again has its pages.
 constexpr std::size_t kMostAround = 4;
 
 std::size_t size_of(const std::optional<std::string>& text) {
@@ -77,7 +78,7 @@ void Request::put_payload_apart(std::string_view payload, const Block* around) {
   const bool lies_inside =
       around != nullptr && is_up_to(around->data(), payload.data()) &&
       is_up_to(payload.data() + payload.size(), around->data() + around->touched());
-  if (lies_inside && around->touched() - payload.size() <= payload.size() / kMostAround) {
+  if (lies_inside && around->capacity() - payload.size() <= payload.size() / kMostAround) {
     payload_block_ = around->share();
     payload_at_ = static_cast<std::uint32_t>(payload.data() - around->data());
   } else {

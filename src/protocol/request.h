@@ -72,7 +72,7 @@ class Request {
 
   /// What the request is accounted as: itself, its blocks and its properties, in bytes.
   std::size_t bytes() const noexcept {
-    const std::size_t payload = payload_block_ ? payload_block_.touched() : payload_size_;
+    const std::size_t payload = payload_block_ ? payload_block_.capacity() : payload_size_;
     return sizeof(Request) + topic_size_ + 1 + id_size_ + token_size_ + payload + properties_bytes_;
   }
 
