@@ -26,7 +26,9 @@ void Pool::accept(Delivery& delivery) noexcept {
     return;
   }
   Link* owed = link_owed_to(delivery);
-  Link* link = owed != nullptr ? owed : ready_links_.choose(delivery);
+  // QoS 0 without a home has no link with room.
+  const bool may_choose = owed == nullptr && delivery.qos != 0;
+  Link* link = may_choose ? ready_links_.choose(delivery) : owed;
   if (link != nullptr && link->backlog().is_empty() && link->has_room_for(delivery) &&
       has_budget_for(delivery)) {
     hand_over(*link, delivery);

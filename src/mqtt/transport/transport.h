@@ -78,7 +78,7 @@ struct ConnectOptions {
 
 enum class PublishStatus {
   Queued,    ///< handed over; packet_id is set, an acknowledgement will follow
-  Refused,   ///< the library finds this message itself impossible; nothing was or will be sent
+  Refused,   ///< this message itself is impossible in MQTT; nothing was or will be sent
   Poisoned,  ///< the connection is of no use any more, on_lost() follows; it may have left or not
 };
 
