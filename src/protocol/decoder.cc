@@ -125,7 +125,8 @@ std::size_t Decoder::Impl::read_usual(std::string_view text) {
 }
 
 Decoded Decoder::Impl::decode(std::string_view text, const Block* block) {
-  const bool is_usual = read_usual(text) == text.size() && !text.empty();
+  const std::size_t size = read_usual(text);
+  const bool is_usual = size > 0 && leading_space(text.substr(size)) == text.size() - size;
   if (!is_usual && !reader.read(text, settings.max_depth, members)) return refuse(reader.fault());
   return to_decoded(text, block);
 }

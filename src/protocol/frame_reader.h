@@ -30,9 +30,9 @@ struct Frame {
 };
 
 /// One connection's requests. The order of calls is feed, next until NeedMore (or until the caller
-/// pauses), save; then feed again. Every byte is looked at once however it arrives (at most twice
-/// in pieces of up to kShortBytes), and copied only where a request does not lie whole in what was
-/// fed.
+/// pauses), save; then feed again. next() looks at every byte once however it arrives (at most
+/// twice in pieces of up to kShortBytes); ahead() leaves that to its caller. Bytes are copied only
+/// where a request does not lie whole in what was fed.
 class FrameReader {
  public:
   /// Large blocks come from `spare`, which outlives it, and go back to it.

@@ -86,7 +86,8 @@ TEST_CASE("a request that is not usual is not decoded before its end is found", 
 }
 
 TEST_CASE("decoding a usual request allocates the request alone", "[usual_request]") {
-  const std::string text = request_with(R"(,"id":"request-1234567890")");
+  // As in a frame with a length whose client sends lines.
+  const std::string text = request_with(R"(,"id":"request-1234567890")") + "\r\n";
   const std::string escaped = request_with(R"(,"id":"request-123456789\u0030")");
   for (const bool is_usual : {true, false}) {
     Decoder decoder;
