@@ -1,5 +1,6 @@
 // Everything that waits until a moment, where very many wait for few moments: a list for each. To
-// join and to leave costs a step in the list, and a look at its neighbours alone.
+// join the latest list, or to leave one, is a step in that list; another list is looked up in a map
+// that holds as many as there are moments, and the last to leave one removes it.
 #pragma once
 
 #include <cassert>
