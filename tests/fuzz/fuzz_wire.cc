@@ -5,6 +5,7 @@
 // further byte a piece ('A' to 'Z' are 1 to 26 bytes), again from the first where they end. The
 // rest is the stream.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -110,7 +111,7 @@ class Talking {
       std::uint16_t id = 0;
       require(session_.publish(request, id) == PublishStatus::Queued && id == qos + 1);
     }
-    session_.sent(session_.unsent().size(), {});
+    session_.sent(session_.unsent(), {});
     report();
   }
 
@@ -119,9 +120,13 @@ class Talking {
     session_.receive({piece.data(), piece.size()}, {});
     std::fill(piece.begin(), piece.end(), '#');
     taken_ += bytes.size();
-    answers_ += session_.unsent();
+    std::array<std::string_view, 4> pieces;
+    while (session_.unsent() > 0) {
+      require(session_.next_output(pieces) > 0);
+      answers_ += pieces.front();
+      session_.sent(pieces.front().size(), {});
+    }
     require(answers_.size() <= taken_);
-    session_.sent(session_.unsent().size(), {});
     report();
   }
 
