@@ -190,7 +190,7 @@ void FrameReader::shrink_to(std::size_t bytes) noexcept {
 void FrameReader::tidy() {
   if (held_item_ < held_size_ || held_size_ == 0) return;
   shrink_to(0);
-  // Or lets go of it: whoever shares it reads from it.
+  // If a request shares the block, this only drops one holder of it.
   if (held_.capacity() > kKeptBytes) spare_->give_back(std::exchange(held_, {}));
   held_item_ = 0;
   held_at_ = 0;

@@ -30,10 +30,10 @@ class BaseRoundTrip {
   Nanoseconds latest_ = Nanoseconds::max();
 };
 
-/// The size that the automatic windows of one broker share. A large window costs
-/// memory and, at a busy broker, only makes messages wait there instead of here; a small one
-/// starves a distant broker. So it grows while acknowledgements come about as fast as they can, and
-/// shrinks when they are late by more than a target: the base round trip, or 6 ms if that is more.
+/// The size that the automatic windows of one broker share. A large window costs memory and, at a
+/// busy broker, only makes messages wait there instead of here; a small one starves a distant
+/// broker. So it grows while acknowledgements come about as fast as they can, and shrinks when they
+/// are late by more than a target: the base round trip, or 6 ms if that is more.
 ///
 /// Two things keep it from shrinking for nothing. A single late acknowledgement says little, as a
 /// process that waits for a processor is late, too: only a whole round of which none came in time

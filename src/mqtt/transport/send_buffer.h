@@ -13,7 +13,7 @@
 namespace sluice::mqtt {
 
 /// Bytes go in behind and out in front; they are copied or, where there are many, held where they
-/// are. Grows with what is put in; what that may be is bounded by whoever does it. Not thread-safe.
+/// are. Grows with what is put in, which the caller bounds (inflight_bytes). Not thread-safe.
 class SendBuffer {
  public:
   /// Room for so many bytes more, which the caller writes there at once.
