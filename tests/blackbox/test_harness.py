@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from harness import mqtt_packets as mqtt
 from harness import net
 from harness.process import Process
 from harness.relay import Relay
@@ -76,3 +77,22 @@ def test_what_a_process_has_written_is_in_its_output_at_once(tmp_path):
             assert len(process.output()) == 60000
         finally:
             process.kill()
+
+
+def test_an_identifier_overlaps_only_while_its_first_client_is_there(lab):
+    """However late the broker reads that the client has left."""
+    fake = lab.fake_broker()
+    fake.stall()
+
+    def connect():
+        client = socket.create_connection((fake.host, fake.port), timeout=30)
+        client.sendall(mqtt.connect(5, "a"))
+        assert client.recv(2)
+        return client
+
+    connect().close()
+    with connect():
+        assert not fake.overlaps
+        with connect():
+            assert fake.overlaps == ["a"]
+    fake.resume()

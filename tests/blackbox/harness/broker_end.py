@@ -1,5 +1,6 @@
 """A scripted broker's end of one connection: with TLS or without, and in what pieces its bytes leave."""
 import contextlib
+import select
 import socket
 import ssl
 import threading
@@ -58,6 +59,12 @@ class BrokerEnd:
     def wait_until_read(self):
         """Until the peer has read all that was sent, so that what is sent next is another read; or has left."""
         wait_until(lambda: not net.unread_by_peer(self._socket), "the client reads its input", pause_s=0.0002)
+
+    def has_left(self):
+        """The peer has closed its end, whether or not that was read."""
+        ended = select.poll()
+        ended.register(self._socket, select.POLLRDHUP)
+        return bool(ended.poll(0))
 
     def shut(self):
         with contextlib.suppress(OSError):

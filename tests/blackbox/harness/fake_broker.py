@@ -175,7 +175,7 @@ class FakeBroker:
         reason = self._connack(connect)
         with self._changed:
             self.connects.append(connect)
-            if connect.client_id in self._identifiers.values():
+            if self._is_connected(connect.client_id):
                 self.overlaps.append(connect.client_id)
             self._identifiers[out] = connect.client_id
             self._changed.notify_all()
@@ -206,6 +206,11 @@ class FakeBroker:
                 with self._changed:
                     self.answers.append(packet)
                     self._changed.notify_all()
+
+    def _is_connected(self, client_id):
+        """A connection that its client has closed does not count, read to its end or not."""
+        return any(holder == client_id and not self._live[out].end.has_left()
+                   for out, holder in self._identifiers.items())
 
     def _receive(self, out, version, publish):
         with self._changed:
