@@ -42,7 +42,7 @@ MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& event
       prompt_ack_(loop),
       coalescing_(loop, bind<&MosquittoTransport::on_coalesced>(this)),
       read_on_(loop, bind<&MosquittoTransport::read_on>(this)),
-      parting_(loop, bind<&MosquittoTransport::on_parted>(this)),
+      graceful_close_(loop, bind<&MosquittoTransport::on_peer_closed>(this)),
       report_(loop, bind<&MosquittoTransport::report>(this)) {}
 
 MosquittoTransport::~MosquittoTransport() {
@@ -177,7 +177,7 @@ void MosquittoTransport::drop(bool reset) noexcept {
   coalescing_.forget();
   read_on_.cancel();
   report_.cancel();
-  parting_.drop();
+  graceful_close_.drop();
   io_.reset();
   phase_ = Phase::Over;
   has_room_to_report_ = false;

@@ -11,7 +11,7 @@
 #include "event/tls_context.h"
 #include "mqtt/transport/coalescing.h"
 #include "mqtt/transport/connection_io.h"
-#include "mqtt/transport/parting.h"
+#include "mqtt/transport/graceful_close.h"
 #include "mqtt/transport/prompt_ack.h"
 #include "mqtt/transport/session.h"
 #include "mqtt/transport/transport.h"
@@ -84,7 +84,7 @@ class MosquittoTransport final : public Transport {
   void settle() noexcept;
   void arm() noexcept;
   void end() noexcept;
-  void on_parted() noexcept;
+  void on_peer_closed() noexcept;
   void stop_watching() noexcept;
   bool has_said_all() const noexcept;
   Loss describe_loss() const;
@@ -104,8 +104,8 @@ class MosquittoTransport final : public Transport {
   std::unique_ptr<event::FdWatcher> watcher_;
   PromptAck prompt_ack_;
   Coalescing coalescing_;
-  event::Deferred read_on_;  // what TLS holds and the socket gives no notice of
-  Parting parting_;          // DISCONNECT is out, the broker has to close
+  event::Deferred read_on_;       // what TLS holds and the socket gives no notice of
+  GracefulClose graceful_close_;  // DISCONNECT is out, the broker has to close
 
   // What goes on with the socket.
   event::FdEvents waits_for_;          // beside input

@@ -58,10 +58,10 @@ void MosquittoTransport::end() noexcept {
     return;
   }
   io_->close_notify();
-  parting_.begin(io_->fd());
+  graceful_close_.begin(io_->fd());
 }
 
-void MosquittoTransport::on_parted() noexcept {
+void MosquittoTransport::on_peer_closed() noexcept {
   loss_ = describe_loss();
   report();
 }

@@ -11,15 +11,17 @@
 namespace sluice::mqtt {
 
 /// Shuts the writing side of a socket down and waits until the peer has closed, too.
-class Parting {
+class GracefulClose {
  public:
-  /// `over`: the peer has closed, or the connection broke.
-  Parting(event::Loop& loop, Delegate<void()> over) noexcept : loop_(loop), over_(over) {}
-  ~Parting() { drop(); }
-  Parting(const Parting&) = delete;
-  Parting& operator=(const Parting&) = delete;
+  /// `closed`: the peer has closed, or the connection broke.
+  GracefulClose(event::Loop& loop, Delegate<void()> closed) noexcept
+      : loop_(loop), closed_(closed) {}
+  ~GracefulClose() { drop(); }
+  GracefulClose(const GracefulClose&) = delete;
+  GracefulClose& operator=(const GracefulClose&) = delete;
 
-  /// All is written. Nobody else watches the socket any more; it stays open until `over` or drop().
+  /// All is written. Nobody else watches the socket any more; it stays open until `closed` or
+  /// drop().
   void begin(int fd);
   bool is_under_way() const noexcept { return watcher_ != nullptr; }
   /// The socket is about to be closed. Idempotent.
@@ -29,7 +31,7 @@ class Parting {
   void on_ready(event::FdEvents) noexcept;
 
   event::Loop& loop_;
-  Delegate<void()> over_;
+  Delegate<void()> closed_;
   int fd_ = -1;
   std::unique_ptr<event::FdWatcher> watcher_;
 };

@@ -1,4 +1,4 @@
-#include "mqtt/transport/parting.h"
+#include "mqtt/transport/graceful_close.h"
 
 #include <sys/socket.h>
 
@@ -8,21 +8,21 @@
 
 namespace sluice::mqtt {
 
-void Parting::begin(int fd) {
+void GracefulClose::begin(int fd) {
   fd_ = fd;
   ::shutdown(fd, SHUT_WR);
-  watcher_ = std::make_unique<event::FdWatcher>(loop_, fd, bind<&Parting::on_ready>(this));
+  watcher_ = std::make_unique<event::FdWatcher>(loop_, fd, bind<&GracefulClose::on_ready>(this));
   watcher_->watch({.readable = true});
 }
 
-void Parting::drop() noexcept {
+void GracefulClose::drop() noexcept {
   if (watcher_ != nullptr) watcher_->release();
   loop_.retire(std::move(watcher_));
 }
 
 /// One read a turn: a peer that does not close but sends must not hold up the others. Watching goes
 /// on in any case: where the peer has reset the connection behind its last bytes, it was stopped.
-void Parting::on_ready(event::FdEvents) noexcept {
+void GracefulClose::on_ready(event::FdEvents) noexcept {
   std::array<char, 4096> ignored;
   const ssize_t length = ::recv(fd_, ignored.data(), ignored.size(), 0);
   const bool is_for_now = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -31,7 +31,7 @@ void Parting::on_ready(event::FdEvents) noexcept {
     return;
   }
   drop();
-  over_();
+  closed_();
 }
 
 }  // namespace sluice::mqtt

@@ -1,5 +1,5 @@
 // A connection is over when both sides have closed it.
-#include "mqtt/transport/parting.h"
+#include "mqtt/transport/graceful_close.h"
 
 #include <unistd.h>
 
@@ -21,48 +21,47 @@ void write_last(const SocketPair& pair, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("a connection that was parted from is over when the peer has read all and closed",
-          "[parting]") {
+TEST_CASE("a connection is closed when the peer has read all and closed", "[graceful-close]") {
   event::TestLoop loop;
   event::Count over;
   SocketPair pair;
-  Parting parting(loop, bind<&event::Count::up>(&over));
-  write_last(pair, "goodbye");
-  parting.begin(pair.ours());
-  CHECK(parting.is_under_way());
+  GracefulClose closing(loop, bind<&event::Count::up>(&over));
+  write_last(pair, "the last bytes");
+  closing.begin(pair.ours());
+  CHECK(closing.is_under_way());
   pair.send("x");  // an answer that nobody waits for any more
   loop.run_turns(4);
   CHECK(over.times == 0);
-  CHECK(pair.receive_to_end() == "goodbye");
+  CHECK(pair.receive_to_end() == "the last bytes");
   loop.run_turns(4);
   CHECK(over.times == 0);
   pair.close_theirs();
   loop.run_until([&] { return over.times == 1; });
-  CHECK_FALSE(parting.is_under_way());
+  CHECK_FALSE(closing.is_under_way());
 }
 
-TEST_CASE("a parting that is dropped tells nobody", "[parting]") {
+TEST_CASE("a graceful close that is dropped is not reported", "[graceful-close]") {
   event::TestLoop loop;
   event::Count over;
   SocketPair pair;
-  Parting parting(loop, bind<&event::Count::up>(&over));
-  write_last(pair, "goodbye");
-  parting.begin(pair.ours());
-  parting.drop();
-  CHECK(pair.receive_to_end() == "goodbye");
+  GracefulClose closing(loop, bind<&event::Count::up>(&over));
+  write_last(pair, "the last bytes");
+  closing.begin(pair.ours());
+  closing.drop();
+  CHECK(pair.receive_to_end() == "the last bytes");
   pair.close_theirs();
   loop.run_turns(4);
   CHECK(over.times == 0);
 }
 
-TEST_CASE("a peer may reset the connection behind its last bytes", "[parting]") {
+TEST_CASE("a peer may reset the connection behind its last bytes", "[graceful-close]") {
   event::TestLoop loop;
   event::Count over;
   Connected connection;
-  Parting parting(loop, bind<&event::Count::up>(&over));
+  GracefulClose closing(loop, bind<&event::Count::up>(&over));
   // What a broker leaves unread when it closes, such as the end of TLS, makes a reset of it.
   REQUIRE(::write(connection.fd(), "unread", 6) == 6);
-  parting.begin(connection.fd());
+  closing.begin(connection.fd());
   connection.broker.send("last");
   connection.broker.close();
   loop.run_until([&] { return over.times == 1; });
