@@ -181,7 +181,7 @@ class Link final : public ListNode<> {
   /// The window, or what is in flight, has changed. True if it was full and is open again: then
   /// flush() has to follow, so that acknowledgements are not waited for any longer.
   bool note_window() noexcept;
-  std::size_t acknowledgements_to_wait_for() const noexcept;
+  std::size_t acks_to_expect() const noexcept;
   Room room_in_window() const noexcept;
   void flush_soon() noexcept;
   void judge_soon() noexcept;

@@ -63,7 +63,7 @@ void Link::flush() noexcept {
   transport_->flush();
   // It may be closed down now, or have another size by what another connection has seen.
   if (note_window()) news_.has_room = true;
-  transport_->coalesce(acknowledgements_to_wait_for());
+  transport_->expect_acks(acks_to_expect());
   if (transport_->is_congested()) news_.was_full = true;
 }
 

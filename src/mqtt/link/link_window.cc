@@ -47,7 +47,7 @@ bool Link::note_window() noexcept {
 }
 
 /// Until so many acknowledgements have come, the window stays closed.
-std::size_t Link::acknowledgements_to_wait_for() const noexcept {
+std::size_t Link::acks_to_expect() const noexcept {
   if (!was_full_) return 1;
   const std::size_t part = window_.size() / kRefillPart;
   return std::min(in_flight_.size() + part - window_.size(), part);

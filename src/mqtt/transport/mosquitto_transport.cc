@@ -40,7 +40,7 @@ MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& event
       broker_(broker),
       tls_(std::move(tls)),
       prompt_ack_(loop),
-      coalescing_(loop, bind<&MosquittoTransport::on_coalesced>(this)),
+      ack_batching_(loop, bind<&MosquittoTransport::on_batch_due>(this)),
       read_on_(loop, bind<&MosquittoTransport::read_on>(this)),
       graceful_close_(loop, bind<&MosquittoTransport::on_peer_closed>(this)),
       report_(loop, bind<&MosquittoTransport::report>(this)) {}
@@ -174,7 +174,7 @@ void MosquittoTransport::stop_watching() noexcept {
 void MosquittoTransport::drop(bool reset) noexcept {
   stop_watching();
   prompt_ack_.forget();
-  coalescing_.forget();
+  ack_batching_.forget();
   read_on_.cancel();
   report_.cancel();
   graceful_close_.drop();

@@ -9,7 +9,7 @@
 #include "event/fd_watcher.h"
 #include "event/loop.h"
 #include "event/tls_context.h"
-#include "mqtt/transport/coalescing.h"
+#include "mqtt/transport/ack_batching.h"
 #include "mqtt/transport/connection_io.h"
 #include "mqtt/transport/graceful_close.h"
 #include "mqtt/transport/prompt_ack.h"
@@ -48,7 +48,7 @@ class MosquittoTransport final : public Transport {
                         std::uint16_t& packet_id) noexcept override;
   void flush() noexcept override;
   bool is_congested() const noexcept override { return congested_; }
-  void coalesce(std::size_t acknowledgements) noexcept override;
+  void expect_acks(std::size_t acknowledgements) noexcept override;
   void tick() noexcept override;
   void disconnect() noexcept override;
   void drop(bool reset) noexcept override;
@@ -71,7 +71,7 @@ class MosquittoTransport final : public Transport {
 
   // Talking
   void on_ready(event::FdEvents events) noexcept;
-  bool on_coalesced() noexcept;
+  bool on_batch_due() noexcept;
   void read_on() noexcept { on_ready({.readable = true}); }
   bool read_and_write(event::FdEvents events) noexcept;
   PromptAck::Urgency urgency_of_ack() const noexcept;
@@ -103,7 +103,7 @@ class MosquittoTransport final : public Transport {
   bool library_handshakes_ = false;  // an older one: until it is told that TLS is set up
   std::unique_ptr<event::FdWatcher> watcher_;
   PromptAck prompt_ack_;
-  Coalescing coalescing_;
+  AckBatching ack_batching_;
   event::Deferred read_on_;       // what TLS holds and the socket gives no notice of
   GracefulClose graceful_close_;  // DISCONNECT is out, the broker has to close
 

@@ -50,7 +50,7 @@ void MosquittoTransport::end() noexcept {
   phase_ = Phase::Over;
   stop_watching();  // at once: a number that the library has closed may belong to another soon
   prompt_ack_.forget();
-  coalescing_.forget();
+  ack_batching_.forget();
   read_on_.cancel();
   has_room_to_report_ = false;
   if (!waits_for_close) {

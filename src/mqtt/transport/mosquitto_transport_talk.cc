@@ -40,7 +40,7 @@ void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
 }
 
 /// Some of the acknowledgements that are waited for may have come. False: none.
-bool MosquittoTransport::on_coalesced() noexcept {
+bool MosquittoTransport::on_batch_due() noexcept {
   const bool has_read = read_and_write({.readable = true});
   settle();
   report();
@@ -52,7 +52,7 @@ bool MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   const bool has_read = (events.readable || reads_when_writable_) && read_in();
   if (has_read) {
     prompt_ack_.on_read(io_->fd(), urgency_of_ack());
-    coalescing_.on_read();
+    ack_batching_.on_read();
   }
   // Answers were queued by reading. What was handed over leaves with flush(), all at once, and is
   // timed from there.
@@ -63,7 +63,7 @@ bool MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
 
 PromptAck::Urgency MosquittoTransport::urgency_of_ack() const noexcept {
   if (!session_->awaits_outcomes()) return PromptAck::Urgency::None;
-  return coalescing_.is_waiting() ? PromptAck::Urgency::Later : PromptAck::Urgency::Now;
+  return ack_batching_.is_waiting() ? PromptAck::Urgency::Later : PromptAck::Urgency::Now;
 }
 
 /// False: there is nothing more to be had.
@@ -141,11 +141,11 @@ void MosquittoTransport::flush() noexcept {
 
 /// Acknowledgements that are read already, and QoS 0 that was sent, need no waiting for. What TLS
 /// makes of acknowledgements has no size that could be foretold.
-void MosquittoTransport::coalesce(std::size_t acknowledgements) noexcept {
+void MosquittoTransport::expect_acks(std::size_t acknowledgements) noexcept {
   if (phase_ != Phase::Talking || io_->has_tls()) return;
   const std::size_t missing =
       acknowledgements - std::min(acknowledgements, session_->acks().size());
-  coalescing_.set(io_->fd(), missing > 1 ? missing * kPubackBytes : 1);
+  ack_batching_.expect(io_->fd(), missing > 1 ? missing * kPubackBytes : 1);
 }
 
 void MosquittoTransport::tick() noexcept {

@@ -49,8 +49,8 @@ bool is_lasting(const Loss& loss) noexcept;
 /// the end of the turn.
 /// Order: on_connected() comes first, at most once; on_lost() comes last, at most once, behind all
 /// acknowledgements received before the end. After drop() nothing comes.
-/// From within a report the caller may publish(), flush(), coalesce(), disconnect() and drop(); the
-/// Transport itself goes to Loop::retire().
+/// From within a report the caller may publish(), flush(), expect_acks(), disconnect() and drop();
+/// the Transport itself goes to Loop::retire().
 class TransportEvents {
  public:
   /// The broker has accepted. An attempt that ends in the same moment is only on_lost().
@@ -102,7 +102,7 @@ class Transport {
   /// Fewer acknowledgements than these lead to little: they may be delivered together, a few
   /// milliseconds late. Those received and not reported yet count. 1: each at once, as at first.
   /// Only after on_connected().
-  virtual void coalesce(std::size_t acknowledgements) noexcept = 0;
+  virtual void expect_acks(std::size_t acknowledgements) noexcept = 0;
   /// Keep-alive; to be called about twice a second.
   virtual void tick() noexcept = 0;
   /// Sends DISCONNECT (MQTT 5, section 3.14); on_lost(Closed) follows when the broker has closed.

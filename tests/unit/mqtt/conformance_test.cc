@@ -87,7 +87,7 @@ CONFORMANCE_CASE("QoS 0 that a flush has sent is acknowledged at the end of the 
   REQUIRE(form.publish(0) == PublishStatus::Queued);
   form.flush();
   form.tick();
-  form.coalesce(2);
+  form.expect_acks(2);
   CHECK(form.reports.all.empty());
   form.loop.run_turns(1);
   CHECK(form.reports.all == Texts{"acknowledged 1", "acknowledged 2"});
@@ -196,7 +196,7 @@ CONFORMANCE_CASE(
   break_in_flush(form);
   CHECK(form.publish(1) == PublishStatus::Poisoned);
   form.flush();
-  form.coalesce(4);
+  form.expect_acks(4);
   form.tick();
   form.disconnect();
   CHECK(form.reports.all.empty());
@@ -265,7 +265,7 @@ CONFORMANCE_CASE("from within a report messages may be published and sent") {
     if (what != "connected" && what != "acknowledged 1") return;
     REQUIRE(form.publish(1) == PublishStatus::Queued);
     form.flush();
-    form.coalesce(1);
+    form.expect_acks(1);
   };
   REQUIRE(form.connect(form.port()));
   form.accept();

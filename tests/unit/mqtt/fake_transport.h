@@ -46,8 +46,8 @@ struct Connection {
   std::vector<std::uint16_t> found_acks;  ///< the same, and before it
   unsigned flushes = 0;
   unsigned ticks = 0;
-  std::size_t coalesced = 1;    ///< acknowledgements that may come together
-  std::size_t times_asked = 0;  ///< whether it has room
+  std::size_t expected_acks = 1;  ///< acknowledgements that may come together
+  std::size_t times_asked = 0;    ///< whether it has room
 
   bool is_open() const { return events != nullptr; }
   bool is_pending() const { return is_open() && !accepted; }
@@ -171,8 +171,8 @@ class FakeTransport final : public Transport {
     ++connection_->times_asked;
     return connection_->congested;
   }
-  void coalesce(std::size_t acknowledgements) noexcept override {
-    if (connection_->is_usable()) connection_->coalesced = acknowledgements;
+  void expect_acks(std::size_t acknowledgements) noexcept override {
+    if (connection_->is_usable()) connection_->expected_acks = acknowledgements;
   }
   void tick() noexcept override {
     if (connection_->is_usable()) ++connection_->ticks;

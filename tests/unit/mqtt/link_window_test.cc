@@ -67,17 +67,17 @@ TEST_CASE("acknowledgements may come together while a full window waits for them
   const Connection& connection = lab.connection();
   for (int i = 0; i < 31; ++i)
     lab.send(i);
-  CHECK(connection.coalesced == 1);
+  CHECK(connection.expected_acks == 1);
   lab.send(31);
-  CHECK(connection.coalesced == 8);
+  CHECK(connection.expected_acks == 8);
   for (int i = 0; i < 5; ++i)
     lab.connection().ack();
   lab.turn();
-  CHECK(connection.coalesced == 3);  // what is missing: more may not come before it is sent
+  CHECK(connection.expected_acks == 3);  // what is missing: more may not come before it is sent
   for (int i = 0; i < 3; ++i)
     lab.connection().ack();
   lab.turn();
-  CHECK(connection.coalesced == 1);
+  CHECK(connection.expected_acks == 1);
 }
 
 TEST_CASE("what one connection learns of the window opens the others", "[link]") {
@@ -85,7 +85,7 @@ TEST_CASE("what one connection learns of the window opens the others", "[link]")
   lab.bring_up();
   for (int i = 0; i < 1000; ++i)
     lab.send(i);
-  REQUIRE(lab.connection(1).coalesced == 16);
+  REQUIRE(lab.connection(1).expected_acks == 16);
   for (int round_trip = 0; round_trip < 3; ++round_trip) {
     lab.connection(0).ack_all();
     lab.turn();
@@ -98,27 +98,27 @@ TEST_CASE("a window that a change of settings has opened does not wait for ackno
           "[link]") {
   PoolLab lab(1, window_of(32));
   with_sent(lab, 32);
-  CHECK(lab.connection().coalesced == 8);
+  CHECK(lab.connection().expected_acks == 8);
   lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 64; });
   lab.turn();
-  CHECK(lab.connection().coalesced == 1);
+  CHECK(lab.connection().expected_acks == 1);
 }
 
 TEST_CASE("of a window that has shrunk no more than a quarter is waited for at once", "[link]") {
   PoolLab lab(1, window_of(64));
   with_sent(lab, 64);
-  CHECK(lab.connection().coalesced == 16);
+  CHECK(lab.connection().expected_acks == 16);
   lab.change([](PoolSettings& settings) { settings.broker.max_inflight = 32; });
   lab.connection().ack();
   lab.turn();
-  CHECK(lab.connection().coalesced == 8);
+  CHECK(lab.connection().expected_acks == 8);
 }
 
 TEST_CASE("a small window, and one in which messages were given up, wait for each acknowledgement",
           "[link]") {
   PoolLab small(1, window_of(7));
   with_sent(small, 12);
-  CHECK(small.connection().coalesced == 1);
+  CHECK(small.connection().expected_acks == 1);
   PoolLab lab(1, window_of(32));
   lab.bring_up();
   Note& stuck = lab.send(0);
@@ -126,10 +126,10 @@ TEST_CASE("a small window, and one in which messages were given up, wait for eac
     lab.send(i);
   lab.connection().ack(1);
   lab.turn();
-  CHECK(lab.connection().coalesced == 7);
+  CHECK(lab.connection().expected_acks == 7);
   lab.give_up(stuck);
   lab.turn();
-  CHECK(lab.connection().coalesced == 1);
+  CHECK(lab.connection().expected_acks == 1);
 }
 
 TEST_CASE("a full window does not wait for places that answered messages may hold for ever",

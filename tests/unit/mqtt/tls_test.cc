@@ -196,7 +196,7 @@ TEST_CASE("over TLS acknowledgements are not waited for: their bytes are not the
           "[tls]") {
   Scene scene;
   scene.establish();
-  scene.transport.coalesce(8);
+  scene.transport.expect_acks(8);
   CHECK(low_water_mark(scene.broker.peer()) == 1);
 }
 

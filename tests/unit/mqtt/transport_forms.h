@@ -78,9 +78,9 @@ class Caller {
     const Call under_way(reports);
     transport->flush();
   }
-  void coalesce(std::size_t acknowledgements) {
+  void expect_acks(std::size_t acknowledgements) {
     const Call under_way(reports);
-    transport->coalesce(acknowledgements);
+    transport->expect_acks(acknowledgements);
   }
   void tick() {
     const Call under_way(reports);

@@ -41,7 +41,7 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
     scene.publish(1);
   scene.transport->flush();
   scene.wait_for(wire::Type::Publish, 3);
-  scene.transport->coalesce(3);
+  scene.transport->expect_acks(3);
   CHECK(low_water_mark(scene.socket()) == 12);
   for (std::uint16_t id = 1; id <= 3; ++id) {  // fewer than it waits for: a few milliseconds later
     scene.broker.send(pubacks(id, id));
@@ -50,7 +50,7 @@ TEST_CASE("acknowledgements that may come together do, and all are seen", "[tran
     scene.loop.advance(Duration(1));
     CHECK(scene.events.acknowledged == id);
   }
-  scene.transport->coalesce(1);
+  scene.transport->expect_acks(1);
   CHECK(low_water_mark(scene.socket()) == 1);
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("QoS 0 that a flush has sent is not waited for", "[transport]") {
   for (int i = 0; i < 8; ++i)
     scene.publish(0);
   scene.transport->flush();
-  scene.transport->coalesce(8);
+  scene.transport->expect_acks(8);
   CHECK(low_water_mark(scene.socket()) == 1);
   scene.loop.run_turns(1);
   CHECK(scene.events.acknowledged == 8);

@@ -1,5 +1,5 @@
 // When a socket counts as readable while more is worth waiting for.
-#include "mqtt/transport/coalescing.h"
+#include "mqtt/transport/ack_batching.h"
 
 #include <poll.h>
 
@@ -18,7 +18,7 @@ namespace {
 
 class Scene {
  public:
-  ~Scene() { coalescing.forget(); }
+  ~Scene() { batching.forget(); }
 
   void bring(std::size_t bytes) const { connected.broker.send(std::string(bytes, 'x')); }
   /// As epoll would say it.
@@ -32,7 +32,7 @@ class Scene {
     const bool has_read = ::recv(connected.fd(), piece.data(), piece.size(), MSG_DONTWAIT) > 0;
     if (!has_read) return false;
     ++reads;
-    coalescing.on_read();
+    batching.on_read();
     marks.push_back(mark());
     if (brings_more) bring(4);
     return true;
@@ -44,32 +44,32 @@ class Scene {
   int reads = 0;
   std::vector<int> marks;    ///< after each read
   bool brings_more = false;  ///< after each read
-  Coalescing coalescing{loop, bind<&Scene::read>(this)};
+  AckBatching batching{loop, bind<&Scene::read>(this)};
 };
 
 }  // namespace
 
-TEST_CASE("a socket is readable when enough has come, and not before", "[coalescing]") {
+TEST_CASE("a socket is readable when enough has come, and not before", "[ack-batching]") {
   Scene scene;
-  scene.coalescing.set(scene.connected.fd(), 16);
+  scene.batching.expect(scene.connected.fd(), 16);
   scene.bring(15);
   CHECK_FALSE(scene.is_readable());
   scene.bring(1);
   CHECK(scene.is_readable());
 }
 
-TEST_CASE("less than enough is read a little later", "[coalescing]") {
+TEST_CASE("less than enough is read a little later", "[ack-batching]") {
   Scene scene;
   scene.brings_more = true;
-  scene.coalescing.set(scene.connected.fd(), 16);
+  scene.batching.expect(scene.connected.fd(), 16);
   scene.bring(4);
   CHECK(scene.loop.advance_until([&] { return scene.reads == 3; }) == Duration(3 * 3));
   CHECK(scene.marks == std::vector<int>{16, 16, 16});
 }
 
-TEST_CASE("a socket that stays silent is left alone until something comes", "[coalescing]") {
+TEST_CASE("a socket that stays silent is left alone until something comes", "[ack-batching]") {
   Scene scene;
-  scene.coalescing.set(scene.connected.fd(), 16);
+  scene.batching.expect(scene.connected.fd(), 16);
   CHECK(scene.loop.advance_until([&] { return scene.mark() == 1; }) == Duration(3));
   CHECK_FALSE(scene.has_timer());
   CHECK(scene.reads == 0);
@@ -79,11 +79,11 @@ TEST_CASE("a socket that stays silent is left alone until something comes", "[co
   CHECK(scene.mark() == 16);
 }
 
-TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalescing]") {
+TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[ack-batching]") {
   Scene scene;
-  scene.coalescing.set(scene.connected.fd(), 16);
+  scene.batching.expect(scene.connected.fd(), 16);
   scene.bring(1);
-  scene.coalescing.set(scene.connected.fd(), 1);
+  scene.batching.expect(scene.connected.fd(), 1);
   CHECK(scene.is_readable());
   scene.read();
   CHECK(scene.mark() == 1);
@@ -91,11 +91,11 @@ TEST_CASE("where nothing is worth waiting for, whatever comes counts", "[coalesc
   CHECK(scene.reads == 1);
 }
 
-TEST_CASE("a socket that is to be closed is not read any more", "[coalescing]") {
+TEST_CASE("a socket that is to be closed is not read any more", "[ack-batching]") {
   Scene scene;
-  scene.coalescing.set(scene.connected.fd(), 16);
+  scene.batching.expect(scene.connected.fd(), 16);
   scene.bring(4);
-  scene.coalescing.forget();
+  scene.batching.forget();
   CHECK_FALSE(scene.has_timer());
   CHECK(scene.reads == 0);
 }

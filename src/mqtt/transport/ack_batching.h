@@ -15,13 +15,13 @@ namespace sluice::mqtt {
 /// meanwhile its socket counts as readable when it holds enough of them to go on (SO_RCVLOWAT,
 /// socket(7)), or a few milliseconds after something was read. A socket that has brought nothing in
 /// that time is left alone: its next byte counts at once.
-class Coalescing {
+class AckBatching {
  public:
   /// `read` is to read what the socket holds; false: nothing.
-  Coalescing(event::Loop& loop, Delegate<bool()> read);
+  AckBatching(event::Loop& loop, Delegate<bool()> read);
 
   /// So many bytes have to be there; 1: whatever comes. The socket stays open until forget().
-  void set(int fd, std::size_t bytes) noexcept;
+  void expect(int fd, std::size_t bytes) noexcept;
   /// More than one is waited for.
   bool is_waiting() const noexcept { return wanted_ > 1; }
   /// Something was read.

@@ -1,4 +1,4 @@
-#include "mqtt/transport/coalescing.h"
+#include "mqtt/transport/ack_batching.h"
 
 #include <sys/socket.h>
 
@@ -9,10 +9,10 @@ constexpr Duration kLongest{3};
 
 }  // namespace
 
-Coalescing::Coalescing(event::Loop& loop, Delegate<bool()> read)
-    : read_(read), timer_(loop, bind<&Coalescing::on_timer>(this)) {}
+AckBatching::AckBatching(event::Loop& loop, Delegate<bool()> read)
+    : read_(read), timer_(loop, bind<&AckBatching::on_timer>(this)) {}
 
-void Coalescing::set(int fd, std::size_t bytes) noexcept {
+void AckBatching::expect(int fd, std::size_t bytes) noexcept {
   if (bytes == wanted_) return;
   fd_ = fd;
   wanted_ = bytes;
@@ -24,23 +24,23 @@ void Coalescing::set(int fd, std::size_t bytes) noexcept {
   }
 }
 
-void Coalescing::on_read() noexcept {
+void AckBatching::on_read() noexcept {
   if (wanted_ <= 1) return;
   apply(wanted_);
   timer_.start(kLongest);
 }
 
-void Coalescing::forget() noexcept {
+void AckBatching::forget() noexcept {
   timer_.stop();
   wanted_ = 1;
   applied_ = 1;
 }
 
-void Coalescing::on_timer() noexcept {
+void AckBatching::on_timer() noexcept {
   if (!read_()) apply(1);
 }
 
-void Coalescing::apply(std::size_t bytes) noexcept {
+void AckBatching::apply(std::size_t bytes) noexcept {
   if (bytes == applied_) return;
   applied_ = bytes;
   const int low_water_mark = static_cast<int>(bytes);
