@@ -39,7 +39,7 @@ MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& event
       events_(events),
       broker_(broker),
       tls_(std::move(tls)),
-      prompt_ack_(loop),
+      ack_hint_(loop),
       ack_batching_(loop, bind<&MosquittoTransport::on_batch_due>(this)),
       read_on_(loop, bind<&MosquittoTransport::read_on>(this)),
       graceful_close_(loop, bind<&MosquittoTransport::on_peer_closed>(this)),
@@ -173,7 +173,7 @@ void MosquittoTransport::stop_watching() noexcept {
 
 void MosquittoTransport::drop(bool reset) noexcept {
   stop_watching();
-  prompt_ack_.forget();
+  ack_hint_.forget();
   ack_batching_.forget();
   read_on_.cancel();
   report_.cancel();

@@ -11,8 +11,8 @@
 #include "event/tls_context.h"
 #include "mqtt/transport/ack_batching.h"
 #include "mqtt/transport/connection_io.h"
+#include "mqtt/transport/delayed_ack_hint.h"
 #include "mqtt/transport/graceful_close.h"
-#include "mqtt/transport/prompt_ack.h"
 #include "mqtt/transport/session.h"
 #include "mqtt/transport/transport.h"
 
@@ -74,7 +74,7 @@ class MosquittoTransport final : public Transport {
   bool on_batch_due() noexcept;
   void read_on() noexcept { on_ready({.readable = true}); }
   bool read_and_write(event::FdEvents events) noexcept;
-  PromptAck::Urgency urgency_of_ack() const noexcept;
+  DelayedAckHint::Urgency ack_urgency() const noexcept;
   bool read_in() noexcept;
   void write_out() noexcept;
   void fail(const event::Transfer& transfer) noexcept;
@@ -102,7 +102,7 @@ class MosquittoTransport final : public Transport {
   std::optional<Session> session_;   // from connect() on
   bool library_handshakes_ = false;  // an older one: until it is told that TLS is set up
   std::unique_ptr<event::FdWatcher> watcher_;
-  PromptAck prompt_ack_;
+  DelayedAckHint ack_hint_;
   AckBatching ack_batching_;
   event::Deferred read_on_;       // what TLS holds and the socket gives no notice of
   GracefulClose graceful_close_;  // DISCONNECT is out, the broker has to close

@@ -49,7 +49,7 @@ void MosquittoTransport::end() noexcept {
   const bool waits_for_close = !failure_ && !session_->end();
   phase_ = Phase::Over;
   stop_watching();  // at once: a number that the library has closed may belong to another soon
-  prompt_ack_.forget();
+  ack_hint_.forget();
   ack_batching_.forget();
   read_on_.cancel();
   has_room_to_report_ = false;

@@ -51,7 +51,7 @@ bool MosquittoTransport::on_batch_due() noexcept {
 bool MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   const bool has_read = (events.readable || reads_when_writable_) && read_in();
   if (has_read) {
-    prompt_ack_.on_read(io_->fd(), urgency_of_ack());
+    ack_hint_.on_read(io_->fd(), ack_urgency());
     ack_batching_.on_read();
   }
   // Answers were queued by reading. What was handed over leaves with flush(), all at once, and is
@@ -61,9 +61,9 @@ bool MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   return has_read;
 }
 
-PromptAck::Urgency MosquittoTransport::urgency_of_ack() const noexcept {
-  if (!session_->awaits_outcomes()) return PromptAck::Urgency::None;
-  return ack_batching_.is_waiting() ? PromptAck::Urgency::Later : PromptAck::Urgency::Now;
+DelayedAckHint::Urgency MosquittoTransport::ack_urgency() const noexcept {
+  if (!session_->awaits_outcomes()) return DelayedAckHint::Urgency::None;
+  return ack_batching_.is_waiting() ? DelayedAckHint::Urgency::Later : DelayedAckHint::Urgency::Now;
 }
 
 /// False: there is nothing more to be had.
@@ -91,7 +91,7 @@ void MosquittoTransport::write_out() noexcept {
   } while (put.state == event::Transfer::State::Done && session_->unsent() > 0);
   writes_when_readable_ = put.state == event::Transfer::State::WaitsReadable;
   waits_for_room_ = session_->unsent() > 0;
-  if (!waits_for_room_) prompt_ack_.on_sent();
+  if (!waits_for_room_) ack_hint_.on_sent();
   if (put.state != event::Transfer::State::Ended && put.state != event::Transfer::State::Failed)
     return;
   // What the broker said last: acknowledgements, perhaps why.

@@ -1,5 +1,5 @@
 // A broker that waits for TCP's acknowledgement gets it soon.
-#include "mqtt/transport/prompt_ack.h"
+#include "mqtt/transport/delayed_ack_hint.h"
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 
 using namespace sluice;
 using namespace sluice::mqtt;
-using Urgency = PromptAck::Urgency;
+using Urgency = DelayedAckHint::Urgency;
 
 namespace {
 
@@ -41,74 +41,74 @@ class Connection : public Connected {
 
 }  // namespace
 
-TEST_CASE("what a message waits for is acknowledged after each turn", "[prompt-ack]") {
+TEST_CASE("what a message waits for is acknowledged after each turn", "[delayed-ack-hint]") {
   event::TestLoop loop;
   const Connection connection;
-  PromptAck ack(loop);
+  DelayedAckHint hint(loop);
   for (int i = 0; i < 3; ++i) {
     connection.bring_a_puback();
-    ack.on_read(connection.fd(), Urgency::Now);
-    CHECK(ack.is_owed());
+    hint.on_read(connection.fd(), Urgency::Now);
+    CHECK(hint.is_pending());
     loop.run_turns(1);
-    CHECK_FALSE(ack.is_owed());
+    CHECK_FALSE(hint.is_pending());
     CHECK(connection.is_acknowledged_soon());
   }
 }
 
-TEST_CASE("what is waited for does not wait with what can", "[prompt-ack]") {
+TEST_CASE("what is waited for does not wait with what can", "[delayed-ack-hint]") {
   event::TestLoop loop;
   const Connection connection;
-  PromptAck ack(loop);
-  ack.on_read(connection.fd(), Urgency::Now);
+  DelayedAckHint hint(loop);
+  hint.on_read(connection.fd(), Urgency::Now);
   loop.run_turns(1);
   connection.bring_a_puback();
-  ack.on_read(connection.fd(), Urgency::Later);
-  ack.on_read(connection.fd(), Urgency::Now);
+  hint.on_read(connection.fd(), Urgency::Later);
+  hint.on_read(connection.fd(), Urgency::Now);
   loop.run_turns(1);
-  CHECK_FALSE(ack.is_owed());
+  CHECK_FALSE(hint.is_pending());
   CHECK(connection.is_acknowledged_soon());
 }
 
 TEST_CASE("after a while what can wait is acknowledged after the turn, then a little later",
-          "[prompt-ack]") {
+          "[delayed-ack-hint]") {
   event::TestLoop loop;
   const Connection connection;
-  PromptAck ack(loop);
+  DelayedAckHint hint(loop);
   connection.bring_a_puback();
-  ack.on_read(connection.fd(), Urgency::Later);
-  CHECK(ack.is_owed());
+  hint.on_read(connection.fd(), Urgency::Later);
+  CHECK(hint.is_pending());
   loop.run_turns(1);
-  CHECK_FALSE(ack.is_owed());
+  CHECK_FALSE(hint.is_pending());
   CHECK(connection.is_acknowledged_soon());
   connection.bring_a_puback();
-  ack.on_read(connection.fd(), Urgency::Later);
+  hint.on_read(connection.fd(), Urgency::Later);
   loop.advance(Duration(2));
-  CHECK(ack.is_owed());
+  CHECK(hint.is_pending());
   loop.advance(Duration(1));
-  CHECK_FALSE(ack.is_owed());
+  CHECK_FALSE(hint.is_pending());
   CHECK(connection.is_acknowledged_soon());
   loop.advance(Duration(3));
   connection.bring_a_puback();
-  ack.on_read(connection.fd(), Urgency::Later);
+  hint.on_read(connection.fd(), Urgency::Later);
   loop.run_turns(1);
-  CHECK_FALSE(ack.is_owed());
+  CHECK_FALSE(hint.is_pending());
 }
 
 namespace {
 
-/// Whether an owed acknowledgement that `end` has made superfluous stays unasked for: then the
+/// Whether a pending acknowledgement that `end` has made superfluous stays unasked for: then the
 /// kernel puts it off by 40 ms, within which a busy machine may not get to the look.
 template <class End>
-bool stays_unasked(const End& end) {
+bool stays_unset(const End& end) {
   for (int attempt = 0; attempt < 50; ++attempt) {
     event::TestLoop loop;
     const Connection connection;
-    PromptAck ack(loop);
-    ack.on_read(connection.fd(), Urgency::Later);
+    DelayedAckHint hint(loop);
+    hint.on_read(connection.fd(), Urgency::Later);
     connection.bring_a_puback();
-    ack.on_read(connection.fd(), Urgency::Later);
-    REQUIRE(ack.is_owed());
-    end(ack, connection.fd());
+    hint.on_read(connection.fd(), Urgency::Later);
+    REQUIRE(hint.is_pending());
+    end(hint, connection.fd());
     loop.advance(Duration(3));
     if (connection.broker.unacknowledged() == 1) return true;
   }
@@ -118,14 +118,15 @@ bool stays_unasked(const End& end) {
 }  // namespace
 
 TEST_CASE("an acknowledgement that travelled with a message is not asked for again",
-          "[prompt-ack]") {
-  CHECK(stays_unasked([](PromptAck& ack, int) { ack.on_sent(); }));
+          "[delayed-ack-hint]") {
+  CHECK(stays_unset([](DelayedAckHint& hint, int) { hint.on_sent(); }));
 }
 
-TEST_CASE("a broker that has nothing more to send is not acknowledged early", "[prompt-ack]") {
-  CHECK(stays_unasked([](PromptAck& ack, int fd) { ack.on_read(fd, Urgency::None); }));
+TEST_CASE("a broker that has nothing more to send is not acknowledged early",
+          "[delayed-ack-hint]") {
+  CHECK(stays_unset([](DelayedAckHint& hint, int fd) { hint.on_read(fd, Urgency::None); }));
 }
 
-TEST_CASE("of a socket that is to be closed nothing is asked", "[prompt-ack]") {
-  CHECK(stays_unasked([](PromptAck& ack, int) { ack.forget(); }));
+TEST_CASE("of a socket that is to be closed nothing is asked", "[delayed-ack-hint]") {
+  CHECK(stays_unset([](DelayedAckHint& hint, int) { hint.forget(); }));
 }

@@ -13,9 +13,9 @@ namespace sluice::mqtt {
 /// it along. That is a system call and a packet of its own, for both sides, so only while the
 /// broker has acknowledgements to send: at the end of the turn where messages wait for them, and
 /// where a full window waits for several anyway at most every few milliseconds.
-class PromptAck {
+class DelayedAckHint {
  public:
-  explicit PromptAck(event::Loop& loop);
+  explicit DelayedAckHint(event::Loop& loop);
 
   /// How soon TCP's acknowledgement is of use to the broker.
   enum class Urgency {
@@ -30,17 +30,17 @@ class PromptAck {
   void on_sent() noexcept { forget(); }
   /// The socket is about to be closed.
   void forget() noexcept {
-    owed_to_ = -1;
+    pending_fd_ = -1;
     timer_.stop();
   }
-  bool is_owed() const noexcept { return owed_to_ >= 0; }
+  bool is_pending() const noexcept { return pending_fd_ >= 0; }
 
  private:
-  void ask() noexcept;
+  void set_quickack() noexcept;
 
   event::Loop& loop_;
-  int owed_to_ = -1;  // a socket, or none
-  TimePoint asked_at_{};
+  int pending_fd_ = -1;  // a socket, or none
+  TimePoint set_at_{};
   event::Timer timer_;
 };
 
