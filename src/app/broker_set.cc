@@ -89,7 +89,7 @@ BrokerSet::BrokerSet(event::Loop& loop, ledger::Ledger& ledger, Identity identit
       ledger_(ledger),
       identity_(std::move(identity)),
       random_(seed()),
-      identifiers_(loop, bind<&BrokerSet::on_identifier_freed>(this)),
+      client_ids_(loop, bind<&BrokerSet::on_client_id_freed>(this)),
       reap_timer_(loop, bind<&BrokerSet::reap_removed>(this)) {}
 
 BrokerSet::~BrokerSet() = default;
@@ -147,7 +147,7 @@ std::vector<std::string> BrokerSet::apply(const config::Config& config,
       pool.apply(std::move(settings));
     } else {
       next.push_back({std::make_unique<mqtt::Pool>(loop_, ledger_, random_, std::move(settings),
-                                                   &identifiers_)});
+                                                   &client_ids_)});
       if (started_) next.back().pool->start();
       changes.push_back(fmt::format("broker {}: added", broker.name));
     }
@@ -190,7 +190,7 @@ void BrokerSet::reap_removed() noexcept {
   if (!is_any_left) reap_timer_.stop();
 }
 
-void BrokerSet::on_identifier_freed() noexcept {
+void BrokerSet::on_client_id_freed() noexcept {
   for (const Entry& entry : entries_)
     entry.pool->retry();
 }

@@ -13,7 +13,7 @@
 #include "event/timer.h"
 #include "event/tls_context.h"
 #include "ledger/ledger.h"
-#include "mqtt/pool/identifiers.h"
+#include "mqtt/pool/client_id_registry.h"
 #include "mqtt/pool/pool.h"
 #include "mqtt/transport/mosquitto_transport.h"
 
@@ -70,14 +70,14 @@ class BrokerSet {
                                  const CertificatesByBroker& certificates) const;
   std::vector<Entry*> match(const config::Config& config);
   void reap_removed() noexcept;
-  void on_identifier_freed() noexcept;
+  void on_client_id_freed() noexcept;
 
   event::Loop& loop_;
   ledger::Ledger& ledger_;
   const Identity identity_;
   Random random_;
   mqtt::MosquittoLibrary library_;
-  mqtt::Identifiers identifiers_;
+  mqtt::ClientIdRegistry client_ids_;
   std::vector<Entry> entries_;
   event::Timer reap_timer_;  // runs while there is a removed broker
   bool started_ = false;

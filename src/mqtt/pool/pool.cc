@@ -37,7 +37,7 @@ bool may_blame_a_message(const Loss& loss) noexcept {
 }  // namespace
 
 Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
-           Identifiers* identifiers)
+           ClientIdRegistry* registry)
     : loop_(loop),
       events_(events),
       random_(random),
@@ -45,7 +45,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       log_(broker_, settings.client_ids.size()),
       factory_(std::move(settings.factory)),
       connection_key_(std::move(settings.connection_key)),
-      identifiers_(identifiers),
+      registry_(registry),
       connector_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
       wanted_slots_(settings.client_ids.size()),
       homes_(kQos0Homes),
@@ -63,7 +63,7 @@ Pool::~Pool() {
   connector_.stop();
   for (const auto& slot : slots_) {
     unlist(*slot);
-    if (identifiers_ != nullptr) identifiers_->release(&slot->link);
+    if (registry_ != nullptr) registry_->release(&slot->link);
   }
 }
 
@@ -241,7 +241,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
     log_.lost(loop_.now(), link.slot(), loss, ready_);
   }
   if (!is_wanted(slot) && link.state() == LinkState::Idle) connector_.forget(link);
-  let_identifier_go(link);
+  release_unused_client_id(link);
   replace_.schedule();
   pump_.schedule();
 }

@@ -15,9 +15,9 @@
 #include "event/timer.h"
 #include "mqtt/delivery.h"
 #include "mqtt/link/link.h"
+#include "mqtt/pool/client_id_registry.h"
 #include "mqtt/pool/connector.h"
 #include "mqtt/pool/device_table.h"
-#include "mqtt/pool/identifiers.h"
 #include "mqtt/pool/pool_log.h"
 #include "mqtt/pool/ready_links.h"
 #include "mqtt/pool/slot.h"
@@ -76,9 +76,9 @@ struct PoolSettings {
 /// Not thread-safe. Never blocks. Owns its links; messages belong to the ledger.
 class Pool final {
  public:
-  /// `identifiers`: shared by all pools; null where there is but one.
+  /// `registry`: shared by all pools; null where there is but one.
   Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
-       Identifiers* identifiers = nullptr);
+       ClientIdRegistry* registry = nullptr);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -166,8 +166,8 @@ class Pool final {
   /// Not beyond the number of connections that the settings want.
   bool is_wanted(const Slot& slot) const noexcept { return slot.link.slot() < wanted_slots_; }
   bool may_connect(Link& link) noexcept;
-  std::string name_of_upcoming(const Link& link) const;
-  void let_identifier_go(const Link& link) noexcept;
+  std::string next_client_id_name(const Link& link) const;
+  void release_unused_client_id(const Link& link) noexcept;
   bool has_budget_for(const Delivery& delivery) noexcept;
   DeviceTable& table_for(std::uint8_t qos) noexcept { return qos == 0 ? qos0_devices_ : devices_; }
   Slot* slot_bound_to(const protocol::Request& request) noexcept;
@@ -210,7 +210,7 @@ class Pool final {
   PoolLog log_;
   PoolTransportFactory factory_;
   std::string connection_key_;
-  Identifiers* identifiers_;
+  ClientIdRegistry* registry_;
   Connector connector_;
   SharedSize window_size_;
   // Those that are wanted, and behind them those that are leaving.

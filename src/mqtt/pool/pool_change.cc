@@ -43,7 +43,7 @@ void Pool::apply(PoolSettings settings) {
     if (slot.link.stands() || is_current(slot)) continue;
     slot.link.replace();
     take_news(slot);
-    let_identifier_go(slot.link);
+    release_unused_client_id(slot.link);
   }
   if (dies_otherwise && ready_ == 0 && was_connected_) {
     death_timer_.start(std::max(Duration(0), last_connected_ + broker_.dead_after - loop_.now()));
@@ -109,7 +109,7 @@ void Pool::drop_last_slots() noexcept {
     if (link.state() != LinkState::Idle || !link.is_clean() || !link.backlog().is_empty()) return;
     std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
     unlist(*slots_.back());
-    if (identifiers_ != nullptr) identifiers_->release(&link);
+    if (registry_ != nullptr) registry_->release(&link);
     loop_.retire(std::move(slots_.back()));
     slots_.pop_back();
   }
@@ -153,8 +153,8 @@ void Pool::note_renewed(Slot& slot) noexcept {
 
 bool Pool::may_connect(Link& link) noexcept {
   Slot& slot = slot_of(link);
-  let_identifier_go(link);
-  if (identifiers_ != nullptr && !identifiers_->claim(&link, name_of_upcoming(link))) {
+  release_unused_client_id(link);
+  if (registry_ != nullptr && !registry_->acquire(&link, next_client_id_name(link))) {
     // It waits for another link to be replaced, which may in turn wait for one of these.
     if (renewing_.holds(slot)) renewing_.remove(slot);
     replace_.schedule();
@@ -164,19 +164,19 @@ bool Pool::may_connect(Link& link) noexcept {
   return true;
 }
 
-std::string Pool::name_of_upcoming(const Link& link) const {
+std::string Pool::next_client_id_name(const Link& link) const {
   return fmt::format("{} {}", config::endpoint(broker_), link.upcoming_client_id());
 }
 
 /// Without a connection an identifier is kept only where it is the next one's, too. Nobody holds
 /// one while waiting for another.
-void Pool::let_identifier_go(const Link& link) noexcept {
-  if (identifiers_ == nullptr) return;
+void Pool::release_unused_client_id(const Link& link) noexcept {
+  if (registry_ == nullptr) return;
   const bool is_gone = link.state() == LinkState::Idle || link.state() == LinkState::Backoff;
   if (!is_gone) return;
   const bool is_last = link.slot() >= wanted_slots_ && link.is_clean();
-  const std::string held = identifiers_->held_by(&link);
-  if (is_last || held != name_of_upcoming(link)) identifiers_->release(&link);
+  const std::string held = registry_->name_of(&link);
+  if (is_last || held != next_client_id_name(link)) registry_->release(&link);
 }
 
 }  // namespace sluice::mqtt
