@@ -60,7 +60,7 @@ struct LinkNews {
 
 /// Does what it is told and answers by what it returns and by news(), which its pool takes after
 /// each call that can have any. Only where the link has worked on its own it asks for that, by
-/// has_news(). Not thread-safe. In the Connector's
+/// has_news(). Not thread-safe. In the ConnectScheduler's
 /// list while it waits for its turn there.
 class Link final : public ListNode<> {
  public:

@@ -46,7 +46,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       factory_(std::move(settings.factory)),
       connection_key_(std::move(settings.connection_key)),
       registry_(registry),
-      connector_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
+      scheduler_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
       wanted_slots_(settings.client_ids.size()),
       homes_(kQos0Homes),
       replace_(loop, bind<&Pool::replace_some>(this)),
@@ -60,7 +60,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
 
 Pool::~Pool() {
   assert(queue_.empty());
-  connector_.stop();
+  scheduler_.stop();
   for (const auto& slot : slots_) {
     unlist(*slot);
     if (registry_ != nullptr) registry_->release(&slot->link);
@@ -78,7 +78,7 @@ void Pool::unlist(Slot& slot) noexcept {
 /// The link's turn has come, or its broker has no address.
 void Pool::attempt(Link& link, const Result<std::string>& address) noexcept {
   if (address) {
-    link.connect(address.value(), connector_.protocol());
+    link.connect(address.value(), scheduler_.protocol());
   } else {
     link.fail_attempt({Loss::Kind::Unreachable, 0, address.error().what});
   }
@@ -89,7 +89,7 @@ void Pool::start() {
   started_ = true;
   tick_.start_repeating(kTick);
   for (const auto& slot : slots_)
-    connector_.enqueue(slot->link);
+    scheduler_.enqueue(slot->link);
 }
 
 bool Pool::is_dead() const noexcept {
@@ -107,7 +107,7 @@ std::size_t Pool::in_flight() const noexcept {
 void Pool::stop() noexcept {
   log_.finish(ready_);
   stopped_ = true;
-  connector_.stop();
+  scheduler_.stop();
   replace_.cancel();
   death_timer_.stop();
   for (const auto& slot : slots_) {
@@ -191,7 +191,7 @@ void Pool::take_news(Slot& slot) noexcept {
   if (news.came_up) note_ready(slot);
   if (news.loss) note_lost(slot, *news.loss, news.lost_in);
   if (news.wants_connection && started_ && (is_wanted(slot) || !link.is_clean()))
-    connector_.enqueue(link);
+    scheduler_.enqueue(link);
   if (news.has_room) look_at(slot);
 }
 
@@ -202,7 +202,7 @@ void Pool::note_ready(Slot& slot) noexcept {
   if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
   note_renewed(slot);
   log_.ready(loop_.now(), ready_, slot.link.window());
-  const bool is_first = connector_.on_success();
+  const bool is_first = scheduler_.on_success();
   for (const auto& other : slots_) {
     if (!is_first) break;
     other->link.hurry();
@@ -217,7 +217,7 @@ void Pool::note_ready(Slot& slot) noexcept {
 
 void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   if (lost_in == LinkState::Connecting) {
-    connector_.on_failure(loss);
+    scheduler_.on_failure(loss);
     // The broker was down, so the hang-up before was not about a message.
     if (loss.kind == Loss::Kind::Unreachable) forgive_all();
   }
@@ -240,7 +240,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   } else if (!stopped_) {
     log_.lost(loop_.now(), link.slot(), loss, ready_);
   }
-  if (!is_wanted(slot) && link.state() == LinkState::Idle) connector_.forget(link);
+  if (!is_wanted(slot) && link.state() == LinkState::Idle) scheduler_.cancel(link);
   release_unused_client_id(link);
   replace_.schedule();
   pump_.schedule();

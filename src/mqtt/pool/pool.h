@@ -16,7 +16,7 @@
 #include "mqtt/delivery.h"
 #include "mqtt/link/link.h"
 #include "mqtt/pool/client_id_registry.h"
-#include "mqtt/pool/connector.h"
+#include "mqtt/pool/connect_scheduler.h"
 #include "mqtt/pool/device_table.h"
 #include "mqtt/pool/pool_log.h"
 #include "mqtt/pool/ready_links.h"
@@ -95,7 +95,7 @@ class Pool final {
   /// connections() is 0. apply() turns that back at any time.
   void dissolve();
   /// An identifier that somebody held may be free now.
-  void retry() noexcept { connector_.retry(); }
+  void retry() noexcept { scheduler_.retry(); }
   /// Holds no message, not even one that was abandoned.
   bool is_empty() const noexcept { return devices_.size() + qos0_devices_.size() == 0; }
 
@@ -211,7 +211,7 @@ class Pool final {
   PoolTransportFactory factory_;
   std::string connection_key_;
   ClientIdRegistry* registry_;
-  Connector connector_;
+  ConnectScheduler scheduler_;
   SharedSize window_size_;
   // Those that are wanted, and behind them those that are leaving.
   std::vector<std::unique_ptr<Slot>> slots_;

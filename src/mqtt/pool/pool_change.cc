@@ -30,9 +30,9 @@ void Pool::apply(PoolSettings settings) {
   totals_.waiting.set_limits(broker_.queue_messages, broker_.queue_bytes);
   resize(settings.client_ids);
   if (connects_otherwise) {
-    connector_.begin_anew(is_elsewhere);
+    scheduler_.reset(is_elsewhere);
   } else {
-    connector_.forget_fallback();
+    scheduler_.reset_protocol();
   }
   for (const auto& each : slots_) {
     Slot& slot = *each;
@@ -85,13 +85,13 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
       if (link.state() == LinkState::Ready && renewing_.holds(*slot)) renewing_.remove(*slot);
     } else {
       link.retire();
-      if (link.state() == LinkState::Idle) connector_.forget(link);
+      if (link.state() == LinkState::Idle) scheduler_.cancel(link);
     }
     take_news(*slot);
   }
   while (slots_.size() < wanted_slots_) {
     add_slot(client_ids[slots_.size()]);
-    if (started_) connector_.enqueue(slots_.back()->link);
+    if (started_) scheduler_.enqueue(slots_.back()->link);
   }
 }
 

@@ -182,7 +182,7 @@ void Pool::hand_over(Link& link, Delivery& delivery) noexcept {
     delivery.device->link = &link;
   }
   if (delivery.request->properties() != nullptr &&
-      connector_.protocol() == config::Protocol::V311 &&
+      scheduler_.protocol() == config::Protocol::V311 &&
       !std::exchange(dropped_properties_said_, true)) {
     log::warn(log::Subject::broker(broker_.name),
               "MQTT 3.1.1 knows no properties; those of messages are dropped");

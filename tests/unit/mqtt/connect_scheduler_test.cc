@@ -1,4 +1,4 @@
-// When a pool knocks at its broker, how often, and with which protocol.
+// When a pool connects to its broker, how often, and with which protocol.
 #include <chrono>
 
 #include "mqtt/reason_codes.h"
@@ -7,7 +7,8 @@
 using namespace sluice;
 using namespace sluice::mqtt;
 
-TEST_CASE("one link tries until the broker takes connections, then four at once", "[connector]") {
+TEST_CASE("one link tries until the broker takes connections, then four at once",
+          "[connect-scheduler]") {
   PoolLab lab(10);
   lab.pool->start();
   lab.turn();
@@ -22,7 +23,7 @@ TEST_CASE("one link tries until the broker takes connections, then four at once"
   CHECK(lab.broker.attempts.size() == 10);
 }
 
-TEST_CASE("after a failure one link tries at a time", "[connector]") {
+TEST_CASE("after a failure one link tries at a time", "[connect-scheduler]") {
   PoolLab lab(10);
   lab.pool->start();
   lab.turn();
@@ -37,7 +38,7 @@ TEST_CASE("after a failure one link tries at a time", "[connector]") {
   CHECK(lab.broker.attempts.size() == 6);
 }
 
-TEST_CASE("an attempt that fails at once is made again later", "[connector]") {
+TEST_CASE("an attempt that fails at once is made again later", "[connect-scheduler]") {
   PoolLab lab(3);
   lab.broker.unreachable = true;
   lab.pool->start();
@@ -48,7 +49,7 @@ TEST_CASE("an attempt that fails at once is made again later", "[connector]") {
 }
 
 TEST_CASE("refused credentials are tried again by one link, once per reconnect_max",
-          "[connector]") {
+          "[connect-scheduler]") {
   PoolLab lab(5, [](config::Broker& broker) { broker.reconnect_max = std::chrono::hours(1); });
   lab.pool->start();
   lab.turn();
@@ -58,7 +59,7 @@ TEST_CASE("refused credentials are tried again by one link, once per reconnect_m
   CHECK(lab.broker.attempts.size() == 1);
 }
 
-TEST_CASE("once the credentials are right all links connect", "[connector]") {
+TEST_CASE("once the credentials are right all links connect", "[connect-scheduler]") {
   PoolLab lab(5, [](config::Broker& broker) { broker.reconnect_max = Duration(10); });
   lab.pool->start();
   lab.turn();
@@ -70,7 +71,7 @@ TEST_CASE("once the credentials are right all links connect", "[connector]") {
   lab.accept_until(5);
 }
 
-TEST_CASE("a broker that is busy is asked again soon", "[connector]") {
+TEST_CASE("a broker that is busy is asked again soon", "[connect-scheduler]") {
   PoolLab lab(5);
   lab.pool->start();
   lab.turn();
@@ -79,7 +80,8 @@ TEST_CASE("a broker that is busy is asked again soon", "[connector]") {
   lab.accept_until(5);
 }
 
-TEST_CASE("a broker that does not know MQTT 5 is spoken to in 3.1.1 from then on", "[connector]") {
+TEST_CASE("a broker that does not know MQTT 5 is spoken to in 3.1.1 from then on",
+          "[connect-scheduler]") {
   PoolLab lab(3, [](config::Broker& broker) { broker.max_inflight.reset(); });
   lab.pool->start();
   lab.turn();
@@ -93,7 +95,7 @@ TEST_CASE("a broker that does not know MQTT 5 is spoken to in 3.1.1 from then on
   CHECK(lab.broker.attempts.back()->options.protocol == config::Protocol::V311);
 }
 
-TEST_CASE("a success ends the others' waiting early", "[connector]") {
+TEST_CASE("a success ends the others' waiting early", "[connect-scheduler]") {
   PoolLab lab(2, without_retries);
   start_with_a_failure(lab);
   REQUIRE(lab.broker.attempts.size() == 2);
@@ -103,7 +105,8 @@ TEST_CASE("a success ends the others' waiting early", "[connector]") {
   CHECK(lab.broker.attempts.back()->options.client_id == "c0");
 }
 
-TEST_CASE("a connection that is lost soon does not come back at once for ever", "[connector]") {
+TEST_CASE("a connection that is lost soon does not come back at once for ever",
+          "[connect-scheduler]") {
   PoolLab lab(1, [](config::Broker& broker) {
     broker.reconnect_min = Duration(1);
     broker.reconnect_max = std::chrono::hours(1);
@@ -121,7 +124,8 @@ TEST_CASE("a connection that is lost soon does not come back at once for ever", 
   CHECK(lab.pool->link(0).state() == LinkState::Backoff);
 }
 
-TEST_CASE("against another client under the same identifier the pauses grow", "[connector]") {
+TEST_CASE("against another client under the same identifier the pauses grow",
+          "[connect-scheduler]") {
   PoolLab lab(1, [](config::Broker& broker) {
     broker.reconnect_min = Duration(40);
     broker.reconnect_max = std::chrono::hours(1);
@@ -139,7 +143,7 @@ TEST_CASE("against another client under the same identifier the pauses grow", "[
   CHECK(longest <= Duration(640));
 }
 
-TEST_CASE("backing off starts anew only after a connection lived 10 s", "[connector]") {
+TEST_CASE("backing off starts anew only after a connection lived 10 s", "[connect-scheduler]") {
   PoolLab lab(1, [](config::Broker& broker) {
     broker.reconnect_min = Duration(60);
     broker.reconnect_max = std::chrono::hours(1);
@@ -160,7 +164,8 @@ TEST_CASE("backing off starts anew only after a connection lived 10 s", "[connec
   CHECK(pause() <= Duration(60));
 }
 
-TEST_CASE("a stop says goodbye where nothing is in flight and resets what is busy", "[connector]") {
+TEST_CASE("a stop says goodbye where nothing is in flight and resets what is busy",
+          "[connect-scheduler]") {
   PoolLab lab(2);
   lab.bring_up();
   Note& note = lab.send(1);
@@ -176,7 +181,8 @@ TEST_CASE("a stop says goodbye where nothing is in flight and resets what is bus
   CHECK(lab.ask(1) == Admission::Dead);
 }
 
-TEST_CASE("a broker that does not close after DISCONNECT is not waited for", "[connector]") {
+TEST_CASE("a broker that does not close after DISCONNECT is not waited for",
+          "[connect-scheduler]") {
   PoolLab lab(1);
   lab.bring_up();
   lab.connection().hangs_on_goodbye = true;
@@ -189,7 +195,7 @@ TEST_CASE("a broker that does not close after DISCONNECT is not waited for", "[c
   CHECK_FALSE(lab.connection().is_open());
 }
 
-TEST_CASE("a stop ends attempts and delays, too", "[connector]") {
+TEST_CASE("a stop ends attempts and delays, too", "[connect-scheduler]") {
   PoolLab lab(2, without_retries);
   start_with_a_failure(lab);
   lab.pool->stop();

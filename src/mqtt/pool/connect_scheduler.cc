@@ -1,4 +1,4 @@
-#include "mqtt/pool/connector.h"
+#include "mqtt/pool/connect_scheduler.h"
 
 #include <utility>
 
@@ -9,52 +9,52 @@ namespace sluice::mqtt {
 namespace {
 
 /// Attempts under way together while the broker takes connections; one while it does not.
-constexpr std::size_t kAtOnce = 4;
-constexpr Duration kAddressesStayFresh = std::chrono::seconds(30);
+constexpr std::size_t kParallelAttempts = 4;
+constexpr Duration kAddressLifetime = std::chrono::seconds(30);
 
 }  // namespace
 
-Connector::Connector(event::Loop& loop, const config::Broker& broker,
-                     Delegate<bool(Link&)> may_start, Attempt attempt)
+ConnectScheduler::ConnectScheduler(event::Loop& loop, const config::Broker& broker,
+                                   Delegate<bool(Link&)> may_start, Attempt attempt)
     : loop_(loop),
       broker_(broker),
       may_start_(may_start),
       attempt_(attempt),
-      hold_timer_(loop, bind<&Connector::start_next>(this)),
-      start_(loop, bind<&Connector::start_next>(this)),
+      pause_timer_(loop, bind<&ConnectScheduler::start_next>(this)),
+      start_(loop, bind<&ConnectScheduler::start_next>(this)),
       protocol_(broker.protocol) {
-  find_address();
+  reset_addresses();
 }
 
-void Connector::find_address() {
+void ConnectScheduler::reset_addresses() {
   // An answer still to come is to a question about the former name.
-  resolver_ = std::make_unique<event::Resolver>(loop_, bind<&Connector::on_resolved>(this));
+  resolver_ = std::make_unique<event::Resolver>(loop_, bind<&ConnectScheduler::on_resolved>(this));
   addresses_.clear();
   if (event::Resolver::is_numeric(broker_.host)) addresses_ = {broker_.host};
 }
 
-void Connector::begin_anew(bool elsewhere) {
-  forget_fallback();
-  hold_until_ = {};
-  hold_timer_.stop();
-  if (elsewhere) find_address();
+void ConnectScheduler::reset(bool address_changed) {
+  reset_protocol();
+  paused_until_ = {};
+  pause_timer_.stop();
+  if (address_changed) reset_addresses();
   start_.schedule();
 }
 
-void Connector::enqueue(Link& link) {
+void ConnectScheduler::enqueue(Link& link) {
   if (stopped_ || waiting_.holds(link)) return;
   waiting_.push_back(link);
   start_.schedule();
 }
 
-bool Connector::on_success() {
+bool ConnectScheduler::on_success() {
   --connecting_;
-  hold_until_ = {};
+  paused_until_ = {};
   start_.schedule();
   return !std::exchange(is_healthy_, true);
 }
 
-void Connector::on_failure(const Loss& loss) {
+void ConnectScheduler::on_failure(const Loss& loss) {
   --connecting_;
   start_.schedule();
   if (loss.kind == Loss::Kind::Closed) return;  // given up here; says nothing of the broker
@@ -66,30 +66,30 @@ void Connector::on_failure(const Loss& loss) {
     protocol_ = config::Protocol::V311;
   } else if (is_lasting(loss)) {
     // All links would be refused alike: one of them asks again, once per reconnect_max_ms.
-    hold_until_ = loop_.now() + broker_.reconnect_max;
+    paused_until_ = loop_.now() + broker_.reconnect_max;
   }
 }
 
-void Connector::stop() noexcept {
+void ConnectScheduler::stop() noexcept {
   stopped_ = true;
   while (!waiting_.empty())
     waiting_.pop_front();
-  hold_timer_.stop();
+  pause_timer_.stop();
   start_.cancel();
 }
 
-bool Connector::needs_resolving() const noexcept {
+bool ConnectScheduler::needs_resolving() const noexcept {
   if (event::Resolver::is_numeric(broker_.host)) return false;
   if (addresses_.empty()) return true;
-  return !is_healthy_ && loop_.now() - resolved_at_ >= kAddressesStayFresh;
+  return !is_healthy_ && loop_.now() - resolved_at_ >= kAddressLifetime;
 }
 
-void Connector::start_next() noexcept {
+void ConnectScheduler::start_next() noexcept {
   if (stopped_) return;
-  const std::size_t limit = is_healthy_ ? kAtOnce : 1;
+  const std::size_t limit = is_healthy_ ? kParallelAttempts : 1;
   while (!waiting_.empty() && connecting_ < limit) {
-    if (loop_.now() < hold_until_) {
-      hold_timer_.start(hold_until_ - loop_.now());
+    if (loop_.now() < paused_until_) {
+      pause_timer_.start(paused_until_ - loop_.now());
       return;
     }
     if (needs_resolving()) {
@@ -104,14 +104,14 @@ void Connector::start_next() noexcept {
   }
 }
 
-Link* Connector::next_permitted() noexcept {
+Link* ConnectScheduler::next_permitted() noexcept {
   Link* link = &waiting_.front();
   while (link != nullptr && !may_start_(*link))
     link = waiting_.next(*link);
   return link;
 }
 
-void Connector::on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept {
+void ConnectScheduler::on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept {
   if (stopped_) return;
   resolved_at_ = loop_.now();
   if (resolved) {

@@ -18,14 +18,14 @@ namespace sluice::mqtt {
 
 /// Permits attempts in the order in which links asked. Owned by the Pool, which tells it how each
 /// attempt ended.
-class Connector {
+class ConnectScheduler {
  public:
   /// An attempt for this link, to this address, or the reason why there is none: it has failed.
   using Attempt = Delegate<void(Link&, const Result<std::string>&)>;
 
   /// `may_start`: asked right before an attempt; who is refused waits until retry().
-  Connector(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start,
-            Attempt attempt);
+  ConnectScheduler(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start,
+                   Attempt attempt);
 
   /// The link wants a connection; there is an attempt for it when its turn comes.
   void enqueue(Link& link);
@@ -36,21 +36,21 @@ class Connector {
   /// Somebody who was refused may be permitted now.
   void retry() noexcept { start_.schedule(); }
   /// The link does not want a connection any more.
-  void forget(Link& link) noexcept {
+  void cancel(Link& link) noexcept {
     if (waiting_.holds(link)) waiting_.remove(link);
   }
   /// The broker's settings have changed: what was learnt under the former ones is forgotten.
-  /// `elsewhere`: it has another address.
-  void begin_anew(bool elsewhere);
+  /// `address_changed`: it has another address.
+  void reset(bool address_changed);
   /// The next attempts speak the configured protocol again.
-  void forget_fallback() noexcept { protocol_ = broker_.protocol; }
+  void reset_protocol() noexcept { protocol_ = broker_.protocol; }
   /// Nothing more is to be started.
   void stop() noexcept;
 
   config::Protocol protocol() const noexcept { return protocol_; }
 
  private:
-  void find_address();
+  void reset_addresses();
   void start_next() noexcept;
   Link* next_permitted() noexcept;
   void on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept;
@@ -61,13 +61,13 @@ class Connector {
   Delegate<bool(Link&)> may_start_;
   Attempt attempt_;
   std::unique_ptr<event::Resolver> resolver_;
-  event::Timer hold_timer_;
+  event::Timer pause_timer_;
   event::Deferred start_;  // attempts begin at the end of a turn, never inside a link's callback
   List<Link> waiting_;
   std::size_t connecting_ = 0;
   bool is_healthy_ = false;  // the latest attempt succeeded
   bool stopped_ = false;
-  TimePoint hold_until_{};
+  TimePoint paused_until_{};
   config::Protocol protocol_;
   event::Resolver::Addresses addresses_;
   TimePoint resolved_at_{};
