@@ -146,7 +146,7 @@ Ledger::Verdict Ledger::admit(Entry& entry, bool in_turn, Refusal& refusal) noex
                         fmt::format("broker {} is down and its queue is full", lane.pool->name())));
       return Verdict::Answered;
     }
-    if (admission != mqtt::Admission::Welcome && refusal.lane == nullptr)
+    if (admission != mqtt::Admission::Accept && refusal.lane == nullptr)
       refusal = {&lane, admission};
   }
   if (refusal.lane != nullptr) return Verdict::Refused;

@@ -81,7 +81,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   /// The first broker that has no room, and how it said so.
   struct Refusal {
     Lane* lane = nullptr;
-    mqtt::Admission why = mqtt::Admission::Welcome;
+    mqtt::Admission why = mqtt::Admission::Accept;
   };
 
   /// A stream of requests, of which at most one waits.

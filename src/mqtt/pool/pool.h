@@ -46,9 +46,9 @@ class PoolEvents {
 
 /// May a new request enter?
 enum class Admission {
-  Welcome,
-  NoRoom,           ///< the queue is at its limit, or others wait for room there: wait()
-  NoRoomInBacklog,  ///< its device's link has a backlog at its limit, or one that others wait for:
+  Accept,
+  QueueFull,        ///< the queue is at its limit, or others wait for room there: wait()
+  LinkBacklogFull,  ///< its device's link has a backlog at its limit, or one that others wait for:
                     ///< wait()
   Dead,             ///< no room, and no connection to wait for
 };

@@ -26,18 +26,18 @@ Admission Pool::admission(const protocol::Request& request, bool in_turn) noexce
       bound != nullptr && !bound->link.backlog().has_room_for(request.bytes());
   if (backlog_is_full || !totals_.waiting.has_room_for(request.bytes())) {
     if (is_dead()) return Admission::Dead;
-    return backlog_is_full ? Admission::NoRoomInBacklog : Admission::NoRoom;
+    return backlog_is_full ? Admission::LinkBacklogFull : Admission::QueueFull;
   }
-  if (in_turn || waiters_.size() == 0 || is_dead()) return Admission::Welcome;
+  if (in_turn || waiters_.size() == 0 || is_dead()) return Admission::Accept;
   const bool backlog_is_awaited = bound != nullptr && !bound->waiters.devices.empty();
   if (backlog_is_awaited && !bound->link.backlog().is_below_low())
-    return Admission::NoRoomInBacklog;
-  if (waiters_.is_any_awake() && !totals_.waiting.is_below_low()) return Admission::NoRoom;
-  return Admission::Welcome;
+    return Admission::LinkBacklogFull;
+  if (waiters_.is_any_awake() && !totals_.waiting.is_below_low()) return Admission::QueueFull;
+  return Admission::Accept;
 }
 
 void Pool::wait(Waiter& waiter, const protocol::Request& request, Admission refused) {
-  Slot* bound = refused == Admission::NoRoomInBacklog ? slot_bound_to(request) : nullptr;
+  Slot* bound = refused == Admission::LinkBacklogFull ? slot_bound_to(request) : nullptr;
   waiters_.add(waiter, request, bound != nullptr ? bound->waiters : queue_waiters_);
   waiters_.wake(queue_waiters_);
 }
@@ -108,8 +108,8 @@ void Pool::serve_waiters() noexcept {
   if (!std::exchange(serves_on_, false) && !totals_.waiting.is_below_low() && !is_dead()) return;
   while (Waiter* next = waiters_.next()) {
     const Admission admission = this->admission(*next->wanted, /*in_turn=*/true);
-    if (admission == Admission::NoRoom) return;
-    if (admission == Admission::NoRoomInBacklog) {
+    if (admission == Admission::QueueFull) return;
+    if (admission == Admission::LinkBacklogFull) {
       WaitList& backlog = slot_bound_to(*next->wanted)->waiters;
       waiters_.move(*next->device, backlog);
       waiters_.rest(backlog);

@@ -386,7 +386,7 @@ TEST_CASE("a request that waits for room finds it when the queue becomes larger"
   lab.change([](PoolSettings& settings) { settings.broker.queue_messages = 10; });
   lab.turn();
   CHECK(lab.rooms.size() == 2);
-  CHECK(lab.ask(3) == Admission::Welcome);
+  CHECK(lab.ask(3) == Admission::Accept);
 }
 
 TEST_CASE("a slot that is wanted again while it was being replaced is replaced after all",

@@ -142,7 +142,7 @@ class Model {
                               .bytes = roll(40) == 0 ? 8000u : 100 + roll(500)};
     Note& note = lab_.make(device, options);
     const Admission admission = lab_.pool->admission(note.own, false);
-    if (admission == Admission::Welcome) {
+    if (admission == Admission::Accept) {
       accept(note);
       return;
     }
@@ -162,7 +162,7 @@ class Model {
     ++seen["served"];
     Note& note = lab_.make(waited.device_id, {waited.qos, waited.retain, waited.bytes()});
     const Admission admission = lab_.pool->admission(note.own, true);
-    if (admission == Admission::Welcome) {
+    if (admission == Admission::Accept) {
       accept(note);
       return;
     }

@@ -112,7 +112,7 @@ Waiter& PoolLab::wait(std::int64_t device, const NoteOptions& options) {
 }
 
 Waiter& PoolLab::wait(const Note& note, Admission refused) {
-  REQUIRE((refused == Admission::NoRoom || refused == Admission::NoRoomInBacklog));
+  REQUIRE((refused == Admission::QueueFull || refused == Admission::LinkBacklogFull));
   pool->wait(waiters_.emplace_back(), note.own, refused);
   return waiters_.back();
 }

@@ -26,11 +26,11 @@ TEST_CASE("the queue takes messages up to its limit", "[pool]") {
   lab.bring_up();
   lab.send(0);
   for (int device = 1; device <= 8; ++device) {
-    CHECK(lab.ask(device) == Admission::Welcome);
+    CHECK(lab.ask(device) == Admission::Accept);
     lab.send(device);
   }
   CHECK(lab.pool->queued() == 8);
-  CHECK(lab.ask(9) == Admission::NoRoom);
+  CHECK(lab.ask(9) == Admission::QueueFull);
 }
 
 TEST_CASE("the queue takes bytes up to its limit, and any one message if it is empty", "[pool]") {
@@ -40,11 +40,11 @@ TEST_CASE("the queue takes bytes up to its limit, and any one message if it is e
   });
   lab.bring_up();
   lab.send(0);
-  CHECK(lab.ask(1, {.bytes = 50000}) == Admission::Welcome);
+  CHECK(lab.ask(1, {.bytes = 50000}) == Admission::Accept);
   lab.send(1, {.bytes = 6000});
   CHECK(lab.pool->queued_bytes() == 6000);
-  CHECK(lab.ask(2, {.bytes = 4000}) == Admission::Welcome);
-  CHECK(lab.ask(2, {.bytes = 4001}) == Admission::NoRoom);
+  CHECK(lab.ask(2, {.bytes = 4000}) == Admission::Accept);
+  CHECK(lab.ask(2, {.bytes = 4001}) == Admission::QueueFull);
 }
 
 TEST_CASE("one link's line takes no more than half of the queue", "[pool]") {
@@ -52,11 +52,11 @@ TEST_CASE("one link's line takes no more than half of the queue", "[pool]") {
   lab.bring_up();
   lab.send(7);
   for (int i = 0; i < 4; ++i) {
-    CHECK(lab.ask(7) == Admission::Welcome);
+    CHECK(lab.ask(7) == Admission::Accept);
     lab.send(7);
   }
-  CHECK(lab.ask(7) == Admission::NoRoomInBacklog);
-  CHECK(lab.ask(8) == Admission::Welcome);
+  CHECK(lab.ask(7) == Admission::LinkBacklogFull);
+  CHECK(lab.ask(8) == Admission::Accept);
 }
 
 TEST_CASE("a broker that was never there holds what fits and is dead for the rest", "[pool]") {
@@ -64,7 +64,7 @@ TEST_CASE("a broker that was never there holds what fits and is dead for the res
   lab.pool->start();
   lab.turn();
   CHECK(lab.pool->is_dead());
-  CHECK(lab.ask(1) == Admission::Welcome);
+  CHECK(lab.ask(1) == Admission::Accept);
   lab.send(1);
   lab.send(2);
   CHECK(lab.ask(3) == Admission::Dead);

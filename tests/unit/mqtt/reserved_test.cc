@@ -45,15 +45,15 @@ TEST_CASE("reserved room is taken for everybody but those who use it", "[reserve
   CHECK(lab.pool->room_for(like.own, 31) == 3);
   CHECK(lab.pool->room_for(like.own, 2) == 2);
   lab.pool->reserve(like.own, 2);
-  CHECK(lab.ask(10) == Admission::Welcome);
+  CHECK(lab.ask(10) == Admission::Accept);
   lab.send(10);
-  CHECK(lab.ask(11) == Admission::NoRoom);
+  CHECK(lab.ask(11) == Admission::QueueFull);
   lab.pool->use_reserved(like.own, like.own.bytes());
-  CHECK(lab.ask(11) == Admission::Welcome);
+  CHECK(lab.ask(11) == Admission::Accept);
   lab.send(9);
-  CHECK(lab.ask(11) == Admission::NoRoom);
+  CHECK(lab.ask(11) == Admission::QueueFull);
   lab.pool->release_reserved(1, like.own.bytes());
-  CHECK(lab.ask(11) == Admission::Welcome);
+  CHECK(lab.ask(11) == Admission::Accept);
 }
 
 TEST_CASE("room is measured in bytes, too, and a dead broker has none", "[reserved]") {
@@ -66,8 +66,8 @@ TEST_CASE("room is measured in bytes, too, and a dead broker has none", "[reserv
   lab.bring_up();
   CHECK(lab.pool->room_for(like.own, 31) == 3);
   lab.pool->reserve(like.own, 2);
-  CHECK(lab.ask(1, {.bytes = 4000}) == Admission::Welcome);
-  CHECK(lab.ask(1, {.bytes = 4001}) == Admission::NoRoom);
+  CHECK(lab.ask(1, {.bytes = 4000}) == Admission::Accept);
+  CHECK(lab.ask(1, {.bytes = 4001}) == Admission::QueueFull);
   lab.pool->release_reserved(2, like.own.bytes());
 }
 
@@ -98,13 +98,13 @@ TEST_CASE("room is reserved in the backlog that was waited for, too", "[reserved
   accept_and_reserve(lab, 2);
   acknowledge_three(lab, slot);
   CHECK(lab.rooms == Devices{7});
-  CHECK(lab.ask(8) == Admission::Welcome);  // which is not bound to that link
+  CHECK(lab.ask(8) == Admission::Accept);  // which is not bound to that link
 
   Note& next = lab.make(7);
   lab.pool->use_reserved(next.own, next.own.bytes());
-  CHECK(lab.pool->admission(next.own, /*in_turn=*/true) == Admission::Welcome);
+  CHECK(lab.pool->admission(next.own, /*in_turn=*/true) == Admission::Accept);
   lab.hand_in(7);
-  CHECK(lab.pool->admission(next.own, /*in_turn=*/true) == Admission::NoRoomInBacklog);
+  CHECK(lab.pool->admission(next.own, /*in_turn=*/true) == Admission::LinkBacklogFull);
   lab.turn();
   CHECK(lab.rooms == Devices{7});
   lab.pool->release_reserved(1, next.own.bytes());

@@ -143,8 +143,8 @@ TEST_CASE("what waits for the line of a link that is lost waits for its return",
   lab.wait(7);
   lab.wait(8);
   lab.connection(slot).lose();
-  CHECK(lab.ask(8) == Admission::NoRoomInBacklog);  // both devices have left something there
-  CHECK(lab.ask(20) == Admission::Welcome);
+  CHECK(lab.ask(8) == Admission::LinkBacklogFull);  // both devices have left something there
+  CHECK(lab.ask(20) == Admission::Accept);
   lab.accept_until(2);
   CHECK(lab.rooms.empty());
   lab.connection(slot).ack_all();
@@ -204,13 +204,13 @@ TEST_CASE("others wait behind those that wait, but for the client that is served
   lab.connection().ack();
   lab.turn();
   REQUIRE(lab.pool->queued() == 7);
-  CHECK(lab.ask(10) == Admission::NoRoom);
-  CHECK(lab.pool->admission(lab.make(10).own, /*in_turn=*/true) == Admission::Welcome);
+  CHECK(lab.ask(10) == Admission::QueueFull);
+  CHECK(lab.pool->admission(lab.make(10).own, /*in_turn=*/true) == Admission::Accept);
   lab.run_until([&] {
     lab.connection().ack_all();
     return lab.rooms.size() == 1;
   });
-  CHECK(lab.ask(10) == Admission::Welcome);
+  CHECK(lab.ask(10) == Admission::Accept);
 }
 
 TEST_CASE("those that wait for a link's line have only their device's requests behind them",
@@ -224,8 +224,8 @@ TEST_CASE("those that wait for a link's line have only their device's requests b
   lab.wait(7);
   lab.connection(slot).ack();
   lab.turn();
-  CHECK(lab.ask(7) == Admission::NoRoomInBacklog);
-  CHECK(lab.ask(20) == Admission::Welcome);
+  CHECK(lab.ask(7) == Admission::LinkBacklogFull);
+  CHECK(lab.ask(20) == Admission::Accept);
 }
 
 // --- turns
