@@ -144,7 +144,7 @@ std::vector<std::string> BrokerSet::apply(const config::Config& config,
       next.push_back({std::move(matches[at]->pool)});
       mqtt::Pool& pool = *next.back().pool;
       if (pool.name() != broker.name) renamed.push_back(&pool);
-      pool.apply(std::move(settings));
+      pool.reconfigure(std::move(settings));
     } else {
       next.push_back({std::make_unique<mqtt::Pool>(loop_, ledger_, random_, std::move(settings),
                                                    &client_ids_)});
@@ -178,7 +178,7 @@ void BrokerSet::reap_removed() noexcept {
     if (!entry.is_removed) continue;
     mqtt::Pool& pool = *entry.pool;
     if (!ledger_.is_done_with(pool) || !pool.is_empty()) continue;
-    pool.dissolve();
+    pool.close_all();
     if (pool.connections() > 0) continue;
     log::info(log::Subject::broker(pool.name()), "removed; all its requests are settled");
     ledger_.drop(pool);
@@ -203,7 +203,7 @@ void BrokerSet::stop() noexcept {
 
 void BrokerSet::close_now() noexcept {
   for (const Entry& entry : entries_)
-    entry.pool->abandon();
+    entry.pool->close_now();
 }
 
 bool BrokerSet::are_stopped() const noexcept {

@@ -110,11 +110,11 @@ class Link final : public ListNode<> {
   /// Its slot is wanted no more: Retiring if it stands.
   void retire() noexcept;
   /// After retire(): the slot is wanted after all.
-  void stay() noexcept;
+  void keep() noexcept;
   /// Ends the connection: DISCONNECT if nothing is in flight, else at once. The link goes Idle.
   void disconnect() noexcept;
   /// Ends the connection, or the wish for one, without a word. The link goes Idle.
-  void abandon() noexcept;
+  void close_now() noexcept;
 
   LinkState state() const noexcept { return state_; }
   /// There is a connection.

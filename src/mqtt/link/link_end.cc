@@ -42,7 +42,7 @@ void Link::retire() noexcept {
   if (may_retire) take_no_more(LinkState::Retiring);
 }
 
-void Link::stay() noexcept {
+void Link::keep() noexcept {
   if (state_ != LinkState::Retiring) {
     // Nothing else would bring it back.
     const bool is_left = state_ == LinkState::Backoff && !timer_.is_active();
@@ -103,14 +103,14 @@ void Link::replace_if_leaking() noexcept {
 void Link::disconnect() noexcept {
   const bool is_gentle = stands() && state_ != LinkState::Stopping && in_flight_.is_empty();
   if (!is_gentle) {
-    abandon();
+    close_now();
     return;
   }
   enter(LinkState::Stopping);
   say_goodbye();
 }
 
-void Link::abandon() noexcept {
+void Link::close_now() noexcept {
   if (state_ == LinkState::Idle) return;
   lose({Loss::Kind::Closed, 0, "closed"}, /*for_good=*/true);
 }

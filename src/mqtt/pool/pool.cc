@@ -49,7 +49,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       scheduler_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
       wanted_slots_(settings.client_ids.size()),
       homes_(kQos0Homes),
-      replace_(loop, bind<&Pool::replace_some>(this)),
+      replace_(loop, bind<&Pool::continue_replacing>(this)),
       pump_(loop, bind<&Pool::pump>(this)),
       tick_(loop, bind<&Pool::on_tick>(this)),
       death_timer_(loop, bind<&Pool::on_death>(this)),
@@ -71,7 +71,7 @@ void Pool::unlist(Slot& slot) noexcept {
   ready_links_.forget(slot);
   if (due_.holds(slot)) due_.remove(slot);
   if (outdated_.holds(slot)) outdated_.remove(slot);
-  if (renewing_.holds(slot)) renewing_.remove(slot);
+  if (replacing_.holds(slot)) replacing_.remove(slot);
   if (reserved_.holds(slot)) reserved_.remove(slot);
 }
 
@@ -116,9 +116,9 @@ void Pool::stop() noexcept {
   }
 }
 
-void Pool::abandon() noexcept {
+void Pool::close_now() noexcept {
   for (const auto& slot : slots_) {
-    slot->link.abandon();
+    slot->link.close_now();
     take_news(*slot);
   }
   tick_.stop();
@@ -200,7 +200,7 @@ void Pool::note_ready(Slot& slot) noexcept {
   was_connected_ = true;
   death_timer_.stop();
   if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
-  note_renewed(slot);
+  note_replaced(slot);
   log_.ready(loop_.now(), ready_, slot.link.window());
   const bool is_first = scheduler_.on_success();
   for (const auto& other : slots_) {

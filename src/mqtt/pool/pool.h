@@ -90,10 +90,10 @@ class Pool final {
   /// key or identifiers differ, connections are replaced, a few at a time: the next ones when those
   /// have come up again, so that wrong settings do not cost all of them. Slots beyond the new
   /// number end as Link::retire() says.
-  void apply(PoolSettings settings);
+  void reconfigure(PoolSettings settings);
   /// The broker is removed and nothing is left to be sent: ends all connections, until
-  /// connections() is 0. apply() turns that back at any time.
-  void dissolve();
+  /// connections() is 0. reconfigure() turns that back at any time.
+  void close_all();
   /// An identifier that somebody held may be free now.
   void retry() noexcept { scheduler_.retry(); }
   /// Holds no message, not even one that was abandoned.
@@ -125,7 +125,7 @@ class Pool final {
   /// Ends all connections: DISCONNECT where nothing is in flight. Nothing is accepted any more.
   void stop() noexcept;
   /// Ends what stop() has not ended yet, without waiting.
-  void abandon() noexcept;
+  void close_now() noexcept;
   bool is_stopped() const noexcept;
 
   const std::string& name() const noexcept { return broker_.name; }
@@ -157,10 +157,10 @@ class Pool final {
   void limit_backlog(Link& link) const noexcept;
   void add_slot(std::string client_id);
   void resize(const std::vector<std::string>& client_ids);
-  void drop_last_slots() noexcept;
-  void replace_some() noexcept;
+  void reap_removed() noexcept;
+  void continue_replacing() noexcept;
   void note_outdated(Slot& slot) noexcept;
-  void note_renewed(Slot& slot) noexcept;
+  void note_replaced(Slot& slot) noexcept;
   void unlist(Slot& slot) noexcept;
   bool is_current(const Slot& slot) const noexcept;
   /// Not beyond the number of connections that the settings want.
@@ -219,7 +219,7 @@ class Pool final {
   ReadyLinks ready_links_;
   List<Slot, Due> due_;            // may have something of their own to send: for the next pump()
   List<Slot, Outdated> outdated_;  // to be replaced, in turn
-  List<Slot, Renewing> renewing_;
+  List<Slot, Replacing> replacing_;
   List<Slot, Reserved> reserved_;
   std::vector<Link*> homes_;  // which link goes by QoS 0 for the devices at home here
   event::Deferred replace_;   // goes on replacing connections

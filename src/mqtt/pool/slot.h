@@ -20,7 +20,7 @@ struct Due {};
 /// Slots whose connection is one under former settings.
 struct Outdated {};
 /// Slots whose connection is being replaced and is not up again.
-struct Renewing {};
+struct Replacing {};
 /// Slots with reserved room in their backlog.
 struct Reserved {};
 
@@ -29,7 +29,7 @@ struct Slot final : TransportEvents,
                     ListNode<ByRoom>,
                     ListNode<Due>,
                     ListNode<Outdated>,
-                    ListNode<Renewing>,
+                    ListNode<Replacing>,
                     ListNode<Reserved> {
   Slot(Pool& of, unsigned number, std::string client_id);
 

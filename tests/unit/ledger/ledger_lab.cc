@@ -71,7 +71,7 @@ LedgerLab::~LedgerLab() {
   CHECK(ledger->is_idle());
   for (const auto& pool : pools) {
     pool->stop();
-    pool->abandon();
+    pool->close_now();
     CHECK(pool->in_flight() + pool->queued() == 0);
   }
   peers_.clear();

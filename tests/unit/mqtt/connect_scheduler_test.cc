@@ -190,7 +190,7 @@ TEST_CASE("a broker that does not close after DISCONNECT is not waited for",
   CHECK(lab.connection().said_goodbye);
   CHECK_FALSE(lab.pool->is_stopped());
   CHECK(lab.pool->link(0).state() == LinkState::Stopping);
-  lab.pool->abandon();
+  lab.pool->close_now();
   CHECK(lab.pool->is_stopped());
   CHECK_FALSE(lab.connection().is_open());
 }

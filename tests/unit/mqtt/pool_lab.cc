@@ -34,7 +34,7 @@ PoolLab::~PoolLab() {
   for (Waiter& waiter : waiters_)
     pool->stop_waiting(waiter);
   pool->stop();
-  pool->abandon();
+  pool->close_now();
   for (const Note& note : notes)
     CHECK(note.is_gone());
   CHECK(pool->in_flight() == 0);
@@ -53,7 +53,7 @@ std::vector<std::string> PoolLab::identifiers(unsigned count, const std::string&
 void PoolLab::change(const std::function<void(PoolSettings&)>& change) {
   change(settings);
   broker.key = settings.connection_key;
-  pool->apply(settings);
+  pool->reconfigure(settings);
 }
 
 void PoolLab::bring_up(const Connack& connack) {

@@ -218,7 +218,7 @@ TEST_CASE("a removed broker's changes that were only counted are told before it 
     lab.accept_until(1);
   }
   CHECK(said.count("more changes of its connections") == 0);
-  lab.pool->dissolve();
+  lab.pool->close_all();
   CHECK(said.count("more changes of its connections") == 1);
 }
 

@@ -11,32 +11,32 @@ namespace sluice::mqtt {
 namespace {
 
 /// So much of a pool may be without its former connection for the sake of new settings.
-constexpr std::size_t kReplacedAtOncePart = 4;
+constexpr std::size_t kReplacedPart = 4;
 
 }  // namespace
 
-void Pool::apply(PoolSettings settings) {
+void Pool::reconfigure(PoolSettings settings) {
   if (stopped_) return;
-  const bool is_elsewhere = config::endpoint(broker_) != config::endpoint(settings.broker);
-  const bool connects_otherwise = connection_key_ != settings.connection_key;
-  const bool has_other_limits = broker_.max_inflight != settings.broker.max_inflight ||
-                                broker_.reconnect_min != settings.broker.reconnect_min ||
-                                broker_.reconnect_max != settings.broker.reconnect_max;
-  const bool dies_otherwise = broker_.dead_after != settings.broker.dead_after;
+  const bool address_changed = config::endpoint(broker_) != config::endpoint(settings.broker);
+  const bool key_changed = connection_key_ != settings.connection_key;
+  const bool limits_changed = broker_.max_inflight != settings.broker.max_inflight ||
+                              broker_.reconnect_min != settings.broker.reconnect_min ||
+                              broker_.reconnect_max != settings.broker.reconnect_max;
+  const bool dead_after_changed = broker_.dead_after != settings.broker.dead_after;
   if (broker_.name != settings.broker.name) counters_ = {};
   broker_ = std::move(settings.broker);
   factory_ = std::move(settings.factory);
   connection_key_ = std::move(settings.connection_key);
   totals_.waiting.set_limits(broker_.queue_messages, broker_.queue_bytes);
   resize(settings.client_ids);
-  if (connects_otherwise) {
-    scheduler_.reset(is_elsewhere);
+  if (key_changed) {
+    scheduler_.reset(address_changed);
   } else {
     scheduler_.reset_protocol();
   }
   for (const auto& each : slots_) {
     Slot& slot = *each;
-    if (has_other_limits) slot.link.apply_limits();
+    if (limits_changed) slot.link.apply_limits();
     look_at(slot);
     note_room_in_backlog(slot);
     note_outdated(slot);
@@ -45,14 +45,14 @@ void Pool::apply(PoolSettings settings) {
     take_news(slot);
     release_unused_client_id(slot.link);
   }
-  if (dies_otherwise && ready_ == 0 && was_connected_) {
+  if (dead_after_changed && ready_ == 0 && was_connected_) {
     death_timer_.start(std::max(Duration(0), last_connected_ + broker_.dead_after - loop_.now()));
   }
   replace_.schedule();
   pump_.schedule();
 }
 
-void Pool::dissolve() {
+void Pool::close_all() {
   log_.finish(ready_);
   resize({});
   replace_.schedule();
@@ -80,9 +80,9 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
     limit_backlog(link);
     if (is_wanted(*slot)) {
       link.set_client_id(client_ids[link.slot()]);
-      link.stay();
+      link.keep();
       // It goes on under its former settings, and has to be replaced after all.
-      if (link.state() == LinkState::Ready && renewing_.holds(*slot)) renewing_.remove(*slot);
+      if (link.state() == LinkState::Ready && replacing_.holds(*slot)) replacing_.remove(*slot);
     } else {
       link.retire();
       if (link.state() == LinkState::Idle) scheduler_.cancel(link);
@@ -97,11 +97,11 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
 
 /// Those that have left, from the end, for a slot's number is its place. Any that is down and owes
 /// nothing needs no connection any more.
-void Pool::drop_last_slots() noexcept {
+void Pool::reap_removed() noexcept {
   for (std::size_t at = wanted_slots_; at < slots_.size(); ++at) {
     Link& link = slots_[at]->link;
     if (link.stands() || !link.is_clean()) continue;
-    link.abandon();
+    link.close_now();
     take_news(*slots_[at]);
   }
   while (slots_.size() > wanted_slots_) {
@@ -121,31 +121,31 @@ bool Pool::is_current(const Slot& slot) const noexcept {
 }
 
 void Pool::note_outdated(Slot& slot) noexcept {
-  if (is_current(slot) || outdated_.holds(slot) || renewing_.holds(slot)) return;
+  if (is_current(slot) || outdated_.holds(slot) || replacing_.holds(slot)) return;
   outdated_.push_back(slot);
 }
 
 /// What stands is replaced. A link that is down by now comes up under the settings in force, or,
 /// for what is to be sent again under its former identifier, is outdated once more.
-void Pool::replace_some() noexcept {
-  drop_last_slots();
-  const std::size_t most = std::max<std::size_t>(wanted_slots_ / kReplacedAtOncePart, 1);
-  while (renewing_.size() < most && !outdated_.empty()) {
+void Pool::continue_replacing() noexcept {
+  reap_removed();
+  const std::size_t most = std::max<std::size_t>(wanted_slots_ / kReplacedPart, 1);
+  while (replacing_.size() < most && !outdated_.empty()) {
     Slot& slot = outdated_.pop_front();
     Link& link = slot.link;
     if (link.state() != LinkState::Ready || is_current(slot)) continue;
-    renewing_.push_back(slot);
+    replacing_.push_back(slot);
     link.replace();
     take_news(slot);
   }
 }
 
 /// A connection has come up. Under the settings in force it proves them right, whichever it is.
-void Pool::note_renewed(Slot& slot) noexcept {
+void Pool::note_replaced(Slot& slot) noexcept {
   replace_.schedule();
   note_outdated(slot);
-  if (!is_current(slot) || renewing_.empty()) return;
-  renewing_.remove(renewing_.holds(slot) ? slot : renewing_.front());
+  if (!is_current(slot) || replacing_.empty()) return;
+  replacing_.remove(replacing_.holds(slot) ? slot : replacing_.front());
 }
 
 // --- identifiers
@@ -156,7 +156,7 @@ bool Pool::may_connect(Link& link) noexcept {
   release_unused_client_id(link);
   if (registry_ != nullptr && !registry_->acquire(&link, next_client_id_name(link))) {
     // It waits for another link to be replaced, which may in turn wait for one of these.
-    if (renewing_.holds(slot)) renewing_.remove(slot);
+    if (replacing_.holds(slot)) replacing_.remove(slot);
     replace_.schedule();
     return false;
   }

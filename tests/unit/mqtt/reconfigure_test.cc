@@ -48,7 +48,7 @@ Note& take_slot_away(PoolLab& lab) {
 }  // namespace
 
 TEST_CASE("a connection is replaced once all is acknowledged, and takes nothing new before",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab;
   lab.bring_up();
   Note& old = lab.send(1);
@@ -72,7 +72,7 @@ TEST_CASE("a connection is replaced once all is acknowledged, and takes nothing 
   CHECK(lab.pool->counters().reconnects == 0);
 }
 
-TEST_CASE("settings that connections do not depend on leave them alone", "[pool][change]") {
+TEST_CASE("settings that connections do not depend on leave them alone", "[pool][reconfigure]") {
   PoolLab lab(4);
   lab.bring_up();
   lab.change([](PoolSettings& settings) {
@@ -88,7 +88,7 @@ TEST_CASE("settings that connections do not depend on leave them alone", "[pool]
 }
 
 TEST_CASE("a quarter of the connections at a time is replaced, and the next when those are up",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(8);
   lab.bring_up();
   lab.change(connect_otherwise);
@@ -105,7 +105,7 @@ TEST_CASE("a quarter of the connections at a time is replaced, and the next when
 }
 
 TEST_CASE("where the successor cannot connect the others keep their connections",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(4, without_retries);
   lab.bring_up();
   lab.change(connect_otherwise);
@@ -123,7 +123,7 @@ TEST_CASE("where the successor cannot connect the others keep their connections"
 }
 
 TEST_CASE("an attempt under way and one that waits begin again under the new settings",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(2, without_retries);
   start_with_a_failure(lab);
   Connection& under_way = *lab.broker.attempts.back();
@@ -133,7 +133,7 @@ TEST_CASE("an attempt under way and one that waits begin again under the new set
 }
 
 TEST_CASE("an attempt that is begun again does not end the fence of a lost connection",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   lab.bring_up();
   Note& late = lab.send(7);
@@ -153,7 +153,7 @@ TEST_CASE("an attempt that is begun again does not end the fence of a lost conne
 // ----------------------------------------------------------------------------------
 
 TEST_CASE("another identifier takes the place of one under which nothing is left",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   lab.bring_up();
   lab.change(to_prefix("d"));
@@ -165,7 +165,7 @@ TEST_CASE("another identifier takes the place of one under which nothing is left
 }
 
 TEST_CASE("what a lost connection had been given goes again under its identifier before the change",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab;
   lab.bring_up();
   Note& note = lab.send(1);
@@ -189,7 +189,7 @@ TEST_CASE("what a lost connection had been given goes again under its identifier
 // --------------------------------------------------------------------
 
 TEST_CASE("more connections are made at once, and none of the others is touched",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(1);
   lab.bring_up();
   lab.change(to_count(3));
@@ -197,7 +197,8 @@ TEST_CASE("more connections are made at once, and none of the others is touched"
   CHECK(attempted(lab) == Texts{"c0", "c1", "c2"});
 }
 
-TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[pool][change]") {
+TEST_CASE("a slot that is not wanted any more ends when all is acknowledged",
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   Note& leaving = take_slot_away(lab);
   Note& next = lab.send(leaving.own.device_id);
@@ -209,7 +210,8 @@ TEST_CASE("a slot that is not wanted any more ends when all is acknowledged", "[
   CHECK(lab.broker.attempts.size() == 2);
 }
 
-TEST_CASE("a slot that is wanted again before DISCONNECT goes on as it was", "[pool][change]") {
+TEST_CASE("a slot that is wanted again before DISCONNECT goes on as it was",
+          "[pool][reconfigure]") {
   PoolLab lab(2, window_of(64));
   Note& leaving = take_slot_away(lab);
   lab.change(to_count(2));
@@ -224,7 +226,7 @@ TEST_CASE("a slot that is wanted again before DISCONNECT goes on as it was", "[p
   CHECK(used == std::set<unsigned>{0, 1});
 }
 
-TEST_CASE("a slot that is wanted again after DISCONNECT has a successor", "[pool][change]") {
+TEST_CASE("a slot that is wanted again after DISCONNECT has a successor", "[pool][reconfigure]") {
   PoolLab lab(2);
   Note& leaving = take_slot_away(lab);
   lab.connection(1).hangs_on_goodbye = true;
@@ -238,8 +240,8 @@ TEST_CASE("a slot that is wanted again after DISCONNECT has a successor", "[pool
   CHECK(lab.pool->connections() == 2);
 }
 
-TEST_CASE("what a leaving slot's lost connection had been given is sent again before it ends",
-          "[pool][change]") {
+TEST_CASE("what a retiring slot's lost connection had been given is sent again before it ends",
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   Note& leaving = take_slot_away(lab);
   lab.connection(1).lose();
@@ -249,8 +251,8 @@ TEST_CASE("what a leaving slot's lost connection had been given is sent again be
   lab.run_until([&] { return lab.pool->connections() == 1; });
 }
 
-TEST_CASE("a leaving slot that connects for what it holds does so under new settings, too",
-          "[pool][change]") {
+TEST_CASE("a retiring slot that connects for what it holds does so under new settings, too",
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   lab.bring_up();
   Note& first = lab.send(1);
@@ -267,8 +269,8 @@ TEST_CASE("a leaving slot that connects for what it holds does so under new sett
   lab.accept_until(1);
 }
 
-TEST_CASE("a leaving slot without a connection ends when its messages are given up",
-          "[pool][change]") {
+TEST_CASE("a retiring slot without a connection ends when its messages are given up",
+          "[pool][reconfigure]") {
   PoolLab lab(2, [](config::Broker& broker) {
     broker.reconnect_min = std::chrono::hours(1);
     broker.reconnect_max = std::chrono::hours(1);
@@ -287,11 +289,11 @@ TEST_CASE("a leaving slot without a connection ends when its messages are given 
   CHECK(leaving.is(Outcome::Kind::GivenUp));
 }
 
-TEST_CASE("a pool that is dissolved says goodbye on all connections, and can come back",
-          "[pool][change]") {
+TEST_CASE("a pool that closes all connections sends DISCONNECT on each, and can come back",
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   lab.bring_up();
-  lab.pool->dissolve();
+  lab.pool->close_all();
   lab.run_until([&] { return lab.pool->connections() == 0; });
   CHECK(lab.broker.latest("c0").said_goodbye);
   CHECK(lab.broker.latest("c1").said_goodbye);
@@ -300,11 +302,11 @@ TEST_CASE("a pool that is dissolved says goodbye on all connections, and can com
   CHECK(lab.send(1).handed_over);
 }
 
-TEST_CASE("a pool that is dissolved while its broker is down gives its attempts up",
-          "[pool][change]") {
+TEST_CASE("a pool that closes all connections while its broker is down ends its attempts",
+          "[pool][reconfigure]") {
   PoolLab lab(3, without_retries);
   start_with_a_failure(lab);
-  lab.pool->dissolve();
+  lab.pool->close_all();
   lab.run_until([&] { return lab.pool->connections() == 0; });
   CHECK(lab.broker.pending() == 0);
 }
@@ -312,7 +314,8 @@ TEST_CASE("a pool that is dissolved while its broker is down gives its attempts 
 // --- QoS 0
 // ----------------------------------------------------------------------------------------
 
-TEST_CASE("QoS 0 waits until the broker has read all of a connection that ends", "[pool][change]") {
+TEST_CASE("QoS 0 waits until the broker has read all of a connection that ends",
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   lab.bring_up();
   const std::int64_t device = 1;  // at home in slot 1
@@ -331,7 +334,7 @@ TEST_CASE("QoS 0 waits until the broker has read all of a connection that ends",
   CHECK(lab.slot_of(next) == 0);
 }
 
-TEST_CASE("a broker that does not close is waited for a second", "[link][change]") {
+TEST_CASE("a broker that does not close is waited for a second", "[link][reconfigure]") {
   PoolLab lab;
   lab.bring_up();
   Connection& former = lab.connection();
@@ -342,7 +345,7 @@ TEST_CASE("a broker that does not close is waited for a second", "[link][change]
 }
 
 TEST_CASE("a larger window opens at once, also one that was full and waits for a part of it",
-          "[change]") {
+          "[reconfigure]") {
   PoolLab lab(1, window_of(16));
   lab.bring_up();
   for (int device = 1; device <= 20; ++device)
@@ -354,7 +357,7 @@ TEST_CASE("a larger window opens at once, also one that was full and waits for a
 }
 
 TEST_CASE("a smaller window holds for what is in flight, a larger one finds its messages",
-          "[link][change]") {
+          "[link][reconfigure]") {
   PoolLab lab(1, window_of(4));
   lab.bring_up();
   for (int device = 1; device <= 8; ++device)
@@ -373,7 +376,7 @@ TEST_CASE("a smaller window holds for what is in flight, a larger one finds its 
 }
 
 TEST_CASE("a request that waits for room finds it when the queue becomes larger",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(1, [](config::Broker& broker) {
     broker.max_inflight = 1;
     broker.queue_messages = 1;
@@ -390,7 +393,7 @@ TEST_CASE("a request that waits for room finds it when the queue becomes larger"
 }
 
 TEST_CASE("a slot that is wanted again while it was being replaced is replaced after all",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(2);
   lab.bring_up();
   lab.send(1);
@@ -398,7 +401,7 @@ TEST_CASE("a slot that is wanted again while it was being replaced is replaced a
   lab.change(connect_otherwise);
   lab.turn();
   REQUIRE(lab.pool->link(0).state() == LinkState::Replacing);
-  lab.pool->dissolve();
+  lab.pool->close_all();
   lab.turn();
   REQUIRE(lab.pool->link(0).state() == LinkState::Retiring);
   lab.change([](PoolSettings&) {});
@@ -413,7 +416,7 @@ TEST_CASE("a slot that is wanted again while it was being replaced is replaced a
 }
 
 TEST_CASE("a slot that is down, owes nothing and is wanted no more does not connect again",
-          "[pool][change]") {
+          "[pool][reconfigure]") {
   PoolLab lab(3);
   lab.bring_up();
   for (std::int64_t device = 1; device <= 3; ++device)
