@@ -54,7 +54,7 @@ void InFlight::remove(Delivery& delivery) noexcept {
   if (delivery.is_abandoned()) --abandoned_;
 }
 
-std::size_t InFlight::overtaken() noexcept {
+std::size_t InFlight::skipped_by_later_acks() noexcept {
   std::size_t count = 0;
   for (Delivery* delivery = is_empty() ? nullptr : &list_.front(); delivery != nullptr;
        delivery = list_.next(*delivery)) {

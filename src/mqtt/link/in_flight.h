@@ -37,7 +37,7 @@ class InFlight {
   std::size_t abandoned() const noexcept { return abandoned_; }
   /// How many of the abandoned ones are older than one that was acknowledged: a broker acknowledges
   /// in order (MQTT 5, section 4.6), so theirs will not come any more.
-  std::size_t overtaken() noexcept;
+  std::size_t skipped_by_later_acks() noexcept;
   /// When the last acknowledgement came, or the first message after all had been acknowledged. That
   /// the socket took a QoS 0 message says nothing of what the broker owes.
   TimePoint last_progress() const noexcept { return last_progress_; }

@@ -130,7 +130,7 @@ void Link::fail_attempt(const Loss& loss) noexcept {
   lose(loss);
 }
 
-void Link::hurry() noexcept {
+void Link::retry_now() noexcept {
   const bool has_failed = latest_loss_ == Loss::Kind::Unreachable;
   if (state_ != LinkState::Backoff || !has_failed || !timer_.is_active()) return;
   timer_.stop();
@@ -160,7 +160,7 @@ void Link::come_up(const Connack& connack) noexcept {
   // Under a former identifier it stands only for what is to be sent again under that one.
   const bool is_former = client_id_ != next_client_id_;
   enter(is_former ? LinkState::Replacing : LinkState::Ready);
-  if (is_former) judge_soon();
+  if (is_former) check_replacement_soon();
   if (redelivery_.is_one_at_a_time()) timer_.start(Redelivery::kProof);
   has_fence_ended_ = true;
   news_.came_up = true;
@@ -197,9 +197,9 @@ LinkState Link::state_after(const Loss& loss, bool for_good) const noexcept {
 void Link::drop_transport() noexcept {
   turn_end_.cancel();
   flushes_ = false;
-  judges_ = false;
+  checks_replacement_ = false;
   newest_unflushed_ = 0;
-  goodbye_ends_ = TimePoint::max();
+  disconnect_deadline_ = TimePoint::max();
   if (transport_ == nullptr) return;
   // Bytes the kernel still holds must not arrive behind what is sent again, or after a reply that
   // said they failed.
@@ -241,7 +241,7 @@ void Link::tick() noexcept {
           fmt::format("no acknowledgement for {} ms", broker_.ack_timeout.count())});
     return;
   }
-  if (loop_.now() >= goodbye_ends_) {
+  if (loop_.now() >= disconnect_deadline_) {
     lose({Loss::Kind::Closed, 0, "disconnected; the broker did not close in time"});
     return;
   }

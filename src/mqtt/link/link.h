@@ -49,11 +49,11 @@ enum class Room : std::uint8_t {
 
 /// What has happened to a link since its pool asked last.
 struct LinkNews {
-  bool came_up = false;           ///< Connecting is over: it stands
-  bool takes_no_more = false;     ///< still connected, but not Ready any more
-  bool has_room = false;          ///< perhaps: its window opened, or what it has may be sent again
-  bool was_full = false;          ///< its socket took less than it was given
-  bool wants_connection = false;  ///< its delay is over, or there was none: Link::connect()
+  bool came_up = false;            ///< Connecting is over: it stands
+  bool stopped_accepting = false;  ///< still connected, but not Ready any more
+  bool has_room = false;           ///< perhaps: its window opened, or what it has may be sent again
+  bool was_full = false;           ///< its socket took less than it was given
+  bool wants_connection = false;   ///< its delay is over, or there was none: Link::connect()
   LinkState lost_in = LinkState::Idle;  ///< the state in which `loss` came
   std::optional<Loss> loss;             ///< an attempt or a connection is over
 };
@@ -84,7 +84,7 @@ class Link final : public ListNode<> {
   LinkNews news() noexcept { return std::exchange(news_, {}); }
   /// The next of its Fenced deliveries of which nothing can come any more; null: there is none. Its
   /// end has to follow.
-  Delivery* take_unfenced() noexcept;
+  Delivery* release_fenced() noexcept;
 
   // --- the connection
   /// Begins an attempt; only in Idle or Backoff.
@@ -96,7 +96,7 @@ class Link final : public ListNode<> {
   /// The one end of each attempt and connection. What it had in flight stays with the link.
   void lose(const Loss& loss) noexcept { lose(loss, /*for_good=*/false); }
   /// Ends the delay after a failed attempt early: the broker has just taken another connection.
-  void hurry() noexcept;
+  void retry_now() noexcept;
   /// Keep-alive and the acknowledgement time-out; about twice a second.
   void tick() noexcept;
   /// The broker's settings have changed: takes over what holds for the connection there is, too.
@@ -184,16 +184,16 @@ class Link final : public ListNode<> {
   std::size_t acks_to_expect() const noexcept;
   Room room_in_window() const noexcept;
   void flush_soon() noexcept;
-  void judge_soon() noexcept;
+  void check_replacement_soon() noexcept;
   void on_turn_end() noexcept;
   void on_timer() noexcept;
   void flush() noexcept;
-  void judge() noexcept;
-  void take_no_more(LinkState next) noexcept;
-  bool is_clogged() noexcept;
+  void check_replacement() noexcept;
+  void stop_accepting(LinkState next) noexcept;
+  bool is_leaking() noexcept;
   void replace_if_leaking() noexcept;
-  bool has_said_goodbye() const noexcept { return goodbye_ends_ != TimePoint::max(); }
-  void say_goodbye() noexcept;
+  bool has_sent_disconnect() const noexcept { return disconnect_deadline_ != TimePoint::max(); }
+  void send_disconnect() noexcept;
 
   event::Loop& loop_;
   const config::Broker& broker_;
@@ -208,7 +208,8 @@ class Link final : public ListNode<> {
   event::Timer timer_;  // Connecting: the CONNECT time-out; Backoff: the delay; else kProof
   event::Deferred turn_end_;
   bool flushes_ = false;  // at the turn's end: one write for all that the turn handed over
-  bool judges_ = false;   // at the turn's end: is the connection to be replaced, or to end?
+  bool checks_replacement_ =
+      false;  // at the turn's end: is the connection to be replaced, or to end?
   Backoff backoff_;
   LinkNews news_;
 
@@ -225,7 +226,7 @@ class Link final : public ListNode<> {
   bool has_fence_ended_ = false;  // or is known to have
   Backlog backlog_;
   Loss::Kind latest_loss_ = Loss::Kind::Closed;
-  TimePoint goodbye_ends_ = TimePoint::max();  // once DISCONNECT is sent
+  TimePoint disconnect_deadline_ = TimePoint::max();  // once DISCONNECT is sent
   TimePoint ready_since_{};
   Duration lived_{};  // the latest connection, once it is lost
 };

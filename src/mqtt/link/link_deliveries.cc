@@ -12,7 +12,7 @@ namespace sluice::mqtt {
 
 std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
   if (delivery.state() == State::Resend) redelivery_.take(delivery);
-  if (state_ != LinkState::Ready) judge_soon();
+  if (state_ != LinkState::Ready) check_replacement_soon();
   delivery.sent_again = delivery.handed_over;
   if (std::optional<Outcome> refusal = refusal_of(delivery)) {
     redelivery_.on_left(in_flight_.size());
@@ -43,14 +43,14 @@ void Link::flush_soon() noexcept {
   turn_end_.schedule();
 }
 
-void Link::judge_soon() noexcept {
-  judges_ = true;
+void Link::check_replacement_soon() noexcept {
+  checks_replacement_ = true;
   turn_end_.schedule();
 }
 
 void Link::on_turn_end() noexcept {
   if (std::exchange(flushes_, false)) flush();
-  if (std::exchange(judges_, false)) judge();
+  if (std::exchange(checks_replacement_, false)) check_replacement();
   has_news_();
 }
 
@@ -77,7 +77,7 @@ Delivery* Link::acknowledge(std::uint16_t packet_id) noexcept {
   const bool was_full = was_full_;
   note_window();
   redelivery_.on_left(in_flight_.size());
-  if (in_flight_.abandoned() > 0 || state_ != LinkState::Ready) judge_soon();
+  if (in_flight_.abandoned() > 0 || state_ != LinkState::Ready) check_replacement_soon();
   // Behind what fills it again: there is less to wait for.
   if (was_full) flush_soon();
   return delivery;
@@ -92,7 +92,7 @@ bool Link::give_up(Delivery& delivery) noexcept {
   }
   in_flight_.note_abandoned();
   if (note_window()) flush_soon();
-  judge_soon();
+  check_replacement_soon();
   return false;
 }
 
@@ -103,7 +103,7 @@ void Link::remove_poison() noexcept {
 void Link::leave_redelivery(Delivery& delivery) noexcept {
   redelivery_.remove(delivery);
   redelivery_.on_left(in_flight_.size());
-  if (stands() && state_ != LinkState::Ready) judge_soon();
+  if (stands() && state_ != LinkState::Ready) check_replacement_soon();
 }
 
 /// What a lost connection had been given may still lie before the broker, and be read after what is
@@ -115,7 +115,7 @@ void Link::fence(Delivery& delivery) noexcept {
   delivery.move_to(State::Fenced);
 }
 
-Delivery* Link::take_unfenced() noexcept {
+Delivery* Link::release_fenced() noexcept {
   if (has_fence_ended_ && !fenced_.empty()) return &fenced_.pop_front();
   has_fence_ended_ = false;
   return nullptr;

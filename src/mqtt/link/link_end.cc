@@ -9,7 +9,7 @@ namespace sluice::mqtt {
 namespace {
 
 /// So long a DISCONNECT may take to be sent, and the broker to close.
-constexpr Duration kGoodbye = std::chrono::seconds(1);
+constexpr Duration kDisconnectTimeout = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -25,7 +25,7 @@ void Link::replace() noexcept {
       news_.wants_connection = true;
       break;
     case LinkState::Ready:
-      take_no_more(LinkState::Replacing);
+      stop_accepting(LinkState::Replacing);
       break;
     case LinkState::Idle:
     case LinkState::Leaking:
@@ -39,7 +39,7 @@ void Link::replace() noexcept {
 void Link::retire() noexcept {
   const bool may_retire =
       stands() && state_ != LinkState::Retiring && state_ != LinkState::Stopping;
-  if (may_retire) take_no_more(LinkState::Retiring);
+  if (may_retire) stop_accepting(LinkState::Retiring);
 }
 
 void Link::keep() noexcept {
@@ -50,64 +50,64 @@ void Link::keep() noexcept {
     return;
   }
   // Once DISCONNECT is sent it goes on to its end, and has a successor then.
-  const bool goes_on = has_said_goodbye() || client_id_ != next_client_id_;
+  const bool goes_on = has_sent_disconnect() || client_id_ != next_client_id_;
   enter(goes_on ? LinkState::Replacing : LinkState::Ready);
   news_.has_room = true;
 }
 
-void Link::take_no_more(LinkState next) noexcept {
+void Link::stop_accepting(LinkState next) noexcept {
   enter(next);
-  news_.takes_no_more = true;
-  judge_soon();
+  news_.stopped_accepting = true;
+  check_replacement_soon();
 }
 
-void Link::judge() noexcept {
-  const bool winds_up = state_ == LinkState::Replacing || state_ == LinkState::Retiring;
+void Link::check_replacement() noexcept {
+  const bool is_draining = state_ == LinkState::Replacing || state_ == LinkState::Retiring;
   // What is to be sent again goes first, on this connection: the next one may have another
   // identifier, or none may follow.
-  if (winds_up && is_clean()) {
-    say_goodbye();
-  } else if (stands() && state_ != LinkState::Stopping && !has_said_goodbye()) {
+  if (is_draining && is_clean()) {
+    send_disconnect();
+  } else if (stands() && state_ != LinkState::Stopping && !has_sent_disconnect()) {
     replace_if_leaking();
   }
 }
 
-void Link::say_goodbye() noexcept {
-  if (has_said_goodbye()) return;
-  goodbye_ends_ = loop_.now() + kGoodbye;
+void Link::send_disconnect() noexcept {
+  if (has_sent_disconnect()) return;
+  disconnect_deadline_ = loop_.now() + kDisconnectTimeout;
   flushes_ = false;
   transport_->disconnect();
 }
 
 /// So much of the window is lost to deliveries that were abandoned that the connection is of little
 /// use any more.
-bool Link::is_clogged() noexcept {
+bool Link::is_leaking() noexcept {
   const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
   const std::size_t abandoned = in_flight_.abandoned();
   const std::size_t many = std::max<std::size_t>(places / 4, 1);
-  return abandoned >= places || (abandoned >= many && in_flight_.overtaken() >= many);
+  return abandoned >= places || (abandoned >= many && in_flight_.skipped_by_later_acks() >= many);
 }
 
 /// A lost acknowledgement costs a place in the window for as long as the connection lives. Once
 /// they are too many, the connection is replaced: first what can still be acknowledged there is.
 void Link::replace_if_leaking() noexcept {
   if (state_ == LinkState::Ready) {
-    if (!is_clogged()) return;
-    take_no_more(LinkState::Leaking);
+    if (!is_leaking()) return;
+    stop_accepting(LinkState::Leaking);
   }
   const bool sends_on = state_ != LinkState::Leaking && !redelivery_.is_empty();
-  if (in_flight_.abandoned() < in_flight_.size() || (sends_on && !is_clogged())) return;
+  if (in_flight_.abandoned() < in_flight_.size() || (sends_on && !is_leaking())) return;
   lose({Loss::Kind::Leaking, 0, "acknowledgements have not come in time; replacing it"});
 }
 
 void Link::disconnect() noexcept {
-  const bool is_gentle = stands() && state_ != LinkState::Stopping && in_flight_.is_empty();
-  if (!is_gentle) {
+  const bool is_graceful = stands() && state_ != LinkState::Stopping && in_flight_.is_empty();
+  if (!is_graceful) {
     close_now();
     return;
   }
   enter(LinkState::Stopping);
-  say_goodbye();
+  send_disconnect();
 }
 
 void Link::close_now() noexcept {

@@ -180,11 +180,11 @@ void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_
 /// After each call to a link that can have news.
 void Pool::take_news(Slot& slot) noexcept {
   Link& link = slot.link;
-  while (Delivery* delivery = link.take_unfenced())
+  while (Delivery* delivery = link.release_fenced())
     finish(*delivery, {});
   const LinkNews news = link.news();
   if (news.was_full) ++counters_.socket_full;
-  if (news.takes_no_more) {
+  if (news.stopped_accepting) {
     ready_links_.forget(slot);
     free_backlog(slot);  // what owes nothing to this link may go to another one
   }
@@ -205,7 +205,7 @@ void Pool::note_ready(Slot& slot) noexcept {
   const bool is_first = scheduler_.on_success();
   for (const auto& other : slots_) {
     if (!is_first) break;
-    other->link.hurry();
+    other->link.retry_now();
     take_news(*other);
   }
   if (!is_wanted(slot)) {

@@ -86,7 +86,7 @@ class MosquittoTransport final : public Transport {
   void end() noexcept;
   void on_peer_closed() noexcept;
   void stop_watching() noexcept;
-  bool has_said_all() const noexcept;
+  bool has_sent_all() const noexcept;
   Loss describe_loss() const;
   void settle_and_report_later() noexcept;
   void report() noexcept;

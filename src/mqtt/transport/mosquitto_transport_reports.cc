@@ -18,7 +18,7 @@ constexpr std::size_t kCongestedBytes = 16384;
 
 void MosquittoTransport::settle() noexcept {
   if (phase_ == Phase::Over) return;
-  if (failure_ || session_->end() || has_said_all()) {
+  if (failure_ || session_->end() || has_sent_all()) {
     end();
     return;
   }
@@ -38,7 +38,7 @@ void MosquittoTransport::arm() noexcept {
        .writable = (waits_for_room_ && !writes_when_readable_) || reads_when_writable_});
 }
 
-bool MosquittoTransport::has_said_all() const noexcept {
+bool MosquittoTransport::has_sent_all() const noexcept {
   return closing_ && session_->unsent() == 0;
 }
 

@@ -175,7 +175,7 @@ void Session::complete(const Packet& packet) {
 }
 
 void Session::answer(PacketType type, std::uint16_t packet_id) {
-  if (has_said_goodbye_) return;
+  if (has_sent_disconnect_) return;
   const auto packet = ack_packet(type, packet_id);
   output_.append(view(packet));
   answers_ += packet.size();
@@ -192,7 +192,7 @@ void Session::fail(std::string_view what) {
 
 void Session::tick(TimePoint now) {
   output_.trim();
-  if (!is_connected_ || end_ || has_said_goodbye_ || keep_alive_ == Duration{}) return;
+  if (!is_connected_ || end_ || has_sent_disconnect_ || keep_alive_ == Duration{}) return;
   if (pinged_at_) {
     if (now - std::max(*pinged_at_, last_received_) < keep_alive_) return;
     end_ = Loss{Loss::Kind::Silent, 0, "the broker did not answer a ping in time"};
@@ -226,7 +226,7 @@ PublishStatus Session::publish(const protocol::Request& request, std::uint16_t& 
 }
 
 void Session::disconnect() {
-  has_said_goodbye_ = true;
+  has_sent_disconnect_ = true;
   output_.append(view(disconnect_packet()));
 }
 

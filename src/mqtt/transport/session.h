@@ -96,7 +96,7 @@ class Session {
   std::vector<Sending> sending_;  // QoS 0, oldest first: the socket has not taken all of it yet
   std::size_t answers_ = 0;       // bytes of them, since the output was empty
   bool is_connected_ = false;
-  bool has_said_goodbye_ = false;  // DISCONNECT is the last packet
+  bool has_sent_disconnect_ = false;  // DISCONNECT is the last packet
   Connack connack_;
   std::optional<Loss> end_;
   TimePoint last_sent_{};

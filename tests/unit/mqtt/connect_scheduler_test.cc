@@ -164,16 +164,16 @@ TEST_CASE("backing off starts anew only after a connection lived 10 s", "[connec
   CHECK(pause() <= Duration(60));
 }
 
-TEST_CASE("a stop says goodbye where nothing is in flight and resets what is busy",
+TEST_CASE("a stop sends DISCONNECT where nothing is in flight and resets what is busy",
           "[connect-scheduler]") {
   PoolLab lab(2);
   lab.bring_up();
   Note& note = lab.send(1);
   const unsigned busy = lab.slot_of(note);
   lab.pool->stop();
-  CHECK_FALSE(lab.connection(busy).said_goodbye);
+  CHECK_FALSE(lab.connection(busy).sent_disconnect);
   CHECK(lab.connection(busy).was_reset);
-  CHECK(lab.connection(1 - busy).said_goodbye);
+  CHECK(lab.connection(1 - busy).sent_disconnect);
   CHECK_FALSE(lab.connection(1 - busy).was_reset);
   lab.turn(20);
   CHECK(lab.pool->is_stopped());
@@ -185,9 +185,9 @@ TEST_CASE("a broker that does not close after DISCONNECT is not waited for",
           "[connect-scheduler]") {
   PoolLab lab(1);
   lab.bring_up();
-  lab.connection().hangs_on_goodbye = true;
+  lab.connection().ignores_disconnect = true;
   lab.pool->stop();
-  CHECK(lab.connection().said_goodbye);
+  CHECK(lab.connection().sent_disconnect);
   CHECK_FALSE(lab.pool->is_stopped());
   CHECK(lab.pool->link(0).state() == LinkState::Stopping);
   lab.pool->close_now();

@@ -36,13 +36,13 @@ struct Connection {
   std::deque<Sent> unacked;           ///< of these
   bool accepted = false;
   bool congested = false;
-  bool said_goodbye = false;  ///< DISCONNECT was sent
+  bool sent_disconnect = false;  ///< DISCONNECT was sent
   bool was_reset = false;
-  bool hangs_on_goodbye = false;  ///< does not close after DISCONNECT
-  bool breaks_at_flush = false;   ///< the network has ended it, which the next flush() finds out
-  bool is_over = false;           ///< on_lost() has come
-  bool takes_qos0 = false;        ///< a flush() that sends QoS 0 acknowledges it
-  std::optional<Loss> found;      ///< by a call; reported at the end of the turn
+  bool ignores_disconnect = false;  ///< does not close after DISCONNECT
+  bool breaks_at_flush = false;     ///< the network has ended it, which the next flush() finds out
+  bool is_over = false;             ///< on_lost() has come
+  bool takes_qos0 = false;          ///< a flush() that sends QoS 0 acknowledges it
+  std::optional<Loss> found;        ///< by a call; reported at the end of the turn
   std::vector<std::uint16_t> found_acks;  ///< the same, and before it
   unsigned flushes = 0;
   unsigned ticks = 0;
@@ -152,7 +152,7 @@ class FakeTransport final : public Transport {
   }
   PublishStatus publish(const protocol::Request& request,
                         std::uint16_t& packet_id) noexcept override {
-    if (!connection_->is_usable() || connection_->said_goodbye) return PublishStatus::Poisoned;
+    if (!connection_->is_usable() || connection_->sent_disconnect) return PublishStatus::Poisoned;
     if (broker_.status == PublishStatus::Poisoned) find({Loss::Kind::HungUp, 0, "useless"});
     if (broker_.status != PublishStatus::Queued) return broker_.status;
     if (broker_.on_publish) broker_.on_publish(*connection_, request);
@@ -178,8 +178,8 @@ class FakeTransport final : public Transport {
     if (connection_->is_usable()) ++connection_->ticks;
   }
   void disconnect() noexcept override {
-    if (!connection_->is_usable() || std::exchange(connection_->said_goodbye, true)) return;
-    if (!connection_->hangs_on_goodbye) find({Loss::Kind::Closed, 0, "closed"});
+    if (!connection_->is_usable() || std::exchange(connection_->sent_disconnect, true)) return;
+    if (!connection_->ignores_disconnect) find({Loss::Kind::Closed, 0, "closed"});
   }
   void drop(bool reset) noexcept override {
     connection_->was_reset = reset;

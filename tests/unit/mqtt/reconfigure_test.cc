@@ -62,7 +62,7 @@ TEST_CASE("a connection is replaced once all is acknowledged, and takes nothing 
   former.ack();
   lab.turn();
   CHECK(old.is_acknowledged());
-  CHECK(former.said_goodbye);
+  CHECK(former.sent_disconnect);
   lab.accept_until(1);
   CHECK(attempted(lab) == Texts{"c0", "c0"});
   CHECK(lab.connection().payloads() == Texts{"2", "3"});
@@ -205,7 +205,7 @@ TEST_CASE("a slot that is not wanted any more ends when all is acknowledged",
   CHECK(next.state() == State::Pinned);  // behind what is unacknowledged there
   lab.acknowledge(leaving);
   lab.run_until([&] { return lab.pool->connections() == 1; });
-  CHECK(lab.broker.latest("c1").said_goodbye);
+  CHECK(lab.broker.latest("c1").sent_disconnect);
   CHECK(lab.slot_of(next) == 0);
   CHECK(lab.broker.attempts.size() == 2);
 }
@@ -219,7 +219,7 @@ TEST_CASE("a slot that is wanted again before DISCONNECT goes on as it was",
   lab.acknowledge(leaving);
   lab.turn();
   CHECK(lab.broker.attempts.size() == 2);
-  CHECK_FALSE(lab.connection(1).said_goodbye);
+  CHECK_FALSE(lab.connection(1).sent_disconnect);
   std::set<unsigned> used;
   for (int device = 10; device < 14; ++device)
     used.insert(lab.slot_of(lab.send(device)));
@@ -229,10 +229,10 @@ TEST_CASE("a slot that is wanted again before DISCONNECT goes on as it was",
 TEST_CASE("a slot that is wanted again after DISCONNECT has a successor", "[pool][reconfigure]") {
   PoolLab lab(2);
   Note& leaving = take_slot_away(lab);
-  lab.connection(1).hangs_on_goodbye = true;
+  lab.connection(1).ignores_disconnect = true;
   lab.acknowledge(leaving);
   lab.turn();
-  REQUIRE(lab.connection(1).said_goodbye);
+  REQUIRE(lab.connection(1).sent_disconnect);
   lab.change(to_count(2));
   CHECK(lab.pool->link(1).state() == LinkState::Replacing);
   lab.run_until([&] { return lab.broker.pending() == 1; });
@@ -295,8 +295,8 @@ TEST_CASE("a pool that closes all connections sends DISCONNECT on each, and can 
   lab.bring_up();
   lab.pool->close_all();
   lab.run_until([&] { return lab.pool->connections() == 0; });
-  CHECK(lab.broker.latest("c0").said_goodbye);
-  CHECK(lab.broker.latest("c1").said_goodbye);
+  CHECK(lab.broker.latest("c0").sent_disconnect);
+  CHECK(lab.broker.latest("c1").sent_disconnect);
   lab.change(to_count(2));
   lab.accept_until(2);
   CHECK(lab.send(1).handed_over);
@@ -323,10 +323,10 @@ TEST_CASE("QoS 0 waits until the broker has read all of a connection that ends",
   REQUIRE(lab.slot_of(before) == 1);
   Connection& former = lab.connection(1);
   former.ack();
-  former.hangs_on_goodbye = true;
+  former.ignores_disconnect = true;
   lab.change(to_count(1));
   lab.turn();
-  CHECK(former.said_goodbye);
+  CHECK(former.sent_disconnect);
   Note& next = lab.send(device, {.qos = 0});
   CHECK(next.state() == State::Pinned);
   former.lose(Loss::Kind::Closed);
@@ -338,7 +338,7 @@ TEST_CASE("a broker that does not close is waited for a second", "[link][reconfi
   PoolLab lab;
   lab.bring_up();
   Connection& former = lab.connection();
-  former.hangs_on_goodbye = true;
+  former.ignores_disconnect = true;
   lab.change(connect_otherwise);
   CHECK(lab.run_until([&] { return !former.is_open(); }) == std::chrono::seconds(1));
   lab.accept_until(1);

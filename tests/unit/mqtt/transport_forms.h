@@ -265,7 +265,7 @@ class FakeForm : public Caller {
   void break_behind_qos0() { connection_->breaks_at_flush = connection_->takes_qos0 = true; }
   void take_qos0() { connection_->takes_qos0 = true; }
   void await_publishes(std::size_t count) { REQUIRE(connection_->sent.size() >= count); }
-  void close_after_disconnect() { REQUIRE(connection_->said_goodbye); }
+  void close_after_disconnect() { REQUIRE(connection_->sent_disconnect); }
   void stall() { connection_->set_congested(true); }
   void go_on() { connection_->set_congested(false); }
 
