@@ -230,7 +230,7 @@ void Link::keep_unacknowledged(const Loss& loss) noexcept {
   }
   redelivery_.on_left(0);
   // With a DISCONNECT the broker itself has ended the connection.
-  const bool is_over = loss.kind == Loss::Kind::HungUp && loss.reason_code != 0;
+  const bool is_over = loss.kind == Loss::Kind::Disconnected && loss.reason_code != 0;
   has_fence_ended_ = is_over || state_ == LinkState::Idle;
 }
 

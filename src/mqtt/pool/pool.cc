@@ -19,7 +19,7 @@ constexpr unsigned kShortLivesToSuspect = 3;
 
 /// A hang-up without a reason, or with one that can be about what was sent.
 bool may_blame_a_message(const Loss& loss) noexcept {
-  if (loss.kind != Loss::Kind::HungUp) return false;
+  if (loss.kind != Loss::Kind::Disconnected) return false;
   switch (loss.reason_code) {
     case reason::kServerBusy:
     case reason::kServerShuttingDown:
@@ -230,7 +230,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
     }
     free_backlog(slot);
   }
-  if (loss.kind == Loss::Kind::HungUp) {
+  if (loss.kind == Loss::Kind::Disconnected) {
     note_hang_up(link, loss);
     note_take_over(link, loss);
   }

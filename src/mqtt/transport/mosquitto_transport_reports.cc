@@ -77,7 +77,7 @@ Loss MosquittoTransport::describe_loss() const {
   if (closing_) return {Loss::Kind::Closed, 0, "disconnected"};
   const bool has_text = end && !end->text.empty();
   if (has_text) return *end;
-  const auto kind = session_->is_connected() ? Loss::Kind::HungUp : Loss::Kind::Unreachable;
+  const auto kind = session_->is_connected() ? Loss::Kind::Disconnected : Loss::Kind::Unreachable;
   return {kind, 0, failure_.value_or("the broker closed the connection")};
 }
 

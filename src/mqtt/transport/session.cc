@@ -166,7 +166,7 @@ void Session::take_publish(const Packet& packet) {
 
 void Session::take_disconnect(const Packet& packet) {
   const bool has_reason = packet.reason_code >= reason::kFirstError;
-  end_ = Loss{Loss::Kind::HungUp, has_reason ? packet.reason_code : 0, {}};
+  end_ = Loss{Loss::Kind::Disconnected, has_reason ? packet.reason_code : 0, {}};
 }
 
 void Session::complete(const Packet& packet) {
@@ -186,7 +186,7 @@ bool Session::wants_input() const noexcept {
 }
 
 void Session::fail(std::string_view what) {
-  end_ = Loss{is_connected_ ? Loss::Kind::HungUp : Loss::Kind::Unreachable, 0,
+  end_ = Loss{is_connected_ ? Loss::Kind::Disconnected : Loss::Kind::Unreachable, 0,
               fmt::format("the broker broke the protocol: {}", what)};
 }
 
@@ -212,7 +212,7 @@ PublishStatus Session::publish(const protocol::Request& request, std::uint16_t& 
   if (!packet.is_possible()) return PublishStatus::Refused;
   packet_id = states_.take(first_of(request.qos));
   if (packet_id == 0) {  // the owner's window is as large as that at most
-    end_ = Loss{Loss::Kind::HungUp, 0, "all 65535 packet identifiers are in use"};
+    end_ = Loss{Loss::Kind::Disconnected, 0, "all 65535 packet identifiers are in use"};
     return PublishStatus::Poisoned;
   }
   if (const protocol::Block& payload = request.payload_block()) {

@@ -27,14 +27,14 @@ struct Connack {
 /// Why a connection, or the attempt at one, is over.
 struct Loss {
   enum class Kind {
-    Unreachable,  ///< no connection came about: refused, no route, time-out, name unknown, TLS
-    Refused,      ///< the CONNACK refused; `reason_code` says why, as MQTT 5 counts
-    HungUp,       ///< the broker or the network ended a connection that stood
-    Silent,       ///< no answer to a ping, or no acknowledgement for ack_timeout_ms
-    Leaking,      ///< sluice itself replaces it: too many acknowledgements are missing
-    Closed,       ///< sluice itself ended it: drain, or a change of configuration
+    Unreachable,   ///< no connection came about: refused, no route, time-out, name unknown, TLS
+    Refused,       ///< the CONNACK refused; `reason_code` says why, as MQTT 5 counts
+    Disconnected,  ///< the broker or the network ended a connection that stood
+    Silent,        ///< no answer to a ping, or no acknowledgement for ack_timeout_ms
+    Leaking,       ///< sluice itself replaces it: too many acknowledgements are missing
+    Closed,        ///< sluice itself ended it: drain, or a change of configuration
   };
-  Kind kind = Kind::HungUp;
+  Kind kind = Kind::Disconnected;
   int reason_code = 0;  ///< of a refusal or a DISCONNECT; 0 where there is none
   std::string text;     ///< for the log
 };

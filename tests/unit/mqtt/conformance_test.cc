@@ -131,14 +131,14 @@ CONFORMANCE_CASE("what was acknowledged before the end is reported before it") {
   form.acknowledge_and_disconnect(form.ids, 0x8B);  // server shutting down
   form.wait_for(3);
   CHECK(form.reports.all == Texts{"acknowledged 1", "acknowledged 2", "lost"});
-  CHECK(form.reports.last_loss.kind == Loss::Kind::HungUp);
+  CHECK(form.reports.last_loss.kind == Loss::Kind::Disconnected);
   CHECK(form.reports.last_loss.reason_code == 0x8B);
 }
 
 CONFORMANCE_CASE("a broker that hangs up is reported as the end, once") {
   TestType form;
   form.establish(form);
-  form.hang_up();
+  form.close_by_broker();
   form.wait_for(1);
   form.flush();
   form.tick();
@@ -146,7 +146,7 @@ CONFORMANCE_CASE("a broker that hangs up is reported as the end, once") {
   CHECK(form.publish(1) == PublishStatus::Poisoned);
   form.loop.run_turns(8);
   CHECK(form.reports.all == Texts{"lost"});
-  CHECK(form.reports.last_loss.kind == Loss::Kind::HungUp);
+  CHECK(form.reports.last_loss.kind == Loss::Kind::Disconnected);
 }
 
 CONFORMANCE_CASE("an end that a flush finds is reported at the end of the turn") {
@@ -156,7 +156,7 @@ CONFORMANCE_CASE("an end that a flush finds is reported at the end of the turn")
   CHECK(form.reports.all.empty());
   form.loop.run_turns(1);
   CHECK(form.reports.all == Texts{"lost"});
-  CHECK(form.reports.last_loss.kind == Loss::Kind::HungUp);
+  CHECK(form.reports.last_loss.kind == Loss::Kind::Disconnected);
   form.loop.run_turns(8);
   CHECK(form.reports.all.size() == 1);
 }
@@ -334,7 +334,7 @@ CONFORMANCE_CASE("from within the report of the end the transport may be dropped
     form.drop();
     form.loop->retire(std::move(form.transport));
   };
-  form.hang_up();
+  form.close_by_broker();
   form.wait_for(1);
   CHECK(form.reports.all == Texts{"lost"});
   CHECK(form.transport == nullptr);

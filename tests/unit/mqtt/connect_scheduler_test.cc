@@ -134,7 +134,7 @@ TEST_CASE("against another client under the same identifier the pauses grow",
   Duration longest{0};
   for (int i = 0; i < 5; ++i) {
     const TimePoint lost = lab.loop.now();
-    lab.connection().lose(Loss::Kind::HungUp, reason::kSessionTakenOver);
+    lab.connection().lose(Loss::Kind::Disconnected, reason::kSessionTakenOver);
     lab.accept_until(1);
     longest = lab.loop.now() - lost;
   }
@@ -151,7 +151,7 @@ TEST_CASE("backing off starts anew only after a connection lived 10 s", "[connec
   lab.bring_up();
   const auto pause = [&] {
     const TimePoint lost = lab.loop.now();
-    lab.connection().lose(Loss::Kind::HungUp);
+    lab.connection().lose(Loss::Kind::Disconnected);
     lab.accept_until(1);
     return lab.loop.now() - lost;
   };

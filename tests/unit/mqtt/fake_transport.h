@@ -153,7 +153,7 @@ class FakeTransport final : public Transport {
   PublishStatus publish(const protocol::Request& request,
                         std::uint16_t& packet_id) noexcept override {
     if (!connection_->is_usable() || connection_->sent_disconnect) return PublishStatus::Poisoned;
-    if (broker_.status == PublishStatus::Poisoned) find({Loss::Kind::HungUp, 0, "useless"});
+    if (broker_.status == PublishStatus::Poisoned) find({Loss::Kind::Disconnected, 0, "useless"});
     if (broker_.status != PublishStatus::Queued) return broker_.status;
     if (broker_.on_publish) broker_.on_publish(*connection_, request);
     packet_id = next_id();
@@ -165,7 +165,7 @@ class FakeTransport final : public Transport {
     if (!connection_->is_usable()) return;
     ++connection_->flushes;
     if (connection_->takes_qos0) take_qos0();
-    if (connection_->breaks_at_flush) find({Loss::Kind::HungUp, 0, "broken"});
+    if (connection_->breaks_at_flush) find({Loss::Kind::Disconnected, 0, "broken"});
   }
   bool is_congested() const noexcept override {
     ++connection_->times_asked;

@@ -258,6 +258,6 @@ TEST_CASE("a DISCONNECT says that nothing can come from the lost connection any 
   lab.bring_up();
   Note& late = lab.send(7);
   lab.give_up(late);
-  lab.connection(lab.slot_of(late)).lose(Loss::Kind::HungUp, reason::kServerBusy);
+  lab.connection(lab.slot_of(late)).lose(Loss::Kind::Disconnected, reason::kServerBusy);
   CHECK(late.is(Outcome::Kind::GivenUp));
 }

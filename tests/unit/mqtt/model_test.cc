@@ -180,12 +180,12 @@ class Model {
   void lose() {
     Connection* connection = any_open();
     if (connection == nullptr || roll(4) != 0) return;
-    const bool hangs_up = roll(2) == 0;
-    if (hangs_up && connection->unacked.size() == 1 && open_connections().size() > 1) {
+    const bool disconnects = roll(2) == 0;
+    if (disconnects && connection->unacked.size() == 1 && open_connections().size() > 1) {
       ++lone_deaths_[std::stoi(connection->unacked[0].payload)];
     }
-    ++seen[hangs_up ? "hung up" : "silent"];
-    connection->lose(hangs_up ? Loss::Kind::HungUp : Loss::Kind::Silent);
+    ++seen[disconnects ? "disconnected" : "silent"];
+    connection->lose(disconnects ? Loss::Kind::Disconnected : Loss::Kind::Silent);
   }
 
   void settle_attempt() {
@@ -375,8 +375,8 @@ TEST_CASE("whatever happens, order holds and every message is done exactly once"
     CHECK((note.is_gone() && (note.times_done == 1 || note.given_up)));
   // The life was rich enough to mean something.
   for (const char* kind :
-       {"accepted", "changed", "acknowledged", "hung up", "silent", "attempt failed", "sent again",
-        "no room", "served", "given up in flight", "given up before sent again",
+       {"accepted", "changed", "acknowledged", "disconnected", "silent", "attempt failed",
+        "sent again", "no room", "served", "given up in flight", "given up before sent again",
         "given up in a line", "given up in the queue"}) {
     CAPTURE(kind);
     CHECK(model.seen[kind] > 0);

@@ -1,4 +1,4 @@
-// Which message is to blame where the broker hangs up, and which is not.
+// Which message is rejected where the broker disconnects because of it, and which is not.
 #include <string>
 #include <vector>
 
@@ -11,8 +11,8 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-/// Loses the connection of this slot, while the other ones live on, and has it connected again.
-void reconnect(PoolLab& lab, unsigned slot, Loss::Kind kind = Loss::Kind::HungUp) {
+/// Loses the connection of this slot, while the others stay up, and lets it reconnect.
+void reconnect(PoolLab& lab, unsigned slot, Loss::Kind kind = Loss::Kind::Disconnected) {
   lab.connection(slot).lose(kind);
   lab.accept_until(lab.pool->connections());
 }
@@ -26,7 +26,7 @@ struct Suspects {
     slot = lab.slot_of(*notes.front());
   }
   Texts sent() const { return lab.connection(slot).payloads(); }
-  void hang_up() { reconnect(lab, slot); }
+  void disconnect() { reconnect(lab, slot); }
   void wait_for(const Texts& payloads) {
     lab.run_until([&] { return sent() == payloads; });
   }
@@ -38,38 +38,39 @@ struct Suspects {
 
 }  // namespace
 
-TEST_CASE("the oldest of two deaths goes alone, and at two more it is rejected, published unknown",
-          "[link][poison]") {
+TEST_CASE(
+    "the oldest of two disconnects goes alone, and at two more it is rejected, published unknown",
+    "[link][poison]") {
   Suspects test(1);
   const Note& poison = *test.notes[0];
-  test.hang_up();
+  test.disconnect();
   CHECK(test.sent() == Texts{"1"});
   for (int alone = 0; alone < 2; ++alone) {
-    test.hang_up();
+    test.disconnect();
     CHECK(poison.times_done == 0);
-    CHECK(test.sent().empty());  // first the connection has to stand with nothing out
+    CHECK(test.sent().empty());  // first the connection has to be idle for a while
     test.wait_for({"1"});
   }
-  test.hang_up();
+  test.disconnect();
   CHECK(poison.is(Outcome::Kind::Rejected));
   CHECK(poison.outcome.may_be_published);
   CHECK(test.sent().empty());
 }
 
-TEST_CASE("suspects go one by one, new messages wait, and only the guilty is rejected",
+TEST_CASE("suspects go one by one, new messages wait, and only the poison is rejected",
           "[link][poison]") {
   Suspects test(3);
-  test.hang_up();
+  test.disconnect();
   CHECK(test.sent() == Texts{"1", "2", "3"});
-  test.hang_up();
+  test.disconnect();
   test.wait_for({"1"});
   Note& later = test.lab.send(1);
   test.lab.connection(test.slot).ack();
   test.lab.turn();
   CHECK(test.sent() == Texts{"1", "2"});
-  test.hang_up();
+  test.disconnect();
   test.wait_for({"2"});
-  test.hang_up();
+  test.disconnect();
   CHECK(test.notes[1]->is(Outcome::Kind::Rejected));
   test.wait_for({"3"});
   test.lab.connection(test.slot).ack();
@@ -81,21 +82,22 @@ TEST_CASE("suspects go one by one, new messages wait, and only the guilty is rej
   CHECK(later.is_acknowledged());
 }
 
-TEST_CASE("a connection that dies with nothing out clears all suspects", "[link][poison]") {
+TEST_CASE("a connection that is lost with nothing in flight clears all suspects",
+          "[link][poison]") {
   Suspects test(1);
-  test.hang_up();
+  test.disconnect();
   for (int round = 0; round < 6; ++round) {
-    test.hang_up();  // to be sent alone from now on
+    test.disconnect();  // to be sent alone from now on
     REQUIRE(test.sent().empty());
-    test.hang_up();  // before it was sent: so it is not the message
+    test.disconnect();  // before it was sent: so it is not the message
     CHECK(test.sent() == Texts{"1"});
-    test.hang_up();
+    test.disconnect();
     CHECK(test.sent() == Texts{"1"});
   }
   CHECK(test.notes[0]->times_done == 0);
 }
 
-TEST_CASE("a broker whose last connection dies has no message to blame", "[link][poison]") {
+TEST_CASE("the loss of the last connection does not count", "[link][poison]") {
   PoolLab lab;
   lab.bring_up();
   Note& note = lab.send(1);
@@ -106,10 +108,10 @@ TEST_CASE("a broker whose last connection dies has no message to blame", "[link]
   CHECK(note.times_done == 0);
 }
 
-TEST_CASE("deaths with different oldest messages blame none", "[link][poison]") {
+TEST_CASE("disconnects with different oldest messages reject none", "[link][poison]") {
   Suspects test(6);
   for (int i = 0; i < 5; ++i) {
-    test.hang_up();
+    test.disconnect();
     CHECK(test.sent().size() == static_cast<std::size_t>(6 - i));
     test.lab.connection(test.slot).ack();
   }
@@ -120,7 +122,7 @@ TEST_CASE("deaths with different oldest messages blame none", "[link][poison]") 
 TEST_CASE("a message whose client was answered is not looked for", "[link][poison]") {
   Suspects test(2);
   for (int i = 0; i < 2; ++i)
-    test.hang_up();
+    test.disconnect();
   test.wait_for({"1"});
   test.lab.give_up(*test.notes[0]);
   test.lab.turn();
@@ -129,10 +131,10 @@ TEST_CASE("a message whose client was answered is not looked for", "[link][poiso
   CHECK(test.notes[0]->is(Outcome::Kind::GivenUp));
 }
 
-TEST_CASE("hang-ups around a broker that was down are forgiven", "[link][poison]") {
+TEST_CASE("disconnects around a broker that was down do not count", "[link][poison]") {
   Suspects test(1);
   for (int i = 0; i < 4; ++i) {
-    test.lab.connection(test.slot).lose(Loss::Kind::HungUp);
+    test.lab.connection(test.slot).lose(Loss::Kind::Disconnected);
     test.lab.run_until([&] { return test.lab.broker.pending() == 1; });
     test.lab.connection(test.slot).fail();
     test.lab.accept_until(2);
@@ -141,7 +143,7 @@ TEST_CASE("hang-ups around a broker that was down are forgiven", "[link][poison]
   CHECK(test.notes[0]->times_done == 0);
 }
 
-TEST_CASE("a connection that fell silent blames nobody", "[link][poison]") {
+TEST_CASE("a connection that fell silent does not count", "[link][poison]") {
   Suspects test(1);
   for (int i = 0; i < 5; ++i) {
     reconnect(test.lab, test.slot, Loss::Kind::Silent);
@@ -150,14 +152,14 @@ TEST_CASE("a connection that fell silent blames nobody", "[link][poison]") {
   CHECK(test.notes[0]->times_done == 0);
 }
 
-TEST_CASE("the last death is judged only when the broker is back", "[link][poison]") {
+TEST_CASE("the last disconnect counts only when the broker is back", "[link][poison]") {
   Suspects test(1);
-  test.hang_up();
+  test.disconnect();
   for (int alone = 0; alone < 2; ++alone) {
-    test.hang_up();
+    test.disconnect();
     test.wait_for({"1"});
   }
-  test.lab.connection(test.slot).lose(Loss::Kind::HungUp);
+  test.lab.connection(test.slot).lose(Loss::Kind::Disconnected);
   test.lab.run_until([&] { return test.lab.broker.pending() == 1; });
   test.lab.connection(test.slot).fail();  // it was down
   test.lab.accept_until(2);
@@ -165,13 +167,13 @@ TEST_CASE("the last death is judged only when the broker is back", "[link][poiso
   CHECK(test.notes[0]->times_done == 0);
 }
 
-TEST_CASE("a broker that says why it hung up, and it is no message, blames none",
+TEST_CASE("a disconnect with a reason that is not about a message does not count",
           "[link][poison]") {
   for (const int code : {reason::kServerShuttingDown, reason::kAdministrativeAction,
                          reason::kServerBusy, reason::kKeepAliveTimeout}) {
     Suspects test(1);
     for (int i = 0; i < 5; ++i) {
-      test.lab.connection(test.slot).lose(Loss::Kind::HungUp, code);
+      test.lab.connection(test.slot).lose(Loss::Kind::Disconnected, code);
       test.lab.accept_until(2);
       CHECK(test.sent() == Texts{"1"});
     }
@@ -179,15 +181,14 @@ TEST_CASE("a broker that says why it hung up, and it is no message, blames none"
   }
 }
 
-TEST_CASE("a broker that hangs up on all its connections has no message to blame",
-          "[link][poison]") {
+TEST_CASE("disconnects of all connections at once do not count", "[link][poison]") {
   PoolLab lab(2);
   lab.bring_up();
   Note& one = lab.send(1);
   Note& two = lab.send(2);
   for (int i = 0; i < 6; ++i) {
-    lab.connection(0).lose(Loss::Kind::HungUp);
-    lab.connection(1).lose(Loss::Kind::HungUp);
+    lab.connection(0).lose(Loss::Kind::Disconnected);
+    lab.connection(1).lose(Loss::Kind::Disconnected);
     lab.accept_until(2);
     CHECK(lab.connection(0).unacked.size() + lab.connection(1).unacked.size() == 2);
   }
@@ -201,12 +202,12 @@ TEST_CASE("two poison messages on two links are found beside each other", "[link
   Note& two = lab.send(2);
   const unsigned first = lab.slot_of(one);
   const unsigned second = lab.slot_of(two);
-  for (int deaths = 0; deaths < 4; ++deaths) {
+  for (int losses = 0; losses < 4; ++losses) {
     lab.run_until([&] {
       return lab.connection(first).unacked.size() + lab.connection(second).unacked.size() == 2;
     });
-    lab.connection(first).lose(Loss::Kind::HungUp);
-    lab.connection(second).lose(Loss::Kind::HungUp);
+    lab.connection(first).lose(Loss::Kind::Disconnected);
+    lab.connection(second).lose(Loss::Kind::Disconnected);
     lab.accept_until(3);
   }
   CHECK(one.is(Outcome::Kind::Rejected));

@@ -28,7 +28,7 @@ Loss loss(Loss::Kind kind, const std::string& text) {
   return {.kind = kind, .reason_code = 0, .text = text};
 }
 const Loss kUnreachable = loss(Loss::Kind::Unreachable, "Connection refused");
-const Loss kHungUp = loss(Loss::Kind::HungUp, "the broker closed it");
+const Loss kDisconnected = loss(Loss::Kind::Disconnected, "the broker closed it");
 
 struct Scene {
   explicit Scene(std::size_t connections = 20, log::Level level = log::Level::Info)
@@ -40,7 +40,7 @@ struct Scene {
   }
   void kill(TimePoint now) {
     for (std::size_t left = links; left-- > 0;)
-      log.lost(now, static_cast<unsigned>(left), kHungUp, left);
+      log.lost(now, static_cast<unsigned>(left), kDisconnected, left);
   }
 
   const std::size_t links;
@@ -116,7 +116,7 @@ TEST_CASE("while some connections stay, those lost are counted until all are up"
   Scene scene;
   scene.bring_up(at(0));
   for (int second = 100; second < 200; ++second)
-    scene.log.lost(at(second), 3, kHungUp, 19);
+    scene.log.lost(at(second), 3, kDisconnected, 19);
   CHECK(scene.said.lines().size() == 3);
   scene.log.ready(at(200), 20, 64);
   CHECK(scene.said.count("; 100 were lost before") == 1);
@@ -127,7 +127,7 @@ TEST_CASE("a broker that flaps is told of eight times, then counted until it is 
   Scene scene(1);
   for (int second = 0; second < 100; ++second) {
     scene.log.ready(at(second), 1, 64);
-    scene.log.lost(at(second), 0, kHungUp, 0);
+    scene.log.lost(at(second), 0, kDisconnected, 0);
     scene.log.tick(at(second), 0);
   }
   const Lines lines = scene.said.lines();
@@ -147,7 +147,7 @@ TEST_CASE("a broker that flaps all day is summed up once an hour", "[pool-log]")
   Scene scene(1);
   for (int second = 0; second < 3 * 3600 + 9; ++second) {
     scene.log.ready(at(second), 1, 64);
-    scene.log.lost(at(second), 0, kHungUp, 0);
+    scene.log.lost(at(second), 0, kDisconnected, 0);
     scene.log.tick(at(second), 0);
   }
   CHECK(scene.said.count("its connections come and go") == 1);
@@ -159,7 +159,7 @@ TEST_CASE("what was counted is told before the end", "[pool-log]") {
   Scene scene(1);
   for (int i = 0; i < 10; ++i) {
     scene.log.ready(at(0), 1, 64);
-    scene.log.lost(at(0), 0, kHungUp, 0);
+    scene.log.lost(at(0), 0, kDisconnected, 0);
   }
   scene.log.finish(0);
   CHECK(scene.said.count("12 more changes of its connections since then; 0 of 1 are up") == 1);
@@ -201,7 +201,7 @@ TEST_CASE("a pool tells of its connections", "[pool-log]") {
   PoolLab lab(2);
   const LogCapture said;
   lab.bring_up();
-  lab.connection(1).lose(Loss::Kind::HungUp, 0);
+  lab.connection(1).lose(Loss::Kind::Disconnected, 0);
   lab.turn();
   CHECK(said.count("connected to ") == 1);
   CHECK(said.count("all 2 connections are up") == 1);
@@ -214,7 +214,7 @@ TEST_CASE("a removed broker's changes that were only counted are told before it 
   const LogCapture said;
   lab.bring_up();
   for (int i = 0; i < 12; ++i) {
-    lab.connection().lose(Loss::Kind::HungUp, 0);
+    lab.connection().lose(Loss::Kind::Disconnected, 0);
     lab.accept_until(1);
   }
   CHECK(said.count("more changes of its connections") == 0);

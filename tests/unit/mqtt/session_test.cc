@@ -66,7 +66,7 @@ TEST_CASE("what comes before the CONNACK, or a second one, ends it in words", "[
   SECTION("a second one") {
     scene.connect().receive(bytes("\x20\x03\x00\x00\x00"));
     CHECK(scene.end() == "the broker broke the protocol: a second CONNACK");
-    CHECK(scene.session.end()->kind == Loss::Kind::HungUp);
+    CHECK(scene.session.end()->kind == Loss::Kind::Disconnected);
   }
 }
 
@@ -242,7 +242,7 @@ TEST_CASE("a DISCONNECT ends it with its code; a code that is no error is none",
     scene.receive(puback(1) + bytes("\xe0\x00"));
     CHECK(scene.session.end()->reason_code == 0);
   }
-  CHECK(scene.session.end()->kind == Loss::Kind::HungUp);
+  CHECK(scene.session.end()->kind == Loss::Kind::Disconnected);
   CHECK(scene.take_acks() == "1");
 }
 

@@ -8,8 +8,8 @@ using namespace sluice::mqtt;
 
 namespace {
 
-void hang_up(PoolLab& lab, unsigned slot, int code = 0) {
-  lab.connection(slot).lose(Loss::Kind::HungUp, code);
+void disconnect(PoolLab& lab, unsigned slot, int code = 0) {
+  lab.connection(slot).lose(Loss::Kind::Disconnected, code);
   lab.accept_until(lab.pool->connections());
 }
 
@@ -19,10 +19,10 @@ TEST_CASE("three short lives of a slot while others live on are taken for a take
           "[pool][take-over]") {
   PoolLab lab(2);
   lab.bring_up();
-  hang_up(lab, 0);
-  hang_up(lab, 0);
+  disconnect(lab, 0);
+  disconnect(lab, 0);
   CHECK(lab.pool->counters().taken_over == 0);
-  hang_up(lab, 0);
+  disconnect(lab, 0);
   CHECK(lab.pool->counters().taken_over == 1);
 }
 
@@ -31,7 +31,7 @@ TEST_CASE("short lives of different slots are not one rival's doing", "[pool][ta
   lab.bring_up();
   for (int round = 0; round < 2; ++round) {
     for (unsigned slot = 0; slot < 4; ++slot)
-      hang_up(lab, slot);
+      disconnect(lab, slot);
   }
   CHECK(lab.pool->counters().taken_over == 0);
 }
@@ -43,8 +43,8 @@ TEST_CASE("a broker that hangs up on all, or says another reason, took nothing o
   PoolLab reasoned(2);
   reasoned.bring_up();
   for (int i = 0; i < 5; ++i) {
-    hang_up(all, 0);
-    hang_up(reasoned, 0, reason::kServerBusy);
+    disconnect(all, 0);
+    disconnect(reasoned, 0, reason::kServerBusy);
   }
   CHECK(all.pool->counters().taken_over == 0);
   CHECK(reasoned.pool->counters().taken_over == 0);
@@ -53,7 +53,7 @@ TEST_CASE("a broker that hangs up on all, or says another reason, took nothing o
 TEST_CASE("a take-over that the broker names counts at once", "[pool][take-over]") {
   PoolLab lab;
   lab.bring_up();
-  hang_up(lab, 0, reason::kSessionTakenOver);
+  disconnect(lab, 0, reason::kSessionTakenOver);
   CHECK(lab.pool->counters().taken_over == 1);
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("a message the broker hangs up on is no rival", "[pool][take-over]") {
   const unsigned slot = lab.slot_of(poison);
   while (poison.times_done == 0) {
     lab.run_until([&] { return !lab.connection(slot).unacked.empty() || poison.times_done > 0; });
-    if (poison.times_done == 0) hang_up(lab, slot);
+    if (poison.times_done == 0) disconnect(lab, slot);
   }
   CHECK(poison.is(Outcome::Kind::Rejected));
   CHECK(lab.pool->counters().taken_over == 0);

@@ -150,7 +150,7 @@ class SocketForm : public Caller {
     wire::append_disconnect(last, code);
     broker_.send(last);
   }
-  void hang_up() { broker_.close(); }
+  void close_by_broker() { broker_.close(); }
   /// The next flush() finds out.
   void break_unnoticed() { broker_.reset(); }
   /// The next flush() finds out, behind QoS 0 that the socket still takes.
@@ -256,10 +256,10 @@ class FakeForm : public Caller {
   }
   void acknowledge_and_disconnect(const Ids& these, std::uint8_t code) {
     acknowledge(these);
-    if (connection_->is_open()) connection_->lose(Loss::Kind::HungUp, code);
+    if (connection_->is_open()) connection_->lose(Loss::Kind::Disconnected, code);
   }
-  void hang_up() {
-    if (connection_->is_open()) connection_->lose(Loss::Kind::HungUp);
+  void close_by_broker() {
+    if (connection_->is_open()) connection_->lose(Loss::Kind::Disconnected);
   }
   void break_unnoticed() { connection_->breaks_at_flush = true; }
   void break_behind_qos0() { connection_->breaks_at_flush = connection_->takes_qos0 = true; }

@@ -261,7 +261,7 @@ TEST_CASE("an unknown property ends the connection that it came by, in words", "
   using namespace std::string_literals;
   scene.broker.send(packet + "\x00\x01\x00\x02\x7f\x00"s);
   scene.run_until([&] { return !scene.events.losses.empty(); });
-  CHECK(scene.events.losses.front().kind == Loss::Kind::HungUp);
+  CHECK(scene.events.losses.front().kind == Loss::Kind::Disconnected);
   CHECK(scene.events.losses.front().text.ends_with(": unknown property 0x7F"));
   CHECK(scene.events.acknowledged == 0);
 }
