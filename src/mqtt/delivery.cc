@@ -121,9 +121,9 @@ void Delivery::reset() noexcept {
   totals = nullptr;
   device = nullptr;
   link = nullptr;
-  oldest_deaths = 0;
-  lone_deaths = 0;
-  hang_up_code = 0;
+  strikes_as_oldest = 0;
+  strikes_alone = 0;
+  strike_code = 0;
   outcome = {};
   state_ = State::Idle;
   abandoned_ = false;

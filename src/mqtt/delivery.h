@@ -88,19 +88,19 @@ struct Delivery : ListNode<>, ListNode<OfDevice> {
   std::int64_t device_id = 0;
   std::size_t bytes = 0;  ///< what the request is accounted as
   std::uint8_t qos = 0;
-  bool handed_over = false;        ///< at least once: it may have been published
-  bool sent_again = false;         ///< an earlier connection was given it, too
-  std::uint16_t packet_id = 0;     ///< while InFlight, if it got one
-  std::uint64_t arrival = 0;       ///< in the order in which the pool accepted
-  std::uint64_t sequence = 0;      ///< in the order of handing over, on one connection
-  std::uint64_t cleared_for = 0;   ///< the announcement that was found not to refuse it
-  Totals* totals = nullptr;        ///< of the pool that has it
-  Device* device = nullptr;        ///< while a pool refers to it
-  Link* link = nullptr;            ///< from Pinned or InFlight on
-  std::uint8_t oldest_deaths = 0;  ///< connections that died with this one as their oldest
-  std::uint8_t lone_deaths = 0;    ///< connections that died with this one out alone
-  int hang_up_code = 0;            ///< the last such death's reason code
-  Outcome outcome;                 ///< once it is settled
+  bool handed_over = false;            ///< at least once: it may have been published
+  bool sent_again = false;             ///< an earlier connection was given it, too
+  std::uint16_t packet_id = 0;         ///< while InFlight, if it got one
+  std::uint64_t arrival = 0;           ///< in the order in which the pool accepted
+  std::uint64_t sequence = 0;          ///< in the order of handing over, on one connection
+  std::uint64_t cleared_for = 0;       ///< the announcement that was found not to refuse it
+  Totals* totals = nullptr;            ///< of the pool that has it
+  Device* device = nullptr;            ///< while a pool refers to it
+  Link* link = nullptr;                ///< from Pinned or InFlight on
+  std::uint8_t strikes_as_oldest = 0;  ///< disconnects with this one oldest in flight
+  std::uint8_t strikes_alone = 0;      ///< disconnects with this one alone in flight
+  int strike_code = 0;                 ///< the reason code of the latest of these
+  Outcome outcome;                     ///< once it is settled
 
  private:
   void count(State at, bool enters) noexcept;

@@ -144,7 +144,7 @@ void Link::on_timer() noexcept {
     lose({Loss::Kind::Unreachable, 0,
           fmt::format("no CONNACK within {} ms", broker_.connect_timeout.count())});
   } else {
-    news_.has_room = true;  // kProof is over
+    news_.has_room = true;  // kTestDelay is over
   }
   has_news_();
 }
@@ -156,12 +156,12 @@ void Link::come_up(const Connack& connack) noexcept {
   was_full_ = false;
   ready_since_ = loop_.now();
   lived_ = {};
-  redelivery_.on_connected(loop_.now());
+  resend_queue_.on_connected(loop_.now());
   // Under a former identifier it stands only for what is to be sent again under that one.
   const bool is_former = client_id_ != next_client_id_;
   enter(is_former ? LinkState::Replacing : LinkState::Ready);
   if (is_former) check_replacement_soon();
-  if (redelivery_.is_one_at_a_time()) timer_.start(Redelivery::kProof);
+  if (poison_.is_one_at_a_time()) timer_.start(PoisonDetector::kTestDelay);
   has_fence_ended_ = true;
   news_.came_up = true;
 }
@@ -220,15 +220,16 @@ Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
 }
 
 void Link::keep_unacknowledged(const Loss& loss) noexcept {
-  redelivery_.begin_loss(in_flight_);
+  poison_.begin_loss(in_flight_);
+  resend_queue_.begin_loss();
   while (Delivery* delivery = in_flight_.take_oldest()) {
     if (delivery->is_abandoned()) {
       fence(*delivery);
     } else {
-      redelivery_.keep(*delivery);
+      resend_queue_.add(*delivery);
     }
   }
-  redelivery_.on_left(0);
+  poison_.note_left(0);
   // With a DISCONNECT the broker itself has ended the connection.
   const bool is_over = loss.kind == Loss::Kind::Disconnected && loss.reason_code != 0;
   has_fence_ended_ = is_over || state_ == LinkState::Idle;

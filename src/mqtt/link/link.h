@@ -20,7 +20,8 @@
 #include "mqtt/delivery.h"
 #include "mqtt/link/backlog.h"
 #include "mqtt/link/in_flight.h"
-#include "mqtt/link/redelivery.h"
+#include "mqtt/link/poison_detector.h"
+#include "mqtt/link/resend_queue.h"
 #include "mqtt/link/window.h"
 #include "mqtt/transport/transport.h"
 
@@ -140,11 +141,11 @@ class Link final : public ListNode<> {
   /// flight, so that they share writes and reads. Says nothing of room.
   bool is_lightly_loaded() const noexcept;
   /// Sends again what a lost connection had been given.
-  bool sends_again() const noexcept;
+  bool is_resending() const noexcept;
   /// As has_room_for(), for the one that is to be sent again next.
   bool can_resend() noexcept;
   /// Gives it to the connection. Needs has_room_for() it, or can_resend() for the first of
-  /// redelivery(). An outcome where it is refused: its end has to follow.
+  /// resend_queue(). An outcome where it is refused: its end has to follow.
   std::optional<Outcome> hand_over(Delivery& delivery) noexcept;
   /// Takes out the one that this acknowledgement is for; null if there is none. Its end has to
   /// follow.
@@ -152,19 +153,20 @@ class Link final : public ListNode<> {
   /// It was abandoned, being InFlight or to be sent again. True if it has left the link's lists,
   /// and its end has to follow; false if that comes later.
   bool give_up(Delivery& delivery) noexcept;
-  /// Takes out what redelivery() found to be poison, its first one. Its end has to follow.
+  /// Takes out what resend_queue() found to be poison, its first one. Its end has to follow.
   void remove_poison() noexcept;
   /// What the connection's CONNACK says in advance against it, if anything. Only where it stands.
   std::optional<Outcome> refusal_of(Delivery& delivery) const;
   /// Nothing that a connection was given is without its end.
   bool is_clean() const noexcept {
-    return in_flight_.is_empty() && redelivery_.is_empty() && fenced_.empty();
+    return in_flight_.is_empty() && resend_queue_.is_empty() && fenced_.empty();
   }
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
   /// How many may be in flight, usually: an automatic window moves.
   std::size_t window() const noexcept { return window_.usual(); }
   /// What goes first on the next connection, oldest first. Emptied by hand_over() and give_up().
-  Redelivery& redelivery() noexcept { return redelivery_; }
+  ResendQueue& resend_queue() noexcept { return resend_queue_; }
+  PoisonDetector& poison() noexcept { return poison_; }
   /// Deliveries of devices bound to this link that were never handed over.
   Backlog& backlog() noexcept { return backlog_; }
   const Backlog& backlog() const noexcept { return backlog_; }
@@ -176,7 +178,7 @@ class Link final : public ListNode<> {
   Duration next_delay(const Loss& loss, bool stood) noexcept;
   void drop_transport() noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
-  void leave_redelivery(Delivery& delivery) noexcept;
+  void remove_from_resend(Delivery& delivery) noexcept;
   void fence(Delivery& delivery) noexcept;
   /// The window, or what is in flight, has changed. True if it was full and is open again: then
   /// flush() has to follow, so that acknowledgements are not waited for any longer.
@@ -205,11 +207,11 @@ class Link final : public ListNode<> {
   std::string client_id_;
   std::string next_client_id_;
   std::unique_ptr<Transport> transport_;
-  event::Timer timer_;  // Connecting: the CONNECT time-out; Backoff: the delay; else kProof
+  event::Timer timer_;  // Connecting: the CONNECT time-out; Backoff: the delay; else kTestDelay
   event::Deferred turn_end_;
-  bool flushes_ = false;  // at the turn's end: one write for all that the turn handed over
+  bool flushes_ = false;  // at the turn's end: one write for all that it handed over
   bool checks_replacement_ =
-      false;  // at the turn's end: is the connection to be replaced, or to end?
+      false;  // at the turn's end: is the connection to be replaced or closed?
   Backoff backoff_;
   LinkNews news_;
 
@@ -220,7 +222,8 @@ class Link final : public ListNode<> {
   InFlight in_flight_;
   bool was_full_ = false;               // the window, and not enough of it is free yet
   std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
-  Redelivery redelivery_;
+  ResendQueue resend_queue_;
+  PoisonDetector poison_{resend_queue_};
   List<Delivery> fenced_;         // abandoned, and given to a connection that is gone
   TimePoint fence_ends_{};        // the broker has ended that connection by then
   bool has_fence_ended_ = false;  // or is known to have

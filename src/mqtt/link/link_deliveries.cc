@@ -11,18 +11,18 @@ namespace sluice::mqtt {
 // -----------------------------------------------------------------------------------
 
 std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
-  if (delivery.state() == State::Resend) redelivery_.take(delivery);
+  if (delivery.state() == State::Resend) resend_queue_.take(delivery);
   if (state_ != LinkState::Ready) check_replacement_soon();
   delivery.sent_again = delivery.handed_over;
   if (std::optional<Outcome> refusal = refusal_of(delivery)) {
-    redelivery_.on_left(in_flight_.size());
+    poison_.note_left(in_flight_.size());
     refusal->may_be_published = delivery.sent_again;
     return refusal;
   }
   std::uint16_t packet_id = 0;
   const PublishStatus status = transport_->publish(*delivery.request, packet_id);
   if (status == PublishStatus::Refused) {
-    redelivery_.on_left(in_flight_.size());
+    poison_.note_left(in_flight_.size());
     return Outcome{.kind = Outcome::Kind::Rejected,
                    .reason_code = reason::kTopicNameInvalid,
                    .may_be_published = delivery.sent_again,
@@ -76,7 +76,7 @@ Delivery* Link::acknowledge(std::uint16_t packet_id) noexcept {
   }
   const bool was_full = was_full_;
   note_window();
-  redelivery_.on_left(in_flight_.size());
+  poison_.note_left(in_flight_.size());
   if (in_flight_.abandoned() > 0 || state_ != LinkState::Ready) check_replacement_soon();
   // Behind what fills it again: there is less to wait for.
   if (was_full) flush_soon();
@@ -85,7 +85,7 @@ Delivery* Link::acknowledge(std::uint16_t packet_id) noexcept {
 
 bool Link::give_up(Delivery& delivery) noexcept {
   if (delivery.state() == State::Resend) {
-    leave_redelivery(delivery);
+    remove_from_resend(delivery);
     const bool is_over = stands() || state_ == LinkState::Idle;
     if (!is_over) fence(delivery);
     return is_over;
@@ -97,12 +97,12 @@ bool Link::give_up(Delivery& delivery) noexcept {
 }
 
 void Link::remove_poison() noexcept {
-  leave_redelivery(redelivery_.front());
+  remove_from_resend(resend_queue_.front());
 }
 
-void Link::leave_redelivery(Delivery& delivery) noexcept {
-  redelivery_.remove(delivery);
-  redelivery_.on_left(in_flight_.size());
+void Link::remove_from_resend(Delivery& delivery) noexcept {
+  resend_queue_.remove(delivery);
+  poison_.note_left(in_flight_.size());
   if (stands() && state_ != LinkState::Ready) check_replacement_soon();
 }
 

@@ -82,7 +82,7 @@ void Link::send_disconnect() noexcept {
 /// So much of the window is lost to deliveries that were abandoned that the connection is of little
 /// use any more.
 bool Link::is_leaking() noexcept {
-  const std::size_t places = redelivery_.is_one_at_a_time() ? 1 : window_.usual();
+  const std::size_t places = poison_.is_one_at_a_time() ? 1 : window_.usual();
   const std::size_t abandoned = in_flight_.abandoned();
   const std::size_t many = std::max<std::size_t>(places / 4, 1);
   return abandoned >= places || (abandoned >= many && in_flight_.skipped_by_later_acks() >= many);
@@ -95,7 +95,7 @@ void Link::replace_if_leaking() noexcept {
     if (!is_leaking()) return;
     stop_accepting(LinkState::Leaking);
   }
-  const bool sends_on = state_ != LinkState::Leaking && !redelivery_.is_empty();
+  const bool sends_on = state_ != LinkState::Leaking && !resend_queue_.is_empty();
   if (in_flight_.abandoned() < in_flight_.size() || (sends_on && !is_leaking())) return;
   lose({Loss::Kind::Leaking, 0, "acknowledgements have not come in time; replacing it"});
 }

@@ -61,7 +61,7 @@ Room Link::room_in_window() const noexcept {
 }
 
 Room Link::room() const noexcept {
-  if (state_ != LinkState::Ready || !redelivery_.is_empty() || redelivery_.is_one_at_a_time()) {
+  if (state_ != LinkState::Ready || !resend_queue_.is_empty() || poison_.is_one_at_a_time()) {
     return Room::None;
   }
   const Room room = room_in_window();
@@ -79,16 +79,16 @@ bool Link::is_lightly_loaded() const noexcept {
   return in_flight_.size() < few && loop_.now() - in_flight_.last_progress() < kPatience;
 }
 
-bool Link::sends_again() const noexcept {
+bool Link::is_resending() const noexcept {
   const bool may_send =
       state_ == LinkState::Ready || state_ == LinkState::Replacing || state_ == LinkState::Retiring;
-  return may_send && !redelivery_.is_empty();
+  return may_send && !resend_queue_.is_empty();
 }
 
 bool Link::can_resend() noexcept {
-  return sends_again() && !transport_->is_congested() &&
-         redelivery_.may_send(loop_.now(), in_flight_.size()) &&
-         has_room(room_in_window(), redelivery_.front());
+  return is_resending() && !transport_->is_congested() && resend_queue_.may_send(loop_.now()) &&
+         poison_.may_send(loop_.now() - ready_since_, in_flight_.size()) &&
+         has_room(room_in_window(), resend_queue_.front());
 }
 
 }  // namespace sluice::mqtt

@@ -18,7 +18,7 @@ constexpr Duration kShortLife = std::chrono::seconds(10);
 constexpr unsigned kShortLivesToSuspect = 3;
 
 /// A hang-up without a reason, or with one that can be about what was sent.
-bool may_blame_a_message(const Loss& loss) noexcept {
+bool may_be_poison(const Loss& loss) noexcept {
   if (loss.kind != Loss::Kind::Disconnected) return false;
   switch (loss.reason_code) {
     case reason::kServerBusy:
@@ -219,7 +219,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   if (lost_in == LinkState::Connecting) {
     scheduler_.on_failure(loss);
     // The broker was down, so the hang-up before was not about a message.
-    if (loss.kind == Loss::Kind::Unreachable) forgive_all();
+    if (loss.kind == Loss::Kind::Unreachable) clear_all_strikes();
   }
   Link& link = slot.link;
   ready_links_.forget(slot);
@@ -231,7 +231,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
     free_backlog(slot);
   }
   if (loss.kind == Loss::Kind::Disconnected) {
-    note_hang_up(link, loss);
+    note_disconnect(link, loss);
     note_take_over(link, loss);
   }
   if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // not lost: let go
@@ -248,20 +248,20 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
 
 /// A message may be blamed only while others of the broker's connections live on: what ends the
 /// last of them, too, is no message.
-void Pool::note_hang_up(Link& link, const Loss& loss) noexcept {
+void Pool::note_disconnect(Link& link, const Loss& loss) noexcept {
   if (ready_ == 0) {
-    forgive_all();
-  } else if (may_blame_a_message(loss)) {
-    has_blamed_ = true;
-    link.redelivery().blame(loss.reason_code);
+    clear_all_strikes();
+  } else if (may_be_poison(loss)) {
+    has_strikes_ = true;
+    link.poison().note_disconnect(loss.reason_code);
   }
 }
 
 /// Looks at all links only after a hang-up: an outage is thousands of attempts that fail.
-void Pool::forgive_all() noexcept {
-  if (!std::exchange(has_blamed_, false)) return;
+void Pool::clear_all_strikes() noexcept {
+  if (!std::exchange(has_strikes_, false)) return;
   for (const auto& slot : slots_) {
-    slot->link.redelivery().forgive();
+    slot->link.poison().clear();
     look_at(*slot);
   }
 }
@@ -273,7 +273,7 @@ void Pool::note_take_over(Link& link, const Loss& loss) noexcept {
   unsigned& lives = slot_of(link).short_lives;
   if (!is_said) {
     // A link that looks for a poison message knows why it is hung up on.
-    if (loss.reason_code != 0 || ready_ == 0 || link.redelivery().is_one_at_a_time()) return;
+    if (loss.reason_code != 0 || ready_ == 0 || link.poison().is_one_at_a_time()) return;
     lives = link.lived() < kShortLife ? lives + 1 : 0;
     if (lives < kShortLivesToSuspect) return;
   }

@@ -187,8 +187,8 @@ class Pool final {
   void take_from_backlog(Slot& slot, Delivery& delivery) noexcept;
   void release(Delivery& delivery) noexcept;
   void reject_poison(Link& link) noexcept;
-  void note_hang_up(Link& link, const Loss& loss) noexcept;
-  void forgive_all() noexcept;
+  void note_disconnect(Link& link, const Loss& loss) noexcept;
+  void clear_all_strikes() noexcept;
   void note_take_over(Link& link, const Loss& loss) noexcept;
   void look_at(Slot& slot) noexcept;
   void pump() noexcept;
@@ -239,7 +239,7 @@ class Pool final {
   bool serves_on_ = false;  // waiters were stopped by reserved room only, above the low mark too
 
   std::size_t ready_ = 0;
-  bool has_blamed_ = false;  // a message for a hang-up, since all were forgiven
+  bool has_strikes_ = false;  // a link may have noted one since the last clear_all_strikes()
   bool was_connected_ = false;
   bool started_ = false;
   bool stopped_ = false;

@@ -131,11 +131,11 @@ void Pool::tidy(Delivery& delivery) noexcept {
 /// The broker hung up on this message twice, and is back: it is the message. Judged only now, so
 /// that whatever speaks for another cause in the meantime is heard.
 void Pool::reject_poison(Link& link) noexcept {
-  Delivery& delivery = link.redelivery().front();
+  Delivery& delivery = link.resend_queue().front();
   log_.rejected(loop_.now(), link.slot(), delivery.device_id);
   link.remove_poison();
   finish(delivery, {.kind = Outcome::Kind::Rejected,
-                    .reason_code = delivery.hang_up_code,
+                    .reason_code = delivery.strike_code,
                     .may_be_published = true,
                     .detail = "the broker hung up on this message twice"});
 }
@@ -221,7 +221,7 @@ void Pool::look_at(Slot& slot) noexcept {
   ready_links_.note(slot);
   Link& link = slot.link;
   const bool has_own =
-      link.sends_again() || (link.state() == LinkState::Ready && !link.backlog().is_empty());
+      link.is_resending() || (link.state() == LinkState::Ready && !link.backlog().is_empty());
   if (has_own && !due_.holds(slot)) due_.push_back(slot);
   pump_.schedule();
 }
@@ -246,8 +246,8 @@ void Pool::pump() noexcept {
 
 void Pool::pump_link(Slot& slot) noexcept {
   Link& link = slot.link;
-  Redelivery& again = link.redelivery();
-  while (link.sends_again() && Redelivery::is_poison(again.front()))
+  ResendQueue& again = link.resend_queue();
+  while (link.is_resending() && PoisonDetector::is_poison(again.front()))
     reject_poison(link);
   while (link.can_resend() && has_budget_for(again.front())) {
     hand_over(link, again.front());

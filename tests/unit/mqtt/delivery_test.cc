@@ -189,8 +189,8 @@ TEST_CASE("a delivery that is used again knows nothing of its former life", "[de
   lab.delivery.handed_over = lab.delivery.sent_again = true;
   lab.delivery.packet_id = 1;
   lab.delivery.arrival = lab.delivery.sequence = lab.delivery.cleared_for = 1;
-  lab.delivery.oldest_deaths = lab.delivery.lone_deaths = 1;
-  lab.delivery.hang_up_code = 1;
+  lab.delivery.strikes_as_oldest = lab.delivery.strikes_alone = 1;
+  lab.delivery.strike_code = 1;
   lab.delivery.abandon();
   lab.go(State::Done);
   lab.delivery.reset();
@@ -198,7 +198,7 @@ TEST_CASE("a delivery that is used again knows nothing of its former life", "[de
   CHECK((again.state() == State::Idle && !again.is_abandoned() && !again.is_settled()));
   CHECK((again.request == nullptr && again.device == nullptr && again.totals == nullptr));
   CHECK((again.bytes == 0 && again.device_id == 0 && again.qos == 0 && again.packet_id == 0));
-  CHECK((!again.handed_over && !again.sent_again && again.hang_up_code == 0));
-  CHECK((again.oldest_deaths == 0 && again.lone_deaths == 0 && again.cleared_for == 0));
+  CHECK((!again.handed_over && !again.sent_again && again.strike_code == 0));
+  CHECK((again.strikes_as_oldest == 0 && again.strikes_alone == 0 && again.cleared_for == 0));
   CHECK((again.arrival == 0 && again.sequence == 0 && again.link == nullptr));
 }

@@ -339,7 +339,7 @@ class Model {
           note->link->has_room_for(*note)) {
         complain("it waits in a line beside room");
       }
-      if (note->state() == State::Resend && &note->link->redelivery().front() == note &&
+      if (note->state() == State::Resend && &note->link->resend_queue().front() == note &&
           note->link->can_resend()) {
         complain("it waits to be sent again beside room");
       }
