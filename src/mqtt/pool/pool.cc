@@ -12,7 +12,7 @@ namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(500);
 /// Devices share them, whatever the number of connections is.
-constexpr std::size_t kQos0Homes = 1024;
+constexpr std::size_t kQos0AffinityEntries = 1024;
 /// A connection that stood so long was not thrown off by a rival under the same identifier.
 constexpr Duration kShortLife = std::chrono::seconds(10);
 constexpr unsigned kShortLivesToSuspect = 3;
@@ -48,7 +48,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       registry_(registry),
       scheduler_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
       wanted_slots_(settings.client_ids.size()),
-      homes_(kQos0Homes),
+      qos0_affinity_(kQos0AffinityEntries),
       replace_(loop, bind<&Pool::continue_replacing>(this)),
       pump_(loop, bind<&Pool::pump>(this)),
       tick_(loop, bind<&Pool::on_tick>(this)),
@@ -186,7 +186,7 @@ void Pool::take_news(Slot& slot) noexcept {
   if (news.was_full) ++counters_.socket_full;
   if (news.stopped_accepting) {
     ready_links_.forget(slot);
-    free_backlog(slot);  // what owes nothing to this link may go to another one
+    unpin_all(slot);  // what owes nothing to this link may go to another one
   }
   if (news.came_up) note_ready(slot);
   if (news.loss) note_lost(slot, *news.loss, news.lost_in);
@@ -228,7 +228,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
       last_connected_ = loop_.now();
       if (!stopped_) death_timer_.start(broker_.dead_after);
     }
-    free_backlog(slot);
+    unpin_all(slot);
   }
   if (loss.kind == Loss::Kind::Disconnected) {
     note_disconnect(link, loss);

@@ -176,10 +176,10 @@ class Pool final {
   void serve_waiters() noexcept;
   void after_reservation() noexcept;
   void tidy(Delivery& delivery) noexcept;
-  Link* link_owed_to(const Delivery& delivery) noexcept;
-  Link* home_of(const Delivery& delivery) noexcept;
-  static bool is_home(const Link& link) noexcept;
-  static bool is_at_home(Device& device) noexcept;
+  Link* pinned_link(const Delivery& delivery) noexcept;
+  Link* qos0_link_of(const Delivery& delivery) noexcept;
+  static bool keeps_qos0_affinity(const Link& link) noexcept;
+  static bool has_qos0_affinity(Device& device) noexcept;
   void hand_over(Link& link, Delivery& delivery) noexcept;
   void enqueue(Delivery& delivery) noexcept;
   void pin(Link& link, Delivery& delivery) noexcept;
@@ -196,9 +196,9 @@ class Pool final {
   void pump_older(Link& link) noexcept;
   void pump_queue() noexcept;
   bool pump_front(Link* taker) noexcept;
-  Link* free_choice(const Delivery& delivery, Link* taker) noexcept;
-  void free_backlog(Slot& slot) noexcept;
-  void leave_backlog(Device& device) noexcept;
+  Link* link_with_room(const Delivery& delivery, Link* taker) noexcept;
+  void unpin_all(Slot& slot) noexcept;
+  void unpin(Device& device) noexcept;
   void move_to_queue(Slot& slot, Delivery& delivery, Delivery* position) noexcept;
   void on_tick() noexcept;
   void on_death() noexcept;
@@ -221,8 +221,8 @@ class Pool final {
   List<Slot, Outdated> outdated_;  // to be replaced, in turn
   List<Slot, Replacing> replacing_;
   List<Slot, Reserved> reserved_;
-  std::vector<Link*> homes_;  // which link goes by QoS 0 for the devices at home here
-  event::Deferred replace_;   // goes on replacing connections
+  std::vector<Link*> qos0_affinity_;  // by device: the link that its QoS 0 messages take
+  event::Deferred replace_;           // goes on replacing connections
   event::Deferred pump_;
   event::Timer tick_;
   event::Timer death_timer_;

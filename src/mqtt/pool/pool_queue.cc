@@ -25,16 +25,16 @@ void Pool::accept(Delivery& delivery) noexcept {
     enqueue(delivery);
     return;
   }
-  Link* owed = link_owed_to(delivery);
+  Link* pinned = pinned_link(delivery);
   // QoS 0 without a home has no link with room.
-  const bool may_choose = owed == nullptr && delivery.qos != 0;
-  Link* link = may_choose ? ready_links_.choose(delivery) : owed;
+  const bool may_choose = pinned == nullptr && delivery.qos != 0;
+  Link* link = may_choose ? ready_links_.choose(delivery) : pinned;
   if (link != nullptr && link->backlog().is_empty() && link->has_room_for(delivery) &&
       has_budget_for(delivery)) {
     hand_over(*link, delivery);
-  } else if (owed != nullptr) {
-    pin(*owed, delivery);
-    look_at(slot_of(*owed));
+  } else if (pinned != nullptr) {
+    pin(*pinned, delivery);
+    look_at(slot_of(*pinned));
   } else {
     enqueue(delivery);
     pump_.schedule();  // a link with room may not have been among those that were compared
@@ -81,16 +81,16 @@ void Pool::finish(Delivery& delivery, Outcome outcome) noexcept {
 /// The delivery no longer counts as unacknowledged for its device.
 void Pool::release(Delivery& delivery) noexcept {
   Device& device = *delivery.device;
-  if (device.unacked == 0 && !device.pinned.empty()) leave_backlog(device);
+  if (device.unacked == 0 && !device.pinned.empty()) unpin(device);
   tidy(delivery);
 }
 
 /// Nothing of the device is unacknowledged, so that any link may take what it has pinned here. It
 /// goes to the front of the queue, being older than what is in there; otherwise the devices of a
 /// link that has got too many of them would wait while others are idle.
-void Pool::leave_backlog(Device& device) noexcept {
+void Pool::unpin(Device& device) noexcept {
   Slot& slot = slot_of(*device.link);
-  if (is_at_home(device)) return;
+  if (has_qos0_affinity(device)) return;
   if (slot.link.state() == LinkState::Ready) {
     const bool is_first = &slot.link.backlog().front() == &device.pinned.front();
     if (is_first || device.pinned.size() > kFewPinned) return;
@@ -102,8 +102,8 @@ void Pool::leave_backlog(Device& device) noexcept {
 }
 
 /// What it has pinned is QoS 0, which goes by no other link as long as this one has a connection.
-bool Pool::is_at_home(Device& device) noexcept {
-  return device.pinned.front().qos == 0 && is_home(*device.link);
+bool Pool::has_qos0_affinity(Device& device) noexcept {
+  return device.pinned.front().qos == 0 && keeps_qos0_affinity(*device.link);
 }
 
 /// From a backlog to the queue, before `position`, or to its end if that is null.
@@ -151,26 +151,26 @@ bool Pool::has_budget_for(const Delivery& delivery) noexcept {
 /// The only link that may take a message without harm to the order of its device, if there is one:
 /// where the device has something outstanding, or its link for QoS 0. Null for QoS 0: it has none,
 /// and no link has room.
-Link* Pool::link_owed_to(const Delivery& delivery) noexcept {
+Link* Pool::pinned_link(const Delivery& delivery) noexcept {
   if (delivery.device->link != nullptr) return delivery.device->link;
-  return delivery.qos == 0 ? home_of(delivery) : nullptr;
+  return delivery.qos == 0 ? qos0_link_of(delivery) : nullptr;
 }
 
 /// QoS 0 is not acknowledged, so nobody can tell when the broker has read what a link was given:
 /// a device's messages keep their order only if all of them take the same link as long as it lives.
 /// So a substitute for a lost home stays, too.
-Link* Pool::home_of(const Delivery& delivery) noexcept {
-  const std::size_t home = std::hash<std::int64_t>{}(delivery.device_id) % homes_.size();
-  Link*& used = homes_[home];
-  if (used != nullptr && is_home(*used)) return used;
-  used = wanted_slots_ == 0 ? nullptr : &slots_[home % wanted_slots_]->link;
+Link* Pool::qos0_link_of(const Delivery& delivery) noexcept {
+  const std::size_t entry = std::hash<std::int64_t>{}(delivery.device_id) % qos0_affinity_.size();
+  Link*& used = qos0_affinity_[entry];
+  if (used != nullptr && keeps_qos0_affinity(*used)) return used;
+  used = wanted_slots_ == 0 ? nullptr : &slots_[entry % wanted_slots_]->link;
   if (used == nullptr || used->state() != LinkState::Ready)
     used = ready_links_.next_with_room(delivery);
   return used;
 }
 
 /// Of a connection that is being replaced the broker has read all once it has closed it.
-bool Pool::is_home(const Link& link) noexcept {
+bool Pool::keeps_qos0_affinity(const Link& link) noexcept {
   return link.state() == LinkState::Ready || link.state() == LinkState::Replacing ||
          link.state() == LinkState::Retiring;
 }
@@ -281,20 +281,20 @@ void Pool::pump_queue() noexcept {
 /// link, to `taker`, or to any where that is null. False: it has to wait.
 bool Pool::pump_front(Link* taker) noexcept {
   Delivery& delivery = queue_.front();
-  Link* link = link_owed_to(delivery);
+  Link* link = pinned_link(delivery);
   if (link != nullptr && (!link->backlog().is_empty() || !link->has_room_for(delivery))) {
     unlink(delivery);
     pin(*link, delivery);  // behind its own, and out of the others' way
     return true;
   }
-  if (link == nullptr) link = free_choice(delivery, taker);
+  if (link == nullptr) link = link_with_room(delivery, taker);
   if (link == nullptr || !has_budget_for(delivery)) return false;
   unlink(delivery);
   hand_over(*link, delivery);
   return true;
 }
 
-Link* Pool::free_choice(const Delivery& delivery, Link* taker) noexcept {
+Link* Pool::link_with_room(const Delivery& delivery, Link* taker) noexcept {
   if (delivery.qos == 0) return nullptr;  // its link is one that has room, or there is none
   if (taker == nullptr) return ready_links_.next_with_room(delivery);
   return taker->has_room_for(delivery) ? taker : nullptr;
@@ -303,14 +303,14 @@ Link* Pool::free_choice(const Delivery& delivery, Link* taker) noexcept {
 /// The backlog of a link that takes nothing any more: devices that left nothing unacknowledged
 /// there may go to any link. They go back to the front of the queue, being older than what is in
 /// it.
-void Pool::free_backlog(Slot& slot) noexcept {
+void Pool::unpin_all(Slot& slot) noexcept {
   Link& link = slot.link;
   Delivery* former_front = queue_.empty() ? nullptr : &queue_.front();
   Delivery* next = link.backlog().is_empty() ? nullptr : &link.backlog().front();
   while (next != nullptr) {
     Delivery& delivery = *next;
     next = link.backlog().next(delivery);
-    if (delivery.device->unacked > 0 || is_at_home(*delivery.device)) continue;
+    if (delivery.device->unacked > 0 || has_qos0_affinity(*delivery.device)) continue;
     move_to_queue(slot, delivery, former_front);
   }
   pump_.schedule();

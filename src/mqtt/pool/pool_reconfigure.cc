@@ -107,7 +107,7 @@ void Pool::reap_removed() noexcept {
   while (slots_.size() > wanted_slots_) {
     Link& link = slots_.back()->link;
     if (link.state() != LinkState::Idle || !link.is_clean() || !link.backlog().is_empty()) return;
-    std::replace(homes_.begin(), homes_.end(), &link, static_cast<Link*>(nullptr));
+    std::replace(qos0_affinity_.begin(), qos0_affinity_.end(), &link, static_cast<Link*>(nullptr));
     unlist(*slots_.back());
     if (registry_ != nullptr) registry_->release(&link);
     loop_.retire(std::move(slots_.back()));

@@ -97,7 +97,7 @@ TEST_CASE("a link that acknowledges nothing for 5 ms gets no message that may go
   CHECK(lab.slot_of(lab.send(7)) == silent);  // has something outstanding there
 }
 
-TEST_CASE("a link without a connection, without room or with a line is not kept to",
+TEST_CASE("a link without a connection, without room or with a backlog is not kept to",
           "[pool][affinity]") {
   PoolLab lab(4, without_retries);
   bring_up(lab, {});
@@ -114,7 +114,7 @@ TEST_CASE("a link without a connection, without room or with a line is not kept 
     CHECK(lab.slot_of(lab.send(8)) != former);
     connection.set_congested(false);
   }
-  SECTION("with a line") {
+  SECTION("with a backlog") {
     connection.congested = true;
     CHECK(lab.send(7).state() == State::Pinned);
     connection.congested = false;

@@ -40,7 +40,7 @@ TEST_CASE("a message larger than inflight_bytes goes alone and is not starved", 
   CHECK(small.handed_over);
 }
 
-TEST_CASE("a large message in a link's line is not starved by other links", "[pool][budget]") {
+TEST_CASE("a large message in a link's backlog is not starved by other links", "[pool][budget]") {
   PoolLab lab(3, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
   lab.bring_up();
   lab.send(1, {.bytes = 3000});
@@ -59,7 +59,7 @@ TEST_CASE("a large message in a link's line is not starved by other links", "[po
   CHECK(large.handed_over);
 }
 
-TEST_CASE("a large message in a link's line is not starved by a long queue", "[pool][budget]") {
+TEST_CASE("a large message in a link's backlog is not starved by a long queue", "[pool][budget]") {
   PoolLab lab(3, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
   lab.bring_up();
   for (int device = 1; device <= 3; ++device)
@@ -111,7 +111,7 @@ TEST_CASE("a loss gives the budget back", "[pool][budget]") {
 
 TEST_CASE("a device whose message waits for the budget is not overtaken by its own next one",
           "[pool][budget]") {
-  // It had been put into a link's line without being bound to that link.
+  // it had been pinned to a link without being bound to that link.
   for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
     PoolLab lab(3, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
     lab.bring_up();

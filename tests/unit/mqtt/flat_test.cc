@@ -66,7 +66,7 @@ TEST_CASE("a link with room that was not compared gets the message in the same t
   PoolLab lab(12, [](config::Broker& broker) { broker.max_inflight = 2; });
   lab.bring_up();
   fill(lab, 3);
-  // In front of the one that is free stand ten whose places are for what they have in line.
+  // In front of the one that is free stand ten whose places are for what they have pinned.
   Note& free = lab.make(1000);
   for (unsigned slot = 0; slot < 10; ++slot)
     lab.connection(slot).ack();
@@ -77,7 +77,7 @@ TEST_CASE("a link with room that was not compared gets the message in the same t
   CHECK(lab.slot_of(free) == 11);
 }
 
-TEST_CASE("a message that may pass what its links have in line does not wait for an event",
+TEST_CASE("a message that may pass what its links have pinned does not wait for an event",
           "[pool][flat]") {
   PoolLab lab(10, [](config::Broker& broker) { broker.protocol = config::Protocol::V311; });
   lab.bring_up();

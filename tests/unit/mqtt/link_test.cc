@@ -262,7 +262,7 @@ TEST_CASE("a message given up while it waits to be sent again is not sent", "[li
   CHECK(lab.connection().payloads() == Texts{"2"});
 }
 
-TEST_CASE("a message given up in the queue or in a line is never handed over", "[link]") {
+TEST_CASE("a message given up in the queue or in a backlog is never handed over", "[link]") {
   PoolLab lab(1, window_of(1));
   lab.bring_up();
   lab.send(1);

@@ -233,7 +233,7 @@ class Model {
     if (note.given_up) return;
     ++seen[note.state() == State::InFlight ? "given up in flight"
            : note.state() == State::Resend ? "given up before sent again"
-           : note.state() == State::Pinned ? "given up in a line"
+           : note.state() == State::Pinned ? "given up in a backlog"
                                            : "given up in the queue"];
     lab_.give_up(note);
     if (note.is_gone()) close(note);
@@ -337,7 +337,7 @@ class Model {
       if (note->state() == State::Queued && has_room) complain("it waits in the queue beside room");
       if (note->state() == State::Pinned && &note->link->backlog().front() == note &&
           note->link->has_room_for(*note)) {
-        complain("it waits in a line beside room");
+        complain("it waits in a backlog beside room");
       }
       if (note->state() == State::Resend && &note->link->resend_queue().front() == note &&
           note->link->can_resend()) {
@@ -377,7 +377,7 @@ TEST_CASE("whatever happens, order holds and every message is done exactly once"
   for (const char* kind :
        {"accepted", "changed", "acknowledged", "disconnected", "silent", "attempt failed",
         "sent again", "no room", "served", "given up in flight", "given up before sent again",
-        "given up in a line", "given up in the queue"}) {
+        "given up in a backlog", "given up in the queue"}) {
     CAPTURE(kind);
     CHECK(model.seen[kind] > 0);
   }

@@ -174,7 +174,7 @@ TEST_CASE(
   CHECK(next.handed_over);
 }
 
-TEST_CASE("queued messages of one device follow it into its link's line", "[pool]") {
+TEST_CASE("queued messages of one device follow it into its link's backlog", "[pool]") {
   PoolLab lab(2, window_of(1));
   lab.bring_up();
   lab.send(1);
@@ -187,7 +187,7 @@ TEST_CASE("queued messages of one device follow it into its link's line", "[pool
   lab.turn();
   CHECK(lab.slot_of(first) == 0);
   CHECK(second.state() == State::Pinned);
-  // The other device is not held up by the line before it.
+  // The other device is not held up by the backlog before it.
   lab.connection(1).ack();
   lab.turn();
   CHECK(lab.slot_of(other) == 1);
@@ -196,7 +196,7 @@ TEST_CASE("queued messages of one device follow it into its link's line", "[pool
   CHECK(lab.slot_of(second) == 0);
 }
 
-TEST_CASE("one device's messages keep their order through queue, line and loss", "[pool]") {
+TEST_CASE("one device's messages keep their order through queue, backlog and loss", "[pool]") {
   PoolLab lab(1, window_of(2));
   lab.pool->start();
   lab.turn();
@@ -245,7 +245,7 @@ TEST_CASE("what was only queued moves to another link, in order", "[pool]") {
   CHECK(lab.slot_of(third) == 1 - slot);
 }
 
-TEST_CASE("a lost link's line goes before what was queued later", "[pool]") {
+TEST_CASE("a lost link's backlog goes before what was queued later", "[pool]") {
   PoolLab lab(1, window_of(1));
   lab.bring_up();
   Note& lost = lab.send(7);
@@ -304,7 +304,7 @@ TEST_CASE("QoS 0 of a device whose home link is lost goes by another, in order",
   CHECK(second.handed_over);
 }
 
-TEST_CASE("what a device has in line may go to another link once nothing of it is unacknowledged",
+TEST_CASE("what a device has pinned may go to another link once nothing of it is unacknowledged",
           "[pool]") {
   PoolLab lab(2, window_of(2));
   lab.bring_up();

@@ -47,7 +47,7 @@ TEST_CASE("the queue takes bytes up to its limit, and any one message if it is e
   CHECK(lab.ask(2, {.bytes = 4001}) == Admission::QueueFull);
 }
 
-TEST_CASE("one link's line takes no more than half of the queue", "[pool]") {
+TEST_CASE("one link's backlog takes no more than half of the queue", "[pool]") {
   PoolLab lab(2, queue_of(8));
   lab.bring_up();
   lab.send(7);

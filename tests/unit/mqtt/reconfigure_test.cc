@@ -384,7 +384,7 @@ TEST_CASE("a request that waits for room finds it when the queue becomes larger"
   lab.bring_up();
   lab.send(1);
   lab.send(1);
-  lab.wait(1);  // for room in the link's line
+  lab.wait(1);  // for room in the link's backlog
   lab.wait(3);
   lab.change([](PoolSettings& settings) { settings.broker.queue_messages = 10; });
   lab.turn();

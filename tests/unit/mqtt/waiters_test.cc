@@ -24,14 +24,15 @@ std::function<void(config::Broker&)> limits(unsigned window, std::size_t queue) 
   };
 }
 
-/// Devices 7 and 8 are bound to one link, the slot of which is the result; 7 has filled its line.
-unsigned fill_line(PoolLab& lab, int line) {
+/// Devices 7 and 8 are bound to one link, the slot of which is the result; 7 has filled its
+/// backlog.
+unsigned fill_backlog(PoolLab& lab, int backlog) {
   lab.send(7);
   lab.send(9);
   lab.send(8);
   const unsigned slot = lab.slot_of(lab.notes[0]);
   if (lab.slot_of(lab.notes[2]) != slot) throw std::runtime_error("they are apart");
-  for (int i = 0; i < line; ++i)
+  for (int i = 0; i < backlog; ++i)
     lab.send(7);
   return slot;
 }
@@ -91,7 +92,8 @@ TEST_CASE("what waits behind a larger request is served when that one leaves", "
   CHECK(lab.rooms == Devices{4});
 }
 
-TEST_CASE("what waits for a link's line is served once that is below three quarters", "[waiters]") {
+TEST_CASE("what waits for a link's backlog is served once that is below three quarters",
+          "[waiters]") {
   PoolLab lab(2, limits(1, 8));
   lab.bring_up();
   const unsigned slot = lab.slot_of(lab.send(7));
@@ -106,11 +108,11 @@ TEST_CASE("what waits for a link's line is served once that is below three quart
   CHECK(lab.rooms == Devices{7});
 }
 
-TEST_CASE("what waits for a full line is not looked at while others come and go",
+TEST_CASE("what waits for a full backlog is not looked at while others come and go",
           "[waiters][flat]") {
   PoolLab lab(2, limits(2, 8));
   lab.bring_up();
-  fill_line(lab, 4);
+  fill_backlog(lab, 4);
   for (int i = 0; i < 1000; ++i)
     lab.wait(7 + i % 2);
   for (int i = 0; i < 50; ++i) {
@@ -123,11 +125,11 @@ TEST_CASE("what waits for a full line is not looked at while others come and go"
   CHECK(lab.pool->waiters() == 1000);
 }
 
-TEST_CASE("what waits for a link's line waits for the queue once its device is not bound there",
+TEST_CASE("what waits for a link's backlog waits for the queue once its device is not bound there",
           "[waiters]") {
   PoolLab lab(2, limits(2, 8));
   lab.bring_up();
-  fill_line(lab, 4);
+  fill_backlog(lab, 4);
   lab.wait(7);
   lab.wait(8);
   lab.wait(8);
@@ -136,10 +138,10 @@ TEST_CASE("what waits for a link's line waits for the queue once its device is n
   CHECK(lab.rooms == Devices{8, 8});
 }
 
-TEST_CASE("what waits for the line of a link that is lost waits for its return", "[waiters]") {
+TEST_CASE("what waits for the backlog of a link that is lost waits for its return", "[waiters]") {
   PoolLab lab(2, limits(2, 8));
   lab.bring_up();
-  const unsigned slot = fill_line(lab, 4);
+  const unsigned slot = fill_backlog(lab, 4);
   lab.wait(7);
   lab.wait(8);
   lab.connection(slot).lose();
@@ -152,10 +154,11 @@ TEST_CASE("what waits for the line of a link that is lost waits for its return",
   CHECK(lab.rooms.size() == 2);
 }
 
-TEST_CASE("what waits for the line of a slot that is not wanted any more is served", "[waiters]") {
+TEST_CASE("what waits for the backlog of a slot that is not wanted any more is served",
+          "[waiters]") {
   PoolLab lab(2, limits(2, 8));
   lab.bring_up();
-  const unsigned slot = fill_line(lab, 4);
+  const unsigned slot = fill_backlog(lab, 4);
   if (slot == 0) lab.acknowledge(lab.notes[1]);
   lab.wait(7);
   lab.wait(8);
@@ -213,11 +216,11 @@ TEST_CASE("others wait behind those that wait, but for the client that is served
   CHECK(lab.ask(10) == Admission::Accept);
 }
 
-TEST_CASE("those that wait for a link's line have only their device's requests behind them",
+TEST_CASE("those that wait for a link's backlog have only their device's requests behind them",
           "[waiters]") {
   PoolLab lab(2, limits(2, 8));
   lab.bring_up();
-  const unsigned slot = fill_line(lab, 4);
+  const unsigned slot = fill_backlog(lab, 4);
   for (int device = 10; device < 13; ++device)
     lab.send(device);  // the other link's window, and three quarters of the queue
   REQUIRE(lab.pool->queued() == 6);
@@ -258,7 +261,7 @@ class Queue {
 
   Waiters waiters;
   WaitList queue;
-  WaitList line;
+  WaitList backlog;
 
  private:
   std::deque<protocol::Request> requests_;
@@ -296,8 +299,8 @@ TEST_CASE("lists take turns, each for as many waiters as it has", "[waiters]") {
     all.add(device, all.queue);
   all.waiters.wake(all.queue);
   for (const std::int64_t device : {11, 12})
-    all.add(device, all.line);
-  all.waiters.wake(all.line);
+    all.add(device, all.backlog);
+  all.waiters.wake(all.backlog);
   all.add(4, all.queue);
   CHECK(all.serve() == Devices{1, 2, 3, 11, 12, 4});
 }
@@ -306,19 +309,19 @@ TEST_CASE("a list that rests is passed over, and a device goes to another one wi
           "[waiters]") {
   Queue all;
   for (const std::int64_t device : {1, 2, 1})
-    all.add(device, all.line);
+    all.add(device, all.backlog);
   all.add(3, all.queue);
   all.waiters.wake(all.queue);
   CHECK(all.serve() == Devices{3});
   all.waiters.move(*all.waiters.find(1, /*qos=*/1), all.queue);
   all.waiters.wake(all.queue);
   CHECK(all.serve() == Devices{1, 1});
-  all.waiters.wake(all.line);
+  all.waiters.wake(all.backlog);
   CHECK(all.serve() == Devices{2});
   CHECK_FALSE(all.waiters.is_any_awake());
 }
 
-TEST_CASE("what waits for a line behind a larger request is served when that one leaves",
+TEST_CASE("what waits for a backlog behind a larger request is served when that one leaves",
           "[waiters]") {
   PoolLab lab(2, [](config::Broker& broker) {
     broker.max_inflight = 2;
@@ -354,8 +357,8 @@ TEST_CASE("the turns of those that leave a list are not others'", "[waiters]") {
   }
   all.waiters.wake(all.queue);
   for (const std::int64_t device : {1, 2})
-    all.add(device, all.line);
-  all.waiters.wake(all.line);
+    all.add(device, all.backlog);
+  all.waiters.wake(all.backlog);
   for (std::size_t i = 0; i < 99; ++i)
     all.waiters.remove(leaving[i]);
   for (int i = 0; i < 50; ++i)
