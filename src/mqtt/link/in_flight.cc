@@ -13,7 +13,7 @@ void InFlight::open() noexcept {
 
 void InFlight::add(Delivery& delivery, TimePoint now) noexcept {
   const std::uint8_t qos = delivery.qos;
-  if (is_empty() || (qos > 0 && !owes_acknowledgements())) last_progress_ = now;
+  if (is_empty() || (qos > 0 && !awaits_acknowledgements())) last_progress_ = now;
   delivery.sequence = next_sequence_++;
   list_.push_back(delivery);
   delivery.move_to(State::InFlight);
@@ -32,7 +32,7 @@ Delivery* InFlight::acknowledge(std::uint16_t packet_id, TimePoint now) noexcept
   Delivery* delivery = ids_.take(packet_id);
   if (delivery == nullptr) return nullptr;
   const std::uint8_t qos = delivery->qos;
-  if (qos > 0 || !owes_acknowledgements()) last_progress_ = now;
+  if (qos > 0 || !awaits_acknowledgements()) last_progress_ = now;
   newest_acknowledged_[qos] = std::max(newest_acknowledged_[qos], delivery->sequence);
   remove(*delivery);
   return delivery;

@@ -44,7 +44,7 @@ class InFlight {
 
  private:
   void remove(Delivery& delivery) noexcept;
-  bool owes_acknowledgements() const noexcept { return size() > qos0_; }
+  bool awaits_acknowledgements() const noexcept { return size() > qos0_; }
 
   List<Delivery> list_;
   PacketIds ids_;

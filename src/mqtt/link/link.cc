@@ -11,7 +11,7 @@
 namespace sluice::mqtt {
 namespace {
 
-/// Backing off starts anew only after a connection that lived so long.
+/// Backing off starts anew only after a connection that was up for this long.
 constexpr Duration kSettledAfter = std::chrono::seconds(10);
 
 /// Without keep alive nothing obliges the broker; then so long.
@@ -74,30 +74,30 @@ std::string_view to_string(LinkState state) noexcept {
   return "";
 }
 
-Link::Link(Means means, unsigned slot, std::string client_id)
-    : loop_(means.loop),
-      broker_(means.broker),
-      random_(means.random),
-      events_(means.events),
-      factory_(std::move(means.factory)),
-      has_news_(means.has_news),
+Link::Link(Context context, unsigned slot, std::string client_id)
+    : loop_(context.loop),
+      broker_(context.broker),
+      random_(context.random),
+      events_(context.events),
+      factory_(std::move(context.factory)),
+      has_news_(context.has_news),
       slot_(slot),
       client_id_(client_id),
       next_client_id_(std::move(client_id)),
       timer_(loop_, bind<&Link::on_timer>(this)),
       turn_end_(loop_, bind<&Link::on_turn_end>(this)),
       backoff_(broker_.reconnect_min, broker_.reconnect_max),
-      window_(broker_.max_inflight, means.window_size) {}
+      window_(broker_.max_inflight, context.window_size) {}
 
 Link::~Link() {
   assert(is_clean() && backlog_.is_empty());
 }
 
-bool Link::stands(LinkState state) noexcept {
-  constexpr unsigned kStanding = bit(LinkState::Ready) | bit(LinkState::Leaking) |
-                                 bit(LinkState::Replacing) | bit(LinkState::Retiring) |
-                                 bit(LinkState::Stopping);
-  return (kStanding & bit(state)) != 0;
+bool Link::is_connected(LinkState state) noexcept {
+  constexpr unsigned kConnected = bit(LinkState::Ready) | bit(LinkState::Leaking) |
+                                  bit(LinkState::Replacing) | bit(LinkState::Retiring) |
+                                  bit(LinkState::Stopping);
+  return (kConnected & bit(state)) != 0;
 }
 
 /// The one place that changes the state.
@@ -106,7 +106,7 @@ void Link::enter(LinkState next) noexcept {
   log::debug(log::Subject::slot(broker_.name, slot_), "{} -> {}", to_string(state_),
              to_string(next));
   const LinkState former = std::exchange(state_, next);
-  if (!stands(former) || !stands(next)) timer_.stop();
+  if (!is_connected(former) || !is_connected(next)) timer_.stop();
   if (next == LinkState::Connecting) timer_.start(broker_.connect_timeout);
 }
 
@@ -155,9 +155,9 @@ void Link::come_up(const Connack& connack) noexcept {
   in_flight_.open();
   was_full_ = false;
   ready_since_ = loop_.now();
-  lived_ = {};
+  latest_uptime_ = {};
   resend_queue_.on_connected(loop_.now());
-  // Under a former identifier it stands only for what is to be sent again under that one.
+  // Under a former identifier it is connected only for what is to be sent again under that one.
   const bool is_former = client_id_ != next_client_id_;
   enter(is_former ? LinkState::Replacing : LinkState::Ready);
   if (is_former) check_replacement_soon();
@@ -178,11 +178,11 @@ void Link::lose(const Loss& loss, bool for_good) noexcept {
   drop_transport();
   enter(next);
   if (!is_at_once && next == LinkState::Backoff) {
-    if (stands(former)) {
-      lived_ = loop_.now() - ready_since_;
+    if (is_connected(former)) {
+      latest_uptime_ = loop_.now() - ready_since_;
       fence_ends_ = loop_.now() + fence_of(broker_, connack_);
     }
-    timer_.start(next_delay(loss, stands(former)));
+    timer_.start(next_delay(loss, is_connected(former)));
   }
   keep_unacknowledged(loss);
 }
@@ -190,7 +190,7 @@ void Link::lose(const Loss& loss, bool for_good) noexcept {
 LinkState Link::state_after(const Loss& loss, bool for_good) const noexcept {
   if (for_good || state_ == LinkState::Stopping) return LinkState::Idle;
   // An attempt that was ended for another one has not fenced off what was lost before it.
-  const bool is_fenced = loss.kind == Loss::Kind::Closed && stands();
+  const bool is_fenced = loss.kind == Loss::Kind::Closed && is_connected();
   return is_fenced ? LinkState::Idle : LinkState::Backoff;
 }
 
@@ -207,10 +207,10 @@ void Link::drop_transport() noexcept {
   loop_.retire(std::move(transport_));
 }
 
-Duration Link::next_delay(const Loss& loss, bool stood) noexcept {
+Duration Link::next_delay(const Loss& loss, bool was_connected) noexcept {
   // The broker is well, and how often this happens is bounded by the deadlines of messages.
   if (loss.kind == Loss::Kind::Leaking) return broker_.reconnect_min;
-  if (stood && lived_ >= kSettledAfter) backoff_.reset();
+  if (was_connected && latest_uptime_ >= kSettledAfter) backoff_.reset();
   if (is_lasting(loss)) {
     backoff_.raise_to_max();
     // The promise is "every reconnect_max_ms": no jitter below it.
@@ -236,7 +236,7 @@ void Link::keep_unacknowledged(const Loss& loss) noexcept {
 }
 
 void Link::tick() noexcept {
-  if (stands() && !in_flight_.is_empty() &&
+  if (is_connected() && !in_flight_.is_empty() &&
       loop_.now() - in_flight_.last_progress() >= broker_.ack_timeout) {
     lose({Loss::Kind::Silent, 0,
           fmt::format("no acknowledgement for {} ms", broker_.ack_timeout.count())});

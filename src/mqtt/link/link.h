@@ -50,7 +50,7 @@ enum class Room : std::uint8_t {
 
 /// What has happened to a link since its pool asked last.
 struct LinkNews {
-  bool came_up = false;            ///< Connecting is over: it stands
+  bool came_up = false;            ///< Connecting is over: it is connected
   bool stopped_accepting = false;  ///< still connected, but not Ready any more
   bool has_room = false;           ///< perhaps: its window opened, or what it has may be sent again
   bool was_full = false;           ///< its socket took less than it was given
@@ -66,7 +66,7 @@ struct LinkNews {
 class Link final : public ListNode<> {
  public:
   /// What it does its work with; all of it outlives the link.
-  struct Means {
+  struct Context {
     event::Loop& loop;
     const config::Broker& broker;
     Random& random;
@@ -76,7 +76,7 @@ class Link final : public ListNode<> {
     /// After a turn's end or a timer in which the link has worked on its own: take news().
     Delegate<void()> has_news;
   };
-  Link(Means means, unsigned slot, std::string client_id);
+  Link(Context context, unsigned slot, std::string client_id);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -108,7 +108,7 @@ class Link final : public ListNode<> {
   /// Replaces the connection: Replacing, then it wants another one. Where there is none it wants
   /// one at once.
   void replace() noexcept;
-  /// Its slot is wanted no more: Retiring if it stands.
+  /// Its slot is wanted no more: Retiring if it is connected.
   void retire() noexcept;
   /// After retire(): the slot is wanted after all.
   void keep() noexcept;
@@ -119,8 +119,8 @@ class Link final : public ListNode<> {
 
   LinkState state() const noexcept { return state_; }
   /// There is a connection.
-  bool stands() const noexcept { return stands(state_); }
-  static bool stands(LinkState state) noexcept;
+  bool is_connected() const noexcept { return is_connected(state_); }
+  static bool is_connected(LinkState state) noexcept;
   unsigned slot() const noexcept { return slot_; }
   const std::string& client_id() const noexcept { return client_id_; }
   const std::string& wanted_client_id() const noexcept { return next_client_id_; }
@@ -129,8 +129,8 @@ class Link final : public ListNode<> {
     return is_clean() ? next_client_id_ : client_id_;
   }
   const Connack& connack() const noexcept { return connack_; }
-  /// How long the latest connection stood; 0 while one stands.
-  Duration lived() const noexcept { return lived_; }
+  /// How long the latest connection stood; 0 while one is connected.
+  Duration latest_uptime() const noexcept { return latest_uptime_; }
 
   // --- deliveries
   /// There is some where it is Ready, with nothing to be sent again first, its window open and its
@@ -155,7 +155,8 @@ class Link final : public ListNode<> {
   bool give_up(Delivery& delivery) noexcept;
   /// Takes out what resend_queue() found to be poison, its first one. Its end has to follow.
   void remove_poison() noexcept;
-  /// What the connection's CONNACK says in advance against it, if anything. Only where it stands.
+  /// What the connection's CONNACK says in advance against it, if anything. Only where it is
+  /// connected.
   std::optional<Outcome> refusal_of(Delivery& delivery) const;
   /// Nothing that a connection was given is without its end.
   bool is_clean() const noexcept {
@@ -175,7 +176,7 @@ class Link final : public ListNode<> {
   void enter(LinkState next) noexcept;
   void lose(const Loss& loss, bool for_good) noexcept;
   LinkState state_after(const Loss& loss, bool for_good) const noexcept;
-  Duration next_delay(const Loss& loss, bool stood) noexcept;
+  Duration next_delay(const Loss& loss, bool was_connected) noexcept;
   void drop_transport() noexcept;
   void keep_unacknowledged(const Loss& loss) noexcept;
   void remove_from_resend(Delivery& delivery) noexcept;
@@ -231,7 +232,7 @@ class Link final : public ListNode<> {
   Loss::Kind latest_loss_ = Loss::Kind::Closed;
   TimePoint disconnect_deadline_ = TimePoint::max();  // once DISCONNECT is sent
   TimePoint ready_since_{};
-  Duration lived_{};  // the latest connection, once it is lost
+  Duration latest_uptime_{};  // the latest connection, once it is lost
 };
 
 }  // namespace sluice::mqtt

@@ -55,7 +55,7 @@ void Link::on_turn_end() noexcept {
 }
 
 void Link::flush() noexcept {
-  if (!stands()) return;
+  if (!is_connected()) return;
   const std::uint64_t newest = std::exchange(newest_unflushed_, 0);
   if (newest != 0 && window_.wants_probe()) {
     window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
@@ -86,7 +86,7 @@ Delivery* Link::acknowledge(std::uint16_t packet_id) noexcept {
 bool Link::give_up(Delivery& delivery) noexcept {
   if (delivery.state() == State::Resend) {
     remove_from_resend(delivery);
-    const bool is_over = stands() || state_ == LinkState::Idle;
+    const bool is_over = is_connected() || state_ == LinkState::Idle;
     if (!is_over) fence(delivery);
     return is_over;
   }
@@ -103,7 +103,7 @@ void Link::remove_poison() noexcept {
 void Link::remove_from_resend(Delivery& delivery) noexcept {
   resend_queue_.remove(delivery);
   poison_.note_left(in_flight_.size());
-  if (stands() && state_ != LinkState::Ready) check_replacement_soon();
+  if (is_connected() && state_ != LinkState::Ready) check_replacement_soon();
 }
 
 /// What a lost connection had been given may still lie before the broker, and be read after what is

@@ -38,7 +38,7 @@ void Link::replace() noexcept {
 
 void Link::retire() noexcept {
   const bool may_retire =
-      stands() && state_ != LinkState::Retiring && state_ != LinkState::Stopping;
+      is_connected() && state_ != LinkState::Retiring && state_ != LinkState::Stopping;
   if (may_retire) stop_accepting(LinkState::Retiring);
 }
 
@@ -67,7 +67,7 @@ void Link::check_replacement() noexcept {
   // identifier, or none may follow.
   if (is_draining && is_clean()) {
     send_disconnect();
-  } else if (stands() && state_ != LinkState::Stopping && !has_sent_disconnect()) {
+  } else if (is_connected() && state_ != LinkState::Stopping && !has_sent_disconnect()) {
     replace_if_leaking();
   }
 }
@@ -101,7 +101,7 @@ void Link::replace_if_leaking() noexcept {
 }
 
 void Link::disconnect() noexcept {
-  const bool is_graceful = stands() && state_ != LinkState::Stopping && in_flight_.is_empty();
+  const bool is_graceful = is_connected() && state_ != LinkState::Stopping && in_flight_.is_empty();
   if (!is_graceful) {
     close_now();
     return;

@@ -14,8 +14,8 @@ constexpr Duration kTick = std::chrono::milliseconds(500);
 /// Devices share them, whatever the number of connections is.
 constexpr std::size_t kQos0AffinityEntries = 1024;
 /// A connection that stood so long was not thrown off by a rival under the same identifier.
-constexpr Duration kShortLife = std::chrono::seconds(10);
-constexpr unsigned kShortLivesToSuspect = 3;
+constexpr Duration kShortUptime = std::chrono::seconds(10);
+constexpr unsigned kShortLivesForTakeover = 3;
 
 /// A hang-up without a reason, or with one that can be about what was sent.
 bool may_be_poison(const Loss& loss) noexcept {
@@ -52,7 +52,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       replace_(loop, bind<&Pool::continue_replacing>(this)),
       pump_(loop, bind<&Pool::pump>(this)),
       tick_(loop, bind<&Pool::on_tick>(this)),
-      death_timer_(loop, bind<&Pool::on_death>(this)),
+      dead_timer_(loop, bind<&Pool::on_dead_timer>(this)),
       totals_{.waiting = {broker_.queue_messages, broker_.queue_bytes}} {
   for (std::string& client_id : settings.client_ids)
     add_slot(std::move(client_id));
@@ -109,7 +109,7 @@ void Pool::stop() noexcept {
   stopped_ = true;
   scheduler_.stop();
   replace_.cancel();
-  death_timer_.stop();
+  dead_timer_.stop();
   for (const auto& slot : slots_) {
     slot->link.disconnect();
     take_news(*slot);
@@ -135,7 +135,7 @@ bool Pool::is_stopped() const noexcept {
 // --------------------------------------------------------------------
 
 Slot::Slot(Pool& of, unsigned number, std::string client_id)
-    : pool(of), link(pool.means_for(*this), number, std::move(client_id)) {}
+    : pool(of), link(pool.link_context(*this), number, std::move(client_id)) {}
 
 void Slot::on_connected(const Connack& connack) noexcept {
   link.come_up(connack);
@@ -145,7 +145,7 @@ void Slot::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
   pool.take_acknowledgement(*this, packet_id, reason_code);
 }
 void Slot::on_writable() noexcept {
-  pool.look_at(*this);
+  pool.note_may_send(*this);
 }
 void Slot::on_lost(const Loss& loss) noexcept {
   link.lose(loss);
@@ -155,7 +155,7 @@ void Slot::on_news() noexcept {
   pool.take_news(*this);
 }
 
-Link::Means Pool::means_for(Slot& slot) noexcept {
+Link::Context Pool::link_context(Slot& slot) noexcept {
   return {.loop = loop_,
           .broker = broker_,
           .random = random_,
@@ -174,7 +174,7 @@ void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_
   finish(*delivery, {.kind = is_refused ? Outcome::Kind::Rejected : Outcome::Kind::Acknowledged,
                      .reason_code = reason_code,
                      .may_be_published = is_refused && delivery->sent_again});
-  look_at(slot);
+  note_may_send(slot);
 }
 
 /// After each call to a link that can have news.
@@ -192,13 +192,13 @@ void Pool::take_news(Slot& slot) noexcept {
   if (news.loss) note_lost(slot, *news.loss, news.lost_in);
   if (news.wants_connection && started_ && (is_wanted(slot) || !link.is_clean()))
     scheduler_.enqueue(link);
-  if (news.has_room) look_at(slot);
+  if (news.has_room) note_may_send(slot);
 }
 
 void Pool::note_ready(Slot& slot) noexcept {
   ++ready_;
   was_connected_ = true;
-  death_timer_.stop();
+  dead_timer_.stop();
   if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
   note_replaced(slot);
   log_.ready(loop_.now(), ready_, slot.link.window());
@@ -212,7 +212,7 @@ void Pool::note_ready(Slot& slot) noexcept {
     slot.link.retire();
     take_news(slot);
   }
-  look_at(slot);
+  note_may_send(slot);
 }
 
 void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
@@ -223,16 +223,16 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   }
   Link& link = slot.link;
   ready_links_.forget(slot);
-  if (Link::stands(lost_in)) {
+  if (Link::is_connected(lost_in)) {
     if (--ready_ == 0) {
       last_connected_ = loop_.now();
-      if (!stopped_) death_timer_.start(broker_.dead_after);
+      if (!stopped_) dead_timer_.start(broker_.dead_after);
     }
     unpin_all(slot);
   }
   if (loss.kind == Loss::Kind::Disconnected) {
     note_disconnect(link, loss);
-    note_take_over(link, loss);
+    note_takeover(link, loss);
   }
   if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // not lost: let go
   if (!stopped_ && lost_in == LinkState::Connecting) {
@@ -262,23 +262,23 @@ void Pool::clear_all_strikes() noexcept {
   if (!std::exchange(has_strikes_, false)) return;
   for (const auto& slot : slots_) {
     slot->link.poison().clear();
-    look_at(*slot);
+    note_may_send(*slot);
   }
 }
 
 /// Two clients with one identifier throw each other off the broker, again and again. MQTT 5 brokers
 /// say so (reason 0x8E, section 3.14.2.1); others just close, and so does Mosquitto 2.0.11.
-void Pool::note_take_over(Link& link, const Loss& loss) noexcept {
-  const bool is_said = loss.reason_code == reason::kSessionTakenOver;
+void Pool::note_takeover(Link& link, const Loss& loss) noexcept {
+  const bool is_reported = loss.reason_code == reason::kSessionTakenOver;
   unsigned& lives = slot_of(link).short_lives;
-  if (!is_said) {
+  if (!is_reported) {
     // A link that looks for a poison message knows why it is hung up on.
     if (loss.reason_code != 0 || ready_ == 0 || link.poison().is_one_at_a_time()) return;
-    lives = link.lived() < kShortLife ? lives + 1 : 0;
-    if (lives < kShortLivesToSuspect) return;
+    lives = link.latest_uptime() < kShortUptime ? lives + 1 : 0;
+    if (lives < kShortLivesForTakeover) return;
   }
   ++counters_.taken_over;
-  log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_said);
+  log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_reported);
 }
 
 void Pool::on_tick() noexcept {
@@ -290,7 +290,7 @@ void Pool::on_tick() noexcept {
   if (slots_.size() > wanted_slots_) replace_.schedule();
 }
 
-void Pool::on_death() noexcept {
+void Pool::on_dead_timer() noexcept {
   log_.dead(loop_.now());
   for (const auto& slot : slots_)
     waiters_.wake(slot->waiters);

@@ -145,7 +145,7 @@ class Pool final {
 
  private:
   friend struct Slot;
-  Link::Means means_for(Slot& slot) noexcept;
+  Link::Context link_context(Slot& slot) noexcept;
   void take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code) noexcept;
   void take_news(Slot& slot) noexcept;
   void note_ready(Slot& slot) noexcept;
@@ -189,8 +189,8 @@ class Pool final {
   void reject_poison(Link& link) noexcept;
   void note_disconnect(Link& link, const Loss& loss) noexcept;
   void clear_all_strikes() noexcept;
-  void note_take_over(Link& link, const Loss& loss) noexcept;
-  void look_at(Slot& slot) noexcept;
+  void note_takeover(Link& link, const Loss& loss) noexcept;
+  void note_may_send(Slot& slot) noexcept;
   void pump() noexcept;
   void pump_link(Slot& slot) noexcept;
   void pump_older(Link& link) noexcept;
@@ -201,7 +201,7 @@ class Pool final {
   void unpin(Device& device) noexcept;
   void move_to_queue(Slot& slot, Delivery& delivery, Delivery* position) noexcept;
   void on_tick() noexcept;
-  void on_death() noexcept;
+  void on_dead_timer() noexcept;
 
   event::Loop& loop_;
   PoolEvents& events_;
@@ -225,7 +225,7 @@ class Pool final {
   event::Deferred replace_;           // goes on replacing connections
   event::Deferred pump_;
   event::Timer tick_;
-  event::Timer death_timer_;
+  event::Timer dead_timer_;
   PoolCounters counters_;
 
   DeviceTable devices_;       // for QoS 1 and 2
@@ -233,10 +233,12 @@ class Pool final {
   List<Delivery> queue_;      // Queued
   Totals totals_;
   std::uint64_t arrivals_ = 0;
-  bool is_short_ = false;  // a message waits for inflight_bytes; none overtakes it there
+  bool waits_for_inflight_bytes_ =
+      false;  // a message waits for inflight_bytes; none overtakes it there
   Waiters waiters_;
   WaitList queue_waiters_;  // for room in the queue; awake whenever there are any
-  bool serves_on_ = false;  // waiters were stopped by reserved room only, above the low mark too
+  bool serves_above_low_mark_ =
+      false;  // waiters were stopped by reserved room only, above the low mark too
 
   std::size_t ready_ = 0;
   bool has_strikes_ = false;  // a link may have noted one since the last clear_all_strikes()
@@ -244,7 +246,7 @@ class Pool final {
   bool started_ = false;
   bool stopped_ = false;
   TimePoint last_connected_{};
-  bool dropped_properties_said_ = false;
+  bool has_warned_of_properties_ = false;
 };
 
 }  // namespace sluice::mqtt

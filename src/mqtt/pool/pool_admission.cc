@@ -98,21 +98,23 @@ void Pool::after_reservation() noexcept {
     waiters_.wake(slot.waiters);
   }
   if (waiters_.size() == 0) return;
-  serves_on_ = true;
+  serves_above_low_mark_ = true;
   pump_.schedule();
 }
 
 /// Costs what it serves: a backlog that is full again rests, and a device that has been bound to a
 /// link with a full one goes to that one's waiters with all of its own.
 void Pool::serve_waiters() noexcept {
-  if (!std::exchange(serves_on_, false) && !totals_.waiting.is_below_low() && !is_dead()) return;
+  if (!std::exchange(serves_above_low_mark_, false) && !totals_.waiting.is_below_low() &&
+      !is_dead())
+    return;
   while (Waiter* next = waiters_.next()) {
     const Admission admission = this->admission(*next->wanted, /*in_turn=*/true);
     if (admission == Admission::QueueFull) return;
     if (admission == Admission::LinkBacklogFull) {
       WaitList& backlog = slot_bound_to(*next->wanted)->waiters;
       waiters_.move(*next->device, backlog);
-      waiters_.rest(backlog);
+      waiters_.suspend(backlog);
     } else {
       waiters_.pop();
       events_.on_room(*next);

@@ -8,10 +8,10 @@ namespace sluice::mqtt {
 
 using log::Level;
 
-Level PoolLog::change(TimePoint now, Level wanted) {
-  if (changes_.note(now)) return wanted;
-  if (!std::exchange(flaps_, true)) {
-    log::warn(about(),
+Level PoolLog::level_for_change(TimePoint now, Level wanted) {
+  if (change_throttle_.note(now)) return wanted;
+  if (!std::exchange(is_flapping_, true)) {
+    log::warn(subject(),
               "its connections come and go (perhaps another process with the same [server] "
               "instance); further changes are counted until it is quiet");
   }
@@ -19,47 +19,47 @@ Level PoolLog::change(TimePoint now, Level wanted) {
 }
 
 void PoolLog::ready(TimePoint now, std::size_t up, std::size_t window) {
-  is_slow_ = false;
+  is_down_ = false;
   if (up == 1) {
-    const std::uint64_t failed = forget_failures();
-    log::at(change(now, Level::Info), about(), "connected to {}{}", broker_.url,
+    const std::uint64_t failed = take_failures();
+    log::at(level_for_change(now, Level::Info), subject(), "connected to {}{}", broker_.url,
             failed == 0 ? "" : fmt::format(" after {} attempts that failed", failed));
   }
-  if (up < connections_ || connections_ == 1 || std::exchange(is_whole_, true)) return;
-  (void)forget_failures();
+  if (up < connections_ || connections_ == 1 || std::exchange(all_up_reported_, true)) return;
+  (void)take_failures();
   const std::uint64_t lost = std::exchange(losses_, 0);
-  log::at(change(now, Level::Info), about(),
+  log::at(level_for_change(now, Level::Info), subject(),
           "all {} connections are up, {} messages in flight on each at most{}", up, window,
           lost == 0 ? "" : fmt::format("; {} were lost before", lost));
 }
 
-std::uint64_t PoolLog::forget_failures() {
+std::uint64_t PoolLog::take_failures() {
   latest_failure_.clear();
-  (void)reasons_.end();
+  (void)failure_throttle_.end();
   return std::exchange(failures_, 0);
 }
 
 void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t up) {
   if (loss.kind == Loss::Kind::Closed) {  // not lost: replaced, or not wanted any more
-    log::debug(about(slot), "ended: {}", loss.text);
+    log::debug(subject(slot), "ended: {}", loss.text);
     return;
   }
   ++losses_;
-  is_whole_ = false;
+  all_up_reported_ = false;
   if (up == 0) {
-    is_slow_ = true;
-    log::at(change(now, Level::Warn), about(slot), "lost, the last of {}: {}", connections_,
-            loss.text);
+    is_down_ = true;
+    log::at(level_for_change(now, Level::Warn), subject(slot), "lost, the last of {}: {}",
+            connections_, loss.text);
   } else {
     // The others are counted until all are up again.
-    log::at(losses_ == 1 ? change(now, Level::Warn) : Level::Debug, about(slot),
+    log::at(losses_ == 1 ? level_for_change(now, Level::Warn) : Level::Debug, subject(slot),
             "lost: {}; {} left", loss.text, up);
   }
 }
 
 void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
   if (loss.kind == Loss::Kind::Closed) {  // given up here, which says nothing of the broker
-    log::debug(about(), "gave up an attempt: {}", loss.text);
+    log::debug(subject(), "gave up an attempt: {}", loss.text);
     return;
   }
   ++failures_;
@@ -67,56 +67,60 @@ void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
       "{} {}: {}", loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to",
       broker_.url, loss.text);
   // The same failure is said once, whichever slot met it; of a short outage none.
-  const bool is_news = failure != latest_failure_ && !is_slow_;
-  log::at(is_news && reasons_.note(now) ? change(now, Level::Warn) : Level::Debug, about(),
-          "{}; trying again", failure);
+  const bool is_news = failure != latest_failure_ && !is_down_;
+  log::at(
+      is_news && failure_throttle_.note(now) ? level_for_change(now, Level::Warn) : Level::Debug,
+      subject(), "{}; trying again", failure);
   latest_failure_ = std::move(failure);
 }
 
 void PoolLog::dead(TimePoint now) {
-  is_slow_ = false;
-  log::at(change(now, Level::Warn), about(),
+  is_down_ = false;
+  log::at(level_for_change(now, Level::Warn), subject(),
           "no connection for {} ms{}{}; requests beyond its queue are refused now",
           broker_.dead_after.count(), latest_failure_.empty() ? "" : ", ", latest_failure_);
 }
 
-void PoolLog::taken_over(TimePoint now, unsigned slot, const std::string& client_id, bool is_said) {
-  log::at(take_overs_.note(now) ? Level::Warn : Level::Debug, about(slot),
+void PoolLog::taken_over(TimePoint now, unsigned slot, const std::string& client_id,
+                         bool is_reported) {
+  log::at(takeover_throttle_.note(now) ? Level::Warn : Level::Debug, subject(slot),
           "another client {}connects with the identifier {}: give each process its own [server] "
           "instance, or client_id",
-          is_said ? "" : "probably ", client_id);
+          is_reported ? "" : "probably ", client_id);
 }
 
 void PoolLog::rejected(TimePoint now, unsigned slot, std::int64_t device) {
-  log::at(rejections_.note(now) ? Level::Warn : Level::Debug, about(slot),
+  log::at(rejection_throttle_.note(now) ? Level::Warn : Level::Debug, subject(slot),
           "the broker hung up on a message for device {} twice; that one is rejected", device);
 }
 
-void PoolLog::tell_changes(const LogThrottle::Summary& summary, std::size_t up) const {
+void PoolLog::log_changes(const LogThrottle::Summary& summary, std::size_t up) const {
   if (summary.more == 0) return;
-  log::at(up == 0 ? Level::Warn : Level::Info, about(), "{}; {} of {} are up",
+  log::at(up == 0 ? Level::Warn : Level::Info, subject(), "{}; {} of {} are up",
           summary.text("changes of its connections"), up, connections_);
 }
 
 void PoolLog::tick(TimePoint now, std::size_t up) {
-  if (const auto summary = changes_.look(now)) {
-    tell_changes(*summary, up);
-    flaps_ = changes_.is_going_on();
+  if (const auto summary = change_throttle_.look(now)) {
+    log_changes(*summary, up);
+    is_flapping_ = change_throttle_.is_going_on();
   }
-  if (const auto summary = reasons_.look(now); summary && up == 0 && summary->more > 0) {
-    log::warn(about(), "still no connection, {} attempts failed; the latest: {}", failures_,
+  if (const auto summary = failure_throttle_.look(now); summary && up == 0 && summary->more > 0) {
+    log::warn(subject(), "still no connection, {} attempts failed; the latest: {}", failures_,
               latest_failure_);
   }
-  if (const auto summary = take_overs_.look(now); summary && summary->more > 0) {
-    log::warn(about(), "{}", summary->text("connections lost to a client of the same identifier"));
+  if (const auto summary = takeover_throttle_.look(now); summary && summary->more > 0) {
+    log::warn(subject(), "{}",
+              summary->text("connections lost to a client of the same identifier"));
   }
-  if (const auto summary = rejections_.look(now); summary && summary->more > 0) {
-    log::warn(about(), "{}", summary->text("messages rejected on which the broker hung up twice"));
+  if (const auto summary = rejection_throttle_.look(now); summary && summary->more > 0) {
+    log::warn(subject(), "{}",
+              summary->text("messages rejected on which the broker hung up twice"));
   }
 }
 
 void PoolLog::finish(std::size_t up) {
-  tell_changes(changes_.end(), up);
+  log_changes(change_throttle_.end(), up);
 }
 
 }  // namespace sluice::mqtt

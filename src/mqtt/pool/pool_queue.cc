@@ -34,7 +34,7 @@ void Pool::accept(Delivery& delivery) noexcept {
     hand_over(*link, delivery);
   } else if (pinned != nullptr) {
     pin(*pinned, delivery);
-    look_at(slot_of(*pinned));
+    note_may_send(slot_of(*pinned));
   } else {
     enqueue(delivery);
     pump_.schedule();  // a link with room may not have been among those that were compared
@@ -65,7 +65,7 @@ void Pool::give_up(Delivery& delivery) noexcept {
     case State::Done:
       return;
   }
-  if (link != nullptr) look_at(slot_of(*link));            // what was behind it may go
+  if (link != nullptr) note_may_send(slot_of(*link));      // what was behind it may go
   if (slots_.size() > wanted_slots_) replace_.schedule();  // it may have been what a slot stays for
   pump_.schedule();
 }
@@ -74,7 +74,7 @@ void Pool::give_up(Delivery& delivery) noexcept {
 void Pool::finish(Delivery& delivery, Outcome outcome) noexcept {
   delivery.finish(std::move(outcome));
   release(delivery);
-  if (is_short_) pump_.schedule();
+  if (waits_for_inflight_bytes_) pump_.schedule();
   events_.on_done(delivery);
 }
 
@@ -141,10 +141,10 @@ void Pool::reject_poison(Link& link) noexcept {
 }
 
 bool Pool::has_budget_for(const Delivery& delivery) noexcept {
-  if (is_short_) return false;
+  if (waits_for_inflight_bytes_) return false;
   const bool fits = totals_.inflight_bytes == 0 ||
                     totals_.inflight_bytes + delivery.bytes <= broker_.inflight_bytes;
-  is_short_ = !fits;
+  waits_for_inflight_bytes_ = !fits;
   return fits;
 }
 
@@ -183,7 +183,7 @@ void Pool::hand_over(Link& link, Delivery& delivery) noexcept {
   }
   if (delivery.request->properties() != nullptr &&
       scheduler_.protocol() == config::Protocol::V311 &&
-      !std::exchange(dropped_properties_said_, true)) {
+      !std::exchange(has_warned_of_properties_, true)) {
     log::warn(log::Subject::broker(broker_.name),
               "MQTT 3.1.1 knows no properties; those of messages are dropped");
   }
@@ -217,7 +217,7 @@ void Pool::take_from_backlog(Slot& slot, Delivery& delivery) noexcept {
 
 /// The link may be able to send more: lists it by its room, and among those that the next pump()
 /// serves if it has something of its own to send.
-void Pool::look_at(Slot& slot) noexcept {
+void Pool::note_may_send(Slot& slot) noexcept {
   ready_links_.note(slot);
   Link& link = slot.link;
   const bool has_own =
@@ -229,18 +229,18 @@ void Pool::look_at(Slot& slot) noexcept {
 /// Serves the links that are due, then the queue. A link that waits for inflight_bytes stays first
 /// until it has got something; then the others have their turn.
 void Pool::pump() noexcept {
-  is_short_ = false;
+  waits_for_inflight_bytes_ = false;
   for (std::size_t left = due_.size(); left > 0; --left) {
     Slot& slot = due_.front();
     const std::size_t before = totals_.inflight_bytes;
     pump_link(slot);
-    if (is_short_ && totals_.inflight_bytes == before) break;
+    if (waits_for_inflight_bytes_ && totals_.inflight_bytes == before) break;
     due_.remove(slot);
-    if (!is_short_) continue;
+    if (!waits_for_inflight_bytes_) continue;
     due_.push_back(slot);
     break;
   }
-  if (!is_short_) pump_queue();
+  if (!waits_for_inflight_bytes_) pump_queue();
   serve_waiters();
 }
 

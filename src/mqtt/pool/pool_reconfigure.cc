@@ -37,16 +37,16 @@ void Pool::reconfigure(PoolSettings settings) {
   for (const auto& each : slots_) {
     Slot& slot = *each;
     if (limits_changed) slot.link.apply_limits();
-    look_at(slot);
+    note_may_send(slot);
     note_room_in_backlog(slot);
     note_outdated(slot);
-    if (slot.link.stands() || is_current(slot)) continue;
+    if (slot.link.is_connected() || is_current(slot)) continue;
     slot.link.replace();
     take_news(slot);
     release_unused_client_id(slot.link);
   }
   if (dead_after_changed && ready_ == 0 && was_connected_) {
-    death_timer_.start(std::max(Duration(0), last_connected_ + broker_.dead_after - loop_.now()));
+    dead_timer_.start(std::max(Duration(0), last_connected_ + broker_.dead_after - loop_.now()));
   }
   replace_.schedule();
   pump_.schedule();
@@ -100,7 +100,7 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
 void Pool::reap_removed() noexcept {
   for (std::size_t at = wanted_slots_; at < slots_.size(); ++at) {
     Link& link = slots_[at]->link;
-    if (link.stands() || !link.is_clean()) continue;
+    if (link.is_connected() || !link.is_clean()) continue;
     link.close_now();
     take_news(*slots_[at]);
   }
@@ -125,8 +125,8 @@ void Pool::note_outdated(Slot& slot) noexcept {
   outdated_.push_back(slot);
 }
 
-/// What stands is replaced. A link that is down by now comes up under the settings in force, or,
-/// for what is to be sent again under its former identifier, is outdated once more.
+/// What is connected is replaced. A link that is down by now comes up under the settings in force,
+/// or, for what is to be sent again under its former identifier, is outdated once more.
 void Pool::continue_replacing() noexcept {
   reap_removed();
   const std::size_t most = std::max<std::size_t>(wanted_slots_ / kReplacedPart, 1);

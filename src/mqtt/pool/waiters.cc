@@ -36,7 +36,7 @@ bool Waiters::take_out(Waiter& waiter) noexcept {
   --size_;
   waiter.device = nullptr;
   if (!device.waiters.empty()) return false;
-  leave(device);
+  unlink(device);
   devices_for(waiter.wanted->qos).erase(waiter.wanted->device_id);
   return true;
 }
@@ -50,7 +50,7 @@ WaitingDevice* Waiters::find(std::int64_t device_id, std::uint8_t qos) noexcept 
 void Waiters::move(WaitingDevice& device, WaitList& to) noexcept {
   if (device.list == &to) return;
   WaitList& from = *device.list;
-  leave(device);
+  unlink(device);
   from.turns = std::min(from.turns, from.waiters);
   join(device, to);
 }
@@ -62,12 +62,12 @@ void Waiters::join(WaitingDevice& device, WaitList& list) noexcept {
   list.waiters += device.waiters.size();
 }
 
-void Waiters::leave(WaitingDevice& device) noexcept {
+void Waiters::unlink(WaitingDevice& device) noexcept {
   WaitList& list = *device.list;
   device.list = nullptr;
   list.devices.remove(device);
   list.waiters -= device.waiters.size();
-  if (list.devices.empty()) rest(list);
+  if (list.devices.empty()) suspend(list);
 }
 
 void Waiters::wake(WaitList& list) noexcept {
@@ -76,7 +76,7 @@ void Waiters::wake(WaitList& list) noexcept {
   awake_.push_back(list);
 }
 
-void Waiters::rest(WaitList& list) noexcept {
+void Waiters::suspend(WaitList& list) noexcept {
   if (awake_.holds(list)) awake_.remove(list);
 }
 
@@ -94,7 +94,7 @@ void Waiters::pop() noexcept {
     list.devices.push_back(device);
   }
   if (--list.turns > 0) return;
-  rest(list);
+  suspend(list);
   wake(list);
 }
 

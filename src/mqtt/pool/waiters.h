@@ -50,10 +50,10 @@ class Waiters {
   void move(WaitingDevice& device, WaitList& to) noexcept;
   std::size_t size() const noexcept { return size_; }
 
-  /// What the list stands for has room. Until rest(), its waiters are served in turn with those of
-  /// the other lists that are awake.
+  /// What the list stands for has room. Until suspend(), its waiters are served in turn with those
+  /// of the other lists that are awake.
   void wake(WaitList& list) noexcept;
-  void rest(WaitList& list) noexcept;
+  void suspend(WaitList& list) noexcept;
   bool is_any_awake() const noexcept { return !awake_.empty(); }
   /// Whose turn it is; null: no list is awake.
   Waiter* next() noexcept;
@@ -67,7 +67,7 @@ class Waiters {
   Devices& devices_for(std::uint8_t qos) noexcept { return devices_[qos == 0 ? 0 : 1]; }
   bool take_out(Waiter& waiter) noexcept;
   static void join(WaitingDevice& device, WaitList& list) noexcept;
-  void leave(WaitingDevice& device) noexcept;
+  void unlink(WaitingDevice& device) noexcept;
 
   std::pmr::unsynchronized_pool_resource memory_;
   std::array<Devices, 2> devices_{Devices{&memory_}, Devices{&memory_}};
