@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kNotSentLowWater = 131072;  // bytes the kernel may hold unsent: full means full soon
 /// From this version on SSL_read and SSL_write drive the library's handshake.
-constexpr int kOwnHandshakeGone = 2'000'015;
+constexpr int kFirstWithoutOwnHandshake = 2'000'015;
 
 void set_option(int fd, int level, int option, int value) noexcept {
   ::setsockopt(fd, level, option, &value, sizeof(value));
@@ -41,7 +41,7 @@ MosquittoTransport::MosquittoTransport(event::Loop& loop, TransportEvents& event
       tls_(std::move(tls)),
       ack_hint_(loop),
       ack_batching_(loop, bind<&MosquittoTransport::on_batch_due>(this)),
-      read_on_(loop, bind<&MosquittoTransport::read_on>(this)),
+      read_again_(loop, bind<&MosquittoTransport::read_again>(this)),
       graceful_close_(loop, bind<&MosquittoTransport::on_peer_closed>(this)),
       report_(loop, bind<&MosquittoTransport::report>(this)) {}
 
@@ -97,8 +97,8 @@ void MosquittoTransport::attach() {
   const int fd = mosquitto_socket(handle_);
   set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWater);
   io_.emplace(fd, mosquitto_ssl_get(handle_));
-  library_handshakes_ =
-      io_->is_handshaking() && mosquitto_lib_version(nullptr, nullptr, nullptr) < kOwnHandshakeGone;
+  library_handshakes_ = io_->is_handshaking() && mosquitto_lib_version(nullptr, nullptr, nullptr) <
+                                                     kFirstWithoutOwnHandshake;
   phase_ = Phase::Handshaking;
   waits_for_ = {.writable = true};
   watcher_ =
@@ -146,7 +146,7 @@ void MosquittoTransport::send_connect() noexcept {
   } else if (mosquitto_want_write(handle_)) {
     waits_for_ = {.writable = true};
   } else {
-    phase_ = Phase::Talking;
+    phase_ = Phase::Established;
     waits_for_ = {};
   }
 }
@@ -175,11 +175,11 @@ void MosquittoTransport::drop(bool reset) noexcept {
   stop_watching();
   ack_hint_.forget();
   ack_batching_.forget();
-  read_on_.cancel();
+  read_again_.cancel();
   report_.cancel();
   graceful_close_.drop();
   io_.reset();
-  phase_ = Phase::Over;
+  phase_ = Phase::Closed;
   has_room_to_report_ = false;
   loss_.reset();
   if (handle_ == nullptr) return;

@@ -57,8 +57,8 @@ class MosquittoTransport final : public Transport {
   enum class Phase {
     Handshaking,     ///< TCP is being connected and TLS set up, where there is any
     SendingConnect,  ///< by the library, whose last call this is
-    Talking,         ///< the Session has the connection
-    Over,            ///< or not begun, or waiting for the broker to close
+    Established,     ///< the Session has the connection
+    Closed,          ///< or not begun, or waiting for the broker to close
   };
 
   // Opening
@@ -69,10 +69,10 @@ class MosquittoTransport final : public Transport {
   void send_connect() noexcept;
   std::string describe_library_failure(int status, int error) const;
 
-  // Talking
+  // The established connection
   void on_ready(event::FdEvents events) noexcept;
   bool on_batch_due() noexcept;
-  void read_on() noexcept { on_ready({.readable = true}); }
+  void read_again() noexcept { on_ready({.readable = true}); }
   bool read_and_write(event::FdEvents events) noexcept;
   DelayedAckHint::Urgency ack_urgency() const noexcept;
   bool read_in() noexcept;
@@ -97,14 +97,14 @@ class MosquittoTransport final : public Transport {
   const config::Broker& broker_;
   std::shared_ptr<event::TlsContext> tls_;
   mosquitto* handle_ = nullptr;
-  Phase phase_ = Phase::Over;
+  Phase phase_ = Phase::Closed;
   std::optional<ConnectionIo> io_;   // while the handle is there
   std::optional<Session> session_;   // from connect() on
   bool library_handshakes_ = false;  // an older one: until it is told that TLS is set up
   std::unique_ptr<event::FdWatcher> watcher_;
   DelayedAckHint ack_hint_;
   AckBatching ack_batching_;
-  event::Deferred read_on_;       // what TLS holds and the socket gives no notice of
+  event::Deferred read_again_;    // what TLS holds and the socket gives no notice of
   GracefulClose graceful_close_;  // DISCONNECT is out, the broker has to close
 
   // What goes on with the socket.

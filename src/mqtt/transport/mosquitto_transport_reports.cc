@@ -17,7 +17,7 @@ constexpr std::size_t kCongestedBytes = 16384;
 }  // namespace
 
 void MosquittoTransport::settle() noexcept {
-  if (phase_ == Phase::Over) return;
+  if (phase_ == Phase::Closed) return;
   if (failure_ || session_->end() || has_sent_all()) {
     end();
     return;
@@ -29,7 +29,7 @@ void MosquittoTransport::settle() noexcept {
 }
 
 void MosquittoTransport::arm() noexcept {
-  if (phase_ != Phase::Talking) {
+  if (phase_ != Phase::Established) {
     watcher_->watch(waits_for_);
     return;
   }
@@ -47,11 +47,11 @@ bool MosquittoTransport::has_sent_all() const noexcept {
 /// anything that another connection is given.
 void MosquittoTransport::end() noexcept {
   const bool waits_for_close = !failure_ && !session_->end();
-  phase_ = Phase::Over;
+  phase_ = Phase::Closed;
   stop_watching();  // at once: a number that the library has closed may belong to another soon
   ack_hint_.forget();
   ack_batching_.forget();
-  read_on_.cancel();
+  read_again_.cancel();
   has_room_to_report_ = false;
   if (!waits_for_close) {
     loss_ = describe_loss();
@@ -91,7 +91,7 @@ void MosquittoTransport::settle_and_report_later() noexcept {
 /// nothing to report.
 void MosquittoTransport::report() noexcept {
   report_.cancel();
-  if (session_->is_connected() && phase_ == Phase::Talking &&
+  if (session_->is_connected() && phase_ == Phase::Established &&
       !std::exchange(connected_reported_, true))
     events_.on_connected(session_->connack());
   report_acks();

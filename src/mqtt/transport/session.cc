@@ -213,7 +213,7 @@ PublishStatus Session::publish(const protocol::Request& request, std::uint16_t& 
   packet_id = states_.take(first_of(request.qos));
   if (packet_id == 0) {  // the owner's window is as large as that at most
     end_ = Loss{Loss::Kind::Disconnected, 0, "all 65535 packet identifiers are in use"};
-    return PublishStatus::Poisoned;
+    return PublishStatus::Broken;
   }
   if (const protocol::Block& payload = request.payload_block()) {
     packet.write_head(output_.append(packet.head_size()), packet_id);

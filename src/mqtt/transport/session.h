@@ -40,7 +40,7 @@ class Session {
   bool wants_input() const noexcept;
 
   // --- what goes
-  /// Only while connected. Poisoned: end() says why.
+  /// Only while connected. Broken: end() says why.
   PublishStatus publish(const protocol::Request& request, std::uint16_t& packet_id);
   /// The last packet that is sent.
   void disconnect();

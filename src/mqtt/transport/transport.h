@@ -77,14 +77,14 @@ struct ConnectOptions {
 };
 
 enum class PublishStatus {
-  Queued,    ///< handed over; packet_id is set, an acknowledgement will follow
-  Refused,   ///< this message itself is impossible in MQTT; nothing was or will be sent
-  Poisoned,  ///< the connection is of no use any more, on_lost() follows; it may have left or not
+  Queued,   ///< handed over; packet_id is set, an acknowledgement will follow
+  Refused,  ///< this message itself is impossible in MQTT; nothing was or will be sent
+  Broken,   ///< the connection is of no use any more, on_lost() follows; it may have left or not
 };
 
 /// One attempt at one MQTT connection and, if it comes about, that connection. Used once: a new
 /// attempt takes a new Transport. Not thread-safe; never blocks. Between the end and on_lost(),
-/// which may come later in the turn, publish() answers Poisoned and the other calls do nothing.
+/// which may come later in the turn, publish() answers Broken and the other calls do nothing.
 class Transport {
  public:
   virtual ~Transport() = default;

@@ -143,7 +143,7 @@ CONFORMANCE_CASE("a broker that hangs up is reported as the end, once") {
   form.flush();
   form.tick();
   form.disconnect();
-  CHECK(form.publish(1) == PublishStatus::Poisoned);
+  CHECK(form.publish(1) == PublishStatus::Broken);
   form.loop.run_turns(8);
   CHECK(form.reports.all == Texts{"lost"});
   CHECK(form.reports.last_loss.kind == Loss::Kind::Disconnected);
@@ -189,12 +189,11 @@ CONFORMANCE_CASE("QoS 0 that left with the flush that finds the end is acknowled
   CHECK(form.reports.count("lost") == 1);
 }
 
-CONFORMANCE_CASE(
-    "between the end and its report publish() answers Poisoned, and calls do nothing") {
+CONFORMANCE_CASE("between the end and its report publish() answers Broken, and calls do nothing") {
   TestType form;
   form.establish(form);
   break_in_flush(form);
-  CHECK(form.publish(1) == PublishStatus::Poisoned);
+  CHECK(form.publish(1) == PublishStatus::Broken);
   form.flush();
   form.expect_acks(4);
   form.tick();
@@ -209,7 +208,7 @@ CONFORMANCE_CASE("a disconnect is reported as Closed, once, when the broker has 
   form.establish(form);
   form.disconnect();
   form.disconnect();
-  CHECK(form.publish(1) == PublishStatus::Poisoned);
+  CHECK(form.publish(1) == PublishStatus::Broken);
   CHECK(form.reports.all.empty());
   form.close_after_disconnect();
   form.wait_for(1);
@@ -252,7 +251,7 @@ CONFORMANCE_CASE("after drop() nothing is reported") {
   form.drop();
   form.flush();
   form.tick();
-  CHECK(form.publish(1) == PublishStatus::Poisoned);
+  CHECK(form.publish(1) == PublishStatus::Broken);
   form.loop.run_turns(8);
   CHECK(form.reports.all.empty());
 }

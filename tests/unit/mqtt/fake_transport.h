@@ -152,8 +152,8 @@ class FakeTransport final : public Transport {
   }
   PublishStatus publish(const protocol::Request& request,
                         std::uint16_t& packet_id) noexcept override {
-    if (!connection_->is_usable() || connection_->sent_disconnect) return PublishStatus::Poisoned;
-    if (broker_.status == PublishStatus::Poisoned) find({Loss::Kind::Disconnected, 0, "useless"});
+    if (!connection_->is_usable() || connection_->sent_disconnect) return PublishStatus::Broken;
+    if (broker_.status == PublishStatus::Broken) find({Loss::Kind::Disconnected, 0, "useless"});
     if (broker_.status != PublishStatus::Queued) return broker_.status;
     if (broker_.on_publish) broker_.on_publish(*connection_, request);
     packet_id = next_id();

@@ -128,7 +128,7 @@ TEST_CASE("what the library finds impossible is rejected alone", "[link]") {
 TEST_CASE("a message that met a useless handle is sent again on the next one", "[link]") {
   PoolLab lab;
   lab.bring_up();
-  lab.broker.status = PublishStatus::Poisoned;
+  lab.broker.status = PublishStatus::Broken;
   Note& note = lab.send(1);
   CHECK(note.handed_over);  // it may have left
   CHECK(note.times_done == 0);

@@ -56,7 +56,7 @@ TEST_CASE("when all identifiers are in use, the next message ends the connection
   for (unsigned i = 0; i < 65535; ++i)
     scene.publish(1);
   std::uint16_t id = 0;
-  CHECK(scene.session.publish(protocol::Request::make("t", ""), id) == PublishStatus::Poisoned);
+  CHECK(scene.session.publish(protocol::Request::make("t", ""), id) == PublishStatus::Broken);
   CHECK(scene.end() == "all 65535 packet identifiers are in use");
 }
 

@@ -29,10 +29,10 @@ void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
     case Phase::SendingConnect:
       send_connect();
       break;
-    case Phase::Talking:
+    case Phase::Established:
       read_and_write(events);
       break;
-    case Phase::Over:
+    case Phase::Closed:
       return;
   }
   settle();
@@ -76,7 +76,7 @@ bool MosquittoTransport::read_in() noexcept {
   if (got.state == event::Transfer::State::Ended || got.state == event::Transfer::State::Failed) {
     fail(got);
   } else if (got.state == event::Transfer::State::Done && io_->has_unread()) {
-    read_on_.schedule();
+    read_again_.schedule();
   }
   return got.bytes > 0;
 }
@@ -124,16 +124,16 @@ void MosquittoTransport::fail(std::string failure) noexcept {
 
 PublishStatus MosquittoTransport::publish(const protocol::Request& request,
                                           std::uint16_t& packet_id) noexcept {
-  if (phase_ != Phase::Talking || closing_ || !session_->is_connected() || session_->end())
-    return PublishStatus::Poisoned;
+  if (phase_ != Phase::Established || closing_ || !session_->is_connected() || session_->end())
+    return PublishStatus::Broken;
   const PublishStatus status = session_->publish(request, packet_id);
   if (status == PublishStatus::Queued) ++unflushed_;
-  if (status == PublishStatus::Poisoned) settle_and_report_later();
+  if (status == PublishStatus::Broken) settle_and_report_later();
   return status;
 }
 
 void MosquittoTransport::flush() noexcept {
-  if (phase_ != Phase::Talking) return;
+  if (phase_ != Phase::Established) return;
   if (!waits_for_room_) write_out();
   unflushed_ = 0;
   settle_and_report_later();
@@ -142,21 +142,21 @@ void MosquittoTransport::flush() noexcept {
 /// Acknowledgements that are read already, and QoS 0 that was sent, need no waiting for. What TLS
 /// makes of acknowledgements has no size that could be foretold.
 void MosquittoTransport::expect_acks(std::size_t acknowledgements) noexcept {
-  if (phase_ != Phase::Talking || io_->has_tls()) return;
+  if (phase_ != Phase::Established || io_->has_tls()) return;
   const std::size_t missing =
       acknowledgements - std::min(acknowledgements, session_->acks().size());
   ack_batching_.expect(io_->fd(), missing > 1 ? missing * kPubackBytes : 1);
 }
 
 void MosquittoTransport::tick() noexcept {
-  if (phase_ != Phase::Talking) return;
+  if (phase_ != Phase::Established) return;
   session_->tick(loop_.now());
   if (!waits_for_room_ && unflushed_ == 0) write_out();
   settle_and_report_later();
 }
 
 void MosquittoTransport::disconnect() noexcept {
-  if (phase_ != Phase::Talking || std::exchange(closing_, true)) return;
+  if (phase_ != Phase::Established || std::exchange(closing_, true)) return;
   session_->disconnect();
   if (!waits_for_room_) write_out();
   settle_and_report_later();
