@@ -10,7 +10,7 @@ constexpr unsigned bit(State state) noexcept {
   return 1U << static_cast<unsigned>(state);
 }
 
-/// To which states it may go on, by the state it is in.
+/// The legal next states, by state.
 constexpr unsigned kEdges[] = {
     /*Idle*/ bit(State::Queued) | bit(State::Pinned) | bit(State::InFlight) | bit(State::Done),
     /*Queued*/ bit(State::Pinned) | bit(State::InFlight) | bit(State::Done),
@@ -64,7 +64,7 @@ void Delivery::move_to(State next) noexcept {
   state_ = next;
 }
 
-/// It has left the former state's list, and joined one if the next state has one.
+/// It has left the list of its former state and joined that of the next one, if that has a list.
 bool Delivery::is_listed_for(State next) const noexcept {
   const bool is_in_one = ListNode<>::is_linked();
   const bool has_left = !is_in_one || !(ListNode<>::list() == listed_in_);

@@ -3,8 +3,8 @@
 
 namespace sluice::mqtt::reason {
 
-constexpr int kNoMatchingSubscribers = 0x10;  ///< PUBACK: accepted, but nobody is subscribed
-constexpr int kFirstError = 0x80;             ///< from here on every code is a refusal
+constexpr int kNoMatchingSubscribers = 0x10;  ///< PUBACK: accepted, but there are no subscribers
+constexpr int kFirstError = 0x80;             ///< codes from here on are refusals
 constexpr int kUnsupportedProtocolVersion = 0x84;
 constexpr int kClientIdentifierNotValid = 0x85;
 constexpr int kBadUserNameOrPassword = 0x86;
