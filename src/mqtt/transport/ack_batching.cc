@@ -5,6 +5,7 @@
 namespace sluice::mqtt {
 namespace {
 
+/// How long an acknowledgement may wait for others.
 constexpr Duration kLongest{3};
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Several acknowledgements at a time from a broker that sends them one by one.
+// Reads several acknowledgements at a time from a broker that sends them one by one.
 #pragma once
 
 #include <cstddef>
@@ -9,22 +9,21 @@
 
 namespace sluice::mqtt {
 
-/// A busy broker writes each PUBACK by itself, and each one would wake sluice up: a system call to
-/// wait, one to read 4 bytes, a reply in a write of its own, and for the broker a processor to
-/// wake. While a connection's window is full a few of them lead to little more than replies. So
-/// meanwhile its socket counts as readable when it holds enough of them to go on (SO_RCVLOWAT,
-/// socket(7)), or a few milliseconds after something was read. A socket that has brought nothing in
-/// that time is left alone: its next byte counts at once.
+/// A busy broker writes each PUBACK separately, and each would cost a wake-up and a read of 4
+/// bytes. While a window is full, the socket counts as readable once it holds enough of them to go
+/// on sending (SO_RCVLOWAT, socket(7)), or kLongest after the last read; if it stays empty,
+/// batching pauses.
 class AckBatching {
  public:
-  /// `read` is to read what the socket holds; false: nothing.
+  /// `read` reads what the socket holds; false: nothing.
   AckBatching(event::Loop& loop, Delegate<bool()> read);
 
-  /// So many bytes have to be there; 1: whatever comes. The socket stays open until forget().
+  /// The socket counts as readable from this many bytes on; 1: no batching. It stays open until
+  /// forget().
   void expect(int fd, std::size_t bytes) noexcept;
-  /// More than one is waited for.
+  /// True while batching.
   bool is_waiting() const noexcept { return wanted_ > 1; }
-  /// Something was read.
+  /// The socket was read: the time limit begins again.
   void on_read() noexcept;
   /// The socket is about to be closed.
   void forget() noexcept;

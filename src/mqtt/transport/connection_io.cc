@@ -26,7 +26,7 @@ event::Transfer ConnectionIo::handshake() noexcept {
   return tls_ ? tls_->handshake() : event::Transfer{};
 }
 
-/// One call: what it leaves behind makes the socket readable again.
+/// One call: bytes left in the kernel make the socket readable again.
 event::Transfer ConnectionIo::read(std::span<char> to) noexcept {
   if (tls_) return tls_->read(to);
   const ssize_t count = ::recv(fd_, to.data(), to.size(), 0);
@@ -39,7 +39,7 @@ event::Transfer ConnectionIo::read(std::span<char> to) noexcept {
   return {.state = State::Failed, .error = errno};
 }
 
-/// One call: a socket that takes a part is full.
+/// One call: a socket that takes only a part is full.
 event::Transfer ConnectionIo::write(std::span<const std::string_view> pieces) noexcept {
   if (tls_) return write_records(pieces);
   std::array<iovec, kMostPieces> parts;
@@ -60,7 +60,7 @@ event::Transfer ConnectionIo::write(std::span<const std::string_view> pieces) no
   return {.state = State::Failed, .error = errno};
 }
 
-/// TLS makes records of at most 16 KiB of each piece, straight from where it lies.
+/// TLS makes records of at most 16 KiB from each piece, without copying it first.
 event::Transfer ConnectionIo::write_records(std::span<const std::string_view> pieces) noexcept {
   std::size_t moved = 0;
   for (const std::string_view piece : pieces) {

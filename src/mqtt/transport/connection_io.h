@@ -1,4 +1,4 @@
-// Reads and writes a broker's socket, with TLS on it or without.
+// Reads and writes a broker's socket, with or without TLS.
 #pragma once
 
 #include <optional>
@@ -10,8 +10,8 @@
 
 namespace sluice::mqtt {
 
-/// The socket, and the SSL where there is one, belong to the library that has opened them and
-/// outlive this. Never blocks.
+/// The library that opened the socket and the SSL object owns them; both outlive this. Never
+/// blocks.
 class ConnectionIo {
  public:
   /// `ssl` null: plain TCP.
@@ -20,16 +20,16 @@ class ConnectionIo {
   int fd() const noexcept { return fd_; }
   bool has_tls() const noexcept { return tls_.has_value(); }
   bool is_handshaking() const noexcept { return tls_ && tls_->is_handshaking(); }
-  /// Of TLS; Done at once where there is none.
+  /// Continues the TLS handshake; Done at once without TLS.
   event::Transfer handshake() noexcept;
-  /// Done: there may be more; where has_unread() says so, the socket gives no notice of it.
+  /// Done: there may be more. If has_unread(), the socket will not become readable for it.
   event::Transfer read(std::span<char> to) noexcept;
   bool has_unread() const noexcept { return tls_ && tls_->has_unread(); }
-  /// Pieces that one write() takes at most.
+  /// At most this many pieces in one write().
   static constexpr std::size_t kMostPieces = 64;
-  /// What was not taken has to be offered again, in front of all else and in the same pieces.
+  /// What was not taken has to be offered again first, in the same pieces.
   event::Transfer write(std::span<const std::string_view> pieces) noexcept;
-  /// Nothing more is written.
+  /// Tells the TLS peer that nothing more will be written.
   void close_notify() noexcept;
 
  private:

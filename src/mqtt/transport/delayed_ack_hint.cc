@@ -9,6 +9,7 @@
 namespace sluice::mqtt {
 namespace {
 
+/// Between two hints, unless one is urgent.
 constexpr Duration kPause{3};
 
 }  // namespace
@@ -24,7 +25,7 @@ void DelayedAckHint::on_read(int fd, Urgency urgency) noexcept {
   pending_fd_ = fd;
   const bool is_now = urgency == Urgency::Now;
   if (!is_now && timer_.is_active()) return;
-  // Not here: what the turn sends takes it along.
+  // Not at once: data that this turn sends carries the ACK.
   timer_.start(is_now || loop_.now() - set_at_ >= kPause ? Duration{} : kPause);
 }
 

@@ -1,4 +1,4 @@
-// TCP's own acknowledgements, soon enough for a broker that waits for them.
+// Asks the kernel not to delay TCP acknowledgements that a broker waits for.
 #pragma once
 
 #include "base/clock.h"
@@ -7,26 +7,23 @@
 
 namespace sluice::mqtt {
 
-/// A broker with Nagle's algorithm on holds its second PUBACK until the first one's segment is
-/// acknowledged, and the kernel here puts that off by up to 40 ms, for something to travel with.
-/// So the kernel is asked for it (TCP_QUICKACK, tcp(7)), unless something is sent before that takes
-/// it along. That is a system call and a packet of its own, for both sides, so only while the
-/// broker has acknowledgements to send: at the end of the turn where messages wait for them, and
-/// where a full window waits for several anyway at most every few milliseconds.
+/// With Nagle's algorithm a broker holds its second PUBACK until the first one's segment is
+/// acknowledged, which the kernel here delays by up to 40 ms. Sets TCP_QUICKACK (tcp(7)) at the end
+/// of the turn, at most once every 3 ms; skipped when outgoing data already carried the ACK.
 class DelayedAckHint {
  public:
   explicit DelayedAckHint(event::Loop& loop);
 
-  /// How soon TCP's acknowledgement is of use to the broker.
+  /// How soon the broker needs the TCP acknowledgement.
   enum class Urgency {
-    None,   ///< it has nothing more to send
-    Later,  ///< what it sends next is not waited for one by one
-    Now,
+    None,   ///< no acknowledgements are outstanding
+    Later,  ///< acknowledgements are being batched: within 3 ms
+    Now,    ///< at the end of the turn
   };
 
-  /// Something was read from this socket, which stays open until forget().
+  /// Data was read from this socket, which stays open until forget().
   void on_read(int fd, Urgency urgency) noexcept;
-  /// Something was written to it.
+  /// Data was written to the socket, and carried the ACK.
   void on_sent() noexcept { forget(); }
   /// The socket is about to be closed.
   void forget() noexcept {

@@ -20,8 +20,8 @@ void GracefulClose::drop() noexcept {
   loop_.retire(std::move(watcher_));
 }
 
-/// One read a turn: a peer that does not close but sends must not hold up the others. Watching goes
-/// on in any case: where the peer has reset the connection behind its last bytes, it was stopped.
+/// One read per turn, so that a peer that keeps sending does not hold up the others. It watches
+/// again each time: a reset behind the last bytes stops the watcher.
 void GracefulClose::on_ready(event::FdEvents) noexcept {
   std::array<char, 4096> ignored;
   const ssize_t length = ::recv(fd_, ignored.data(), ignored.size(), 0);

@@ -1,5 +1,4 @@
-// The end of a connection, seen to by both sides: what was sent last has been read when the peer
-// has closed its side.
+// Half-closes a socket and waits for the peer's FIN: by then the peer has read all that was sent.
 #pragma once
 
 #include <memory>
@@ -10,7 +9,7 @@
 
 namespace sluice::mqtt {
 
-/// Shuts the writing side of a socket down and waits until the peer has closed, too.
+/// One close of one socket. Sets no deadline: the caller does.
 class GracefulClose {
  public:
   /// `closed`: the peer has closed, or the connection broke.
@@ -20,7 +19,7 @@ class GracefulClose {
   GracefulClose(const GracefulClose&) = delete;
   GracefulClose& operator=(const GracefulClose&) = delete;
 
-  /// All is written. Nobody else watches the socket any more; it stays open until `closed` or
+  /// All is written. Nothing else watches the socket any more; it stays open until `closed` or
   /// drop().
   void begin(int fd);
   bool is_under_way() const noexcept { return watcher_ != nullptr; }

@@ -1,4 +1,4 @@
-// Opening a connection, which libmosquitto does, and closing it.
+// Opens a connection by libmosquitto, and closes it.
 #include "mqtt/transport/mosquitto_transport.h"
 
 #include <fmt/format.h>
@@ -15,8 +15,8 @@
 namespace sluice::mqtt {
 namespace {
 
-constexpr int kNotSentLowWater = 131072;  // bytes the kernel may hold unsent: full means full soon
-/// From this version on SSL_read and SSL_write drive the library's handshake.
+constexpr int kNotSentLowWater = 131072;  // bytes that the kernel may hold unsent
+/// From this version on the library leaves the handshake to SSL_read and SSL_write.
 constexpr int kFirstWithoutOwnHandshake = 2'000'015;
 
 void set_option(int fd, int level, int option, int value) noexcept {
@@ -92,7 +92,7 @@ Result<void> MosquittoTransport::configure(const ConnectOptions& options) {
   return {};
 }
 
-/// The first event is that TCP is connected, or cannot be.
+/// The first event is the outcome of the TCP connect.
 void MosquittoTransport::attach() {
   const int fd = mosquitto_socket(handle_);
   set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWater);
@@ -125,9 +125,9 @@ void MosquittoTransport::handshake() noexcept {
   }
 }
 
-/// libmosquitto before 2.0.15 writes nothing until its own loop_read has found the handshake done,
-/// which is all that it does in such a call. Where it found that in connecting it must not be
-/// called: it would read.
+/// libmosquitto before 2.0.15 writes nothing until its loop_read has seen the handshake done, which
+/// is all that this call does. If it saw that while connecting, the call would read from the broker
+/// and must be left out.
 void MosquittoTransport::end_handshake() noexcept {
   if (std::exchange(library_handshakes_, false)) mosquitto_loop_read(handle_, 1);
   if (!mosquitto_want_write(handle_)) {

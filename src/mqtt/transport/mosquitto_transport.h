@@ -1,4 +1,4 @@
-// The only driver of libmosquitto: one handle, one attempt, one descriptor watched.
+// The only driver of libmosquitto: one handle, one attempt, one watched descriptor.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,7 @@ struct mosquitto;
 
 namespace sluice::mqtt {
 
-/// Prepares libmosquitto for the process; lives as long as any transport.
+/// Initializes libmosquitto for the process; outlives all transports.
 class MosquittoLibrary {
  public:
   MosquittoLibrary();
@@ -29,13 +29,9 @@ class MosquittoLibrary {
   MosquittoLibrary& operator=(const MosquittoLibrary&) = delete;
 };
 
-/// libmosquitto opens the connection: it makes the socket and the TLS object and writes CONNECT, in
-/// the mode in which it writes only when told to (mosquitto_threaded_set without a thread). Not one
-/// byte that the broker sends after the handshake reaches it: the Session reads and writes all
-/// packets from the CONNACK on. The library closes the socket when its handle is destroyed.
-///
-/// settle() looks at what a call or an event has left behind; report() passes it on: at once on
-/// the transport's own events, and at the end of the turn where a call by the link has found it.
+/// libmosquitto makes the socket and the TLS object and writes CONNECT, in the mode in which it
+/// writes only when called (mosquitto_threaded_set without a thread). The Session reads and writes
+/// all packets from the CONNACK on. Destroying the handle closes the socket.
 class MosquittoTransport final : public Transport {
  public:
   /// `tls` may be null: plain TCP. `broker` outlives the transport.
@@ -55,10 +51,10 @@ class MosquittoTransport final : public Transport {
 
  private:
   enum class Phase {
-    Handshaking,     ///< TCP is being connected and TLS set up, where there is any
-    SendingConnect,  ///< by the library, whose last call this is
+    Handshaking,     ///< connecting TCP, then TLS if configured
+    SendingConnect,  ///< the library writes CONNECT: its last call
     Established,     ///< the Session has the connection
-    Closed,          ///< or not begun, or waiting for the broker to close
+    Closed,          ///< not begun, over, or waiting for the broker to close
   };
 
   // Opening
@@ -81,6 +77,7 @@ class MosquittoTransport final : public Transport {
   void fail(std::string failure) noexcept;
 
   // The end, and reports
+  /// Checks what an event or a call has changed: ends the connection, or arms the watcher.
   void settle() noexcept;
   void arm() noexcept;
   void end() noexcept;
@@ -88,7 +85,9 @@ class MosquittoTransport final : public Transport {
   void stop_watching() noexcept;
   bool has_sent_all() const noexcept;
   Loss describe_loss() const;
+  /// For calls by the link, which must not be called back from within them.
   void settle_and_report_later() noexcept;
+  /// At once on the transport's own events, else at the end of the turn.
   void report() noexcept;
   void report_acks() noexcept;
 
@@ -98,28 +97,28 @@ class MosquittoTransport final : public Transport {
   std::shared_ptr<event::TlsContext> tls_;
   mosquitto* handle_ = nullptr;
   Phase phase_ = Phase::Closed;
-  std::optional<ConnectionIo> io_;   // while the handle is there
+  std::optional<ConnectionIo> io_;   // while there is a handle
   std::optional<Session> session_;   // from connect() on
-  bool library_handshakes_ = false;  // an older one: until it is told that TLS is set up
+  bool library_handshakes_ = false;  // an older library has not seen yet that TLS is set up
   std::unique_ptr<event::FdWatcher> watcher_;
   DelayedAckHint ack_hint_;
   AckBatching ack_batching_;
-  event::Deferred read_again_;    // what TLS holds and the socket gives no notice of
-  GracefulClose graceful_close_;  // DISCONNECT is out, the broker has to close
+  event::Deferred read_again_;    // TLS holds bytes for which the socket is not readable
+  GracefulClose graceful_close_;  // DISCONNECT is sent, and the broker has to close
 
-  // What goes on with the socket.
-  event::FdEvents waits_for_;          // beside input
+  // State of the socket.
+  event::FdEvents waits_for_;          // until the connection is established
   bool reads_when_writable_ = false;   // TLS has to write before it can read
-  bool writes_when_readable_ = false;  // and the other way round
+  bool writes_when_readable_ = false;  // TLS has to read before it can write
   bool waits_for_room_ = false;
   unsigned unflushed_ = 0;  // messages handed over since the last flush
 
-  // What is to be reported.
+  // State of the reports.
   bool connected_reported_ = false;
   bool congested_ = false;
   bool has_room_to_report_ = false;
   bool closing_ = false;                // disconnect() was called
-  std::optional<std::string> failure_;  // what ended the connection, unless the Session knows
+  std::optional<std::string> failure_;  // what ended the connection, unless the Session has it
   std::optional<Loss> loss_;            // to be reported
   std::vector<Session::Ack> reporting_;
   event::Deferred report_;

@@ -1,4 +1,4 @@
-// A connection whose CONNECT is out: moving bytes between its socket and its Session.
+// An established connection: moves bytes between its socket and its Session.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -12,11 +12,11 @@
 namespace sluice::mqtt {
 namespace {
 
-/// One read of one connection: some 4,000 acknowledgements.
+/// Bytes in one read of one connection: some 4,000 acknowledgements.
 constexpr std::size_t kReadBytes = 16384;
-/// Of a connection that is found dead in sending: what the broker said last.
+/// After a failed write: for what the broker sent last.
 constexpr unsigned kMostLastReads = 16;
-/// The shortest (MQTT 5, section 3.4): a longer one is only read earlier.
+/// The shortest PUBACK (MQTT 5, section 3.4). A longer one is only read earlier.
 constexpr std::size_t kPubackBytes = 4;
 
 }  // namespace
@@ -39,7 +39,7 @@ void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
   report();
 }
 
-/// Some of the acknowledgements that are waited for may have come. False: none.
+/// A batch was due before it was complete. False: nothing was read.
 bool MosquittoTransport::on_batch_due() noexcept {
   const bool has_read = read_and_write({.readable = true});
   settle();
@@ -47,15 +47,15 @@ bool MosquittoTransport::on_batch_due() noexcept {
   return has_read;
 }
 
-/// True: something was read.
+/// True: bytes were read.
 bool MosquittoTransport::read_and_write(event::FdEvents events) noexcept {
   const bool has_read = (events.readable || reads_when_writable_) && read_in();
   if (has_read) {
     ack_hint_.on_read(io_->fd(), ack_urgency());
     ack_batching_.on_read();
   }
-  // Answers were queued by reading. What was handed over leaves with flush(), all at once, and is
-  // timed from there.
+  // Sends answers that reading has queued. Messages handed over meanwhile leave with flush(), which
+  // starts their round-trip measurement.
   const bool has_room = events.writable || writes_when_readable_;
   if (has_room || (!waits_for_room_ && unflushed_ == 0)) write_out();
   return has_read;
@@ -66,7 +66,7 @@ DelayedAckHint::Urgency MosquittoTransport::ack_urgency() const noexcept {
   return ack_batching_.is_waiting() ? DelayedAckHint::Urgency::Later : DelayedAckHint::Urgency::Now;
 }
 
-/// False: there is nothing more to be had.
+/// False: nothing was read.
 bool MosquittoTransport::read_in() noexcept {
   if (failure_ || session_->end()) return false;
   const std::span<char> buffer = loop_.read_buffer().first(kReadBytes);
@@ -94,14 +94,14 @@ void MosquittoTransport::write_out() noexcept {
   if (!waits_for_room_) ack_hint_.on_sent();
   if (put.state != event::Transfer::State::Ended && put.state != event::Transfer::State::Failed)
     return;
-  // What the broker said last: acknowledgements, perhaps why.
+  // The broker may have sent acknowledgements, and a DISCONNECT with a reason.
   for (unsigned reads = 0; reads < kMostLastReads && read_in(); ++reads) {
   }
   fail(put);
 }
 
-/// Only the first failure counts. What TLS failed at is taken in any case, so that it is not held
-/// against another connection later.
+/// Only the first failure counts. The TLS failure is taken in any case, so that a later connection
+/// does not report it.
 void MosquittoTransport::fail(const event::Transfer& transfer) noexcept {
   std::string failure = tls_ != nullptr ? tls_->take_failure() : std::string();
   if (failure_) return;
@@ -139,8 +139,8 @@ void MosquittoTransport::flush() noexcept {
   settle_and_report_later();
 }
 
-/// Acknowledgements that are read already, and QoS 0 that was sent, need no waiting for. What TLS
-/// makes of acknowledgements has no size that could be foretold.
+/// Acknowledgements already read, and QoS 0 messages already sent, are not waited for. With TLS the
+/// size of what comes cannot be predicted.
 void MosquittoTransport::expect_acks(std::size_t acknowledgements) noexcept {
   if (phase_ != Phase::Established || io_->has_tls()) return;
   const std::size_t missing =

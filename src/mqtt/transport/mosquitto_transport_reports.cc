@@ -1,4 +1,4 @@
-// What an event or a call has left behind, and when the caller of the transport hears of it.
+// How a connection ends, and when the caller of the transport gets its reports.
 #include <fmt/format.h>
 #include <mosquitto.h>
 
@@ -10,8 +10,8 @@
 namespace sluice::mqtt {
 namespace {
 
-/// A socket that has left more than this is full; less goes out with its next room, and new
-/// messages behind it.
+/// With more unsent bytes than this a connection is congested. Less leaves as soon as the socket
+/// has room, with new messages behind it.
 constexpr std::size_t kCongestedBytes = 16384;
 
 }  // namespace
@@ -42,13 +42,12 @@ bool MosquittoTransport::has_sent_all() const noexcept {
   return closing_ && session_->unsent() == 0;
 }
 
-/// The connection is over, or will be as soon as the broker has closed it: what lies before
-/// DISCONNECT in the broker's buffer (QoS 0, which nobody acknowledges) must be read before
-/// anything that another connection is given.
+/// After DISCONNECT it waits until the broker has closed: the QoS 0 messages before it, which are
+/// not acknowledged, must be read before anything that the next connection sends.
 void MosquittoTransport::end() noexcept {
   const bool waits_for_close = !failure_ && !session_->end();
   phase_ = Phase::Closed;
-  stop_watching();  // at once: a number that the library has closed may belong to another soon
+  stop_watching();  // at once: the library may close the descriptor, and its number be reused
   ack_hint_.forget();
   ack_batching_.forget();
   read_again_.cancel();
@@ -81,14 +80,13 @@ Loss MosquittoTransport::describe_loss() const {
   return {kind, 0, failure_.value_or("the broker closed the connection")};
 }
 
-/// At the end of a call by the link, which must not be called back from within it.
 void MosquittoTransport::settle_and_report_later() noexcept {
   settle();
   if (!session_->acks().empty() || has_room_to_report_ || loss_) report_.schedule();
 }
 
-/// In the order that TransportEvents promises. Any of these may drop the connection, which leaves
-/// nothing to report.
+/// In the order that TransportEvents promises. Each report may drop the connection, and then
+/// nothing is left to report.
 void MosquittoTransport::report() noexcept {
   report_.cancel();
   if (session_->is_connected() && phase_ == Phase::Established &&
@@ -97,7 +95,7 @@ void MosquittoTransport::report() noexcept {
   report_acks();
   if (std::exchange(has_room_to_report_, false)) events_.on_writable();
   if (!loss_) return;
-  report_acks();  // of QoS 0, if the end was found in sending it from within a report
+  report_acks();  // QoS 0 messages whose flush from within a report found the end
   if (const std::optional<Loss> loss = std::exchange(loss_, std::nullopt)) events_.on_lost(*loss);
 }
 

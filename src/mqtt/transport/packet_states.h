@@ -1,4 +1,4 @@
-// The packet identifiers of one connection: which are in use, and what each of them waits for.
+// The packet identifiers of one connection: which are in use, and what each waits for.
 #pragma once
 
 #include <array>
@@ -8,27 +8,26 @@
 
 namespace sluice::mqtt {
 
-/// What a message that was handed over waits for.
+/// What a message waits for after it was handed over.
 enum class Awaits : std::uint8_t {
   Nothing,  ///< the identifier is free
-  Socket,   ///< QoS 0: that its last byte is taken
+  Socket,   ///< QoS 0: the kernel has to take its last byte
   Puback,   ///< QoS 1
-  Pubrec,   ///< QoS 2, its first answer
-  Pubcomp,  ///< QoS 2, its second one
-  Report,   ///< it has its outcome, which the owner of the connection is not told yet
+  Pubrec,   ///< QoS 2, first answer
+  Pubcomp,  ///< QoS 2, second answer
+  Report,   ///< it has its outcome, which is not reported yet
 };
 
-/// A state for each identifier, in pages made by use. Identifiers are handed out in turn, so that a
-/// page serves 1,024 of them. A page that is left behind empty serves again; further ones are
-/// freed.
+/// A state for each identifier, in pages allocated on first use. Identifiers are handed out in
+/// turn, so a page serves 1,024 of them. One empty page is kept for reuse; others are freed.
 class PacketStates {
  public:
-  /// The next identifier that is free, from 1 to 65535; it is not any more. 0: all are in use.
+  /// Takes the next free identifier, 1 to 65535. 0: all are in use.
   std::uint16_t take(Awaits first) noexcept;
   Awaits of(std::uint16_t id) const noexcept;
   /// How many identifiers are in use.
   std::size_t used() const noexcept { return used_; }
-  /// Needs an identifier that is in use; Nothing frees it.
+  /// `id` must be in use; Nothing frees it.
   void set(std::uint16_t id, Awaits next) noexcept;
 
  private:
@@ -38,16 +37,16 @@ class PacketStates {
     std::size_t used = 0;
   };
 
-  /// Unless it is the page that identifiers are handed out of now.
+  /// Does nothing for the page from which identifiers are handed out now.
   void keep_if_empty(std::size_t page) noexcept;
   bool is_free(std::size_t id) const noexcept;
-  /// Behind this one, and behind its page if nothing in that is free.
+  /// The next candidate: skips the rest of a page that is full.
   std::size_t step_from(std::size_t id) const noexcept;
 
   std::array<std::unique_ptr<Page>, 65536 / kPageSize> pages_;
   std::unique_ptr<Page> spare_;
   std::size_t next_ = 1;
-  std::size_t current_ = 0;  // the page of the latest one
+  std::size_t current_ = 0;  // the page of the latest identifier
   std::size_t used_ = 0;
 };
 

@@ -9,7 +9,7 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr std::size_t kLeast = 4096;
-constexpr std::size_t kKept = 65536;  // a larger block is given back as soon as it is empty
+constexpr std::size_t kKept = 65536;  // a larger block is freed as soon as it is empty
 
 }  // namespace
 
@@ -79,8 +79,8 @@ void SendBuffer::take_own(std::size_t size) noexcept {
   capacity_ = 0;
 }
 
-/// Moves the unsent bytes to the front where that frees half of the block, so that each byte is
-/// moved a bounded number of times; otherwise takes a larger one.
+/// Moves the unsent bytes to the front if that frees half of the block, else allocates a larger
+/// one: so each byte is moved a bounded number of times.
 void SendBuffer::make_room(std::size_t size) {
   const std::size_t unsent = end_ - begin_;
   const std::size_t needed = unsent + size;

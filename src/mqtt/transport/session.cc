@@ -10,12 +10,12 @@
 namespace sluice::mqtt {
 namespace {
 
-/// A broker for which more answers wait than this is not read from.
+/// sluice stops reading from a broker that leaves more bytes of answers than this unread.
 constexpr std::size_t kMostAnswerBytes = 65536;
-/// Between two ticks; a ping leaves that much early rather than late.
+/// Between two ticks. A ping leaves up to this much early, never late.
 constexpr Duration kTick{500};
 
-/// CONNACK return codes of MQTT 3.1.1 (section 3.2.2.3) as the reason codes of MQTT 5.
+/// The MQTT 5 reason code for a CONNACK return code of MQTT 3.1.1 (section 3.2.2.3).
 int to_v5_code(int code) noexcept {
   switch (code) {
     case 1:
@@ -48,7 +48,7 @@ Awaits first_of(std::uint8_t qos) noexcept {
 Session::Session(config::Protocol protocol, unsigned keepalive_s) noexcept
     : protocol_(protocol), keep_alive_(std::chrono::seconds(keepalive_s)), decoder_(protocol) {}
 
-// --- what comes
+// --- input
 
 void Session::receive(std::string_view bytes, TimePoint now) {
   last_received_ = now;
@@ -60,7 +60,7 @@ void Session::receive(std::string_view bytes, TimePoint now) {
         take(packet, now);
         break;
       case PacketDecoder::Next::NeedMore:
-        // A server of another protocol waits for the other side, and may never send the rest.
+        // A server of another protocol may wait for its client, and never send the rest.
         if (const auto type = decoder_.begun(); type && !is_connected_) check_first(*type);
         return;
       case PacketDecoder::Next::Malformed:
@@ -136,7 +136,7 @@ void Session::take_puback(const Packet& packet) {
   }
 }
 
-/// PUBREL also goes out for what is not known: the broker waits for it.
+/// Answers an unknown identifier with PUBREL, too: the broker waits for it.
 void Session::take_pubrec(const Packet& packet) {
   const Awaits awaits = states_.of(packet.packet_id);
   if (awaits == Awaits::Puback) {
@@ -158,7 +158,7 @@ void Session::take_pubcomp(const Packet& packet) {
   }
 }
 
-/// Nothing was subscribed to, but a broker may have done so on its own: it gets its answers.
+/// sluice subscribes to nothing, but a broker may subscribe it: its messages are acknowledged.
 void Session::take_publish(const Packet& packet) {
   if (packet.qos == 1) answer(PacketType::Puback, packet.packet_id);
   if (packet.qos == 2) answer(PacketType::Pubrec, packet.packet_id);
@@ -205,13 +205,13 @@ void Session::tick(TimePoint now) {
   pinged_at_ = now;
 }
 
-// --- what goes
+// --- output
 
 PublishStatus Session::publish(const protocol::Request& request, std::uint16_t& packet_id) {
   const PublishPacket packet(request, protocol_);
   if (!packet.is_possible()) return PublishStatus::Refused;
   packet_id = states_.take(first_of(request.qos));
-  if (packet_id == 0) {  // the owner's window is as large as that at most
+  if (packet_id == 0) {  // no window is larger than this
     end_ = Loss{Loss::Kind::Disconnected, 0, "all 65535 packet identifiers are in use"};
     return PublishStatus::Broken;
   }
@@ -230,8 +230,8 @@ void Session::disconnect() {
   output_.append(view(disconnect_packet()));
 }
 
-/// QoS 0 is done as soon as the socket has taken its last byte: it may arrive, so it must not be
-/// sent again. Without its last byte it cannot arrive.
+/// QoS 0 completes when the kernel has taken its last byte: from then on it may arrive, so it must
+/// not be sent again. Without its last byte it cannot arrive.
 void Session::sent(std::size_t bytes, TimePoint now) {
   if (bytes == 0) return;
   last_sent_ = now;

@@ -1,5 +1,4 @@
-// One MQTT connection from the CONNACK on, without its socket: what packets do to it, and what it
-// has to say.
+// One MQTT connection from the CONNACK on, without its socket: handles packets and makes output.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +19,9 @@
 
 namespace sluice::mqtt {
 
-/// Its owner moves bytes: what came goes to receive(), what next_output() gives goes out and
-/// is then sent(). Not thread-safe; no I/O, and no clock but the times it is given.
+/// Its owner moves the bytes: received ones go to receive(), those of next_output() go to the
+/// socket and are then reported by sent(). No I/O, and no clock but the times passed in. Not
+/// thread-safe.
 class Session {
  public:
   struct Ack {
@@ -29,51 +29,50 @@ class Session {
     int reason_code;
   };
 
-  /// `keepalive_s`: as the CONNECT asked for; 0: none.
+  /// `keepalive_s`: as the CONNECT requested; 0: none.
   Session(config::Protocol protocol, unsigned keepalive_s) noexcept;
 
-  // --- what comes
+  // --- input
   void receive(std::string_view bytes, TimePoint now);
-  /// Sends a ping where one is due, or finds that the last one has no answer. About twice a second.
+  /// Sends a ping if one is due, or ends if the last one was not answered. About twice a second.
   void tick(TimePoint now);
-  /// False: answers wait for a broker that sends without reading; nothing is read until it does.
+  /// False while the broker sends without reading its answers: stop reading from it.
   bool wants_input() const noexcept;
 
-  // --- what goes
+  // --- output
   /// Only while connected. Broken: end() says why.
   PublishStatus publish(const protocol::Request& request, std::uint16_t& packet_id);
-  /// The last packet that is sent.
+  /// Sends DISCONNECT, the last packet.
   void disconnect();
-  /// Fills `to` with what goes out next, piece by piece; returns how many there are. Valid until
-  /// the next call.
+  /// Fills `to` with the next pieces to write; returns how many. Valid until the next call.
   std::size_t next_output(std::span<std::string_view> to) const noexcept {
     return output_.next(to);
   }
-  /// Bytes that are not out yet.
+  /// Bytes that the socket has not taken yet.
   std::size_t unsent() const noexcept { return output_.unsent(); }
-  /// The socket took so many bytes of next_output().
+  /// The socket took this many bytes of next_output().
   void sent(std::size_t bytes, TimePoint now);
 
-  // --- how it stands
+  // --- state
   bool is_connected() const noexcept { return is_connected_; }
   const Connack& connack() const noexcept { return connack_; }
-  /// Messages that have their outcome, in that order; release() each when it is reported.
+  /// Messages that have their outcome, in order; release() each when it is reported.
   std::vector<Ack>& acks() noexcept { return acks_; }
-  /// A message that was handed over has no outcome yet.
+  /// True while a message that was handed over has no outcome.
   bool awaits_outcomes() const noexcept { return states_.used() > acks_.size(); }
   /// The packet identifier may be used again.
   void release(std::uint16_t packet_id) noexcept { states_.set(packet_id, Awaits::Nothing); }
-  /// Why it is over, as far as packets tell, and then nothing is taken any more. Where the broker
-  /// gave a reason code, its text is for the caller to find.
+  /// Set once packets have ended the session; then no input is taken any more. For a reason code
+  /// the caller adds the text.
   const std::optional<Loss>& end() const noexcept { return end_; }
 
  private:
   struct Sending {
     std::uint16_t packet_id;
-    std::uint64_t end;  // as SendBuffer::taken() counts
+    std::uint64_t end;  // position of its last byte, as SendBuffer::taken() counts
   };
 
-  /// The broker's first packet must be one that answers the CONNECT.
+  /// The first packet must be one that may answer a CONNECT.
   void check_first(PacketType type);
   void take(const Packet& packet, TimePoint now);
   void take_connack(const Packet& packet, TimePoint now);
@@ -84,7 +83,7 @@ class Session {
   void take_disconnect(const Packet& packet);
   void complete(const Packet& packet);
   void answer(PacketType type, std::uint16_t packet_id);
-  /// The broker has done what MQTT does not allow.
+  /// The broker violated the protocol.
   void fail(std::string_view what);
 
   const config::Protocol protocol_;
@@ -93,15 +92,15 @@ class Session {
   SendBuffer output_;
   PacketStates states_;
   std::vector<Ack> acks_;
-  std::vector<Sending> sending_;  // QoS 0, oldest first: the socket has not taken all of it yet
-  std::size_t answers_ = 0;       // bytes of them, since the output was empty
+  std::vector<Sending> sending_;  // QoS 0 messages that the socket has not taken wholly, in order
+  std::size_t answers_ = 0;       // bytes of answers queued since the output was empty
   bool is_connected_ = false;
   bool has_sent_disconnect_ = false;  // DISCONNECT is the last packet
   Connack connack_;
   std::optional<Loss> end_;
   TimePoint last_sent_{};
   TimePoint last_received_{};
-  std::optional<TimePoint> pinged_at_;  // until the answer comes
+  std::optional<TimePoint> pinged_at_;  // while a PINGRESP is missing
 };
 
 }  // namespace sluice::mqtt

@@ -1,5 +1,5 @@
-// MQTT on the wire, the client's side of it (MQTT 3.1.1 and 5): what packets are, and their sizes.
-// wire_encoder.h writes them, wire_decoder.h reads them; none of these does I/O.
+// Packet types and sizes of MQTT 3.1.1 and 5, for a client. wire_encoder.h writes packets,
+// wire_decoder.h reads them; neither does I/O.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ enum class PacketType : std::uint8_t {
   Disconnect = 14,
   Auth = 15,
 };
-/// As the specification writes it; empty for a type that it does not know.
+/// As in the specification; empty for an unknown type.
 constexpr std::string_view to_string(PacketType type) noexcept {
   constexpr std::string_view kNames[] = {"",          "CONNECT",  "CONNACK",     "PUBLISH",
                                          "PUBACK",    "PUBREC",   "PUBREL",      "PUBCOMP",
@@ -35,14 +35,14 @@ constexpr std::string_view to_string(PacketType type) noexcept {
   return kNames[static_cast<std::size_t>(type) & 0x0F];
 }
 
-/// The flags in the first byte that PUBREL and SUBSCRIBE have to have.
+/// The flags in the first byte that PUBREL and SUBSCRIBE require.
 constexpr unsigned kRequiredFlags = 2;
 
-/// What a Variable Byte Integer holds at most (MQTT 5, section 1.5.5), and thereby how long what
-/// follows a packet's fixed header can be.
+/// The largest Variable Byte Integer (MQTT 5, section 1.5.5), which limits the length of a packet
+/// after its fixed header.
 constexpr std::size_t kLargestVarint = 268'435'455;
 
-/// How many bytes a Variable Byte Integer takes.
+/// The encoded size of a Variable Byte Integer.
 constexpr std::size_t varint_size(std::size_t value) noexcept {
   if (value < 128) return 1;
   if (value < 16384) return 2;

@@ -10,7 +10,7 @@
 namespace sluice::mqtt {
 namespace {
 
-constexpr std::size_t kKeptBytes = 4096;  // of a split packet's memory, for the next one
+constexpr std::size_t kKeptBytes = 4096;  // memory kept between split packets
 constexpr unsigned kDuplicateFlag = 8;
 
 constexpr char kCutOff[] = "cut off";
@@ -23,7 +23,7 @@ PacketType type_of(std::uint8_t first) noexcept {
   return static_cast<PacketType>(first >> 4);
 }
 
-/// What is wrong with a body that must have this size; empty: nothing.
+/// The fault of a body that must have this size; empty: none.
 std::string exactly(std::string_view body, std::size_t size) {
   if (body.size() == size) return {};
   return fmt::format("{} bytes instead of {}", body.size(), size);
@@ -101,7 +101,7 @@ std::string PacketDecoder::fault_of_first(std::uint8_t first) const {
   const unsigned flags = first & 0x0FU;
   switch (type) {
     case PacketType::Publish:
-      return {};  // its flags have a meaning
+      return {};  // all its flags are used
     case PacketType::Connack:
     case PacketType::Puback:
     case PacketType::Pubrec:
@@ -166,8 +166,7 @@ PacketDecoder::Next PacketDecoder::parse(std::string_view bytes, Packet& packet)
   return Next::Malformed;
 }
 
-/// A broker that does not know version 5 refuses it in the form of its own version, without
-/// properties.
+/// A broker without MQTT 5 refuses it with a CONNACK of its own version, without properties.
 std::string PacketDecoder::parse_connack(std::string_view body, Packet& packet) const {
   WireReader reader(body);
   std::uint8_t flags = 0;

@@ -1,4 +1,4 @@
-// Reads the packets that a server sends, from bytes split in any way.
+// Reads the packets that a server sends, however its bytes are split.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace sluice::mqtt {
 
-/// One packet. What does not belong to its type is left as the last packet had it. The texts lie in
+/// One packet. Fields that its type does not have keep their former values. The texts point into
 /// the decoder's input, valid until its next call.
 struct Packet {
   PacketType type{};
@@ -24,34 +24,34 @@ struct Packet {
   bool is_retained = false;         ///< PUBLISH
   bool is_session_present = false;  ///< CONNACK
   std::string_view topic;           ///< PUBLISH
-  std::string_view payload;         ///< PUBLISH; of a SUBACK its reason codes
-  std::string_view properties;      ///< all but PINGRESP: checked, for a PropertyReader
+  std::string_view payload;         ///< PUBLISH; the reason codes of a SUBACK
+  std::string_view properties;      ///< all types but PINGRESP; checked, for a PropertyReader
 };
 
-/// One connection's input. Whatever a packet says, no more than that packet is held, and none
-/// longer than the limit is begun. Not thread-safe.
+/// One connection's input. It holds at most one packet, and refuses packets longer than the limit
+/// when it has read their length. Not thread-safe.
 class PacketDecoder {
  public:
   enum class Next {
     Packet,
-    NeedMore,   ///< what is left was copied: the bytes that were fed are not needed any more
-    Malformed,  ///< fault() says why; so is all that follows
+    NeedMore,   ///< the rest was copied: the bytes that were fed are not needed any more
+    Malformed,  ///< fault() says why; the rest of the input is ignored
   };
 
-  /// No packet of a server is longer. A publisher gets acknowledgements, of which each may carry
-  /// texts of up to 64 KiB; what a broker sends that sluice has not asked for it need not take.
+  /// The longest packet that is taken. A publisher gets acknowledgements, each with texts of up to
+  /// 64 KiB; longer packets are none that sluice has asked for.
   static constexpr std::size_t kLongestPacket = 1 << 20;
 
   explicit PacketDecoder(config::Protocol protocol, std::size_t longest = kLongestPacket) noexcept
       : is_v5_(protocol == config::Protocol::V5), longest_(longest) {}
 
-  /// The bytes stay where they are until next() has said something else than Packet.
+  /// The bytes must stay valid until next() returns something else than Packet.
   void feed(std::string_view bytes) noexcept {
     if (fault_.empty()) rest_ = bytes;
   }
-  /// The next whole packet of what was fed.
+  /// The next whole packet of the input.
   Next next(Packet& packet) {
-    // Nearly all of a publisher's input: a PUBACK of success, whole where it was read.
+    // Fast path: nearly all of a publisher's input are whole PUBACKs of success.
     if (rest_.size() >= 4 && rest_[0] == 0x40 && rest_[1] == 2 && partial_.empty() &&
         (rest_[2] | rest_[3]) != 0) {
       packet.type = PacketType::Puback;
@@ -64,16 +64,16 @@ class PacketDecoder {
     }
     return next_of_any_kind(packet);
   }
-  /// The type of the packet that has begun, after NeedMore; nothing where none has.
+  /// After NeedMore: the type of the incomplete packet, if there is one.
   std::optional<PacketType> begun() const noexcept;
-  /// In words, without a full stop: "PUBACK: unknown property 0x7F". Empty: nothing is wrong.
+  /// For the log, for example "PUBACK: unknown property 0x7F". Empty: no fault.
   const std::string& fault() const noexcept { return fault_; }
 
  private:
   Next next_of_any_kind(Packet& packet);
   Next cut_and_parse(Packet& packet);
   Next complete_partial(Packet& packet);
-  /// Of the packet that begins with these bytes; 0: they do not tell yet, or it is at fault.
+  /// The size of the packet that begins with these bytes; 0: not known yet, or a fault.
   std::size_t size_of(std::string_view begin);
   std::string fault_of_first(std::uint8_t first) const;
   Next parse(std::string_view bytes, Packet& packet);
@@ -85,14 +85,14 @@ class PacketDecoder {
 
   const bool is_v5_;
   const std::size_t longest_;
-  std::string_view rest_;          // of what was fed
-  std::string partial_;            // a packet that was not whole in it
-  std::size_t wanted_ = 0;         // the size of that one, once it is known
-  bool partial_is_given_ = false;  // next() returned it
+  std::string_view rest_;          // unread input
+  std::string partial_;            // the beginning of a packet that was not whole in it
+  std::size_t wanted_ = 0;         // the size of that packet, once it is known
+  bool partial_is_given_ = false;  // next() has returned it
   std::string fault_;
 };
 
-/// What a CONNACK says of the broker.
+/// The limits that a CONNACK announces.
 Connack connack_of(const Packet& packet);
 
 }  // namespace sluice::mqtt

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kLongestText = 65535;
 
-/// Writes on from where it stands; the caller has made room.
+/// Appends to a buffer in which the caller has made room.
 class Writer {
  public:
   explicit Writer(char* to) noexcept : at_(to) {}
@@ -31,7 +31,7 @@ class Writer {
     byte(value);
   }
   void bytes(std::string_view text) noexcept {
-    // An empty view may point nowhere.
+    // An empty view may be a null pointer.
     if (!text.empty()) std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
@@ -113,7 +113,7 @@ void PublishPacket::write(char* to, std::uint16_t packet_id) const noexcept {
   Writer(put_head(to, packet_id)).bytes(request_.payload());
 }
 
-/// Returns where the payload goes.
+/// Returns the place of the payload.
 char* PublishPacket::put_head(char* to, std::uint16_t packet_id) const noexcept {
   Writer writer(to);
   writer.byte(static_cast<unsigned>(PacketType::Publish) << 4 |

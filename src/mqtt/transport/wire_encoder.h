@@ -1,4 +1,4 @@
-// Writes the packets that a client sends once it is connected.
+// Writes the packets that a connected client sends.
 #pragma once
 
 #include <array>
@@ -13,21 +13,20 @@
 
 namespace sluice::mqtt {
 
-/// The PUBLISH that a request becomes (MQTT 5, section 3.3). Its size is known before it is
-/// written. The request outlives it, and has been checked by the decoder of requests; over 3.1.1
-/// its properties are left out.
+/// The PUBLISH of a request (MQTT 5, section 3.3), with its size known in advance. The request
+/// outlives it, and protocol::Decoder has checked it. Over 3.1.1 its properties are left out.
 class PublishPacket {
  public:
   PublishPacket(const protocol::Request& request, config::Protocol protocol) noexcept;
 
-  /// MQTT has a length for each of its parts, and one for the whole.
+  /// False if a part or the whole is longer than MQTT allows.
   bool is_possible() const noexcept;
-  /// In bytes, from its first one on: as counted for the broker's Maximum Packet Size.
+  /// Of the whole packet, as for the broker's Maximum Packet Size.
   std::size_t size() const noexcept { return 1 + varint_size(remaining_) + remaining_; }
-  /// Writes size() bytes. The identifier is left out at QoS 0.
+  /// Writes size() bytes; QoS 0 has no identifier.
   void write(char* to, std::uint16_t packet_id) const noexcept;
 
-  /// The same up to the payload, which is the end of the packet.
+  /// The packet without its payload, which comes last.
   std::size_t head_size() const noexcept { return size() - request_.payload().size(); }
   void write_head(char* to, std::uint16_t packet_id) const noexcept { put_head(to, packet_id); }
 
@@ -41,7 +40,7 @@ class PublishPacket {
   std::size_t remaining_ = 0;
 };
 
-/// PUBACK, PUBREC, PUBREL or PUBCOMP of a success, in either version.
+/// PUBACK, PUBREC, PUBREL or PUBCOMP with success, for both versions.
 constexpr std::array<char, 4> ack_packet(PacketType type, std::uint16_t packet_id) noexcept {
   const unsigned flags = type == PacketType::Pubrel ? kRequiredFlags : 0;
   return {static_cast<char>(static_cast<unsigned>(type) << 4 | flags), 2,
@@ -52,7 +51,7 @@ constexpr std::array<char, 2> pingreq_packet() noexcept {
   return {static_cast<char>(0xC0), 0};
 }
 
-/// Normal disconnection (MQTT 5, section 3.14), in either version.
+/// Normal disconnection (MQTT 5, section 3.14), for both versions.
 constexpr std::array<char, 2> disconnect_packet() noexcept {
   return {static_cast<char>(0xE0), 0};
 }

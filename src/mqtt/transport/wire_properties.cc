@@ -11,7 +11,7 @@ namespace {
 
 enum class Form : std::uint8_t { Byte, Number16, Number32, Varint, Text, Binary, Pair };
 
-/// Where a server may send a property, as a set of packet types.
+/// The packets in which a server may send a property, as a set of types.
 constexpr unsigned in(PacketType type) noexcept {
   return 1U << static_cast<unsigned>(type);
 }
@@ -26,7 +26,7 @@ struct Rule {
   PropertyId id;
   Form form;
   unsigned places;
-  std::uint32_t least = 0;  // of a number
+  std::uint32_t least = 0;  // bounds of a number
   std::uint32_t most = 0xFFFFFFFF;
 };
 
@@ -64,7 +64,7 @@ const Rule* rule_of(std::size_t id) noexcept {
   return nullptr;
 }
 
-/// The two that a packet may hold more than once (MQTT 5, sections 2.2.2.2 and 3.3.2.3.8).
+/// The two that a packet may repeat (MQTT 5, sections 2.2.2.2 and 3.3.2.3.8).
 bool may_repeat(PropertyId id) noexcept {
   return id == PropertyId::UserProperty || id == PropertyId::SubscriptionIdentifier;
 }

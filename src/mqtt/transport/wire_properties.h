@@ -1,5 +1,5 @@
-// The properties of MQTT 5 (section 2.2.2): which there are, where each may stand, and how they are
-// read.
+// The properties of MQTT 5 (section 2.2.2): their identifiers, in which packets each is allowed,
+// and how they are read.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,7 @@ enum class PropertyId : std::uint8_t {
   SharedSubscriptionAvailable = 0x2A,
 };
 
-/// Takes from the front of a packet's body; false where that is too short, or not of that form.
+/// Reads from the front of a packet's body; false if that is too short or malformed.
 class WireReader {
  public:
   explicit WireReader(std::string_view bytes) noexcept : rest_(bytes) {}
@@ -48,11 +48,11 @@ class WireReader {
   bool take_number16(std::uint16_t& value) noexcept;
   bool take_number32(std::uint32_t& value) noexcept;
   bool take_varint(std::size_t& value) noexcept;
-  /// Its length in two bytes, then so many.
+  /// Two bytes of length, then that many bytes.
   bool take_binary(std::string_view& bytes) noexcept;
-  /// The same, in UTF-8.
+  /// The same, and it must be UTF-8.
   bool take_text(std::string_view& text) noexcept;
-  /// Their length, then so many bytes.
+  /// Their length as a Variable Byte Integer, then that many bytes.
   bool take_properties(std::string_view& properties) noexcept;
 
   std::string_view rest() const noexcept { return rest_; }
@@ -61,24 +61,24 @@ class WireReader {
   std::string_view rest_;
 };
 
-/// One property that was read. The texts lie in the packet.
+/// One property. The texts point into the packet.
 struct Property {
   PropertyId id{};
-  std::uint32_t number = 0;  ///< of one that is a number
-  std::string_view text;     ///< of one that is a text or binary; a user property's name
-  std::string_view value;    ///< a user property's
+  std::uint32_t number = 0;  ///< the value of a numeric property
+  std::string_view text;   ///< the value of a text or binary property; the name of a user property
+  std::string_view value;  ///< the value of a user property
 };
 
-/// The properties of one packet, without their length in front.
+/// Reads the properties of one packet, without their length in front.
 class PropertyReader {
  public:
   PropertyReader(PacketType type, std::string_view properties) noexcept
       : type_(type), reader_(properties) {}
 
-  /// False at the end and at a fault.
+  /// False at the end, and at a fault.
   bool next(Property& property);
-  /// What is wrong with what next() met: a property that is unknown, may not stand in such a
-  /// packet or stands there twice, or whose value is not allowed. Empty: nothing.
+  /// A property that is unknown, not allowed in this packet, repeated, or has a bad value. Empty:
+  /// no fault.
   const std::string& fault() const noexcept { return fault_; }
 
  private:
@@ -86,11 +86,11 @@ class PropertyReader {
 
   const PacketType type_;
   WireReader reader_;
-  std::uint64_t seen_ = 0;  // a bit for each identifier
+  std::uint64_t seen_ = 0;  // one bit for each identifier
   std::string fault_;
 };
 
-/// What is wrong with the properties of a packet that a server sent; empty: nothing.
+/// The first fault in the properties of a server's packet; empty: none.
 std::string property_fault(PacketType type, std::string_view properties);
 
 }  // namespace sluice::mqtt
