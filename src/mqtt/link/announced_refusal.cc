@@ -26,7 +26,7 @@ std::optional<Outcome> announced_refusal(const Connack& connack, const protocol:
     return refusal(reason::kRetainNotSupported, "the broker does not take retained messages");
   }
   if (connack.maximum_packet_size) {
-    // Only version 5 announces one.
+    // Only MQTT 5 announces one.
     const std::size_t size = PublishPacket(request, config::Protocol::V5).size();
     if (size > *connack.maximum_packet_size) {
       return refusal(reason::kPacketTooLarge,

@@ -1,4 +1,4 @@
-// Whether a broker has said that it would not take a message.
+// Whether a broker's CONNACK rules a message out.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace sluice::mqtt {
 
-/// The refusal that the CONNACK announced for such a message, if any: too large, QoS too high,
-/// retain not available. Sending it anyway would cost the connection.
+/// The refusal of a message that exceeds the CONNACK's limits: too large, QoS too high, retain not
+/// available. The broker would close the connection on it.
 std::optional<Outcome> announced_refusal(const Connack& connack, const protocol::Request& request);
 
-/// Equal for CONNACKs that refuse the same; never 0.
+/// Equal for CONNACKs with the same limits; never 0.
 std::uint64_t announcement_of(const Connack& connack) noexcept;
 
 }  // namespace sluice::mqtt

@@ -1,4 +1,4 @@
-// What one connection was given and has not acknowledged yet, in the order in which it was given.
+// The messages handed to one connection and not acknowledged yet, in the order of handing over.
 #pragma once
 
 #include <array>
@@ -12,34 +12,34 @@
 
 namespace sluice::mqtt {
 
-/// Not thread-safe. Messages belong to the ledger; this one only lists them.
+/// The ledger owns the messages. Not thread-safe.
 class InFlight {
  public:
   /// For a new connection. Needs is_empty().
   void open() noexcept;
 
-  /// A message was handed over. Its packet identifier follows by identify(), if it got one.
+  /// A message was handed over. If it has a packet identifier, identify() follows.
   void add(Delivery& delivery, TimePoint now) noexcept;
   void identify(Delivery& delivery, std::uint16_t packet_id) noexcept;
-  /// Takes out the message that this acknowledgement is for; null if there is none.
+  /// Removes the message of this acknowledgement; null: there is none.
   Delivery* acknowledge(std::uint16_t packet_id, TimePoint now) noexcept;
-  /// Takes out the oldest one, acknowledged or not; null if there is none.
+  /// Removes the oldest message; null: there is none.
   Delivery* take_oldest() noexcept;
-  /// One of them was abandoned; it keeps its place until acknowledged.
+  /// A message was abandoned; it keeps its window slot until it is acknowledged.
   void note_abandoned() noexcept { ++abandoned_; }
 
   bool is_empty() const noexcept { return list_.empty(); }
   std::size_t size() const noexcept { return list_.size(); }
   Delivery& oldest() noexcept { return list_.front(); }
-  /// How many of them are QoS 2.
+  /// Messages with QoS 2.
   std::size_t qos2() const noexcept { return qos2_; }
-  /// How many of them were abandoned.
+  /// Abandoned messages.
   std::size_t abandoned() const noexcept { return abandoned_; }
-  /// How many of the abandoned ones are older than one that was acknowledged: a broker acknowledges
-  /// in order (MQTT 5, section 4.6), so theirs will not come any more.
+  /// Abandoned messages that are older than an acknowledged one. A broker acknowledges in order
+  /// (MQTT 5, section 4.6), so their acknowledgements are lost.
   std::size_t skipped_by_later_acks() noexcept;
-  /// When the last acknowledgement came, or the first message after all had been acknowledged. That
-  /// the socket took a QoS 0 message says nothing of what the broker owes.
+  /// When the latest acknowledgement came, or, if later, the first message after all had been
+  /// acknowledged. QoS 0 counts only while nothing else is in flight.
   TimePoint last_progress() const noexcept { return last_progress_; }
 
  private:
@@ -52,7 +52,7 @@ class InFlight {
   std::size_t qos2_ = 0;
   std::size_t abandoned_ = 0;
   std::uint64_t next_sequence_ = 1;
-  std::array<std::uint64_t, 3> newest_acknowledged_{};  // by QoS: each keeps an order of its own
+  std::array<std::uint64_t, 3> newest_acknowledged_{};  // by QoS: each has its own order
   TimePoint last_progress_{};
 };
 

@@ -11,15 +11,14 @@
 namespace sluice::mqtt {
 namespace {
 
-/// Backing off starts anew only after a connection that was up for this long.
+/// A connection that was up for this long resets the back-off.
 constexpr Duration kSettledAfter = std::chrono::seconds(10);
 
-/// Without keep alive nothing obliges the broker; then so long.
+/// Used when keep alive is off.
 constexpr Duration kFenceWithoutKeepAlive = std::chrono::seconds(60);
 
-/// How long after a loss the broker may still read what the connection had been given. The keep
-/// alive that the broker has set goes before the one that was asked for (MQTT 5,
-/// section 3.2.2.3.14).
+/// How long after a loss the broker may still read from the lost connection: 1.5 keep alives, of
+/// which the broker's own overrides the requested one (MQTT 5, section 3.2.2.3.14).
 Duration fence_of(const config::Broker& broker, const Connack& connack) noexcept {
   const unsigned keep_alive_s = connack.server_keep_alive_s.value_or(broker.keepalive_s);
   if (keep_alive_s == 0) return kFenceWithoutKeepAlive;
@@ -32,7 +31,7 @@ constexpr unsigned bit(LinkState state) noexcept {
 
 constexpr unsigned kDown = bit(LinkState::Backoff) | bit(LinkState::Idle);
 
-/// To which states it may go on, by the state it is in.
+/// The legal next states, by state.
 constexpr unsigned kEdges[] = {
     /*Idle*/ bit(LinkState::Connecting),
     /*Connecting*/ bit(LinkState::Ready) | bit(LinkState::Replacing) | kDown,
@@ -100,7 +99,7 @@ bool Link::is_connected(LinkState state) noexcept {
   return (kConnected & bit(state)) != 0;
 }
 
-/// The one place that changes the state.
+/// The only place that changes the state.
 void Link::enter(LinkState next) noexcept {
   assert(is_legal(state_, next));
   log::debug(log::Subject::slot(broker_.name, slot_), "{} -> {}", to_string(state_),
@@ -144,7 +143,7 @@ void Link::on_timer() noexcept {
     lose({Loss::Kind::Unreachable, 0,
           fmt::format("no CONNACK within {} ms", broker_.connect_timeout.count())});
   } else {
-    news_.has_room = true;  // kTestDelay is over
+    news_.has_room = true;  // kTestDelay has passed
   }
   has_news_();
 }
@@ -157,7 +156,7 @@ void Link::come_up(const Connack& connack) noexcept {
   ready_since_ = loop_.now();
   latest_uptime_ = {};
   resend_queue_.on_connected(loop_.now());
-  // Under a former identifier it is connected only for what is to be sent again under that one.
+  // A connection under the former client identifier only sends again what was sent under that.
   const bool is_former = client_id_ != next_client_id_;
   enter(is_former ? LinkState::Replacing : LinkState::Ready);
   if (is_former) check_replacement_soon();
@@ -172,7 +171,7 @@ void Link::lose(const Loss& loss, bool for_good) noexcept {
   latest_loss_ = loss.kind;
   news_.loss = loss;
   news_.lost_in = former;
-  // Where sluice itself has ended it for another one, that one is not waited for.
+  // A connection that sluice has closed in order to replace it is replaced without a delay.
   const bool is_at_once = loss.kind == Loss::Kind::Closed && !for_good;
   news_.wants_connection = is_at_once && former != LinkState::Stopping;
   drop_transport();
@@ -189,7 +188,7 @@ void Link::lose(const Loss& loss, bool for_good) noexcept {
 
 LinkState Link::state_after(const Loss& loss, bool for_good) const noexcept {
   if (for_good || state_ == LinkState::Stopping) return LinkState::Idle;
-  // An attempt that was ended for another one has not fenced off what was lost before it.
+  // An attempt that was cut short has not taken over the session of the lost connection.
   const bool is_fenced = loss.kind == Loss::Kind::Closed && is_connected();
   return is_fenced ? LinkState::Idle : LinkState::Backoff;
 }
@@ -201,19 +200,19 @@ void Link::drop_transport() noexcept {
   newest_unflushed_ = 0;
   disconnect_deadline_ = TimePoint::max();
   if (transport_ == nullptr) return;
-  // Bytes the kernel still holds must not arrive behind what is sent again, or after a reply that
-  // said they failed.
+  // Bytes still in the kernel must not arrive after they were sent again, or after their request
+  // was answered as failed.
   transport_->drop(/*reset=*/!in_flight_.is_empty());
   loop_.retire(std::move(transport_));
 }
 
 Duration Link::next_delay(const Loss& loss, bool was_connected) noexcept {
-  // The broker is well, and how often this happens is bounded by the deadlines of messages.
+  // Not a broker failure: reconnect after reconnect_min.
   if (loss.kind == Loss::Kind::Leaking) return broker_.reconnect_min;
   if (was_connected && latest_uptime_ >= kSettledAfter) backoff_.reset();
   if (is_lasting(loss)) {
     backoff_.raise_to_max();
-    // The promise is "every reconnect_max_ms": no jitter below it.
+    // Documented as "every reconnect_max_ms": without jitter.
     return backoff_.next(1.0);
   }
   return backoff_.next(random_.unit());
@@ -230,7 +229,7 @@ void Link::keep_unacknowledged(const Loss& loss) noexcept {
     }
   }
   poison_.note_left(0);
-  // With a DISCONNECT the broker itself has ended the connection.
+  // With a DISCONNECT the broker has closed the connection, and reads no more of it.
   const bool is_over = loss.kind == Loss::Kind::Disconnected && loss.reason_code != 0;
   has_fence_ended_ = is_over || state_ == LinkState::Idle;
 }
@@ -250,7 +249,7 @@ void Link::tick() noexcept {
   window_.tick(loop_.precise_now());
   const bool has_opened = note_window();
   if (!fenced_.empty() && loop_.now() >= fence_ends_) has_fence_ended_ = true;
-  // The ramp allows more, or the window is no longer closed down.
+  // The ramp allows more, or the window is no longer closed for a measurement.
   if (can_resend() || has_opened || window_.size() > former_size) news_.has_room = true;
   if (has_opened) flush_soon();
   if (transport_ != nullptr) transport_->tick();

@@ -1,5 +1,5 @@
-// One slot of a pool: a client identifier, the connection it has now, and the messages that belong
-// to it: in flight, to be sent again, and its backlog behind those.
+// One slot of a pool: a client identifier, its current connection, and the slot's messages: in
+// flight, to be sent again, and the backlog behind them.
 #pragma once
 
 #include <cstddef>
@@ -28,52 +28,50 @@
 namespace sluice::mqtt {
 
 enum class LinkState : std::uint8_t {
-  Idle,        ///< no connection and none wanted yet, or no more
+  Idle,        ///< no connection, and none wanted
   Connecting,  ///< an attempt is under way, up to the CONNACK
   Ready,       ///< connected: takes messages while its window is open and its socket has room
-  Leaking,     ///< connected; too many acknowledgements are missing: waits for those that may come,
-               ///< and is replaced
-  Replacing,   ///< connected, and to be replaced by a connection with other settings: sends again
-               ///< what it has to, then waits for all acknowledgements, then DISCONNECT
-  Retiring,    ///< the same, and none is to follow: the slot is wanted no more
-  Stopping,    ///< DISCONNECT is sent, and none is to follow
-  Backoff,     ///< no connection; a new attempt comes after a delay, when the pool permits it
+  Leaking,     ///< connected, but too many acknowledgements are lost: waits for the others, then is
+               ///< replaced
+  Replacing,   ///< draining before replacement by a connection with other settings: sends again
+               ///< what it has to, waits for all acknowledgements, then sends DISCONNECT
+  Retiring,    ///< draining like Replacing, but the slot is removed afterwards
+  Stopping,    ///< DISCONNECT is sent, and no connection follows
+  Backoff,     ///< no connection; the next attempt follows after a delay and the pool's permission
 };
 std::string_view to_string(LinkState state) noexcept;
 
-/// For which new messages a link has room now.
+/// The new messages for which a link has room.
 enum class Room : std::uint8_t {
   None,
-  ExceptQos2,  ///< as many QoS 2 messages are open as a 3.1.1 broker may be given
+  ExceptQos2,  ///< its QoS 2 messages are at the limit for a 3.1.1 broker
   ForAll,
 };
 
-/// What has happened to a link since its pool asked last.
+/// What has happened to a link since its pool last asked.
 struct LinkNews {
-  bool came_up = false;            ///< Connecting is over: it is connected
-  bool stopped_accepting = false;  ///< still connected, but not Ready any more
-  bool has_room = false;           ///< perhaps: its window opened, or what it has may be sent again
-  bool was_full = false;           ///< its socket took less than it was given
-  bool wants_connection = false;   ///< its delay is over, or there was none: Link::connect()
+  bool came_up = false;                 ///< the attempt succeeded: it is connected
+  bool stopped_accepting = false;       ///< still connected, but no longer Ready
+  bool has_room = false;                ///< it may have: its window opened, or a resend is allowed
+  bool was_full = false;                ///< its socket took less than it was given
+  bool wants_connection = false;        ///< no delay, or it has passed: Link::connect() may follow
   LinkState lost_in = LinkState::Idle;  ///< the state in which `loss` came
-  std::optional<Loss> loss;             ///< an attempt or a connection is over
+  std::optional<Loss> loss;             ///< an attempt or a connection has ended
 };
 
-/// Does what it is told and answers by what it returns and by news(), which its pool takes after
-/// each call that can have any. Only where the link has worked on its own it asks for that, by
-/// has_news(). Not thread-safe. In the ConnectScheduler's
-/// list while it waits for its turn there.
+/// Makes no calls upward but has_news(): its pool takes news() after each call that may change it.
+/// A ListNode of the ConnectScheduler's waiting list. Not thread-safe.
 class Link final : public ListNode<> {
  public:
-  /// What it does its work with; all of it outlives the link.
+  /// What the link works with; all of it outlives the link.
   struct Context {
     event::Loop& loop;
     const config::Broker& broker;
     Random& random;
     SharedSize& window_size;
-    TransportEvents& events;  ///< for its transports
+    TransportEvents& events;  ///< gets the reports of its transports
     TransportFactory factory;
-    /// After a turn's end or a timer in which the link has worked on its own: take news().
+    /// Called after the link has worked at the end of a turn or in a timer: take news().
     Delegate<void()> has_news;
   };
   Link(Context context, unsigned slot, std::string client_id);
@@ -81,94 +79,91 @@ class Link final : public ListNode<> {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  /// What has happened since the last call.
+  /// Takes what has happened since the last call.
   LinkNews news() noexcept { return std::exchange(news_, {}); }
-  /// The next of its Fenced deliveries of which nothing can come any more; null: there is none. Its
-  /// end has to follow.
+  /// Removes the next Fenced delivery whose fence has ended; null: there is none. The caller
+  /// finishes it.
   Delivery* release_fenced() noexcept;
 
   // --- the connection
-  /// Begins an attempt; only in Idle or Backoff.
+  /// Begins an attempt. Only in Idle or Backoff.
   void connect(const std::string& address, config::Protocol protocol) noexcept;
-  /// An attempt that could not even begin (the name is unknown): backs off as after a failed one.
+  /// For an attempt that could not begin (unknown host name): backs off as after a failed one.
   void fail_attempt(const Loss& loss) noexcept;
   /// The CONNACK came.
   void come_up(const Connack& connack) noexcept;
-  /// The one end of each attempt and connection. What it had in flight stays with the link.
+  /// The only end of each attempt and connection. Messages in flight are kept for a resend.
   void lose(const Loss& loss) noexcept { lose(loss, /*for_good=*/false); }
-  /// Ends the delay after a failed attempt early: the broker has just taken another connection.
+  /// Skips the delay after a failed attempt: the broker has just accepted another connection.
   void retry_now() noexcept;
-  /// Keep-alive and the acknowledgement time-out; about twice a second.
+  /// Keep alive and timeouts; to be called about twice a second.
   void tick() noexcept;
-  /// The broker's settings have changed: takes over what holds for the connection there is, too.
+  /// The broker's settings have changed: adopts those that apply to an existing connection.
   void apply_limits();
-  /// The identifier for connections from now on. What a connection was given under the former one
-  /// is brought to its end under that one before.
+  /// The client identifier for future connections. Messages sent under the former one are settled
+  /// under that first.
   void set_client_id(std::string client_id) { next_client_id_ = std::move(client_id); }
-  /// Replaces the connection: Replacing, then it wants another one. Where there is none it wants
-  /// one at once.
+  /// Drains and replaces the connection; without one, skips the delay of the next attempt.
   void replace() noexcept;
-  /// Its slot is wanted no more: Retiring if it is connected.
+  /// The slot was removed from the settings: drains and closes the connection.
   void retire() noexcept;
-  /// After retire(): the slot is wanted after all.
+  /// The slot is in the settings, perhaps again: undoes retire().
   void keep() noexcept;
-  /// Ends the connection: DISCONNECT if nothing is in flight, else at once. The link goes Idle.
+  /// Closes the connection, with DISCONNECT if nothing is in flight, and goes Idle.
   void disconnect() noexcept;
-  /// Ends the connection, or the wish for one, without a word. The link goes Idle.
+  /// Closes the connection or ends the attempt at once, without DISCONNECT, and goes Idle.
   void close_now() noexcept;
 
   LinkState state() const noexcept { return state_; }
-  /// There is a connection.
+  /// True from the CONNACK until the connection is lost.
   bool is_connected() const noexcept { return is_connected(state_); }
   static bool is_connected(LinkState state) noexcept;
   unsigned slot() const noexcept { return slot_; }
   const std::string& client_id() const noexcept { return client_id_; }
   const std::string& wanted_client_id() const noexcept { return next_client_id_; }
-  /// Under which the next connection will be made.
+  /// The client identifier of the next connection.
   const std::string& upcoming_client_id() const noexcept {
     return is_clean() ? next_client_id_ : client_id_;
   }
   const Connack& connack() const noexcept { return connack_; }
-  /// How long the latest connection stood; 0 while one is connected.
+  /// How long the lost connection was up; 0 while connected.
   Duration latest_uptime() const noexcept { return latest_uptime_; }
 
   // --- deliveries
-  /// There is some where it is Ready, with nothing to be sent again first, its window open and its
-  /// socket not full.
+  /// Not None only if it is Ready, has nothing to send again, its window is open and its socket not
+  /// full.
   Room room() const noexcept;
   bool has_room_for(const Delivery& delivery) const noexcept;
-  /// More messages are best given to this link, too: its broker is near and answers, and few are in
-  /// flight, so that they share writes and reads. Says nothing of room.
+  /// Few messages are in flight and a near broker acknowledges them promptly: more messages should
+  /// take this link, too, and share its writes and reads. Says nothing about room.
   bool is_lightly_loaded() const noexcept;
-  /// Sends again what a lost connection had been given.
+  /// It may send again, and has messages for that.
   bool is_resending() const noexcept;
-  /// As has_room_for(), for the one that is to be sent again next.
+  /// As has_room_for(), for the front of resend_queue().
   bool can_resend() noexcept;
-  /// Gives it to the connection. Needs has_room_for() it, or can_resend() for the first of
-  /// resend_queue(). An outcome where it is refused: its end has to follow.
+  /// Hands it to the connection. Needs has_room_for(), or can_resend() for the front of
+  /// resend_queue(). An outcome: it is refused, and the caller finishes it.
   std::optional<Outcome> hand_over(Delivery& delivery) noexcept;
-  /// Takes out the one that this acknowledgement is for; null if there is none. Its end has to
-  /// follow.
+  /// Removes the delivery of this acknowledgement; null: there is none. The caller finishes it.
   Delivery* acknowledge(std::uint16_t packet_id) noexcept;
-  /// It was abandoned, being InFlight or to be sent again. True if it has left the link's lists,
-  /// and its end has to follow; false if that comes later.
+  /// A delivery was abandoned while InFlight or Resend. True: it has left the link's lists, and the
+  /// caller finishes it; false: that comes later.
   bool give_up(Delivery& delivery) noexcept;
-  /// Takes out what resend_queue() found to be poison, its first one. Its end has to follow.
+  /// Removes the front of resend_queue(), which is poison. The caller finishes it.
   void remove_poison() noexcept;
-  /// What the connection's CONNACK says in advance against it, if anything. Only where it is
-  /// connected.
+  /// The refusal by the limits of the CONNACK, if any. Only while connected.
   std::optional<Outcome> refusal_of(Delivery& delivery) const;
-  /// Nothing that a connection was given is without its end.
+  /// Everything handed to its connections is finished.
   bool is_clean() const noexcept {
     return in_flight_.is_empty() && resend_queue_.is_empty() && fenced_.empty();
   }
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
-  /// How many may be in flight, usually: an automatic window moves.
+  /// The usual window size: an automatic window adapts.
   std::size_t window() const noexcept { return window_.usual(); }
-  /// What goes first on the next connection, oldest first. Emptied by hand_over() and give_up().
+  /// What is sent first on the next connection. hand_over() and give_up() remove from it.
   ResendQueue& resend_queue() noexcept { return resend_queue_; }
   PoisonDetector& poison() noexcept { return poison_; }
-  /// Deliveries of devices bound to this link that were never handed over.
+  /// Deliveries of devices pinned to this link, not handed over yet.
   Backlog& backlog() noexcept { return backlog_; }
   const Backlog& backlog() const noexcept { return backlog_; }
 
@@ -182,7 +177,7 @@ class Link final : public ListNode<> {
   void remove_from_resend(Delivery& delivery) noexcept;
   void fence(Delivery& delivery) noexcept;
   /// The window, or what is in flight, has changed. True if it was full and is open again: then
-  /// flush() has to follow, so that acknowledgements are not waited for any longer.
+  /// flush() has to follow, which ends the batching of acknowledgements.
   bool note_window() noexcept;
   std::size_t acks_to_expect() const noexcept;
   Room room_in_window() const noexcept;
@@ -208,11 +203,10 @@ class Link final : public ListNode<> {
   std::string client_id_;
   std::string next_client_id_;
   std::unique_ptr<Transport> transport_;
-  event::Timer timer_;  // Connecting: the CONNECT time-out; Backoff: the delay; else kTestDelay
+  event::Timer timer_;  // Connecting: connect_timeout; Backoff: the delay; else kTestDelay
   event::Deferred turn_end_;
-  bool flushes_ = false;  // at the turn's end: one write for all that it handed over
-  bool checks_replacement_ =
-      false;  // at the turn's end: is the connection to be replaced or closed?
+  bool flushes_ = false;             // at the turn's end: one write for all messages of the turn
+  bool checks_replacement_ = false;  // at the turn's end: check_replacement()
   Backoff backoff_;
   LinkNews news_;
 
@@ -221,18 +215,18 @@ class Link final : public ListNode<> {
   Connack connack_;
   Window window_;
   InFlight in_flight_;
-  bool was_full_ = false;               // the window, and not enough of it is free yet
-  std::uint64_t newest_unflushed_ = 0;  // the sequence of the newest message a PUBACK is due for
+  bool was_full_ = false;               // the window was full, and too little of it is free yet
+  std::uint64_t newest_unflushed_ = 0;  // sequence of the newest unflushed message above QoS 0
   ResendQueue resend_queue_;
   PoisonDetector poison_{resend_queue_};
-  List<Delivery> fenced_;         // abandoned, and given to a connection that is gone
-  TimePoint fence_ends_{};        // the broker has ended that connection by then
-  bool has_fence_ended_ = false;  // or is known to have
+  List<Delivery> fenced_;         // abandoned, after they were handed to a lost connection
+  TimePoint fence_ends_{};        // by then the broker has closed that connection
+  bool has_fence_ended_ = false;  // it has closed it earlier
   Backlog backlog_;
   Loss::Kind latest_loss_ = Loss::Kind::Closed;
   TimePoint disconnect_deadline_ = TimePoint::max();  // once DISCONNECT is sent
   TimePoint ready_since_{};
-  Duration latest_uptime_{};  // the latest connection, once it is lost
+  Duration latest_uptime_{};
 };
 
 }  // namespace sluice::mqtt

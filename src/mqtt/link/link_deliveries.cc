@@ -1,4 +1,4 @@
-// What a link is given for its connection, and what becomes of it.
+// How deliveries go through a link: handing over, acknowledging, fencing.
 #include <utility>
 
 #include "mqtt/link/announced_refusal.h"
@@ -31,7 +31,7 @@ std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
   in_flight_.add(delivery, loop_.now());
   delivery.link = this;
   delivery.handed_over = true;
-  flush_soon();  // a poisoned handle is found out there, too
+  flush_soon();  // reports a Broken connection, too
   if (status == PublishStatus::Queued) in_flight_.identify(delivery, packet_id);
   if (delivery.qos > 0) newest_unflushed_ = delivery.sequence;
   note_window();
@@ -61,7 +61,7 @@ void Link::flush() noexcept {
     window_.start_probe(newest, in_flight_.size(), loop_.precise_now());
   }
   transport_->flush();
-  // It may be closed down now, or have another size by what another connection has seen.
+  // The window may have changed: a probe just started, or another link resized it.
   if (note_window()) news_.has_room = true;
   transport_->expect_acks(acks_to_expect());
   if (transport_->is_congested()) news_.was_full = true;
@@ -78,7 +78,7 @@ Delivery* Link::acknowledge(std::uint16_t packet_id) noexcept {
   note_window();
   poison_.note_left(in_flight_.size());
   if (in_flight_.abandoned() > 0 || state_ != LinkState::Ready) check_replacement_soon();
-  // Behind what fills it again: there is less to wait for.
+  // After the pool has filled the window again: fewer acknowledgements are to be expected.
   if (was_full) flush_soon();
   return delivery;
 }
@@ -106,10 +106,9 @@ void Link::remove_from_resend(Delivery& delivery) noexcept {
   if (is_connected() && state_ != LinkState::Ready) check_replacement_soon();
 }
 
-/// What a lost connection had been given may still lie before the broker, and be read after what is
-/// sent now by another way. So an abandoned message, too, keeps its device here until the broker
-/// has taken the identifier over, or must have ended the connection: after one and a half keep
-/// alives without a packet [MQTT-3.1.2-24].
+/// The broker may read from a lost connection after it has read newer messages from another. So an
+/// abandoned message pins its device here until the next connection has taken the session over, or
+/// the broker must have closed this one: after 1.5 keep alives [MQTT-3.1.2-24].
 void Link::fence(Delivery& delivery) noexcept {
   fenced_.push_back(delivery);
   delivery.move_to(State::Fenced);
@@ -121,7 +120,7 @@ Delivery* Link::release_fenced() noexcept {
   return nullptr;
 }
 
-/// Asked once for each announcement, and all connections of a broker usually have the same.
+/// Checks each delivery once per announcement; a broker's CONNACKs usually announce the same.
 std::optional<Outcome> Link::refusal_of(Delivery& delivery) const {
   const std::uint64_t announcement = announcement_of(connack_);
   if (delivery.cleared_for == announcement) return std::nullopt;

@@ -1,5 +1,5 @@
-// How a link's connection comes to an end that sluice wants: it leaks, its settings have changed,
-// its slot is wanted no more, or all stops.
+// How sluice closes a link's connection: it leaks, its settings have changed, its slot was removed,
+// or sluice shuts down.
 #include <algorithm>
 #include <utility>
 
@@ -8,7 +8,7 @@
 namespace sluice::mqtt {
 namespace {
 
-/// So long a DISCONNECT may take to be sent, and the broker to close.
+/// For sending DISCONNECT and the broker's close.
 constexpr Duration kDisconnectTimeout = std::chrono::seconds(1);
 
 }  // namespace
@@ -20,7 +20,7 @@ void Link::replace() noexcept {
       break;
     case LinkState::Backoff:
       backoff_.reset();
-      if (!timer_.is_active()) break;  // its turn comes anyway
+      if (!timer_.is_active()) break;  // already with the ConnectScheduler
       timer_.stop();
       news_.wants_connection = true;
       break;
@@ -44,12 +44,12 @@ void Link::retire() noexcept {
 
 void Link::keep() noexcept {
   if (state_ != LinkState::Retiring) {
-    // Nothing else would bring it back.
+    // No timer and no event would reconnect it.
     const bool is_left = state_ == LinkState::Backoff && !timer_.is_active();
     if (state_ == LinkState::Idle || is_left) news_.wants_connection = true;
     return;
   }
-  // Once DISCONNECT is sent it goes on to its end, and has a successor then.
+  // After DISCONNECT, or under a former identifier, it can only be replaced.
   const bool goes_on = has_sent_disconnect() || client_id_ != next_client_id_;
   enter(goes_on ? LinkState::Replacing : LinkState::Ready);
   news_.has_room = true;
@@ -63,8 +63,8 @@ void Link::stop_accepting(LinkState next) noexcept {
 
 void Link::check_replacement() noexcept {
   const bool is_draining = state_ == LinkState::Replacing || state_ == LinkState::Retiring;
-  // What is to be sent again goes first, on this connection: the next one may have another
-  // identifier, or none may follow.
+  // Resends go out on this connection first: the next one may have another client identifier, or
+  // none may follow.
   if (is_draining && is_clean()) {
     send_disconnect();
   } else if (is_connected() && state_ != LinkState::Stopping && !has_sent_disconnect()) {
@@ -79,8 +79,7 @@ void Link::send_disconnect() noexcept {
   transport_->disconnect();
 }
 
-/// So much of the window is lost to deliveries that were abandoned that the connection is of little
-/// use any more.
+/// Abandoned deliveries hold the whole window, or a quarter of it is known to be lost.
 bool Link::is_leaking() noexcept {
   const std::size_t places = poison_.is_one_at_a_time() ? 1 : window_.usual();
   const std::size_t abandoned = in_flight_.abandoned();
@@ -88,8 +87,8 @@ bool Link::is_leaking() noexcept {
   return abandoned >= places || (abandoned >= many && in_flight_.skipped_by_later_acks() >= many);
 }
 
-/// A lost acknowledgement costs a place in the window for as long as the connection lives. Once
-/// they are too many, the connection is replaced: first what can still be acknowledged there is.
+/// A lost acknowledgement costs a window slot for as long as the connection lives. Once they are
+/// too many, the connection is replaced, after the acknowledgements that can still come.
 void Link::replace_if_leaking() noexcept {
   if (state_ == LinkState::Ready) {
     if (!is_leaking()) return;

@@ -1,4 +1,4 @@
-// How many messages a link has in flight, and how many acknowledgements are worth waiting for.
+// A link's window: when it is full, and how many acknowledgements open it again.
 #include <algorithm>
 
 #include "mqtt/link/link.h"
@@ -6,20 +6,20 @@
 namespace sluice::mqtt {
 namespace {
 
-/// With 20 QoS 2 messages of a 3.1.1 client open (its default max_inflight_messages, which 3.1.1
-/// cannot announce) Mosquitto acknowledges a QoS 1 message that it throws away, and hangs up.
+/// With 20 QoS 2 messages of a 3.1.1 client in flight (its default max_inflight_messages, which
+/// 3.1.1 cannot announce) Mosquitto drops a QoS 1 message, acknowledges it and disconnects.
 constexpr std::size_t kQos2WindowV311 = 16;
 
-/// A window that was full opens again when this part of it is free: what follows leaves in one
-/// write, and not each message in one of its own as acknowledgements come in one by one.
+/// A full window opens again when one part in this many is free, so that the next messages share a
+/// write instead of leaving one by one with each acknowledgement.
 constexpr std::size_t kRefillPart = 4;
-/// A quarter of a smaller one is a single place.
+/// In smaller windows that part is a single slot.
 constexpr std::size_t kSmallWindow = 8;
-/// So many share writes and reads about as well as more do (8 and 16 did the same, 4 was slower);
-/// of a small window less, so that devices that keep their link do not crowd one.
+/// This many messages share writes and reads about as well as more do (8 and 16 did the same, 4 was
+/// slower). Of a small window it is a quarter, so that pinned devices do not crowd one link.
 constexpr std::size_t kLightLoad = 16;
 constexpr std::size_t kLightPart = 4;
-/// A link that acknowledges nothing for so long is not given messages that may go to another.
+/// A link without an acknowledgement for this long gets no messages that may take another.
 constexpr Duration kPatience{5};
 
 bool has_room(Room room, const Delivery& delivery) noexcept {
@@ -46,7 +46,7 @@ bool Link::note_window() noexcept {
   return was_full && !was_full_;
 }
 
-/// Until so many acknowledgements have come, the window stays closed.
+/// The number of acknowledgements after which the window opens again.
 std::size_t Link::acks_to_expect() const noexcept {
   if (!was_full_) return 1;
   const std::size_t part = window_.size() / kRefillPart;

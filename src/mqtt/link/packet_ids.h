@@ -1,4 +1,4 @@
-// Which message a packet identifier stands for: a place for each identifier, in pages made by use.
+// The message of each packet identifier in flight, in pages allocated on first use.
 #pragma once
 
 #include <array>
@@ -12,9 +12,8 @@ namespace sluice::mqtt {
 
 struct Delivery;
 
-/// Maps the identifiers of one connection's messages in flight. Each call costs the same, whatever
-/// is in flight and however long ago it was handed over. Identifiers are handed out in turn, so a
-/// page serves 256 of them; an empty page is kept for the next ones, further ones are freed.
+/// Constant time for each call, whatever is in flight. Identifiers are handed out in turn, so a
+/// page serves 256 of them. One empty page is kept for reuse; others are freed.
 class PacketIds {
  public:
   static constexpr std::size_t kPageSize = 256;
@@ -33,7 +32,7 @@ class PacketIds {
     ++page->used;
   }
 
-  /// Takes the message out; null for an identifier that is not in flight.
+  /// Removes the message; null: the identifier is not in flight.
   Delivery* take(std::uint16_t id) noexcept {
     std::unique_ptr<Page>& page = page_of(id);
     if (page == nullptr) return nullptr;
@@ -42,7 +41,7 @@ class PacketIds {
     return taken;
   }
 
-  /// How many pages there are, the kept one included. Looks at all places: for tests.
+  /// The number of pages, the kept one included. Walks all of them: for tests.
   std::size_t pages() const noexcept {
     std::size_t count = 0;
     for (const auto& page : pages_) {
