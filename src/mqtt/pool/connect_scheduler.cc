@@ -8,7 +8,7 @@
 namespace sluice::mqtt {
 namespace {
 
-/// Attempts under way together while the broker takes connections; one while it does not.
+/// Attempts at once while the broker accepts connections; one while it does not.
 constexpr std::size_t kParallelAttempts = 4;
 constexpr Duration kAddressLifetime = std::chrono::seconds(30);
 
@@ -27,7 +27,7 @@ ConnectScheduler::ConnectScheduler(event::Loop& loop, const config::Broker& brok
 }
 
 void ConnectScheduler::reset_addresses() {
-  // An answer still to come is to a question about the former name.
+  // A new resolver: an answer still to come would be for the former name.
   resolver_ = std::make_unique<event::Resolver>(loop_, bind<&ConnectScheduler::on_resolved>(this));
   addresses_.clear();
   if (event::Resolver::is_numeric(broker_.host)) addresses_ = {broker_.host};
@@ -57,7 +57,7 @@ bool ConnectScheduler::on_success() {
 void ConnectScheduler::on_failure(const Loss& loss) {
   --connecting_;
   start_.schedule();
-  if (loss.kind == Loss::Kind::Closed) return;  // given up here; says nothing of the broker
+  if (loss.kind == Loss::Kind::Closed) return;  // sluice ended it: the broker may be well
   is_healthy_ = false;
   if (loss.kind == Loss::Kind::Refused && loss.reason_code == reason::kUnsupportedProtocolVersion &&
       protocol_ == config::Protocol::V5) {
@@ -65,7 +65,7 @@ void ConnectScheduler::on_failure(const Loss& loss) {
               "does not speak MQTT 5; going on with 3.1.1 until the next reload");
     protocol_ = config::Protocol::V311;
   } else if (is_lasting(loss)) {
-    // All links would be refused alike: one of them asks again, once per reconnect_max_ms.
+    // All links would be refused: one of them retries, once per reconnect_max.
     paused_until_ = loop_.now() + broker_.reconnect_max;
   }
 }
@@ -119,7 +119,7 @@ void ConnectScheduler::on_resolved(const Result<event::Resolver::Addresses>& res
     start_next();
     return;
   }
-  // With addresses from before, those are still worth a try.
+  // The addresses of an earlier answer may still be valid.
   if (!addresses_.empty()) {
     start_next();
     return;

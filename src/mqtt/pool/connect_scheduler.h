@@ -1,5 +1,5 @@
-// Paces a pool's connection attempts and knows where to knock: twenty connections must not do it
-// at once, and a broker that is down is asked by one at a time.
+// Rate-limits a pool's connection attempts and picks the broker address: a few attempts run at once
+// while the broker accepts connections, and one while it does not.
 #pragma once
 
 #include <cstddef>
@@ -16,35 +16,35 @@
 
 namespace sluice::mqtt {
 
-/// Permits attempts in the order in which links asked. Owned by the Pool, which tells it how each
-/// attempt ended.
+/// Starts attempts in the order of enqueue(). Owned by the Pool, which reports how each attempt
+/// ended.
 class ConnectScheduler {
  public:
-  /// An attempt for this link, to this address, or the reason why there is none: it has failed.
+  /// Starts an attempt of this link to this address; an error: no address, the attempt has failed.
   using Attempt = Delegate<void(Link&, const Result<std::string>&)>;
 
-  /// `may_start`: asked right before an attempt; who is refused waits until retry().
+  /// `may_start` is asked before each attempt; a link that it refuses waits until retry().
   ConnectScheduler(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start,
                    Attempt attempt);
 
-  /// The link wants a connection; there is an attempt for it when its turn comes.
+  /// The link wants a connection: its attempt starts in turn.
   void enqueue(Link& link);
-  /// An attempt succeeded: the broker takes connections. True if the one before it had failed.
+  /// An attempt succeeded. True if the one before it had failed.
   bool on_success();
   /// An attempt failed.
   void on_failure(const Loss& loss);
-  /// Somebody who was refused may be permitted now.
+  /// A client identifier was freed: retries refused attempts.
   void retry() noexcept { start_.schedule(); }
-  /// The link does not want a connection any more.
+  /// The link no longer wants a connection.
   void cancel(Link& link) noexcept {
     if (waiting_.holds(link)) waiting_.remove(link);
   }
-  /// The broker's settings have changed: what was learnt under the former ones is forgotten.
-  /// `address_changed`: it has another address.
+  /// The broker's settings have changed: ends pauses and the fallback to 3.1.1, and with
+  /// `address_changed` resolves the host name again.
   void reset(bool address_changed);
-  /// The next attempts speak the configured protocol again.
+  /// Ends the fallback to 3.1.1: the next attempts use the configured protocol.
   void reset_protocol() noexcept { protocol_ = broker_.protocol; }
-  /// Nothing more is to be started.
+  /// Starts no more attempts.
   void stop() noexcept;
 
   config::Protocol protocol() const noexcept { return protocol_; }
@@ -62,7 +62,7 @@ class ConnectScheduler {
   Attempt attempt_;
   std::unique_ptr<event::Resolver> resolver_;
   event::Timer pause_timer_;
-  event::Deferred start_;  // attempts begin at the end of a turn, never inside a link's callback
+  event::Deferred start_;  // attempts start at the end of a turn, never in a link's callback
   List<Link> waiting_;
   std::size_t connecting_ = 0;
   bool is_healthy_ = false;  // the latest attempt succeeded

@@ -1,4 +1,4 @@
-// Which link a device belongs to while anything of it is outstanding.
+// The devices with unfinished messages, and the link that each is pinned to.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 namespace sluice::mqtt {
 
-/// Devices with something outstanding, and no others. Nodes come from a pool of their own, so that
-/// a steady load allocates nothing.
+/// Holds a device only while it has unfinished messages. Nodes come from a memory pool, so that a
+/// steady load allocates nothing.
 class DeviceTable {
  public:
   Device& get(std::int64_t id) {
@@ -22,14 +22,14 @@ class DeviceTable {
     return device;
   }
 
-  /// Null for a device with nothing outstanding.
+  /// Null for a device without unfinished messages.
   Device* find(std::int64_t id) noexcept {
     const auto found = devices_.find(id);
     return found == devices_.end() ? nullptr : &found->second;
   }
 
-  /// Unbinds a device that no longer needs its link and forgets one that needs nothing. True if it
-  /// was bound and is no more.
+  /// Unpins a device with nothing unacknowledged or pinned, and removes it if it has nothing queued
+  /// either. True if it was pinned.
   bool tidy(Device& device) noexcept {
     if (device.unacked != 0 || !device.pinned.empty()) return false;
     const bool was_bound = std::exchange(device.link, nullptr) != nullptr;

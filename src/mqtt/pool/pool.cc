@@ -11,13 +11,13 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(500);
-/// Devices share them, whatever the number of connections is.
+/// Devices share the entries, whatever the number of connections.
 constexpr std::size_t kQos0AffinityEntries = 1024;
-/// A connection that stood so long was not thrown off by a rival under the same identifier.
+/// A connection that was up for this long was not lost to a session takeover.
 constexpr Duration kShortUptime = std::chrono::seconds(10);
 constexpr unsigned kShortLivesForTakeover = 3;
 
-/// A hang-up without a reason, or with one that can be about what was sent.
+/// A disconnect without a reason, or with one that can be about a message.
 bool may_be_poison(const Loss& loss) noexcept {
   if (loss.kind != Loss::Kind::Disconnected) return false;
   switch (loss.reason_code) {
@@ -75,7 +75,7 @@ void Pool::unlist(Slot& slot) noexcept {
   if (reserved_.holds(slot)) reserved_.remove(slot);
 }
 
-/// The link's turn has come, or its broker has no address.
+/// Called by the ConnectScheduler; an error: the broker's host name has no address.
 void Pool::attempt(Link& link, const Result<std::string>& address) noexcept {
   if (address) {
     link.connect(address.value(), scheduler_.protocol());
@@ -166,10 +166,10 @@ Link::Context Pool::link_context(Slot& slot) noexcept {
 }
 
 void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code) noexcept {
-  pump_.schedule();  // before the link's flush: what takes the place leaves with it
+  pump_.schedule();  // before the link's flush, which then sends the next messages, too
   Delivery* delivery = slot.link.acknowledge(packet_id);
   if (delivery == nullptr) return;
-  // Of a copy that is refused: what became of an earlier one, no connection can tell any more.
+  // The copy is refused, but one sent on a lost connection may have been published.
   const bool is_refused = reason_code >= reason::kFirstError;
   finish(*delivery, {.kind = is_refused ? Outcome::Kind::Rejected : Outcome::Kind::Acknowledged,
                      .reason_code = reason_code,
@@ -177,7 +177,7 @@ void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_
   note_may_send(slot);
 }
 
-/// After each call to a link that can have news.
+/// Called after each call to a link that may change its news().
 void Pool::take_news(Slot& slot) noexcept {
   Link& link = slot.link;
   while (Delivery* delivery = link.release_fenced())
@@ -186,7 +186,7 @@ void Pool::take_news(Slot& slot) noexcept {
   if (news.was_full) ++counters_.socket_full;
   if (news.stopped_accepting) {
     ready_links_.forget(slot);
-    unpin_all(slot);  // what owes nothing to this link may go to another one
+    unpin_all(slot);  // devices with nothing unacknowledged here may take another link
   }
   if (news.came_up) note_ready(slot);
   if (news.loss) note_lost(slot, *news.loss, news.lost_in);
@@ -218,7 +218,7 @@ void Pool::note_ready(Slot& slot) noexcept {
 void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   if (lost_in == LinkState::Connecting) {
     scheduler_.on_failure(loss);
-    // The broker was down, so the hang-up before was not about a message.
+    // The broker was down, so the disconnect before was not about a message.
     if (loss.kind == Loss::Kind::Unreachable) clear_all_strikes();
   }
   Link& link = slot.link;
@@ -234,7 +234,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
     note_disconnect(link, loss);
     note_takeover(link, loss);
   }
-  if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // not lost: let go
+  if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // closed by sluice
   if (!stopped_ && lost_in == LinkState::Connecting) {
     log_.attempt_failed(loop_.now(), loss);
   } else if (!stopped_) {
@@ -246,8 +246,8 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   pump_.schedule();
 }
 
-/// A message may be blamed only while others of the broker's connections live on: what ends the
-/// last of them, too, is no message.
+/// A disconnect counts against a message only while other connections of the broker stay up: what
+/// ends all of them is no message.
 void Pool::note_disconnect(Link& link, const Loss& loss) noexcept {
   if (ready_ == 0) {
     clear_all_strikes();
@@ -257,7 +257,7 @@ void Pool::note_disconnect(Link& link, const Loss& loss) noexcept {
   }
 }
 
-/// Looks at all links only after a hang-up: an outage is thousands of attempts that fail.
+/// Walks the links only if there may be strikes: an outage has thousands of failed attempts.
 void Pool::clear_all_strikes() noexcept {
   if (!std::exchange(has_strikes_, false)) return;
   for (const auto& slot : slots_) {
@@ -266,13 +266,13 @@ void Pool::clear_all_strikes() noexcept {
   }
 }
 
-/// Two clients with one identifier throw each other off the broker, again and again. MQTT 5 brokers
-/// say so (reason 0x8E, section 3.14.2.1); others just close, and so does Mosquitto 2.0.11.
+/// Two clients with one client identifier keep disconnecting each other. MQTT 5 brokers report a
+/// session takeover (reason 0x8E, section 3.14.2.1); others, like Mosquitto 2.0.11, just close.
 void Pool::note_takeover(Link& link, const Loss& loss) noexcept {
   const bool is_reported = loss.reason_code == reason::kSessionTakenOver;
   unsigned& lives = slot_of(link).short_lives;
   if (!is_reported) {
-    // A link that looks for a poison message knows why it is hung up on.
+    // While a link searches for a poison message, that is the cause of its disconnects.
     if (loss.reason_code != 0 || ready_ == 0 || link.poison().is_one_at_a_time()) return;
     lives = link.latest_uptime() < kShortUptime ? lives + 1 : 0;
     if (lives < kShortLivesForTakeover) return;
@@ -295,7 +295,7 @@ void Pool::on_dead_timer() noexcept {
   for (const auto& slot : slots_)
     waiters_.wake(slot->waiters);
   events_.on_dead(*this);
-  pump_.schedule();  // what waits for room is answered
+  pump_.schedule();  // waiting requests are answered
 }
 
 }  // namespace sluice::mqtt

@@ -1,5 +1,5 @@
-// One broker: a fixed number of links, the queue in front of them, and the rules by which a message
-// gets from one to the other.
+// One broker: a fixed number of links, the queue in front of them, and the rules by which messages
+// go from the queue to a link.
 #pragma once
 
 #include <cstddef>
@@ -31,100 +31,98 @@ class Pool;
 /// Implemented by the Ledger.
 class PoolEvents {
  public:
-  /// The delivery is Done; it may be freed. From within accept() if it is refused at once.
+  /// The delivery is Done and may be freed. Called within accept() if it is refused at once.
   virtual void on_done(Delivery& delivery) noexcept = 0;
-  /// This request, which waited, may find room now, or be told that the broker is dead. It does not
-  /// wait any more. At the end of a turn; for each in its turn, until there is no more room.
+  /// A waiting request may find room now, or is to be answered because the broker is dead. It no
+  /// longer waits. Called at the end of a turn, for one request after the other while there is
+  /// room.
   virtual void on_room(Waiter& waiter) noexcept = 0;
-  /// The broker is dead from now on: what does not fit its queue is to be answered at once, also
-  /// requests that wait for room at another broker.
+  /// The broker is dead from now on: requests that do not fit its queue are to be answered at once,
+  /// also those that wait for room at another broker.
   virtual void on_dead(Pool& pool) noexcept = 0;
 
  protected:
   ~PoolEvents() = default;
 };
 
-/// May a new request enter?
+/// Admission control for one request.
 enum class Admission {
   Accept,
-  QueueFull,        ///< the queue is at its limit, or others wait for room there: wait()
-  LinkBacklogFull,  ///< its device's link has a backlog at its limit, or one that others wait for:
-                    ///< wait()
-  Dead,             ///< no room, and no connection to wait for
+  QueueFull,        ///< the queue is at its limit, or requests wait for it: wait()
+  LinkBacklogFull,  ///< the same for the backlog of the link to which the device is pinned: wait()
+  Dead,             ///< no room, and the broker is dead
 };
 
-/// Plain counts for the operator; never reset.
+/// Counters for the operator; reset only if the broker gets another name.
 struct PoolCounters {
   std::uint64_t reconnects = 0;
   std::uint64_t redelivered = 0;
   std::uint64_t socket_full = 0;
-  std::uint64_t taken_over = 0;  ///< connections lost to another client with their identifier
+  std::uint64_t taken_over = 0;  ///< connections lost to a client with the same identifier
 };
 
-/// Makes the transport of one attempt; a test passes its own.
+/// Makes the transport of one attempt; tests pass their own.
 using PoolTransportFactory = std::function<std::unique_ptr<Transport>(
     event::Loop&, TransportEvents&, const config::Broker&)>;
 
-/// What a pool is made of; another one can take its place while the pool works.
+/// A pool's settings; reconfigure() replaces them at run time.
 struct PoolSettings {
   config::Broker broker;
-  std::vector<std::string> client_ids;  ///< one per slot, all different at the broker's url
+  std::vector<std::string> client_ids;  ///< one per slot, unique at the broker's url
   PoolTransportFactory factory;
-  std::string connection_key = {};  ///< connections stay while it is the same
+  std::string connection_key = {};  ///< connections are kept while it is the same
 };
 
-/// Not thread-safe. Never blocks. Owns its links; messages belong to the ledger.
+/// Owns its links; the ledger owns the messages. Never blocks. Not thread-safe.
 class Pool final {
  public:
-  /// `registry`: shared by all pools; null where there is but one.
+  /// `registry` is shared by all pools; null with a single pool.
   Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
        ClientIdRegistry* registry = nullptr);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// Begins to connect.
+  /// Starts connecting.
   void start();
-  /// Takes other settings over, without losing a message. Limits hold at once; a protocol that the
-  /// broker was found not to speak is tried again with the next connection. Where the connection
-  /// key or identifiers differ, connections are replaced, a few at a time: the next ones when those
-  /// have come up again, so that wrong settings do not cost all of them. Slots beyond the new
-  /// number end as Link::retire() says.
+  /// Adopts new settings without losing a message. Limits apply at once. If the connection key or
+  /// client identifiers differ, connections are replaced a few at a time, the next ones once those
+  /// are up again, so that wrong settings do not cost all. Removed slots end by Link::retire().
   void reconfigure(PoolSettings settings);
-  /// The broker is removed and nothing is left to be sent: ends all connections, until
-  /// connections() is 0. reconfigure() turns that back at any time.
+  /// For a removed broker with no messages left: closes all connections, until connections() is 0.
+  /// reconfigure() reverts that at any time.
   void close_all();
-  /// An identifier that somebody held may be free now.
+  /// A client identifier was freed: retries refused attempts.
   void retry() noexcept { scheduler_.retry(); }
-  /// Holds no message, not even one that was abandoned.
+  /// Holds no message, not even an abandoned one.
   bool is_empty() const noexcept { return devices_.size() + qos0_devices_.size() == 0; }
 
-  /// What a connection's CONNACK says in advance against it, if anything.
+  /// The refusal by the limits of a connection's CONNACK, if any.
   std::optional<Outcome> refusal_of(Delivery& delivery) const;
-  /// `in_turn`: for the client that is being served; any other waits behind those that wait.
+  /// `in_turn`: for the waiting request that is being served; others queue behind those that wait.
   Admission admission(const protocol::Request& request, bool in_turn) noexcept;
-  /// The request was refused for want of room just now: on_room() follows, once what it waits for
-  /// is filled to less than three quarters, or is not what it waits for any more.
+  /// For a request just refused for lack of room. on_room() follows once what it waits for is below
+  /// three quarters of its limit, or its device is no longer pinned there.
   void wait(Waiter& waiter, const protocol::Request& request, Admission refused);
   void stop_waiting(Waiter& waiter) noexcept;
 
-  /// For how many more requests like this one there is room, up to `most`. 0 at a dead broker.
+  /// The number of requests like this one for which there is room, up to `most`; 0 if dead.
   unsigned room_for(const protocol::Request& like, unsigned most) noexcept;
-  /// Keeps that room free for the client whose turn it is; all others find it taken.
+  /// Reserves that room for the client being served.
   void reserve(const protocol::Request& like, unsigned requests) noexcept;
-  /// This request, about to be offered, may take a place that was reserved for one of `bytes`.
+  /// This request, offered next, takes a place that was reserved for one of `bytes`.
   void use_reserved(const protocol::Request& request, std::size_t bytes) noexcept;
-  /// Places that were reserved for requests of `bytes` are free for all.
+  /// Releases places that were reserved for requests of `bytes` each.
   void release_reserved(unsigned requests, std::size_t bytes) noexcept;
 
-  /// Takes the message, whatever admission() would say now. It may be handed over at once.
+  /// Takes the message without asking admission(). It may be handed over at once.
   void accept(Delivery& delivery) noexcept;
-  /// Abandons it: it goes to no connection after this. It is Done now, or on_done() is to come.
+  /// Abandons it: it is handed over no more. It is Done now, or on_done() follows later.
   void give_up(Delivery& delivery) noexcept;
 
-  /// Ends all connections: DISCONNECT where nothing is in flight. Nothing is accepted any more.
+  /// Closes all connections, with DISCONNECT where nothing is in flight. Accepts nothing any more.
   void stop() noexcept;
-  /// Ends what stop() has not ended yet, without waiting.
+  /// Closes at once what stop() has not closed yet.
   void close_now() noexcept;
   bool is_stopped() const noexcept;
 
@@ -132,11 +130,11 @@ class Pool final {
   const config::Broker& broker() const noexcept { return broker_; }
   const std::string& connection_key() const noexcept { return connection_key_; }
   std::size_t ready_links() const noexcept { return ready_; }
-  /// Without a connection for dead_after_ms, or since the start.
+  /// No connection for dead_after, or none since the start.
   bool is_dead() const noexcept;
   std::size_t queued() const noexcept { return totals_.waiting.items(); }
   std::size_t queued_bytes() const noexcept { return totals_.waiting.bytes(); }
-  /// Requests for which there is no room.
+  /// Requests that wait for room.
   std::size_t waiters() const noexcept { return waiters_.size(); }
   std::size_t in_flight() const noexcept;
   std::size_t connections() const noexcept { return slots_.size(); }
@@ -163,7 +161,7 @@ class Pool final {
   void note_replaced(Slot& slot) noexcept;
   void unlist(Slot& slot) noexcept;
   bool is_current(const Slot& slot) const noexcept;
-  /// Not beyond the number of connections that the settings want.
+  /// Its number is below that of the connections in the settings.
   bool is_wanted(const Slot& slot) const noexcept { return slot.link.slot() < wanted_slots_; }
   bool may_connect(Link& link) noexcept;
   std::string next_client_id_name(const Link& link) const;
@@ -213,32 +211,30 @@ class Pool final {
   ClientIdRegistry* registry_;
   ConnectScheduler scheduler_;
   SharedSize window_size_;
-  // Those that are wanted, and behind them those that are leaving.
+  // Those in the settings, and behind them those that are being removed.
   std::vector<std::unique_ptr<Slot>> slots_;
   std::size_t wanted_slots_ = 0;
   ReadyLinks ready_links_;
-  List<Slot, Due> due_;            // may have something of their own to send: for the next pump()
+  List<Slot, Due> due_;            // may have resends or a backlog to send: for the next pump()
   List<Slot, Outdated> outdated_;  // to be replaced, in turn
   List<Slot, Replacing> replacing_;
   List<Slot, Reserved> reserved_;
   std::vector<Link*> qos0_affinity_;  // by device: the link that its QoS 0 messages take
-  event::Deferred replace_;           // goes on replacing connections
+  event::Deferred replace_;           // runs continue_replacing()
   event::Deferred pump_;
   event::Timer tick_;
   event::Timer dead_timer_;
   PoolCounters counters_;
 
   DeviceTable devices_;       // for QoS 1 and 2
-  DeviceTable qos0_devices_;  // for QoS 0, whose messages have an order of their own
+  DeviceTable qos0_devices_;  // for QoS 0, which has an order of its own
   List<Delivery> queue_;      // Queued
   Totals totals_;
   std::uint64_t arrivals_ = 0;
-  bool waits_for_inflight_bytes_ =
-      false;  // a message waits for inflight_bytes; none overtakes it there
+  bool waits_for_inflight_bytes_ = false;  // a message does, and none may overtake it
   Waiters waiters_;
-  WaitList queue_waiters_;  // for room in the queue; awake whenever there are any
-  bool serves_above_low_mark_ =
-      false;  // waiters were stopped by reserved room only, above the low mark too
+  WaitList queue_waiters_;              // wait for room in the queue; awake unless empty
+  bool serves_above_low_mark_ = false;  // once: only reserved room had stopped the waiters
 
   std::size_t ready_ = 0;
   bool has_strikes_ = false;  // a link may have noted one since the last clear_all_strikes()

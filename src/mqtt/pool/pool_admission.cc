@@ -1,4 +1,4 @@
-// Which requests a pool takes, and those that wait until it does.
+// Admission control, and the requests that wait for room.
 #include <utility>
 
 #include "mqtt/link/announced_refusal.h"
@@ -11,8 +11,8 @@ std::optional<Outcome> Pool::refusal_of(Delivery& delivery) const {
   return link == nullptr ? std::nullopt : link->refusal_of(delivery);
 }
 
-/// The slot in whose backlog the request would wait, because its device is bound to that link;
-/// null: it would wait in the queue.
+/// The slot in whose backlog the request would wait, because its device is pinned there; null: it
+/// would wait in the queue.
 Slot* Pool::slot_bound_to(const protocol::Request& request) noexcept {
   const Device* device = table_for(request.qos).find(request.device_id);
   const bool is_bound = device != nullptr && device->link != nullptr && device->queued == 0;
@@ -55,8 +55,7 @@ void Pool::note_room_in_backlog(Slot& slot) noexcept {
   pump_.schedule();
 }
 
-/// The device is bound to no link: what it waits for, if it does, is not that link's backlog any
-/// more.
+/// The device is pinned no longer: its waiting requests wait for the queue, not for a backlog.
 void Pool::note_unbound(const Delivery& delivery) noexcept {
   WaitingDevice* device =
       waiters_.size() == 0 ? nullptr : waiters_.find(delivery.device_id, delivery.qos);
@@ -71,8 +70,8 @@ unsigned Pool::room_for(const protocol::Request& like, unsigned most) noexcept {
   return static_cast<unsigned>(totals_.waiting.room_for(most, like.bytes()));
 }
 
-/// The next requests of the client are taken to be like the one that waited: for the same backlog,
-/// too. Beyond the room there they have to go elsewhere.
+/// Assumes that the client's next requests are like the one that waited, and so reserves room in
+/// the same backlog, as far as there is any.
 void Pool::reserve(const protocol::Request& like, unsigned requests) noexcept {
   totals_.waiting.reserve(requests, requests * like.bytes());
   Slot* bound = slot_bound_to(like);
@@ -90,7 +89,7 @@ void Pool::release_reserved(unsigned requests, std::size_t bytes) noexcept {
   if (totals_.waiting.reserved() == 0) after_reservation();
 }
 
-/// Those that stopped at reserved room go on, until it is room that is really taken.
+/// All reserved room is released: waiters that it had stopped are served, above the low mark, too.
 void Pool::after_reservation() noexcept {
   while (!reserved_.empty()) {
     Slot& slot = reserved_.pop_front();
@@ -102,8 +101,8 @@ void Pool::after_reservation() noexcept {
   pump_.schedule();
 }
 
-/// Costs what it serves: a backlog that is full again rests, and a device that has been bound to a
-/// link with a full one goes to that one's waiters with all of its own.
+/// Work is proportional to the requests served: a full backlog's list is suspended, and a device
+/// now pinned to a link with a full backlog moves to that link's waiters as a whole.
 void Pool::serve_waiters() noexcept {
   if (!std::exchange(serves_above_low_mark_, false) && !totals_.waiting.is_below_low() &&
       !is_dead())

@@ -40,7 +40,7 @@ std::uint64_t PoolLog::take_failures() {
 }
 
 void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t up) {
-  if (loss.kind == Loss::Kind::Closed) {  // not lost: replaced, or not wanted any more
+  if (loss.kind == Loss::Kind::Closed) {  // closed by sluice
     log::debug(subject(slot), "ended: {}", loss.text);
     return;
   }
@@ -51,14 +51,14 @@ void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t u
     log::at(level_for_change(now, Level::Warn), subject(slot), "lost, the last of {}: {}",
             connections_, loss.text);
   } else {
-    // The others are counted until all are up again.
+    // Further losses are counted until all are up again.
     log::at(losses_ == 1 ? level_for_change(now, Level::Warn) : Level::Debug, subject(slot),
             "lost: {}; {} left", loss.text, up);
   }
 }
 
 void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
-  if (loss.kind == Loss::Kind::Closed) {  // given up here, which says nothing of the broker
+  if (loss.kind == Loss::Kind::Closed) {  // ended by sluice
     log::debug(subject(), "gave up an attempt: {}", loss.text);
     return;
   }
@@ -66,7 +66,7 @@ void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
   std::string failure = fmt::format(
       "{} {}: {}", loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to",
       broker_.url, loss.text);
-  // The same failure is said once, whichever slot met it; of a short outage none.
+  // Each failure is logged once for all slots, and not at all in a short outage.
   const bool is_news = failure != latest_failure_ && !is_down_;
   log::at(
       is_news && failure_throttle_.note(now) ? level_for_change(now, Level::Warn) : Level::Debug,

@@ -1,5 +1,5 @@
-// What the log says of one broker: a line or two for each change of its state, whatever its
-// connections do meanwhile.
+// The log lines about one broker: one or two for each change of its state, however many of its
+// connections change.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace sluice::mqtt {
 
-/// Owned by its Pool, and called by it after each change, with the number of connections that are
-/// up now. At level debug everything is written.
+/// Owned by its Pool, which calls it after each change; `up` is the number of connections that are
+/// up now. At level debug nothing is suppressed.
 class PoolLog {
  public:
   /// `broker` outlives it.
@@ -24,7 +24,7 @@ class PoolLog {
       : broker_(broker), connections_(connections) {}
 
   void ready(TimePoint now, std::size_t up, std::size_t window);
-  /// From now on there are so many, or are to be.
+  /// The configured number of connections has changed.
   void set_connections(std::size_t connections) noexcept {
     all_up_reported_ = all_up_reported_ && connections == connections_;
     connections_ = connections;
@@ -36,9 +36,9 @@ class PoolLog {
   void taken_over(TimePoint now, unsigned slot, const std::string& client_id, bool is_reported);
   void rejected(TimePoint now, unsigned slot, std::int64_t device);
 
-  /// Tells what was counted, when the time has come; to be called about twice a second.
+  /// Logs summaries of suppressed messages that are due; to be called about twice a second.
   void tick(TimePoint now, std::size_t up);
-  /// Tells it now: nothing more is to be said of this broker.
+  /// Logs them now: the pool ends.
   void finish(std::size_t up);
 
  private:
@@ -46,22 +46,22 @@ class PoolLog {
   log::Subject subject(unsigned slot) const noexcept {
     return log::Subject::slot(broker_.name, slot);
   }
-  /// A change of its connections: `wanted`, or Debug while they come and go too often to tell of.
+  /// The level for a change of connections: `wanted`, or Debug while they are flapping.
   log::Level level_for_change(TimePoint now, log::Level wanted);
-  /// How many there were.
+  /// Resets the failed attempts; returns their number.
   std::uint64_t take_failures();
   void log_changes(const LogThrottle::Summary& summary, std::size_t up) const;
 
   const config::Broker& broker_;
   std::size_t connections_;
-  bool all_up_reported_ = false;  // all were up, and said to be, and none was lost since
-  bool is_down_ = false;          // without a connection, and not dead yet
-  bool is_flapping_ = false;      // too many changes to tell of each, and said so
-  std::uint64_t losses_ = 0;      // connections, since all were up
-  std::uint64_t failures_ = 0;    // attempts, since one succeeded
-  std::string latest_failure_;    // the same one is not said again
+  bool all_up_reported_ = false;  // all are up, and that was logged
+  bool is_down_ = false;          // without a connection, but not dead yet
+  bool is_flapping_ = false;      // changes are suppressed, and that was logged
+  std::uint64_t losses_ = 0;      // connections lost since all were up
+  std::uint64_t failures_ = 0;    // failed attempts since one succeeded
+  std::string latest_failure_;    // the same text is not logged again
   LogThrottle change_throttle_{std::chrono::seconds(10), 8};
-  LogThrottle failure_throttle_{std::chrono::minutes(10), 2};  // other failures than the one before
+  LogThrottle failure_throttle_{std::chrono::minutes(10), 2};  // for failures that differ
   LogThrottle takeover_throttle_{std::chrono::minutes(2)};
   LogThrottle rejection_throttle_{std::chrono::minutes(1)};
 };

@@ -1,4 +1,4 @@
-// The way of a message through the pool: into the queue or a backlog, on to a link, and out.
+// A message's path through the pool: into the queue or a backlog, to a link, and out.
 #include <algorithm>
 #include <cassert>
 #include <functional>
@@ -9,7 +9,7 @@
 namespace sluice::mqtt {
 namespace {
 
-/// A device with more than this pinned stays there, so that the work per message is bounded.
+/// A device with more messages pinned is not unpinned, so that the work per message is bounded.
 constexpr std::size_t kFewPinned = 16;
 
 }  // namespace
@@ -26,7 +26,7 @@ void Pool::accept(Delivery& delivery) noexcept {
     return;
   }
   Link* pinned = pinned_link(delivery);
-  // QoS 0 without a home has no link with room.
+  // pinned_link() is null for QoS 0 only if no link has room.
   const bool may_choose = pinned == nullptr && delivery.qos != 0;
   Link* link = may_choose ? ready_links_.choose(delivery) : pinned;
   if (link != nullptr && link->backlog().is_empty() && link->has_room_for(delivery) &&
@@ -37,7 +37,7 @@ void Pool::accept(Delivery& delivery) noexcept {
     note_may_send(slot_of(*pinned));
   } else {
     enqueue(delivery);
-    pump_.schedule();  // a link with room may not have been among those that were compared
+    pump_.schedule();  // choose() compares only some links: another may have room
   }
 }
 
@@ -65,12 +65,12 @@ void Pool::give_up(Delivery& delivery) noexcept {
     case State::Done:
       return;
   }
-  if (link != nullptr) note_may_send(slot_of(*link));      // what was behind it may go
-  if (slots_.size() > wanted_slots_) replace_.schedule();  // it may have been what a slot stays for
+  if (link != nullptr) note_may_send(slot_of(*link));      // the messages behind it
+  if (slots_.size() > wanted_slots_) replace_.schedule();  // a removed slot may have waited for it
   pump_.schedule();
 }
 
-/// The end of a delivery that has left its list.
+/// Finishes a delivery that has left its list.
 void Pool::finish(Delivery& delivery, Outcome outcome) noexcept {
   delivery.finish(std::move(outcome));
   release(delivery);
@@ -78,16 +78,16 @@ void Pool::finish(Delivery& delivery, Outcome outcome) noexcept {
   events_.on_done(delivery);
 }
 
-/// The delivery no longer counts as unacknowledged for its device.
+/// The delivery is Done: unpins its device if nothing else keeps it pinned.
 void Pool::release(Delivery& delivery) noexcept {
   Device& device = *delivery.device;
   if (device.unacked == 0 && !device.pinned.empty()) unpin(device);
   tidy(delivery);
 }
 
-/// Nothing of the device is unacknowledged, so that any link may take what it has pinned here. It
-/// goes to the front of the queue, being older than what is in there; otherwise the devices of a
-/// link that has got too many of them would wait while others are idle.
+/// With nothing unacknowledged, any link may take the device's pinned messages. They go to the
+/// front of the queue, being older than what is in there. Otherwise the devices of a crowded link
+/// would wait while other links are idle.
 void Pool::unpin(Device& device) noexcept {
   Slot& slot = slot_of(*device.link);
   if (has_qos0_affinity(device)) return;
@@ -101,12 +101,12 @@ void Pool::unpin(Device& device) noexcept {
   pump_.schedule();
 }
 
-/// What it has pinned is QoS 0, which goes by no other link as long as this one has a connection.
+/// Its pinned messages are QoS 0, and may take no other link while this one is connected.
 bool Pool::has_qos0_affinity(Device& device) noexcept {
   return device.pinned.front().qos == 0 && keeps_qos0_affinity(*device.link);
 }
 
-/// From a backlog to the queue, before `position`, or to its end if that is null.
+/// From a backlog to the queue, before `position`; null: to its end.
 void Pool::move_to_queue(Slot& slot, Delivery& delivery, Delivery* position) noexcept {
   Device& device = *delivery.device;
   take_from_backlog(slot, delivery);
@@ -122,14 +122,14 @@ void Pool::move_to_queue(Slot& slot, Delivery& delivery, Delivery* position) noe
   note_unbound(delivery);
 }
 
-/// The delivery is done: its device may need its link, or its entry, no more.
+/// The delivery is Done: unpins or forgets its device if nothing else needs it.
 void Pool::tidy(Delivery& delivery) noexcept {
   Device& device = *std::exchange(delivery.device, nullptr);
   if (table_for(delivery.qos).tidy(device)) note_unbound(delivery);
 }
 
-/// The broker hung up on this message twice, and is back: it is the message. Judged only now, so
-/// that whatever speaks for another cause in the meantime is heard.
+/// Called only after reconnecting, so that evidence for another cause can clear the message in the
+/// meantime.
 void Pool::reject_poison(Link& link) noexcept {
   Delivery& delivery = link.resend_queue().front();
   log_.rejected(loop_.now(), link.slot(), delivery.device_id);
@@ -148,17 +148,16 @@ bool Pool::has_budget_for(const Delivery& delivery) noexcept {
   return fits;
 }
 
-/// The only link that may take a message without harm to the order of its device, if there is one:
-/// where the device has something outstanding, or its link for QoS 0. Null for QoS 0: it has none,
-/// and no link has room.
+/// The only link that keeps the order of the message's device: that of its unfinished messages, or
+/// its QoS 0 link. Null: any link may take it; for QoS 0: no link has room.
 Link* Pool::pinned_link(const Delivery& delivery) noexcept {
   if (delivery.device->link != nullptr) return delivery.device->link;
   return delivery.qos == 0 ? qos0_link_of(delivery) : nullptr;
 }
 
-/// QoS 0 is not acknowledged, so nobody can tell when the broker has read what a link was given:
-/// a device's messages keep their order only if all of them take the same link as long as it lives.
-/// So a substitute for a lost home stays, too.
+/// QoS 0 is not acknowledged, so sluice cannot know when the broker has read a message. A device's
+/// QoS 0 messages keep their order only on one link, as long as that is connected; a substitute for
+/// a lost link is kept as well.
 Link* Pool::qos0_link_of(const Delivery& delivery) noexcept {
   const std::size_t entry = std::hash<std::int64_t>{}(delivery.device_id) % qos0_affinity_.size();
   Link*& used = qos0_affinity_[entry];
@@ -169,7 +168,7 @@ Link* Pool::qos0_link_of(const Delivery& delivery) noexcept {
   return used;
 }
 
-/// Of a connection that is being replaced the broker has read all once it has closed it.
+/// A draining link keeps it: when the broker closes that connection, it has read everything.
 bool Pool::keeps_qos0_affinity(const Link& link) noexcept {
   return link.state() == LinkState::Ready || link.state() == LinkState::Replacing ||
          link.state() == LinkState::Retiring;
@@ -197,11 +196,11 @@ void Pool::enqueue(Delivery& delivery) noexcept {
 
 void Pool::pin(Link& link, Delivery& delivery) noexcept {
   delivery.link = &link;
-  delivery.device->link = &link;  // what comes later of this device stays behind it
+  delivery.device->link = &link;  // later messages of this device queue behind it
   link.backlog().push_back(delivery);
 }
 
-/// Out of the queue or its link's backlog; its move to another state has to follow.
+/// Removes it from the queue or its link's backlog; its move to another state has to follow.
 void Pool::unlink(Delivery& delivery) noexcept {
   if (delivery.state() == State::Queued) {
     queue_.remove(delivery);
@@ -215,8 +214,8 @@ void Pool::take_from_backlog(Slot& slot, Delivery& delivery) noexcept {
   note_room_in_backlog(slot);
 }
 
-/// The link may be able to send more: lists it by its room, and among those that the next pump()
-/// serves if it has something of its own to send.
+/// The link may be able to send more: lists it by its room, and as due if it has resends or a
+/// backlog.
 void Pool::note_may_send(Slot& slot) noexcept {
   ready_links_.note(slot);
   Link& link = slot.link;
@@ -226,8 +225,8 @@ void Pool::note_may_send(Slot& slot) noexcept {
   pump_.schedule();
 }
 
-/// Serves the links that are due, then the queue. A link that waits for inflight_bytes stays first
-/// until it has got something; then the others have their turn.
+/// Round-robin over the links that are due, then the shared queue. A link blocked by inflight_bytes
+/// is served first in the next turn, until it has made progress.
 void Pool::pump() noexcept {
   waits_for_inflight_bytes_ = false;
   for (std::size_t left = due_.size(); left > 0; --left) {
@@ -260,11 +259,11 @@ void Pool::pump_link(Slot& slot) noexcept {
     hand_over(link, delivery);
     pump_older(link);
   }
-  ready_links_.note(slot);  // it has room for others once there is nothing left to be sent again
+  ready_links_.note(slot);  // without resends left it has room for other messages
 }
 
-/// What is in the queue and older than the link's backlog goes first. Otherwise devices that always
-/// have something outstanding, and so keep their links, would keep all others waiting.
+/// Queued messages that are older than the link's backlog go first. Otherwise devices that always
+/// have unacknowledged messages, and so stay pinned, would starve all others.
 void Pool::pump_older(Link& link) noexcept {
   while (!queue_.empty() && !link.backlog().is_empty() &&
          queue_.front().arrival < link.backlog().front().arrival) {
@@ -277,14 +276,14 @@ void Pool::pump_queue() noexcept {
   }
 }
 
-/// The queue's front goes on: to its own link, or into that one's backlog; if it owes nothing to a
-/// link, to `taker`, or to any where that is null. False: it has to wait.
+/// Moves the queue's front to its pinned link or into that link's backlog. If it is not pinned, to
+/// `taker`, or to any link if that is null. False: it has to wait.
 bool Pool::pump_front(Link* taker) noexcept {
   Delivery& delivery = queue_.front();
   Link* link = pinned_link(delivery);
   if (link != nullptr && (!link->backlog().is_empty() || !link->has_room_for(delivery))) {
     unlink(delivery);
-    pin(*link, delivery);  // behind its own, and out of the others' way
+    pin(*link, delivery);  // it does not block the queue any longer
     return true;
   }
   if (link == nullptr) link = link_with_room(delivery, taker);
@@ -295,14 +294,13 @@ bool Pool::pump_front(Link* taker) noexcept {
 }
 
 Link* Pool::link_with_room(const Delivery& delivery, Link* taker) noexcept {
-  if (delivery.qos == 0) return nullptr;  // its link is one that has room, or there is none
+  if (delivery.qos == 0) return nullptr;  // see pinned_link(): no link has room
   if (taker == nullptr) return ready_links_.next_with_room(delivery);
   return taker->has_room_for(delivery) ? taker : nullptr;
 }
 
-/// The backlog of a link that takes nothing any more: devices that left nothing unacknowledged
-/// there may go to any link. They go back to the front of the queue, being older than what is in
-/// it.
+/// The link accepts nothing any more: its devices with nothing unacknowledged may take any link.
+/// Their messages return to the front of the queue, being older than what is in it.
 void Pool::unpin_all(Slot& slot) noexcept {
   Link& link = slot.link;
   Delivery* former_front = queue_.empty() ? nullptr : &queue_.front();

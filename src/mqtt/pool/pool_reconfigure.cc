@@ -1,4 +1,4 @@
-// Other settings for a pool that works: limits at once, connections one after the other.
+// New settings for a running pool: limits apply at once, connections are replaced in turn.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace sluice::mqtt {
 namespace {
 
-/// So much of a pool may be without its former connection for the sake of new settings.
+/// At most one connection in this many is replaced at the same time.
 constexpr std::size_t kReplacedPart = 4;
 
 }  // namespace
@@ -58,8 +58,7 @@ void Pool::close_all() {
   replace_.schedule();
 }
 
-/// At most half of the queue's limits, but all of them for a single link, as no other one needs
-/// room.
+/// Half of the queue's limits, or all of them for a single link.
 void Pool::limit_backlog(Link& link) const noexcept {
   const std::size_t parts = wanted_slots_ == 1 ? 1 : 2;
   link.backlog().set_limits(std::max<std::size_t>(broker_.queue_messages / parts, 1),
@@ -81,7 +80,7 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
     if (is_wanted(*slot)) {
       link.set_client_id(client_ids[link.slot()]);
       link.keep();
-      // It goes on under its former settings, and has to be replaced after all.
+      // keep() returned it to Ready under its former settings: it is to be replaced again.
       if (link.state() == LinkState::Ready && replacing_.holds(*slot)) replacing_.remove(*slot);
     } else {
       link.retire();
@@ -95,8 +94,8 @@ void Pool::resize(const std::vector<std::string>& client_ids) {
   }
 }
 
-/// Those that have left, from the end, for a slot's number is its place. Any that is down and owes
-/// nothing needs no connection any more.
+/// Removed slots that are idle, from the end, since a slot's number is its index. A removed slot
+/// that is down and has nothing to send again does not reconnect.
 void Pool::reap_removed() noexcept {
   for (std::size_t at = wanted_slots_; at < slots_.size(); ++at) {
     Link& link = slots_[at]->link;
@@ -115,7 +114,7 @@ void Pool::reap_removed() noexcept {
   }
 }
 
-/// Its latest connection is, or will be, one under the settings in force.
+/// Its connection was made, or will be made, under the current settings.
 bool Pool::is_current(const Slot& slot) const noexcept {
   return slot.key == connection_key_ && slot.link.client_id() == slot.link.wanted_client_id();
 }
@@ -125,8 +124,8 @@ void Pool::note_outdated(Slot& slot) noexcept {
   outdated_.push_back(slot);
 }
 
-/// What is connected is replaced. A link that is down by now comes up under the settings in force,
-/// or, for what is to be sent again under its former identifier, is outdated once more.
+/// Only connected links are replaced. A link that is down will connect under the current settings
+/// or, if it has to send again under its former client identifier, is noted as outdated then.
 void Pool::continue_replacing() noexcept {
   reap_removed();
   const std::size_t most = std::max<std::size_t>(wanted_slots_ / kReplacedPart, 1);
@@ -140,7 +139,7 @@ void Pool::continue_replacing() noexcept {
   }
 }
 
-/// A connection has come up. Under the settings in force it proves them right, whichever it is.
+/// A connection is up. If it has the current settings, they work: one more may be replaced.
 void Pool::note_replaced(Slot& slot) noexcept {
   replace_.schedule();
   note_outdated(slot);
@@ -148,14 +147,14 @@ void Pool::note_replaced(Slot& slot) noexcept {
   replacing_.remove(replacing_.holds(slot) ? slot : replacing_.front());
 }
 
-// --- identifiers
-// ----------------------------------------------------------------------------------
+// --- client identifiers
+// ---------------------------------------------------------------------------
 
 bool Pool::may_connect(Link& link) noexcept {
   Slot& slot = slot_of(link);
   release_unused_client_id(link);
   if (registry_ != nullptr && !registry_->acquire(&link, next_client_id_name(link))) {
-    // It waits for another link to be replaced, which may in turn wait for one of these.
+    // It waits for a link that has yet to be replaced, and must not block that.
     if (replacing_.holds(slot)) replacing_.remove(slot);
     replace_.schedule();
     return false;
@@ -168,8 +167,8 @@ std::string Pool::next_client_id_name(const Link& link) const {
   return fmt::format("{} {}", config::endpoint(broker_), link.upcoming_client_id());
 }
 
-/// Without a connection an identifier is kept only where it is the next one's, too. Nobody holds
-/// one while waiting for another.
+/// Without a connection a link keeps its client identifier only if the next connection uses it, so
+/// that no link holds one while it waits for another.
 void Pool::release_unused_client_id(const Link& link) noexcept {
   if (registry_ == nullptr) return;
   const bool is_gone = link.state() == LinkState::Idle || link.state() == LinkState::Backoff;

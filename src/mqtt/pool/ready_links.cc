@@ -3,7 +3,7 @@
 namespace sluice::mqtt {
 namespace {
 
-/// Where a message may find room, the links that have it for all messages first.
+/// In order of preference: links with room for all messages first.
 constexpr Room kWithRoom[] = {Room::ForAll, Room::ExceptQos2};
 
 }  // namespace
@@ -16,7 +16,7 @@ void ReadyLinks::relist(Slot& slot) noexcept {
   list(slot, slot.link.state() == LinkState::Ready ? &with(slot.link.room()) : nullptr);
 }
 
-/// The one place that keeps what a slot is listed in.
+/// The only place that changes in which list a slot is.
 void ReadyLinks::list(Slot& slot, Links* links) noexcept {
   if (slot.listed == links) return;
   if (slot.listed != nullptr) slot.listed->remove(slot);
@@ -82,7 +82,7 @@ Link* ReadyLinks::next_with_room(const Delivery& delivery) noexcept {
   return &slot->link;
 }
 
-/// Each look in vain moves a link to a list with less room, so they are no more than were noted.
+/// Each step without success moves a link to a list with less room, so that note() pays for it.
 Slot* ReadyLinks::front_for(const Delivery& delivery) noexcept {
   for (const Room room : kWithRoom) {
     while (!with(room).empty()) {

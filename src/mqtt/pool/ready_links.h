@@ -1,4 +1,4 @@
-// Chooses the link for a message that may go to any, without looking at all of them.
+// Chooses a link for an unpinned message, without walking all of them.
 #pragma once
 
 #include <array>
@@ -11,21 +11,21 @@
 
 namespace sluice::mqtt {
 
-/// The Ready links of a pool, by the room they have. note() lists a link that has gained some; one
-/// that has lost it is found out, and listed again, when its turn comes. So each choice costs a few
-/// looks, however many links there are. Not thread-safe.
+/// The Ready links of a pool, listed by their room. note() lists a link that has gained room; one
+/// that has lost it is listed anew when its turn comes. So the cost of a choice does not depend on
+/// the number of links. Not thread-safe.
 class ReadyLinks {
  public:
-  /// So many links are compared for the least loaded one: among eight that took turns the best is
-  /// hardly ever worse than the best of all.
+  /// Links compared for the least loaded one. The best of eight in turn is hardly worse than the
+  /// best of all.
   static constexpr std::size_t kCompared = 8;
-  /// So many messages of a queue go to one link before the next one has its turn: enough for a
-  /// write that is worth its while, and few enough that no link gets most of the devices.
+  /// Messages of the queue that go to one link before the next link's turn: enough to share a
+  /// write, and few enough that no link gets most of the devices.
   static constexpr unsigned kRun = 16;
 
-  /// The link may have become Ready, or have room that it did not have.
+  /// The link may have become Ready or gained room.
   void note(Slot& slot) noexcept;
-  /// The link is not Ready any more.
+  /// The link is no longer Ready.
   void forget(Slot& slot) noexcept {
     list(slot, nullptr);
     if (latest_ == &slot) latest_ = nullptr;
@@ -33,11 +33,10 @@ class ReadyLinks {
 
   /// Any Ready link; null: there is none.
   const Link* any() const noexcept;
-  /// The same link as the latest time while it is lightly loaded, else the least loaded of some;
-  /// one that has room and nothing of its own to send first. Null where it found none, even though
-  /// there may be one.
+  /// The latest choice again while it is lightly loaded, else the least loaded of kCompared links
+  /// with room and an empty backlog. Null: none among these, although others may have room.
   Link* choose(const Delivery& delivery) noexcept;
-  /// A link with room, each for a run of messages in its turn. Null: there is none.
+  /// Next link with room for an unpinned message, round-robin in runs of kRun. Null: none has room.
   Link* next_with_room(const Delivery& delivery) noexcept;
 
  private:
@@ -52,7 +51,7 @@ class ReadyLinks {
 
   std::array<Links, 3> lists_;  // by Room
   Slot* latest_ = nullptr;      // the latest choice, while it is Ready
-  unsigned run_ = 0;            // how many in a row the link in front was chosen for
+  unsigned run_ = 0;            // messages in a row for the link in front
 };
 
 }  // namespace sluice::mqtt

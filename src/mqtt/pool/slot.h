@@ -1,4 +1,4 @@
-// One link of a pool, with what the pool keeps beside it.
+// One link of a pool, with the pool's data about it.
 #pragma once
 
 #include <string>
@@ -13,18 +13,18 @@ namespace sluice::mqtt {
 class Pool;
 struct Slot;
 
-/// Ready links by the room they have; kept by ReadyLinks.
+/// Ready links by their room; kept by ReadyLinks.
 struct ByRoom {};
-/// Slots that the next turn has to look at.
+/// Slots that the next pump() serves.
 struct Due {};
-/// Slots whose connection is one under former settings.
+/// Slots with a connection under former settings.
 struct Outdated {};
-/// Slots whose connection is being replaced and is not up again.
+/// Slots whose connection is being replaced and not up again.
 struct Replacing {};
 /// Slots with reserved room in their backlog.
 struct Reserved {};
 
-/// Stays where it is: lists point into it. What its connections say goes to the pool.
+/// Never moves: lists point into it. Passes the reports of its connections to the pool.
 struct Slot final : TransportEvents,
                     ListNode<ByRoom>,
                     ListNode<Due>,
@@ -41,10 +41,10 @@ struct Slot final : TransportEvents,
 
   Pool& pool;
   Link link;
-  WaitList waiters = {};                 // for room in the link's backlog
+  WaitList waiters = {};                 // wait for room in the link's backlog
   List<Slot, ByRoom>* listed = nullptr;  // the list in which ReadyLinks has it
   bool was_ready = false;
-  unsigned short_lives = 0;  // connections in a row that the broker ended soon, without a reason
+  unsigned short_lives = 0;  // connections in a row that the broker closed soon, without a reason
   std::string key = {};      // the connection key of its latest attempt
 };
 

@@ -23,12 +23,12 @@ void Waiters::remove(Waiter& waiter) noexcept {
   WaitingDevice& device = *waiter.device;
   WaitList& list = *device.list;
   const bool was_last = take_out(waiter);
-  // Its turn is not another one's.
+  // Its place in the turn is not passed on to a later waiter.
   if (!was_last) device.turns = std::min(device.turns, device.waiters.size());
   list.turns = std::min(list.turns, list.waiters);
 }
 
-/// True if it was the last one of its device, which is gone then.
+/// True if it was the last waiter of its device, which is erased then.
 bool Waiters::take_out(Waiter& waiter) noexcept {
   WaitingDevice& device = *waiter.device;
   device.waiters.remove(waiter);
