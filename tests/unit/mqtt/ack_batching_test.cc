@@ -1,4 +1,4 @@
-// When a socket counts as readable while more is worth waiting for.
+// When a socket counts as readable while acknowledgements are batched.
 #include "mqtt/transport/ack_batching.h"
 
 #include <poll.h>
@@ -21,7 +21,7 @@ class Scene {
   ~Scene() { batching.forget(); }
 
   void bring(std::size_t bytes) const { connected.broker.send(std::string(bytes, 'x')); }
-  /// As epoll would say it.
+  /// As epoll would report it.
   bool is_readable() const {
     pollfd look{.fd = connected.fd(), .events = POLLIN, .revents = 0};
     return ::poll(&look, 1, 0) == 1;

@@ -1,4 +1,4 @@
-// Which link a message takes that may go to any, as long as there is little to do.
+// Which link an unpinned message takes at low load.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -28,7 +28,7 @@ Connack announcing(std::uint16_t receive_maximum) {
   return connack;
 }
 
-/// So many devices with one message each: how many of these each link has, the largest number
+/// Sends a message for each of `devices` new devices. How many each link has, the largest number
 /// first.
 std::vector<std::size_t> shares(PoolLab& lab, int devices) {
   for (int i = 0; i < devices; ++i)
@@ -94,7 +94,7 @@ TEST_CASE("a link that acknowledges nothing for 5 ms gets no message that may go
   const unsigned next = lab.slot_of(lab.send(9));
   CHECK(next != silent);
   CHECK(lab.slot_of(lab.send(10)) == next);
-  CHECK(lab.slot_of(lab.send(7)) == silent);  // has something outstanding there
+  CHECK(lab.slot_of(lab.send(7)) == silent);  // it is pinned there
 }
 
 TEST_CASE("a link without a connection, without room or with a backlog is not kept to",

@@ -1,4 +1,4 @@
-// inflight_bytes: what all connections of a pool may hold together.
+// inflight_bytes: the limit over all connections of a pool.
 #include <vector>
 
 #include "pool_lab.h"
@@ -27,7 +27,7 @@ TEST_CASE("a message larger than inflight_bytes goes alone and is not starved", 
   Note& large = lab.send(3, {.bytes = 50000});
   Note& small = lab.send(4, {.bytes = 1000});
   CHECK_FALSE(large.handed_over);
-  CHECK_FALSE(small.handed_over);  // nobody overtakes the one that waits
+  CHECK_FALSE(small.handed_over);  // it does not overtake the one that waits
   lab.connection(lab.slot_of(first)).ack();
   lab.turn();
   CHECK_FALSE(large.handed_over);
@@ -111,7 +111,7 @@ TEST_CASE("a loss gives the budget back", "[pool][budget]") {
 
 TEST_CASE("a device whose message waits for the budget is not overtaken by its own next one",
           "[pool][budget]") {
-  // it had been pinned to a link without being bound to that link.
+  // It had waited in a link's backlog without being pinned there.
   for (const std::uint8_t qos : {std::uint8_t{0}, std::uint8_t{1}}) {
     PoolLab lab(3, [](config::Broker& broker) { broker.inflight_bytes = 10000; });
     lab.bring_up();

@@ -1,5 +1,5 @@
 // The contract of TransportEvents (mqtt/transport/transport.h), sentence by sentence, over both
-// forms of Transport, the real one plain and with TLS. Reports insists throughout that none comes
+// forms of Transport, the real one plain and with TLS. Reports checks throughout that none comes
 // from within a call.
 #include <string>
 #include <utility>
@@ -135,7 +135,7 @@ CONFORMANCE_CASE("what was acknowledged before the end is reported before it") {
   CHECK(form.reports.last_loss.reason_code == 0x8B);
 }
 
-CONFORMANCE_CASE("a broker that hangs up is reported as the end, once") {
+CONFORMANCE_CASE("a broker that closes the connection is reported as the end, once") {
   TestType form;
   form.establish(form);
   form.close_by_broker();

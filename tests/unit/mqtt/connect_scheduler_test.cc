@@ -112,8 +112,8 @@ TEST_CASE("a connection that is lost soon does not come back at once for ever",
     broker.reconnect_max = std::chrono::hours(1);
   });
   lab.bring_up();
-  // Each short life doubles the delay: soon the next attempt is too far away to be seen here.
-  for (int lives = 0; lives < 8; ++lives) {
+  // Each short connection doubles the delay: soon the next attempt is beyond this test.
+  for (int losses = 0; losses < 8; ++losses) {
     lab.connection().lose();
     lab.accept_until(1);
   }
@@ -143,7 +143,8 @@ TEST_CASE("against another client under the same identifier the pauses grow",
   CHECK(longest <= Duration(640));
 }
 
-TEST_CASE("backing off starts anew only after a connection lived 10 s", "[connect-scheduler]") {
+TEST_CASE("backing off starts again only after a connection was up for 10 s",
+          "[connect-scheduler]") {
   PoolLab lab(1, [](config::Broker& broker) {
     broker.reconnect_min = Duration(60);
     broker.reconnect_max = std::chrono::hours(1);

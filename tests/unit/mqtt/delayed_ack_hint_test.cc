@@ -1,4 +1,4 @@
-// A broker that waits for TCP's acknowledgement gets it soon.
+// A broker that waits for TCP's acknowledgement gets it without a delay.
 #include "mqtt/transport/delayed_ack_hint.h"
 
 #include <netinet/tcp.h>
@@ -18,7 +18,7 @@ using Urgency = DelayedAckHint::Urgency;
 
 namespace {
 
-/// Our side puts its acknowledgements off.
+/// Our side delays its acknowledgements.
 class Connection : public Connected {
  public:
   /// The broker writes, we read.
@@ -96,8 +96,8 @@ TEST_CASE("after a while what can wait is acknowledged after the turn, then a li
 
 namespace {
 
-/// Whether a pending acknowledgement that `end` has made superfluous stays unasked for: then the
-/// kernel puts it off by 40 ms, within which a busy machine may not get to the look.
+/// Whether `end` cancels a pending hint: then the kernel delays the acknowledgement by 40 ms,
+/// within which a busy machine may not get to the check.
 template <class End>
 bool stays_unset(const End& end) {
   for (int attempt = 0; attempt < 50; ++attempt) {

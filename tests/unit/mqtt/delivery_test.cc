@@ -1,4 +1,4 @@
-// The states of one delivery, and what is counted of it.
+// The states of one delivery, and the totals over deliveries.
 #include "mqtt/delivery.h"
 
 #include <sys/wait.h>
@@ -37,7 +37,7 @@ struct Lab {
       lists[static_cast<std::size_t>(delivery.state())].remove(delivery);
     if (device.pinned.holds(delivery)) device.pinned.remove(delivery);
   }
-  /// As its owners do it: out of one list, into the next.
+  /// As its owners do: leaves one list and joins the next.
   void go(State next) {
     unlink();
     if (next != State::Done) lists[static_cast<std::size_t>(next)].push_back(delivery);

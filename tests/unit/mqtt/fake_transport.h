@@ -1,6 +1,6 @@
-// Connections without a network: each attempt of a pool becomes a Connection in the hands of the
-// test, which plays the broker's part. They keep the contract of TransportEvents: what a call finds
-// is reported at the end of the turn, what the test does is an event of the connection's own.
+// Connections without a network: each attempt of a pool becomes a Connection, and the test plays
+// the broker. They keep the contract of TransportEvents: what a call finds is reported at the end
+// of the turn, what the test does is an event of the connection.
 #pragma once
 
 #include <cstddef>
@@ -23,31 +23,31 @@ namespace sluice::mqtt {
 /// One PUBLISH as the broker would see it.
 struct Sent {
   std::uint16_t packet_id = 0;
-  const protocol::Request* request = nullptr;  ///< do not follow it once the message is done
+  const protocol::Request* request = nullptr;  ///< dangles once the message is done
   std::string payload;
 };
 
-/// One attempt at a connection, and the connection. Outlives the transport it stands for.
+/// One connection attempt, and its connection. Outlives its transport.
 struct Connection {
   ConnectOptions options;
-  std::string key;                    ///< of the settings that it was made under
+  std::string key;                    ///< of the settings under which it was made
   TransportEvents* events = nullptr;  ///< null once the link has dropped it
-  std::vector<Sent> sent;             ///< ever, in order
-  std::deque<Sent> unacked;           ///< of these
+  std::vector<Sent> sent;             ///< all, in order
+  std::deque<Sent> unacked;           ///< of `sent`
   bool accepted = false;
   bool congested = false;
   bool sent_disconnect = false;  ///< DISCONNECT was sent
   bool was_reset = false;
-  bool ignores_disconnect = false;  ///< does not close after DISCONNECT
-  bool breaks_at_flush = false;     ///< the network has ended it, which the next flush() finds out
-  bool is_over = false;             ///< on_lost() has come
-  bool takes_qos0 = false;          ///< a flush() that sends QoS 0 acknowledges it
-  std::optional<Loss> found;        ///< by a call; reported at the end of the turn
-  std::vector<std::uint16_t> found_acks;  ///< the same, and before it
+  bool ignores_disconnect = false;        ///< does not close after DISCONNECT
+  bool breaks_at_flush = false;           ///< the next flush() finds the connection broken
+  bool is_over = false;                   ///< on_lost() has come
+  bool takes_qos0 = false;                ///< a flush() that sends QoS 0 acknowledges it
+  std::optional<Loss> found;              ///< by a call, to be reported at the end of the turn
+  std::vector<std::uint16_t> found_acks;  ///< the same; reported before `found`
   unsigned flushes = 0;
   unsigned ticks = 0;
-  std::size_t expected_acks = 1;  ///< acknowledgements that may come together
-  std::size_t times_asked = 0;    ///< whether it has room
+  std::size_t expected_acks = 1;  ///< of the latest expect_acks()
+  std::size_t times_asked = 0;    ///< for is_congested()
 
   bool is_open() const { return events != nullptr; }
   bool is_pending() const { return is_open() && !accepted; }
@@ -82,13 +82,13 @@ struct Connection {
     if (was_full && !full) reports_to().on_writable();
   }
 
-  /// A test that lets a broker speak on a connection that is over is wrong.
+  /// Throws if the connection is over: a fault of the test.
   TransportEvents& reports_to() const {
     if (events == nullptr || is_over) throw std::logic_error("this connection is over");
     return *events;
   }
 
-  /// What was sent, by payload.
+  /// The payloads of `sent`.
   std::vector<std::string> payloads() const {
     std::vector<std::string> all;
     for (const Sent& one : sent)
@@ -102,7 +102,7 @@ class FakeBroker {
  public:
   std::vector<std::shared_ptr<Connection>> attempts;
   bool unreachable = false;  ///< connect() fails at once
-  std::string key;           ///< the connection key of the settings in force
+  std::string key;           ///< the connection key of the current settings
   PublishStatus status = PublishStatus::Queued;
   std::uint16_t first_packet_id = 1;
   std::function<void(Connection&, const protocol::Request&)> on_publish;

@@ -1,4 +1,4 @@
-// What a message costs does not depend on how many links there are.
+// The work per message does not depend on the number of links.
 #include <chrono>
 #include <cstddef>
 
@@ -66,7 +66,7 @@ TEST_CASE("a link with room that was not compared gets the message in the same t
   PoolLab lab(12, [](config::Broker& broker) { broker.max_inflight = 2; });
   lab.bring_up();
   fill(lab, 3);
-  // In front of the one that is free stand ten whose places are for what they have pinned.
+  // Before the free link come ten with room only for their pinned messages.
   Note& free = lab.make(1000);
   for (unsigned slot = 0; slot < 10; ++slot)
     lab.connection(slot).ack();
@@ -81,7 +81,7 @@ TEST_CASE("a message that may pass what its links have pinned does not wait for 
           "[pool][flat]") {
   PoolLab lab(10, [](config::Broker& broker) { broker.protocol = config::Protocol::V311; });
   lab.bring_up();
-  // Of each device the last one waits, for a 3.1.1 broker is given 16 QoS 2 messages at most.
+  // The last message of each device waits: a 3.1.1 broker gets at most 16 QoS 2 messages.
   for (int device = 0; device < 10; ++device) {
     for (int i = 0; i < 17; ++i)
       lab.send(device, {.qos = 2});

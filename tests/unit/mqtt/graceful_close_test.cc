@@ -29,7 +29,7 @@ TEST_CASE("a connection is closed when the peer has read all and closed", "[grac
   write_last(pair, "the last bytes");
   closing.begin(pair.ours());
   CHECK(closing.is_under_way());
-  pair.send("x");  // an answer that nobody waits for any more
+  pair.send("x");  // a late answer
   loop.run_turns(4);
   CHECK(over.times == 0);
   CHECK(pair.receive_to_end() == "the last bytes");
@@ -59,7 +59,7 @@ TEST_CASE("a peer may reset the connection behind its last bytes", "[graceful-cl
   event::Count over;
   Connected connection;
   GracefulClose closing(loop, bind<&event::Count::up>(&over));
-  // What a broker leaves unread when it closes, such as the end of TLS, makes a reset of it.
+  // A broker that closes with unread bytes, such as TLS's close_notify, resets the connection.
   REQUIRE(::write(connection.fd(), "unread", 6) == 6);
   closing.begin(connection.fd());
   connection.broker.send("last");

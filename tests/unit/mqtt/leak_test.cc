@@ -1,5 +1,4 @@
-// Acknowledgements that never come, and what is sent again after an outage: what a slot's window
-// and its next connection make of both.
+// Lost acknowledgements, which replace a connection, and what is sent again after a loss.
 #include <chrono>
 #include <string>
 #include <vector>

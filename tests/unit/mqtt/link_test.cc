@@ -1,4 +1,4 @@
-// One link: its window, what it does with answers, and what a loss leaves behind.
+// One link: its window, acknowledgements, and what is sent again after a loss.
 #include <chrono>
 #include <string>
 #include <vector>
@@ -130,7 +130,7 @@ TEST_CASE("a message that met a useless handle is sent again on the next one", "
   lab.bring_up();
   lab.broker.status = PublishStatus::Broken;
   Note& note = lab.send(1);
-  CHECK(note.handed_over);  // it may have left
+  CHECK(note.handed_over);  // it may have been sent
   CHECK(note.times_done == 0);
   lab.broker.status = PublishStatus::Queued;
   lab.accept_until(1);
@@ -300,7 +300,7 @@ TEST_CASE("what a broker has announced is asked once for each announcement", "[l
   lab.bring_up(connack);
   Note& note = lab.make(1, {.qos = 2});
   CHECK_FALSE(lab.pool->refusal_of(note));
-  note.own.retain = true;  // another answer, if it were asked again
+  note.own.retain = true;  // refused, if it were checked again
   CHECK_FALSE(lab.pool->refusal_of(note));
   lab.change([](PoolSettings& settings) { settings.connection_key += "x"; });
   connack.maximum_qos = 1;

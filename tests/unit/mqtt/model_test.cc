@@ -1,4 +1,4 @@
-// A pool under a long random life, checked after each step against what it promises.
+// A pool under random events, checked after each step against its promises.
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -56,7 +56,7 @@ class Model {
     } else {
       change();
       while (roll(3) == 0)
-        change();  // before the former one has come to its end
+        change();  // before the former change is finished
     }
     if (roll(3) > 0) lab_.turn(1 + static_cast<int>(roll(3)));
     if (roll(30) == 0) lab_.advance(Duration(roll(100)));
@@ -67,7 +67,7 @@ class Model {
     check_nothing_idles();
   }
 
-  /// The network is well from now on: everything must come to its end.
+  /// The network works from now on: everything must be settled.
   void finish() {
     const TimePoint end = lab_.loop.now() + std::chrono::minutes(1);
     while (!open_.empty() && lab_.loop.now() < end) {
@@ -80,11 +80,11 @@ class Model {
         connection->set_congested(false);
         connection->ack_all();
       }
-      lab_.advance(Duration(50));  // suspects wait for their turn
+      lab_.advance(Duration(50));  // suspects wait for kTestDelay
       check();
     }
     if (!open_.empty()) complain("not everything came to its end");
-    // Also the last change.
+    // The last change, too.
     while (!is_settled() && lab_.loop.now() < end) {
       lab_.broker.accept_pending();
       lab_.advance(Duration(50));
@@ -109,13 +109,13 @@ class Model {
 
   const std::vector<std::string>& complaints() const { return complaints_; }
   PoolLab& lab() { return lab_; }
-  std::map<std::string, int> seen;  // how often each kind of thing happened
+  std::map<std::string, int> seen;  // how often each kind of event happened
 
  private:
   unsigned roll(unsigned sides) { return static_cast<unsigned>(dice_() % sides); }
   void complain(const std::string& what) { complaints_.push_back(what); }
 
-  /// What keeps an order: a device's QoS 0, and the rest of a device.
+  /// What keeps its order: a device's QoS 0 messages, and its others.
   static std::int64_t order_of(const protocol::Request& request) {
     return request.device_id + (request.qos == 0 ? kDevices : 0);
   }
@@ -157,7 +157,7 @@ class Model {
     lab_.pool->accept(note);
   }
 
-  /// What has waited comes in now, so as a message that is newer than all others.
+  /// A request that has waited is accepted now, so it is newer than all others.
   void on_served(const protocol::Request& waited) {
     ++seen["served"];
     Note& note = lab_.make(waited.device_id, {waited.qos, waited.retain, waited.bytes()});
@@ -211,7 +211,7 @@ class Model {
     if (Connection* connection = any_open()) connection->set_congested(!connection->congested);
   }
 
-  /// Another number of connections, other identifiers or other settings for them.
+  /// Changes the number of connections, their client identifiers or other settings.
   void change() {
     ++seen["changed"];
     lab_.change([this](PoolSettings& settings) {
@@ -262,7 +262,7 @@ class Model {
     if (connection.congested) complain("handed to a full socket");
     if (!connection.accepted || !connection.is_open()) complain("handed to no connection");
     if (connection.unacked.size() >= windows_[&connection]) complain("beyond the window");
-    // Nothing older of the device may be anywhere but on this very connection.
+    // Older messages of the device may be on this connection only.
     for (const int older : by_device_[order_of(request)]) {
       if (older >= note.number) break;
       const bool here =
@@ -270,14 +270,14 @@ class Model {
                       [older](const Sent& sent) { return std::stoi(sent.payload) == older; });
       if (!here) complain(std::to_string(note.number) + " overtook " + std::to_string(older));
     }
-    // First hand-overs of a device happen in order.
+    // A device's messages are handed over in order.
     int& newest = newest_of_[order_of(request)];
     if (!note.handed_over && note.number < newest) complain("handed over late");
     if (note.handed_over) ++seen["sent again"];
     newest = std::max(newest, note.number);
   }
 
-  /// Whoever connects or is connected, an identifier has one connection.
+  /// Each client identifier has at most one connection, or attempt.
   void check_identifiers() {
     std::set<std::string> live;
     for (const auto& attempt : lab_.broker.attempts) {
@@ -312,7 +312,7 @@ class Model {
     if (in_flight_bytes > kInflightBytes && in_flight > 1) complain("beyond inflight_bytes");
   }
 
-  /// Nothing waits for what it could have, now that all that follows from the latest step is done.
+  /// No message waits beside room, once the latest step has taken effect.
   void check_nothing_idles() {
     if (lab_.pool->queued() == 0 && lab_.pool->waiters() > 0)
       complain("it waits for room beside it");
@@ -353,7 +353,7 @@ class Model {
   std::map<std::int64_t, int> newest_of_;
   std::map<int, int> lone_deaths_;
   std::map<const Connection*, std::size_t> windows_;
-  PoolLab lab_;  // goes first, as it still tells of its end
+  PoolLab lab_;  // destroyed first: it still reports outcomes
 };
 
 }  // namespace
@@ -373,7 +373,7 @@ TEST_CASE("whatever happens, order holds and every message is done exactly once"
   CHECK(model.complaints() == std::vector<std::string>{});
   for (const Note& note : model.lab().notes)
     CHECK((note.is_gone() && (note.times_done == 1 || note.given_up)));
-  // The life was rich enough to mean something.
+  // Each kind of event has happened.
   for (const char* kind :
        {"accepted", "changed", "acknowledged", "disconnected", "silent", "attempt failed",
         "sent again", "no room", "served", "given up in flight", "given up before sent again",

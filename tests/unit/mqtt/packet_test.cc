@@ -1,4 +1,4 @@
-// What needs no connection: the table of packet identifiers, announced refusals.
+// Without a connection: the table of packet identifiers, refusals by the CONNACK's limits.
 #include <algorithm>
 #include <deque>
 #include <map>

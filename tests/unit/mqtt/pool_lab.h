@@ -1,4 +1,4 @@
-// A pool between a scripted broker and a test that stands for the ledger.
+// A pool between a scripted broker and a test that plays the ledger.
 #pragma once
 
 #include <chrono>
@@ -18,14 +18,14 @@
 
 namespace sluice::mqtt {
 
-/// A message with its request, and what became of it.
+/// A message with its request and its outcome.
 struct Note : Delivery {
   protocol::Request own;
   int number = 0;  ///< from 1, in the order of send(); also its payload's beginning
   bool given_up = false;
   int times_done = 0;
 
-  /// The pool does not know it any more, or not yet.
+  /// The pool does not hold it, any more or yet.
   bool is_gone() const { return !is_held(); }
   bool is(Outcome::Kind kind) const { return times_done == 1 && outcome.kind == kind; }
   bool is_acknowledged() const { return is(Outcome::Kind::Acknowledged); }
@@ -34,7 +34,7 @@ struct Note : Delivery {
 struct NoteOptions {
   std::uint8_t qos = 1;
   bool retain = false;
-  std::size_t bytes = 0;  ///< what it is accounted as; 0: as small as it gets
+  std::size_t bytes = 0;  ///< what it counts for; 0: the minimum
 };
 
 /// Settings with this max_inflight.
@@ -47,7 +47,7 @@ inline void without_retries(config::Broker& broker) {
   broker.reconnect_max = std::chrono::hours(1);
 }
 
-/// Ends with a closed loop, which proves that nothing was left behind.
+/// Ends with a closed loop, which proves that no handle is left.
 class PoolLab final : public PoolEvents {
  public:
   explicit PoolLab(unsigned links = 1, const std::function<void(config::Broker&)>& change = {});
@@ -57,7 +57,7 @@ class PoolLab final : public PoolEvents {
 
   /// Starts the pool and accepts every attempt until all links are ready.
   void bring_up(const Connack& connack = {});
-  /// Accepts attempts until so many links are ready.
+  /// Accepts attempts until this many links are ready.
   void accept_until(std::size_t ready, const Connack& connack = {});
 
   Note& make(std::int64_t device, const NoteOptions& options = {});
@@ -66,20 +66,20 @@ class PoolLab final : public PoolEvents {
   /// The same, and the turn's end.
   Note& send(std::int64_t device, const NoteOptions& options = {});
   void give_up(Note& note);
-  /// What admission() says of such a message.
+  /// admission() of such a message.
   Admission ask(std::int64_t device, const NoteOptions& options = {});
-  /// Lets such a request wait, as admission() has to tell.
+  /// Lets such a request wait; admission() must refuse it for lack of room.
   Waiter& wait(std::int64_t device, const NoteOptions& options = {});
   Waiter& wait(const Note& note, Admission refused);
 
   /// Gives the pool other settings.
   void change(const std::function<void(PoolSettings&)>& change);
-  /// So many client identifiers with this prefix.
+  /// `count` client identifiers with this prefix.
   static std::vector<std::string> identifiers(unsigned count, const std::string& prefix = "c");
 
   /// The slot's latest connection.
   Connection& connection(unsigned slot = 0) const;
-  /// The slot whose latest connection was given this message last; it must have been.
+  /// The slot whose latest connection was handed this message; there must be one.
   unsigned slot_of(const Note& note) const;
 
   /// Acknowledges this message, wherever it is in flight.
@@ -98,7 +98,7 @@ class PoolLab final : public PoolEvents {
   Random random{11};
   FakeBroker broker;
   std::deque<Note> notes;
-  PoolSettings settings;  ///< in force
+  PoolSettings settings;  ///< the current ones
   std::unique_ptr<Pool> pool;
   std::vector<std::int64_t> rooms;  ///< the devices for which on_room() came
   std::function<void(Note&)> when_done;

@@ -1,4 +1,4 @@
-// What an operator reads of a broker: states, not attempts.
+// The log lines about a broker: states, not attempts.
 #include "mqtt/pool/pool_log.h"
 
 #include <string>

@@ -1,4 +1,4 @@
-// Devices and their links, the queue, and the links' own lines.
+// Devices and their links, the queue, and the links' backlogs.
 #include <chrono>
 #include <string>
 #include <vector>
@@ -81,7 +81,7 @@ TEST_CASE("a device with nothing outstanding may change its link", "[pool]") {
   lab.connection(slot).set_congested(false);
 }
 
-TEST_CASE("a device whose link is full waits there and holds up nobody", "[pool]") {
+TEST_CASE("a device whose link is full waits there and holds up no other", "[pool]") {
   PoolLab lab(2, window_of(2));
   lab.bring_up();
   const unsigned slot = lab.slot_of(lab.send(7));
@@ -117,7 +117,7 @@ TEST_CASE("a device that keeps its link all the time does not keep the queue wai
 }
 
 TEST_CASE("what a link finds in the queue for an idle one does not wait there", "[pool]") {
-  // Whichever of links and queue is served first.
+  // Links or queue may be served first.
   const int pumps_before = GENERATE(0, 1, 2);
   const std::int64_t device = GENERATE(10, 11);
   PoolLab lab(2, window_of(1));
@@ -140,7 +140,7 @@ TEST_CASE("what a link finds in the queue for an idle one does not wait there", 
   CHECK(waiting.handed_over == (lab.slot_of(free) != home));
 }
 
-TEST_CASE("a device whose link is down waits for that link and holds up nobody", "[pool]") {
+TEST_CASE("a device whose link is down waits for that link and holds up no other", "[pool]") {
   PoolLab lab(2);
   lab.bring_up();
   Note& lost = lab.send(7);
@@ -234,10 +234,10 @@ TEST_CASE("what was only queued moves to another link, in order", "[pool]") {
   lab.connection(slot).ack();
   lab.turn();
   CHECK(second.state() == State::Pinned);
-  for (int turns = GENERATE(0, 1, 2); turns > 0; --turns)  // whoever is served first
+  for (int turns = GENERATE(0, 1, 2); turns > 0; --turns)  // links or queue first
     lab.acknowledge(lab.send(8));
   lab.turn();
-  lab.connection(slot).lose();  // nothing binds the device there: the first one was acknowledged
+  lab.connection(slot).lose();  // its first message was acknowledged, so it is not pinned there
   lab.turn();
   CHECK(lab.slot_of(second) == 1 - slot);
   lab.connection(1 - slot).ack();

@@ -1,4 +1,4 @@
-// The limits of a pool's queue, and what is said to those who find no room.
+// The limits of a pool's queue, and the admission of requests beyond them.
 #include <chrono>
 #include <cstdint>
 #include <vector>
@@ -84,7 +84,7 @@ TEST_CASE("a broker without connections is slow until dead_after, then dead", "[
   lab.connection().lose();
   CHECK_FALSE(lab.pool->is_dead());
   lab.wait(3);
-  CHECK(lab.run_until([&] { return lab.rooms == Devices{3}; }) == Duration(20));  // to be told
+  CHECK(lab.run_until([&] { return lab.rooms == Devices{3}; }) == Duration(20));  // to be answered
   CHECK(lab.pool->is_dead());
   CHECK(lab.ask(3) == Admission::Dead);
 }

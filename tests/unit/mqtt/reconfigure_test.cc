@@ -1,4 +1,4 @@
-// Other settings for a pool that works: what is replaced, in which order, and what stays.
+// New settings for a running pool: what is replaced, in which order, and what is kept.
 #include <chrono>
 #include <set>
 #include <string>
@@ -35,7 +35,7 @@ Texts attempted(const PoolLab& lab) {
   return all;
 }
 
-/// Of two links with a message each the second one is not wanted any more; returns its message.
+/// Two links with a message each, of which the second is removed; returns its message.
 Note& take_slot_away(PoolLab& lab) {
   lab.bring_up();
   Note& first = lab.send(1);
@@ -114,7 +114,7 @@ TEST_CASE("where the successor cannot connect the others keep their connections"
   lab.turn(10);
   CHECK(lab.pool->ready_links() == 3);
 
-  // The former settings again: only what was replaced connects once more.
+  // The former settings again: only the replaced connections are made again.
   lab.change([](PoolSettings& settings) { settings.connection_key.pop_back(); });
   lab.run_until([&] { return lab.broker.pending() == 1; });
   lab.accept_until(4);
@@ -318,7 +318,7 @@ TEST_CASE("QoS 0 waits until the broker has read all of a connection that ends",
           "[pool][reconfigure]") {
   PoolLab lab(2);
   lab.bring_up();
-  const std::int64_t device = 1;  // at home in slot 1
+  const std::int64_t device = 1;  // its QoS 0 affinity is slot 1
   Note& before = lab.send(device, {.qos = 0});
   REQUIRE(lab.slot_of(before) == 1);
   Connection& former = lab.connection(1);
@@ -415,7 +415,7 @@ TEST_CASE("a slot that is wanted again while it was being replaced is replaced a
     CHECK(lab.connection(slot).key == lab.settings.connection_key);
 }
 
-TEST_CASE("a slot that is down, owes nothing and is wanted no more does not connect again",
+TEST_CASE("a removed slot that is down with nothing to send again does not reconnect",
           "[pool][reconfigure]") {
   PoolLab lab(3);
   lab.bring_up();

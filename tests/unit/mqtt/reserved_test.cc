@@ -1,4 +1,4 @@
-// Room that is kept free for the client whose turn it is.
+// Room that is reserved for the client being served.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -98,7 +98,7 @@ TEST_CASE("room is reserved in the backlog that was waited for, too", "[reserved
   accept_and_reserve(lab, 2);
   acknowledge_three(lab, slot);
   CHECK(lab.rooms == Devices{7});
-  CHECK(lab.ask(8) == Admission::Accept);  // which is not bound to that link
+  CHECK(lab.ask(8) == Admission::Accept);  // which is not pinned to that link
 
   Note& next = lab.make(7);
   lab.pool->use_reserved(next.own, next.own.bytes());

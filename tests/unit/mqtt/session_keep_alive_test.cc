@@ -1,4 +1,4 @@
-// When a connection without a socket pings, and when it takes silence for its end.
+// When a session pings, and when it ends because the broker is silent.
 #include <string>
 #include <vector>
 

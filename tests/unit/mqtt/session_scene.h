@@ -1,4 +1,4 @@
-// One MQTT connection without a socket, in the hands of a test that plays the broker.
+// One MQTT connection without a socket; the test plays the broker.
 #pragma once
 
 #include <array>
@@ -42,13 +42,13 @@ struct SessionScene {
     REQUIRE(session.publish(request, id) == PublishStatus::Queued);
     return id;
   }
-  /// What goes out, all of which the socket takes.
+  /// Takes all output, as the socket would.
   std::string take_all() {
     const std::string all = output();
     session.sent(all.size(), now);
     return all;
   }
-  /// What goes out next, as long as it is in no more than 64 pieces.
+  /// The next output, up to 64 pieces.
   std::string output() const {
     std::array<std::string_view, 64> pieces;
     std::string all;
@@ -68,7 +68,7 @@ struct SessionScene {
     return all;
   }
   std::string end() const { return session.end() ? session.end()->text : "(none)"; }
-  /// Half a second at a time, as the link does it, until something is said or it is over.
+  /// Ticks every half second, as the link does, until there is output or the session is over.
   Duration tick_until_something() {
     const TimePoint begin = now;
     for (int i = 0; i < 1000 && session.unsent() == 0 && !session.end(); ++i) {

@@ -1,4 +1,4 @@
-// What packets do to a connection, byte by byte and without a socket.
+// How a session handles packets, byte by byte and without a socket.
 #include <string>
 #include <string_view>
 #include <utility>
@@ -188,7 +188,7 @@ TEST_CASE("a broker that sends without reading is not read from until it does", 
   CHECK(scene.session.unsent() < 70'000);
   scene.take_all();
   CHECK(scene.session.wants_input());
-  // What is published is not counted there: its answers have to be read while it waits.
+  // Published messages do not count: their acknowledgements are to be read.
   scene.publish(1, std::string(200'000, 'x'));
   scene.receive(publish);
   CHECK(scene.session.wants_input());
@@ -204,7 +204,7 @@ TEST_CASE("a large payload goes out whole though its request is gone, however li
   scene.publish(0, long_payload(size, 2));
   scene.publish(1, "small");
   scene.publish(2, long_payload(size, 3));
-  scene.receive(puback(1));  // from a broker that answers what it has not got
+  scene.receive(puback(1));  // for a message that was not sent
   std::string out;
   while (scene.session.unsent() > 0) {
     const std::string next = scene.output().substr(0, step);
@@ -251,7 +251,7 @@ TEST_CASE("a steady load of messages allocates nothing", "[session]") {
   scene.connect();
   const protocol::Request request = protocol::Request::make("t", "payload");
   std::string acks;
-  bool went_well = true;  // asked at the end: a reporter of tests allocates for each assertion
+  bool went_well = true;  // checked at the end: each assertion of the test framework allocates
   const auto round = [&] {
     acks.clear();
     for (int i = 0; i < 64; ++i) {

@@ -1,4 +1,4 @@
-// Threads of other libraries in the same process: nothing here may take their stacks away.
+// Threads of other libraries in the same process keep enough stack.
 #include <pthread.h>
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 
 namespace {
 
-/// Returns what read() did.
+/// Returns the result of read().
 void* read_one(void* from) {
   char byte = 0;
   static ssize_t result;
@@ -19,7 +19,7 @@ void* read_one(void* from) {
 
 }  // namespace
 
-// Thread-local variables of the program lie on each thread's stack.
+// Thread-local variables of the program take space on each thread's stack.
 TEST_CASE("a thread with the smallest stack starts and reads, while libmosquitto is in use",
           "[transport]") {
   const sluice::mqtt::MosquittoLibrary library;

@@ -1,4 +1,4 @@
-// Another client with the same identifier: told by the broker, or inferred.
+// Session takeover by another client: reported by the broker, or inferred.
 #include "base/log.h"
 #include "mqtt/reason_codes.h"
 #include "pool_lab.h"
@@ -15,7 +15,7 @@ void disconnect(PoolLab& lab, unsigned slot, int code = 0) {
 
 }  // namespace
 
-TEST_CASE("three short lives of a slot while others live on are taken for a take-over",
+TEST_CASE("three short connections of a slot while others stay up count as a takeover",
           "[pool][take-over]") {
   PoolLab lab(2);
   lab.bring_up();
@@ -26,7 +26,7 @@ TEST_CASE("three short lives of a slot while others live on are taken for a take
   CHECK(lab.pool->counters().taken_over == 1);
 }
 
-TEST_CASE("short lives of different slots are not one rival's doing", "[pool][take-over]") {
+TEST_CASE("short connections of different slots are no takeover", "[pool][take-over]") {
   PoolLab lab(4);
   lab.bring_up();
   for (int round = 0; round < 2; ++round) {
@@ -36,7 +36,7 @@ TEST_CASE("short lives of different slots are not one rival's doing", "[pool][ta
   CHECK(lab.pool->counters().taken_over == 0);
 }
 
-TEST_CASE("a broker that hangs up on all, or says another reason, took nothing over",
+TEST_CASE("a broker that disconnects all, or for another reason, took nothing over",
           "[pool][take-over]") {
   PoolLab all;
   all.bring_up();
@@ -50,14 +50,14 @@ TEST_CASE("a broker that hangs up on all, or says another reason, took nothing o
   CHECK(reasoned.pool->counters().taken_over == 0);
 }
 
-TEST_CASE("a take-over that the broker names counts at once", "[pool][take-over]") {
+TEST_CASE("a takeover that the broker reports counts at once", "[pool][take-over]") {
   PoolLab lab;
   lab.bring_up();
   disconnect(lab, 0, reason::kSessionTakenOver);
   CHECK(lab.pool->counters().taken_over == 1);
 }
 
-TEST_CASE("a message the broker hangs up on is no rival", "[pool][take-over]") {
+TEST_CASE("a message that the broker disconnects on is no takeover", "[pool][take-over]") {
   PoolLab lab(2);
   lab.bring_up();
   Note& poison = lab.send(1);

@@ -1,5 +1,5 @@
-// A broker's end of one TCP connection, in the hands of the test: it accepts, reads and sends only
-// when told to. What it sends is up to the test, with the codec of mqtt_wire.h.
+// A broker's end of one TCP connection, which the test controls: it accepts, reads and sends only
+// when called. The test makes the packets, with the codec of mqtt_wire.h.
 #pragma once
 
 #include <arpa/inet.h>
@@ -68,7 +68,7 @@ class TestBroker {
     address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     auto* raw = reinterpret_cast<sockaddr*>(&address_);
     const int small = 65536;  // both are inherited by the accepted socket
-    const int on = 1;         // what is sent is there at once, whatever is acknowledged by then
+    const int on = 1;         // without waiting for TCP acknowledgements
     ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     ::setsockopt(listener_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     REQUIRE(::bind(listener_, raw, size) == 0);
@@ -89,7 +89,7 @@ class TestBroker {
     if (fd_ < 0) fd_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     return fd_ >= 0;
   }
-  /// Adds everything there is to input(); false at the end of the connection.
+  /// Appends all available bytes to input(); false at the end of the connection.
   bool read() {
     std::vector<char> piece(1 << 16);
     ssize_t count = 0;
@@ -107,7 +107,7 @@ class TestBroker {
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
-  /// Ends the connection with a reset: whatever is sent to it fails.
+  /// Resets the connection: later writes to it fail.
   void reset() {
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -117,7 +117,7 @@ class TestBroker {
     if (listener_ >= 0) ::close(std::exchange(listener_, -1));
   }
 
-  /// The other end of what was accepted, where it is in this process.
+  /// The peer's socket, if it is in this process.
   int peer() const {
     for (int fd = 3; fd < 100; ++fd) {
       sockaddr_in peer{};
@@ -129,9 +129,9 @@ class TestBroker {
     return -1;
   }
 
-  /// All that was read so far.
+  /// All bytes read so far.
   const std::string& input() const { return input_; }
-  /// How many whole packets of this type were read so far.
+  /// The number of whole packets of this type read so far.
   std::size_t count(wire::Type type) const {
     const auto types = packet_types(input_);
     return static_cast<std::size_t>(std::count(types.begin(), types.end(), type));

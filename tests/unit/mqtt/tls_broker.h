@@ -1,4 +1,4 @@
-// A broker's end of one TCP connection with TLS on it, in the hands of the test.
+// A broker's end of one TLS connection, which the test controls.
 #pragma once
 
 #include <algorithm>
@@ -20,23 +20,23 @@ class TlsBroker : public TestBroker {
 
   explicit TlsBroker(Versions versions = Versions::Tls12) : shared_(versions) {}
 
-  /// Carries all there is, both ways; false at the end of the connection.
+  /// Moves all available bytes, both ways; false at the end of the connection.
   bool read() { return carry(kAll); }
-  /// In one record where it fits.
+  /// In one record if it fits.
   void send(std::string_view packets) {
     say(packets);
     read();
   }
-  /// The same, and a later step or send_pending() sends it.
+  /// The same, but sent by a later step or send_pending().
   void say(std::string_view packets) { tls_.say(packets); }
-  /// What TLS has to send, without reading.
+  /// Sends what TLS has to send, without reading.
   void send_pending() { TestBroker::send(tls_.take(kAll)); }
-  /// Reads all there is, and sends `piece_bytes` of what TLS has to send.
+  /// Reads all available bytes, and sends `piece_bytes` of what TLS has to send.
   void step(std::size_t piece_bytes) {
     if (accept()) carry(piece_bytes);
   }
 
-  /// Reads so many bytes that are not for TLS, and passes them over.
+  /// Discards this many bytes before TLS begins.
   void skip(std::size_t bytes) {
     taken_ += bytes;
     while (TestBroker::input().size() < taken_)
@@ -51,7 +51,7 @@ class TlsBroker : public TestBroker {
   }
   bool has_connect() const { return count(wire::Type::Connect) > 0; }
   bool was_told_of_the_end() const { return tls_.has_ended(); }
-  /// The other side has begun to speak.
+  /// True once the peer has sent something.
   bool has_heard() const { return !TestBroker::input().empty(); }
 
  private:

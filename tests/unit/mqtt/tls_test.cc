@@ -1,4 +1,4 @@
-// TLS under the transport: what a handshake may meet.
+// TLS under the transport: handshakes and what can go wrong in them.
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -42,14 +42,14 @@ struct Scene {
                               .protocol = config::Protocol::V5});
   }
   void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
-  /// What ended the attempt.
+  /// Why the attempt failed.
   std::string wait_for_loss() {
     run_until([this] { return !events.losses.empty(); });
     CHECK(events.losses.front().kind == Loss::Kind::Unreachable);
     return events.losses.front().text;
   }
 
-  /// The broker turns with the loop.
+  /// Runs the loop and the broker in turn.
   void step_until(const std::function<bool()>& condition) {
     run_until([&] {
       broker.step(32768);
@@ -64,7 +64,7 @@ struct Scene {
     broker.say(connack);
     step_until([this] { return events.connected; });
   }
-  /// Messages of QoS 0 until the socket has no room, the broker not reading; how many.
+  /// Sends QoS 0 messages until the socket is full; the broker does not read. Returns their number.
   std::size_t fill_socket() {
     std::size_t published = 0;
     while (!transport.is_congested() && published < 200'000) {
@@ -150,7 +150,7 @@ TEST_CASE("a broker that does not speak TLS is found out by its first bytes", "[
   CHECK(scene.wait_for_loss() == "TLS handshake: wrong version number");
 }
 
-TEST_CASE("a port that nobody listens on is not taken for a failure of TLS", "[tls]") {
+TEST_CASE("a closed port is not taken for a failure of TLS", "[tls]") {
   Scene scene;
   scene.broker.stop_listening();
   const Result<void> begun = scene.connect();

@@ -1,6 +1,5 @@
-// The two forms of Transport, each with a broker in the hands of the test: the one that drives
-// libmosquitto, over a real socket, plain and with TLS, and the one that stands for it in tests of
-// Link and Pool.
+// The two forms of Transport, each with a broker that the test controls: MosquittoTransport over a
+// real socket, plain and with TLS, and FakeTransport, which replaces it in tests of Link and Pool.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +21,7 @@
 
 namespace sluice::mqtt {
 
-/// Writes down what a transport reports, and insists that no call to it is under way.
+/// Records a transport's reports, and checks that none comes from within a call.
 class Reports final : public TransportEvents {
  public:
   void on_connected(const Connack&) noexcept override { note("connected"); }
@@ -42,7 +41,7 @@ class Reports final : public TransportEvents {
   std::vector<std::string> all;
   Loss last_loss;
   int calls_under_way = 0;
-  std::function<void(const std::string&)> then;  ///< what the link does from within a report
+  std::function<void(const std::string&)> then;  ///< called within a report, as the link might
 
  private:
   void note(const std::string& what) {
@@ -94,7 +93,7 @@ class Caller {
     const Call under_way(reports);
     transport->drop(/*reset=*/false);
   }
-  /// A connection that stands.
+  /// Establishes a connection.
   template <class Form>
   static void establish(Form& form) {
     REQUIRE(form.connect(form.port()));
@@ -103,7 +102,7 @@ class Caller {
     REQUIRE(form.reports.all == std::vector<std::string>{"connected"});
     form.reports.all.clear();
   }
-  /// Until so many reports have come; then some turns more, in which others might.
+  /// Waits for `count` reports, and then some turns for unexpected ones.
   void wait_for(std::size_t count) {
     loop.run_until([&] { return reports.all.size() >= count; });
     loop.run_turns(8);
@@ -140,7 +139,7 @@ class SocketForm : public Caller {
   std::uint16_t port() const { return broker_.port(); }
   void make_unreachable() { broker_.stop_listening(); }
 
-  // The broker's part. What it sends is noticed when the loop turns.
+  // The broker. The transport sees its bytes when the loop turns.
   void accept() { answer_connect(0); }
   void refuse(std::uint8_t code) { answer_connect(code); }
   void acknowledge(const Ids& these) { broker_.send(acks_of(these)); }

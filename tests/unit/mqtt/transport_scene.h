@@ -1,4 +1,4 @@
-// The driver of libmosquitto and a broker in the hands of a test, over a real socket.
+// MosquittoTransport and a broker that the test controls, over a real socket.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,7 @@ struct TransportAttempt {
                                 .port = broker.port(),
                                 .client_id = "test",
                                 .protocol = config::Protocol::V5}));
-    REQUIRE(broker.accept());  // by the kernel it is connected already
+    REQUIRE(broker.accept());  // the kernel has connected it already
   }
 
   void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
@@ -47,20 +47,20 @@ struct TransportAttempt {
     std::uint16_t id = 0;
     REQUIRE(transport->publish(request, id) == PublishStatus::Queued);
   }
-  /// Until the broker has received so many of these in all.
+  /// Waits until the broker has received `count` packets of this type in all.
   void wait_for(wire::Type type, std::size_t count) {
     run_until([&] {
       broker.read();
       return broker.count(type) == count;
     });
   }
-  /// Brings the broker a first message.
+  /// Publishes a first message.
   void bring_one() {
     publish(1);
     transport->flush();
     wait_for(wire::Type::Publish, 1);
   }
-  /// The socket that leads to the broker.
+  /// The transport's socket.
   int socket() const { return broker.peer(); }
 
   MosquittoLibrary library;
@@ -71,7 +71,7 @@ struct TransportAttempt {
   std::unique_ptr<MosquittoTransport> transport;
 };
 
-/// A connection that stands.
+/// Establishes a connection.
 struct TransportScene : TransportAttempt {
   TransportScene() {
     wait_for(wire::Type::Connect, 1);

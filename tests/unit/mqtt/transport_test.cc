@@ -1,4 +1,4 @@
-// The driver of libmosquitto against a broker of a few lines, over a real socket.
+// MosquittoTransport against a small broker, over a real socket.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -58,7 +58,7 @@ TEST_CASE("a broker that has more to send does not wait long for TCP's own one",
   Scene scene;
   scene.bring_one();
   scene.publish(1);
-  const int off = 0;  // the kernel would put it off by 40 ms
+  const int off = 0;  // the kernel would delay it by 40 ms
   REQUIRE(::setsockopt(scene.socket(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) == 0);
   scene.broker.send(pubacks(1, 1));
   scene.run_until([&] { return scene.events.acknowledged == 1; });
@@ -120,7 +120,7 @@ TEST_CASE("QoS 0 that a flush has sent is not waited for", "[transport]") {
   CHECK(scene.events.acknowledged == 8);
 }
 
-TEST_CASE("a full socket is told of, and what waited for it is sent as soon as there is room",
+TEST_CASE("a full socket is reported, and what waited for it is sent as soon as there is room",
           "[transport]") {
   Scene scene;
   std::size_t published = 0;

@@ -145,7 +145,7 @@ TEST_CASE("what waits for the backlog of a link that is lost waits for its retur
   lab.wait(7);
   lab.wait(8);
   lab.connection(slot).lose();
-  CHECK(lab.ask(8) == Admission::LinkBacklogFull);  // both devices have left something there
+  CHECK(lab.ask(8) == Admission::LinkBacklogFull);  // both devices are still pinned there
   CHECK(lab.ask(20) == Admission::Accept);
   lab.accept_until(2);
   CHECK(lab.rooms.empty());

@@ -160,12 +160,12 @@ TEST_CASE("a CONNACK tells what the broker takes", "[wire]") {
   decoder.feed(input);
   Packet packet;
   REQUIRE(decoder.next(packet) == Next::Packet);
-  const Connack told = connack_of(packet);
-  CHECK(told.server_keep_alive_s == 10);
-  CHECK(told.receive_maximum == 20);
-  CHECK(told.maximum_qos == 1);
-  CHECK_FALSE(told.retain_available);
-  CHECK(told.maximum_packet_size == 65536);
+  const Connack connack = connack_of(packet);
+  CHECK(connack.server_keep_alive_s == 10);
+  CHECK(connack.receive_maximum == 20);
+  CHECK(connack.maximum_qos == 1);
+  CHECK_FALSE(connack.retain_available);
+  CHECK(connack.maximum_packet_size == 65536);
   std::string assigned;
   std::string reason;
   PropertyReader reader(packet.type, packet.properties);
@@ -192,12 +192,12 @@ TEST_CASE("a CONNACK without properties leaves the defaults", "[wire]") {
   Packet packet;
   REQUIRE(decoder.next(packet) == Next::Packet);
   CHECK(packet.is_session_present);
-  const Connack told = connack_of(packet);
-  CHECK_FALSE(told.receive_maximum);
-  CHECK_FALSE(told.maximum_packet_size);
-  CHECK_FALSE(told.server_keep_alive_s);
-  CHECK(told.maximum_qos == 2);
-  CHECK(told.retain_available);
+  const Connack connack = connack_of(packet);
+  CHECK_FALSE(connack.receive_maximum);
+  CHECK_FALSE(connack.maximum_packet_size);
+  CHECK_FALSE(connack.server_keep_alive_s);
+  CHECK(connack.maximum_qos == 2);
+  CHECK(connack.retain_available);
 }
 
 TEST_CASE("a broker may refuse version 5 in the form of its own", "[wire]") {
