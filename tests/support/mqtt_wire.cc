@@ -1,4 +1,4 @@
-// Reads and writes the packets of MQTT that a broker exchanges with a client that only publishes.
+// Reads and writes the packets that a broker exchanges with a client that only publishes.
 #include "mqtt_wire.h"
 
 namespace sluice::wire {
@@ -11,7 +11,7 @@ std::uint8_t byte_at(std::string_view text, std::size_t at) {
   return static_cast<std::uint8_t>(text[at]);
 }
 
-/// Takes from the front of what is left; false where that is too short.
+/// Reads from the front of the text; false if that is too short.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}

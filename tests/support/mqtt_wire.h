@@ -1,5 +1,5 @@
-// MQTT on the wire, the broker's side of it: what a stand-in for a broker has to read and to write,
-// in versions 5 and 3.1.1. Pure functions over bytes; properties are skipped, not understood.
+// The MQTT packets that a fake broker reads and writes, in versions 5 and 3.1.1. Pure functions
+// over bytes; properties are skipped.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ enum class Type : std::uint8_t {
   Disconnect = 14,
 };
 
-/// What a packet begins with; `size` and `body_size` are bytes.
+/// The beginning of a packet; `size` and `body_size` are in bytes.
 struct FixedHeader {
   Type type = Type::Connect;
   std::uint8_t flags = 0;
@@ -32,7 +32,7 @@ struct FixedHeader {
   std::size_t body_size = 0;
 };
 
-/// One packet as it was received. The body lies in the caller's buffer.
+/// One packet as received. The body points into the caller's buffer.
 struct Packet {
   Type type = Type::Connect;
   std::uint8_t flags = 0;
@@ -57,8 +57,8 @@ struct Publish {
 
 enum class Cut { Whole, Partial, Malformed };
 
-/// Reads the fixed header at the front of `input`, which may lack its body. In line, as a measuring
-/// broker does it for each message.
+/// Reads the fixed header at the front of `input`, which may lack its body. Inline, because the
+/// benchmark's broker calls it for each message.
 inline Cut cut_header(std::string_view input, FixedHeader& header) {
   constexpr std::size_t kLongestLength = 4;
   std::size_t length = 0;
@@ -75,27 +75,27 @@ inline Cut cut_header(std::string_view input, FixedHeader& header) {
   return Cut::Malformed;
 }
 
-/// Looks for one packet at the front of `input`. Whole: `packet` is set, and it took `used` bytes.
+/// Reads one packet at the front of `input`. Whole: `packet` is set, and has `used` bytes.
 Cut cut_packet(std::string_view input, Packet& packet, std::size_t& used);
 
 std::optional<Connect> parse_connect(std::string_view body);
 std::optional<Publish> parse_publish(const Packet& packet, bool is_v5);
-/// What PUBACK, PUBREC, PUBREL and PUBCOMP begin with.
+/// The packet identifier of a PUBACK, PUBREC, PUBREL or PUBCOMP.
 std::optional<std::uint16_t> parse_packet_id(std::string_view body);
 
-/// `receive_maximum` goes only to a version 5 client.
+/// `receive_maximum` is for a version 5 client only.
 void append_connack(std::string& out, bool is_v5, std::uint8_t code,
                     std::optional<std::uint16_t> receive_maximum = std::nullopt);
-/// PUBACK, PUBREC or PUBCOMP of a success, in either version.
+/// PUBACK, PUBREC or PUBCOMP with success, for both versions.
 constexpr std::array<char, 4> ack(Type type, std::uint16_t packet_id) {
   return {static_cast<char>(static_cast<unsigned>(type) << 4), 2, static_cast<char>(packet_id >> 8),
           static_cast<char>(packet_id & 0xFF)};
 }
-/// PUBACK, PUBREC or PUBCOMP; a code goes only to a version 5 client.
+/// PUBACK, PUBREC or PUBCOMP; a code is for a version 5 client only.
 void append_ack(std::string& out, Type type, bool is_v5, std::uint16_t packet_id,
                 std::uint8_t code = 0);
 void append_pingresp(std::string& out);
-/// Version 5 only: an older client knows no such thing.
+/// Version 5 only: in 3.1.1 a server sends no DISCONNECT.
 void append_disconnect(std::string& out, std::uint8_t code);
 
 }  // namespace sluice::wire
