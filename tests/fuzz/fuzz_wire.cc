@@ -1,9 +1,9 @@
-// libFuzzer: however a broker's bytes are split, the same packets come out as from the whole at
-// once, or the same fault; what is read lies within the input, and no more is held than a packet. A
-// connection that has messages under way gives the same outcomes and answers for them.
-// The input's first line says how, readable in a seed: '3' or '5' is the version of MQTT, each
-// further byte a piece ('A' to 'Z' are 1 to 26 bytes), again from the first where they end. The
-// rest is the stream.
+// libFuzzer: however a broker's bytes are split, the decoder returns the same packets or the same
+// fault, and a session with messages in flight the same outcomes and answers. Nothing is read
+// outside the input.
+//
+// The first line of an input is its plan: '3' or '5' for the version of MQTT, then one byte for the
+// size of each piece ('A' to 'Z' are 1 to 26 bytes), repeated as needed. The rest is the stream.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -23,14 +23,14 @@ using sluice::fuzz::require;
 
 namespace {
 
-constexpr std::size_t kLongest = 300;  // small inputs reach it
+constexpr std::size_t kLongest = 300;  // a limit that small inputs reach
 
 void append_number(std::string& out, std::size_t number) {
   out += std::to_string(number) + ' ';
 }
 
-/// Everything that a packet says, its properties included.
-std::string told(const Packet& packet) {
+/// A packet with its properties, as text.
+std::string describe(const Packet& packet) {
   std::string out(to_string(packet.type));
   append_number(out, packet.reason_code);
   PropertyReader reader(packet.type, packet.properties);
@@ -71,18 +71,18 @@ std::string told(const Packet& packet) {
   return out;
 }
 
-class Reading {
+class DecoderReader {
  public:
-  explicit Reading(Protocol protocol) : decoder_(protocol, kLongest) {}
+  explicit DecoderReader(Protocol protocol) : decoder_(protocol, kLongest) {}
 
   void take(std::string_view bytes) {
-    // Memory of exactly this size: a byte read beyond it is seen.
+    // Memory of exactly this size, so that a read beyond it is detected.
     std::vector<char> piece(bytes.begin(), bytes.end());
     decoder_.feed({piece.data(), piece.size()});
     Packet packet;
     PacketDecoder::Next next = PacketDecoder::Next::Packet;
     while ((next = decoder_.next(packet)) == PacketDecoder::Next::Packet)
-      out_.push_back(told(packet));
+      out_.push_back(describe(packet));
     require((next == PacketDecoder::Next::Malformed) == !decoder_.fault().empty());
     std::fill(piece.begin(), piece.end(), '#');
   }
@@ -97,10 +97,10 @@ class Reading {
   std::vector<std::string> out_;
 };
 
-/// A connection that stands, with a message of each QoS on its way.
-class Talking {
+/// An established connection with a message of each QoS in flight.
+class SessionReader {
  public:
-  explicit Talking(Protocol protocol) : session_(protocol, 60) {
+  explicit SessionReader(Protocol protocol) : session_(protocol, 60) {
     const std::string_view connack("\x20\x03\x00\x00\x00", 5);
     session_.receive(protocol == Protocol::V5 ? connack : std::string_view("\x20\x02\x00\x00", 4),
                      {});
@@ -187,7 +187,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view steps = input.substr(1, newline - 1);
   const std::string_view stream = input.substr(newline + 1);
 
-  check<Reading>(stream, protocol, steps);
-  check<Talking>(stream, protocol, steps);
+  check<DecoderReader>(stream, protocol, steps);
+  check<SessionReader>(stream, protocol, steps);
   return 0;
 }
