@@ -106,7 +106,7 @@ void Session::take(const Packet& packet, TimePoint now) {
       take_disconnect(packet);
       break;
     default:
-      fail(fmt::format("{}, which nothing has asked for", to_string(packet.type)));
+      fail(fmt::format("unexpected {}", to_string(packet.type)));
   }
 }
 
@@ -187,7 +187,7 @@ bool Session::wants_input() const noexcept {
 
 void Session::fail(std::string_view what) {
   end_ = Loss{is_connected_ ? Loss::Kind::Disconnected : Loss::Kind::Unreachable, 0,
-              fmt::format("the broker broke the protocol: {}", what)};
+              fmt::format("protocol error by the broker: {}", what)};
 }
 
 void Session::tick(TimePoint now) {

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kKeptBytes = 4096;  // memory kept between split packets
 constexpr unsigned kDuplicateFlag = 8;
 
-constexpr char kCutOff[] = "cut off";
+constexpr char kTruncated[] = "truncated";
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t at) noexcept {
   return static_cast<std::uint8_t>(bytes[at]);
@@ -91,7 +91,8 @@ std::size_t PacketDecoder::size_of(std::string_view begin) {
                          1 + i + length, longest_);
     return 0;
   }
-  fault_ = fmt::format("{}: its length has no end", to_string(type_of(byte_at(begin, 0))));
+  fault_ =
+      fmt::format("{}: length field of more than 4 bytes", to_string(type_of(byte_at(begin, 0))));
   return 0;
 }
 
@@ -111,20 +112,20 @@ std::string PacketDecoder::fault_of_first(std::uint8_t first) const {
     case PacketType::Pingresp:
       break;
     case PacketType::Disconnect:
-      if (!is_v5_) return "DISCONNECT, which a server may not send in MQTT 3.1.1";
+      if (!is_v5_) return "unexpected DISCONNECT (MQTT 3.1.1)";
       break;
     case PacketType::Unsuback:
-      return "UNSUBACK, which nothing has asked for";
+      return "unexpected UNSUBACK";
     case PacketType::Auth:
-      if (is_v5_) return "AUTH, which nothing has asked for";
-      return "a packet of the unknown type 15";
+      if (is_v5_) return "unexpected AUTH";
+      return "unknown packet type 15";
     case PacketType::Connect:
     case PacketType::Subscribe:
     case PacketType::Unsubscribe:
     case PacketType::Pingreq:
-      return fmt::format("{}, which a server may not send", to_string(type));
+      return fmt::format("unexpected {} from a server", to_string(type));
     default:
-      return "a packet of the unknown type 0";
+      return "unknown packet type 0";
   }
   const unsigned required = type == PacketType::Pubrel ? kRequiredFlags : 0;
   if (flags == required) return {};
@@ -170,24 +171,24 @@ PacketDecoder::Next PacketDecoder::parse(std::string_view bytes, Packet& packet)
 std::string PacketDecoder::parse_connack(std::string_view body, Packet& packet) const {
   WireReader reader(body);
   std::uint8_t flags = 0;
-  if (!reader.take_byte(flags) || !reader.take_byte(packet.reason_code)) return kCutOff;
+  if (!reader.take_byte(flags) || !reader.take_byte(packet.reason_code)) return kTruncated;
   if (flags > 1) return fmt::format("flags {} instead of 0 or 1", flags);
   packet.is_session_present = flags == 1;
   if (!is_v5_ || (reader.rest().empty() && packet.reason_code != 0)) return exactly(body, 2);
-  if (!reader.take_properties(packet.properties)) return "its properties are cut off";
-  if (!reader.rest().empty()) return "bytes behind its properties";
+  if (!reader.take_properties(packet.properties)) return "truncated properties";
+  if (!reader.rest().empty()) return "bytes after the properties";
   return {};
 }
 
 /// PUBACK, PUBREC, PUBREL, PUBCOMP.
 std::string PacketDecoder::parse_ack(std::string_view body, Packet& packet) const {
   WireReader reader(body);
-  if (!reader.take_number16(packet.packet_id)) return kCutOff;
+  if (!reader.take_number16(packet.packet_id)) return kTruncated;
   if (packet.packet_id == 0) return "packet identifier 0";
   if (!is_v5_) return exactly(body, 2);
   if (!reader.take_byte(packet.reason_code) || reader.rest().empty()) return {};
-  if (!reader.take_properties(packet.properties)) return "its properties are cut off";
-  if (!reader.rest().empty()) return "bytes behind its properties";
+  if (!reader.take_properties(packet.properties)) return "truncated properties";
+  if (!reader.rest().empty()) return "bytes after the properties";
   return {};
 }
 
@@ -200,19 +201,19 @@ std::string PacketDecoder::parse_publish(std::uint8_t flags, std::string_view bo
   packet.packet_id = 0;
   if (packet.qos == 3) return "QoS 3";
   if (packet.qos == 0 && packet.is_duplicate) return "a duplicate at QoS 0";
-  if (!reader.take_text(packet.topic)) return "its topic is cut off or not UTF-8";
-  if (packet.qos > 0 && !reader.take_number16(packet.packet_id)) return kCutOff;
+  if (!reader.take_text(packet.topic)) return "topic truncated or not UTF-8";
+  if (packet.qos > 0 && !reader.take_number16(packet.packet_id)) return kTruncated;
   if (packet.qos > 0 && packet.packet_id == 0) return "packet identifier 0";
-  if (is_v5_ && !reader.take_properties(packet.properties)) return "its properties are cut off";
+  if (is_v5_ && !reader.take_properties(packet.properties)) return "truncated properties";
   packet.payload = reader.rest();
   return {};
 }
 
 std::string PacketDecoder::parse_suback(std::string_view body, Packet& packet) const {
   WireReader reader(body);
-  if (!reader.take_number16(packet.packet_id)) return kCutOff;
+  if (!reader.take_number16(packet.packet_id)) return kTruncated;
   if (packet.packet_id == 0) return "packet identifier 0";
-  if (is_v5_ && !reader.take_properties(packet.properties)) return "its properties are cut off";
+  if (is_v5_ && !reader.take_properties(packet.properties)) return "truncated properties";
   packet.payload = reader.rest();
   return packet.payload.empty() ? "no reason code" : "";
 }
@@ -220,8 +221,8 @@ std::string PacketDecoder::parse_suback(std::string_view body, Packet& packet) c
 std::string PacketDecoder::parse_disconnect(std::string_view body, Packet& packet) {
   WireReader reader(body);
   if (!reader.take_byte(packet.reason_code) || reader.rest().empty()) return {};
-  if (!reader.take_properties(packet.properties)) return "its properties are cut off";
-  if (!reader.rest().empty()) return "bytes behind its properties";
+  if (!reader.take_properties(packet.properties)) return "truncated properties";
+  if (!reader.rest().empty()) return "bytes after the properties";
   return {};
 }
 

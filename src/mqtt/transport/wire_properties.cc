@@ -166,21 +166,21 @@ bool PropertyReader::refuse(std::string fault) {
 bool PropertyReader::next(Property& property) {
   if (reader_.rest().empty() || !fault_.empty()) return false;
   std::size_t id = 0;
-  if (!reader_.take_varint(id)) return refuse("a property's identifier is cut off");
+  if (!reader_.take_varint(id)) return refuse("truncated property identifier");
   const Rule* rule = rule_of(id);
   if (rule == nullptr) return refuse(fmt::format("unknown property 0x{:02X}", id));
   if ((rule->places & in(type_)) == 0)
-    return refuse(fmt::format("property 0x{:02X} does not belong there", id));
+    return refuse(fmt::format("property 0x{:02X} not allowed here", id));
   const std::uint64_t bit = std::uint64_t{1} << id;
   if ((seen_ & bit) != 0 && !may_repeat(rule->id))
-    return refuse(fmt::format("property 0x{:02X} stands there twice", id));
+    return refuse(fmt::format("property 0x{:02X} repeated", id));
   seen_ |= bit;
   property = {.id = rule->id, .number = 0, .text = {}, .value = {}};
   if (!take_value(reader_, rule->form, property))
-    return refuse(fmt::format("property 0x{:02X} is cut off or not UTF-8", id));
+    return refuse(fmt::format("property 0x{:02X} truncated or not UTF-8", id));
   const bool is_allowed = property.number >= rule->least && property.number <= rule->most;
   if (is_number(rule->form) && !is_allowed)
-    return refuse(fmt::format("property 0x{:02X} may not be {}", id, property.number));
+    return refuse(fmt::format("property 0x{:02X} has the invalid value {}", id, property.number));
   return true;
 }
 

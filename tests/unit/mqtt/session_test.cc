@@ -52,20 +52,20 @@ TEST_CASE("what comes before the CONNACK, or a second one, ends it in words", "[
   Scene scene;
   SECTION("a packet of another type") {
     scene.receive(puback(1));
-    CHECK(scene.end() == "the broker broke the protocol: PUBACK before the CONNACK");
+    CHECK(scene.end() == "protocol error by the broker: PUBACK before the CONNACK");
     CHECK(scene.session.end()->kind == Loss::Kind::Unreachable);
   }
   SECTION("what begins like a packet of another type, and is not whole") {
     scene.receive("220 mail ESMTP\r\n");
-    CHECK(scene.end() == "the broker broke the protocol: PUBLISH before the CONNACK");
+    CHECK(scene.end() == "protocol error by the broker: PUBLISH before the CONNACK");
   }
   SECTION("no packet at all") {
     scene.receive("SSH-2.0-OpenSSH_9.2p1\r\n");
-    CHECK(scene.end() == "the broker broke the protocol: PUBREC: flags 3 instead of 0");
+    CHECK(scene.end() == "protocol error by the broker: PUBREC: flags 3 instead of 0");
   }
   SECTION("a second one") {
     scene.connect().receive(bytes("\x20\x03\x00\x00\x00"));
-    CHECK(scene.end() == "the broker broke the protocol: a second CONNACK");
+    CHECK(scene.end() == "protocol error by the broker: a second CONNACK");
     CHECK(scene.session.end()->kind == Loss::Kind::Disconnected);
   }
 }
@@ -119,7 +119,7 @@ TEST_CASE("an answer that does not fit its message ends the connection in words"
   scene.publish(2);
   const auto expect = [&](const std::string& answer, const std::string& what) {
     scene.receive(answer);
-    CHECK(scene.end() == "the broker broke the protocol: " + what);
+    CHECK(scene.end() == "protocol error by the broker: " + what);
     CHECK(scene.take_acks().empty());
   };
   SECTION("a PUBREC for QoS 1") {
@@ -132,7 +132,7 @@ TEST_CASE("an answer that does not fit its message ends the connection in words"
     expect(puback(2), "a PUBACK for a message of QoS 2");
   }
   SECTION("a SUBACK for nothing") {
-    expect(bytes("\x90\x04\x00\x01\x00\x01"), "SUBACK, which nothing has asked for");
+    expect(bytes("\x90\x04\x00\x01\x00\x01"), "unexpected SUBACK");
   }
   SECTION("and behind that nothing counts") {
     expect(pubrec(1) + puback(1), "a PUBREC for a message of QoS 1");

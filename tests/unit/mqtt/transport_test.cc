@@ -251,7 +251,7 @@ TEST_CASE("what is no MQTT ends the attempt in words", "[transport]") {
   attempt.run_until([&] { return !attempt.events.losses.empty(); });
   CHECK(attempt.events.losses.front().kind == Loss::Kind::Unreachable);
   CHECK(attempt.events.losses.front().text ==
-        "the broker broke the protocol: PUBACK: flags 8 instead of 0");
+        "protocol error by the broker: PUBACK: flags 8 instead of 0");
 }
 
 TEST_CASE("an unknown property ends the connection that it came by, in words", "[transport]") {
