@@ -19,18 +19,18 @@ Outcome refusal(int reason_code, std::string detail) {
 
 std::optional<Outcome> announced_refusal(const Connack& connack, const protocol::Request& request) {
   if (request.qos > connack.maximum_qos) {
-    return refusal(reason::kQosNotSupported, fmt::format("the broker takes QoS 0 to {}, not {}",
+    return refusal(reason::kQosNotSupported, fmt::format("the broker accepts QoS 0 to {}, not {}",
                                                          connack.maximum_qos, request.qos));
   }
   if (request.retain && !connack.retain_available) {
-    return refusal(reason::kRetainNotSupported, "the broker does not take retained messages");
+    return refusal(reason::kRetainNotSupported, "the broker does not accept retained messages");
   }
   if (connack.maximum_packet_size) {
     // Only MQTT 5 announces one.
     const std::size_t size = PublishPacket(request, config::Protocol::V5).size();
     if (size > *connack.maximum_packet_size) {
       return refusal(reason::kPacketTooLarge,
-                     fmt::format("the packet has {} bytes, the broker takes {}", size,
+                     fmt::format("packet of {} bytes, the broker accepts at most {}", size,
                                  *connack.maximum_packet_size));
     }
   }

@@ -26,7 +26,7 @@ std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
     return Outcome{.kind = Outcome::Kind::Rejected,
                    .reason_code = reason::kTopicNameInvalid,
                    .may_be_published = delivery.sent_again,
-                   .detail = "the message cannot be put into an MQTT packet"};
+                   .detail = "the message does not fit into an MQTT packet"};
   }
   in_flight_.add(delivery, loop_.now());
   delivery.link = this;

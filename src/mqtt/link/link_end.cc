@@ -96,7 +96,7 @@ void Link::replace_if_leaking() noexcept {
   }
   const bool sends_on = state_ != LinkState::Leaking && !resend_queue_.is_empty();
   if (in_flight_.abandoned() < in_flight_.size() || (sends_on && !is_leaking())) return;
-  lose({Loss::Kind::Leaking, 0, "acknowledgements have not come in time; replacing it"});
+  lose({Loss::Kind::Leaking, 0, "acknowledgements are missing; replacing the connection"});
 }
 
 void Link::disconnect() noexcept {
