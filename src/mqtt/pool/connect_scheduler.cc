@@ -62,7 +62,7 @@ void ConnectScheduler::on_failure(const Loss& loss) {
   if (loss.kind == Loss::Kind::Refused && loss.reason_code == reason::kUnsupportedProtocolVersion &&
       protocol_ == config::Protocol::V5) {
     log::warn(log::Subject::broker(broker_.name),
-              "does not speak MQTT 5; going on with 3.1.1 until the next reload");
+              "does not support MQTT 5; using 3.1.1 until the next reload");
     protocol_ = config::Protocol::V311;
   } else if (is_lasting(loss)) {
     // All links would be refused: one of them retries, once per reconnect_max.

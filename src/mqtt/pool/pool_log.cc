@@ -4,16 +4,34 @@
 
 #include <utility>
 
+#include "base/plural.h"
+
 namespace sluice::mqtt {
+namespace {
 
 using log::Level;
+
+/// "250 ms", "41 s".
+std::string in_words(Duration time) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+  const bool is_exact = time == seconds || seconds >= std::chrono::seconds(10);
+  return seconds.count() > 0 && is_exact ? fmt::format("{} s", seconds.count())
+                                         : fmt::format("{} ms", time.count());
+}
+
+std::string text_of(const LogThrottle::Summary& summary, std::string_view one,
+                    std::string_view many) {
+  return summary.text(summary.more == 1 ? one : many);
+}
+
+}  // namespace
 
 Level PoolLog::level_for_change(TimePoint now, Level wanted) {
   if (change_throttle_.note(now)) return wanted;
   if (!std::exchange(is_flapping_, true)) {
     log::warn(subject(),
-              "its connections come and go (perhaps another process with the same [server] "
-              "instance); further changes are counted until it is quiet");
+              "connections are flapping (another process with the same [server] instance?); "
+              "suppressing further messages");
   }
   return Level::Debug;
 }
@@ -22,15 +40,22 @@ void PoolLog::ready(TimePoint now, std::size_t up, std::size_t window) {
   is_down_ = false;
   if (up == 1) {
     const std::uint64_t failed = take_failures();
-    log::at(level_for_change(now, Level::Info), subject(), "connected to {}{}", broker_.url,
-            failed == 0 ? "" : fmt::format(" after {} attempts that failed", failed));
+    const std::string attempts = failed == 0 ? "" : " after " + plural(failed, "failed attempt");
+    const std::optional<TimePoint> since = std::exchange(down_since_, std::nullopt);
+    const std::string outage = since ? fmt::format(" (down for {})", in_words(now - *since)) : "";
+    log::at(level_for_change(now, Level::Info), subject(), "connected to {}{}{}", broker_.url,
+            attempts, outage);
   }
   if (up < connections_ || connections_ == 1 || std::exchange(all_up_reported_, true)) return;
   (void)take_failures();
   const std::uint64_t lost = std::exchange(losses_, 0);
-  log::at(level_for_change(now, Level::Info), subject(),
-          "all {} connections are up, {} messages in flight on each at most{}", up, window,
-          lost == 0 ? "" : fmt::format("; {} were lost before", lost));
+  const Level level = level_for_change(now, Level::Info);
+  if (lost == 0) {
+    log::at(level, subject(), "all {} connections up (window {})", up, window);
+  } else {
+    log::at(level, subject(), "all {} connections up again after {} (window {}); {} reconnected",
+            up, in_words(now - lossy_since_), window, lost);
+  }
 }
 
 std::uint64_t PoolLog::take_failures() {
@@ -41,31 +66,26 @@ std::uint64_t PoolLog::take_failures() {
 
 void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t up) {
   if (loss.kind == Loss::Kind::Closed) {  // closed by sluice
-    log::debug(subject(slot), "ended: {}", loss.text);
+    log::debug(subject(slot), "connection closed: {}", loss.text);
     return;
   }
-  ++losses_;
+  if (++losses_ == 1) lossy_since_ = now;
   all_up_reported_ = false;
-  if (up == 0) {
-    is_down_ = true;
-    log::at(level_for_change(now, Level::Warn), subject(slot), "lost, the last of {}: {}",
-            connections_, loss.text);
-  } else {
-    // Further losses are counted until all are up again.
-    log::at(losses_ == 1 ? level_for_change(now, Level::Warn) : Level::Debug, subject(slot),
-            "lost: {}; {} left", loss.text, up);
-  }
+  is_down_ = is_down_ || up == 0;
+  if (up == 0) down_since_ = now;
+  // Of several losses the first and the last are logged; all are counted until all are up again.
+  const bool is_change = losses_ == 1 || up == 0;
+  log::at(is_change ? level_for_change(now, Level::Warn) : Level::Debug, subject(slot),
+          "connection lost ({} of {} up): {}", up, connections_, loss.text);
 }
 
 void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
   if (loss.kind == Loss::Kind::Closed) {  // ended by sluice
-    log::debug(subject(), "gave up an attempt: {}", loss.text);
+    log::debug(subject(), "attempt ended: {}", loss.text);
     return;
   }
   ++failures_;
-  std::string failure = fmt::format(
-      "{} {}: {}", loss.kind == Loss::Kind::Refused ? "refused by" : "cannot connect to",
-      broker_.url, loss.text);
+  std::string failure = describe(loss);
   // Each failure is logged once for all slots, and not at all in a short outage.
   const bool is_news = failure != latest_failure_ && !is_down_;
   log::at(
@@ -74,30 +94,39 @@ void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
   latest_failure_ = std::move(failure);
 }
 
+std::string PoolLog::describe(const Loss& loss) const {
+  if (loss.kind != Loss::Kind::Refused)
+    return fmt::format("cannot connect to {}: {}", broker_.url, loss.text);
+  const std::string user =
+      broker_.username.empty() ? "" : fmt::format(" (user {})", broker_.username);
+  return fmt::format("refused by {}{}: {}", broker_.url, user, loss.text);
+}
+
 void PoolLog::dead(TimePoint now) {
   is_down_ = false;
+  const std::string reason = latest_failure_.empty() ? "" : fmt::format(" ({})", latest_failure_);
   log::at(level_for_change(now, Level::Warn), subject(),
-          "no connection for {} ms{}{}; requests beyond its queue are refused now",
-          broker_.dead_after.count(), latest_failure_.empty() ? "" : ", ", latest_failure_);
+          "down: no connection for {}{}; requests are queued until their deadline, at most {}",
+          in_words(broker_.dead_after), reason, broker_.queue_messages);
 }
 
 void PoolLog::taken_over(TimePoint now, unsigned slot, const std::string& client_id,
                          bool is_reported) {
   log::at(takeover_throttle_.note(now) ? Level::Warn : Level::Debug, subject(slot),
-          "another client {}connects with the identifier {}: give each process its own [server] "
-          "instance, or client_id",
+          "session takeover: another client {}uses client ID {}; give each process its own "
+          "[server] instance or client_id",
           is_reported ? "" : "probably ", client_id);
 }
 
 void PoolLog::rejected(TimePoint now, unsigned slot, std::int64_t device) {
   log::at(rejection_throttle_.note(now) ? Level::Warn : Level::Debug, subject(slot),
-          "the broker hung up on a message for device {} twice; that one is rejected", device);
+          "broker disconnected twice on the same message (device {}); message rejected", device);
 }
 
 void PoolLog::log_changes(const LogThrottle::Summary& summary, std::size_t up) const {
   if (summary.more == 0) return;
-  log::at(up == 0 ? Level::Warn : Level::Info, subject(), "{}; {} of {} are up",
-          summary.text("changes of its connections"), up, connections_);
+  log::at(up == 0 ? Level::Warn : Level::Info, subject(), "{}; {} of {} up",
+          text_of(summary, "connection change", "connection changes"), up, connections_);
 }
 
 void PoolLog::tick(TimePoint now, std::size_t up) {
@@ -106,17 +135,15 @@ void PoolLog::tick(TimePoint now, std::size_t up) {
     is_flapping_ = change_throttle_.is_going_on();
   }
   if (const auto summary = failure_throttle_.look(now); summary && up == 0 && summary->more > 0) {
-    log::warn(subject(), "still no connection, {} attempts failed; the latest: {}", failures_,
+    log::warn(subject(), "still down after {}; the latest: {}", plural(failures_, "failed attempt"),
               latest_failure_);
   }
-  if (const auto summary = takeover_throttle_.look(now); summary && summary->more > 0) {
+  if (const auto summary = takeover_throttle_.look(now); summary && summary->more > 0)
+    log::warn(subject(), "{}", text_of(*summary, "session takeover", "session takeovers"));
+  if (const auto summary = rejection_throttle_.look(now); summary && summary->more > 0)
     log::warn(subject(), "{}",
-              summary->text("connections lost to a client of the same identifier"));
-  }
-  if (const auto summary = rejection_throttle_.look(now); summary && summary->more > 0) {
-    log::warn(subject(), "{}",
-              summary->text("messages rejected on which the broker hung up twice"));
-  }
+              text_of(*summary, "message rejected after two disconnects",
+                      "messages rejected after two disconnects"));
 }
 
 void PoolLog::finish(std::size_t up) {

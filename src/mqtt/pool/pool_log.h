@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -50,16 +51,19 @@ class PoolLog {
   log::Level level_for_change(TimePoint now, log::Level wanted);
   /// Resets the failed attempts; returns their number.
   std::uint64_t take_failures();
+  std::string describe(const Loss& loss) const;
   void log_changes(const LogThrottle::Summary& summary, std::size_t up) const;
 
   const config::Broker& broker_;
   std::size_t connections_;
-  bool all_up_reported_ = false;  // all are up, and that was logged
-  bool is_down_ = false;          // without a connection, but not dead yet
-  bool is_flapping_ = false;      // changes are suppressed, and that was logged
-  std::uint64_t losses_ = 0;      // connections lost since all were up
-  std::uint64_t failures_ = 0;    // failed attempts since one succeeded
-  std::string latest_failure_;    // the same text is not logged again
+  bool all_up_reported_ = false;         // all are up, and that was logged
+  bool is_down_ = false;                 // without a connection, but not dead yet
+  bool is_flapping_ = false;             // changes are suppressed, and that was logged
+  std::uint64_t losses_ = 0;             // connections lost since all were up
+  TimePoint lossy_since_{};              // the first of these
+  std::optional<TimePoint> down_since_;  // the loss of the last connection, until one is up
+  std::uint64_t failures_ = 0;           // failed attempts since one succeeded
+  std::string latest_failure_;           // the same text is not logged again
   LogThrottle change_throttle_{std::chrono::seconds(10), 8};
   LogThrottle failure_throttle_{std::chrono::minutes(10), 2};  // for failures that differ
   LogThrottle takeover_throttle_{std::chrono::minutes(2)};

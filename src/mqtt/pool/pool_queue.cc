@@ -137,7 +137,7 @@ void Pool::reject_poison(Link& link) noexcept {
   finish(delivery, {.kind = Outcome::Kind::Rejected,
                     .reason_code = delivery.strike_code,
                     .may_be_published = true,
-                    .detail = "the broker hung up on this message twice"});
+                    .detail = "the broker disconnected twice on this message"});
 }
 
 bool Pool::has_budget_for(const Delivery& delivery) noexcept {
@@ -184,7 +184,7 @@ void Pool::hand_over(Link& link, Delivery& delivery) noexcept {
       scheduler_.protocol() == config::Protocol::V311 &&
       !std::exchange(has_warned_of_properties_, true)) {
     log::warn(log::Subject::broker(broker_.name),
-              "MQTT 3.1.1 knows no properties; those of messages are dropped");
+              "MQTT 3.1.1 has no properties; dropping those of messages");
   }
   if (auto refusal = link.hand_over(delivery)) finish(delivery, std::move(*refusal));
 }
