@@ -134,7 +134,7 @@ def test_a_broker_s_name_is_resolved(lab):
 
 
 def test_a_port_without_a_broker_costs_little(lab):
-    """Attempts are paced: twenty connections do not knock at once, nor in a tight loop."""
+    """Attempts are paced: twenty connections do not connect at once, nor in a tight loop."""
     sluice = lab.sluice(broker_table(f"mqtt://127.0.0.1:{net.free_port()}", connections=20), until="alive")
     assert_failure(sluice.client().ask(request(timeout_ms=500)), "broker_unavailable")
     assert len(sluice.log().splitlines()) < 1000
@@ -152,7 +152,7 @@ def test_an_idle_connection_on_which_nothing_answers_is_replaced_within_two_keep
     relay.stall()
     sluice.start_clock()
     wait_until(lambda: relay.connections > before, "another connection")
-    sluice.assert_in_time(r"slot 0: lost")
+    sluice.assert_in_time(r"slot 0: connection lost")
     relay.resume()
     assert_success(sluice.client().ask(request()))
 
@@ -163,13 +163,13 @@ def test_two_processes_with_one_identifier_say_so_and_leave_each_other_in_peace(
     table = broker_table(broker, connections=3, client_id="twin-{slot}", reconnect_min_ms=100, reconnect_max_ms=30000)
     first = lab.sluice(table)
     second = lab.sluice({**table, "connections": 2}, until="alive")
-    first.wait_for_log(r"another client probably connects with the identifier twin-[01]: .*instance")
+    first.wait_for_log(r"session takeover: another client probably uses client ID twin-[01]; .*instance")
     wait_until(lambda: losses_of(first) + losses_of(second) >= 12, "a dozen losses")
     began = time.monotonic()
     wait_until(lambda: losses_of(first) + losses_of(second) >= 18, "some more", bound_s=60)
-    assert time.monotonic() - began > 1, "they throw each other off at full speed"
+    assert time.monotonic() - began > 1, "they disconnect each other at full speed"
     assert len(re.findall(r"warn.*another client probably", first.log(), re.IGNORECASE)) == 1
 
 
 def losses_of(sluice):
-    return len(re.findall(r"slot \d+: lost", sluice.log()))
+    return len(re.findall(r"slot \d+: connection lost", sluice.log()))

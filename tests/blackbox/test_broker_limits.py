@@ -70,7 +70,7 @@ def test_no_matching_subscribers_is_a_success_that_says_so(scripted):
 def test_a_message_the_broker_hangs_up_on_again_when_it_is_alone_is_rejected_as_unknown(lab, qos):
     fake = lab.fake_broker(on_publish=lambda publish: HANG_UP if publish.payload == b"poison" else None)
     sluice = lab.sluice(broker_table(fake, connections=2))
-    sluice.wait_for_connections(2)  # a message is not blamed while no other connection stands
+    sluice.wait_for_connections(2)  # a message is not rejected while no other connection is up
     poisoner, client = sluice.client(), sluice.client()
     poisoner.send(request(device=1, message="poison", qos=qos, timeout_ms=30000))
     for device in range(2, 30):
@@ -78,7 +78,7 @@ def test_a_message_the_broker_hangs_up_on_again_when_it_is_alone_is_rejected_as_
     assert_failure(poisoner.read_reply(), "rejected", "unknown")
     assert_success(poisoner.ask(request(device=1, message="after")))
     assert fake.payloads().count(b"poison") == 4  # twice as the oldest, twice alone
-    sluice.wait_for_log(r"hung up on a message for device 1 twice")
+    sluice.wait_for_log(r"broker disconnected twice on the same message \(device 1\)")
 
 
 def test_innocent_messages_beside_poison_are_all_delivered(lab):

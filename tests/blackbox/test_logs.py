@@ -222,16 +222,16 @@ def test_an_unreachable_broker_with_twenty_connections_is_one_line(lab):
 def test_a_broker_that_goes_and_comes_is_at_most_two_lines_for_each_change(lab):
     broker = lab.broker()
     sluice = lab.sluice(broker_table(broker, connections=20, dead_after_ms=500))
-    sluice.wait_for_log("all 20 connections are up")
+    sluice.wait_for_log("all 20 connections up")
     before = len(for_operators(sluice))
     broker.kill()
-    sluice.wait_for_log("no connection for 500 ms, cannot connect to .*: Connection refused")
+    sluice.wait_for_log(r"no connection for 500 ms \(cannot connect to .*: Connection refused\)")
     gone = for_operators(sluice)[before:]
     assert len(gone) <= 3, gone  # no longer all of them, none of them, dead
     broker.start()
-    sluice.wait_for_log("; 20 were lost before")
+    sluice.wait_for_log("; 20 reconnected")
     back = for_operators(sluice)[before + len(gone):]
-    assert len(back) == 2 and re.search(r"connected to \S+ after \d+ attempts that failed", back[0]), back
+    assert len(back) == 2 and re.search(r"connected to \S+ after \d+ failed attempts?", back[0]), back
 
 
 def flapping(lab, times):
@@ -241,7 +241,7 @@ def flapping(lab, times):
     for number in range(1, times + 1):
         sluice.wait_for_connections(3)
         relay.cut()
-        wait_until(lambda n=number: len(re.findall(r"slot \d: lost", sluice.log())) >= 3 * n, "they are lost")
+        wait_until(lambda n=number: len(re.findall(r"slot \d: connection lost", sluice.log())) >= 3 * n, "they are lost")
     return sluice
 
 
@@ -254,24 +254,24 @@ def assert_told_of_until_it_is_too_much(sluice):
 def test_a_flapping_broker_is_told_of_until_it_is_too_much_then_counted_until_the_end(lab):
     sluice = flapping(lab, times=10)
     assert sluice.stop() == 0
-    summary = re.search(r"(\d+) more changes of its connections since then; \d of 3 are up", sluice.log())
+    summary = re.search(r"(\d+) more connection changes since then; \d of 3 up", sluice.log())
     assert int(summary[1]) >= 10
     assert_told_of_until_it_is_too_much(sluice)
 
 
 @pytest.mark.slow
 def test_a_flapping_broker_is_told_of_until_it_is_too_much_then_counted_until_it_is_quiet(lab):
-    """10 s of quiet. Fast: the test above, and "a broker that flaps is told of eight times, then counted until it is
+    """10 s of quiet. Fast: the test above, and "a broker that flaps is logged eight times, then counted until it is
     quiet" in tests/unit/mqtt/pool_log_test.cc."""
     sluice = flapping(lab, times=25)
-    summary = sluice.wait_for_log(r"(\d+) more changes of its connections since then; none for 10 s now; 3 of 3 are up")
+    summary = sluice.wait_for_log(r"(\d+) more connection changes since then; none for 10 s now; 3 of 3 up")
     assert int(summary[1]) >= 40
     assert_told_of_until_it_is_too_much(sluice)
 
 
 def test_clients_that_come_and_go_are_no_news(lab):
     sluice = lab.sluice(lab.broker())
-    sluice.wait_for_log("connections are up")
+    sluice.wait_for_log("connections up")
     before = len(for_operators(sluice))
     for _ in range(50):
         client = sluice.client()

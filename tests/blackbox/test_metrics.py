@@ -313,7 +313,7 @@ def test_a_rival_with_the_same_identifiers_is_said_once_and_counted(lab):
     first = lab.sluice(broker_table(broker, connections=2, client_id="same-{slot}"))
     lab.sluice(broker_table(broker, connections=1, client_id="same-{slot}"), until="alive")
     wait_until(lambda: scrape(first)("sluice_session_taken_over_total", broker="main") > 0, "a take-over")
-    first.wait_for_log("warn.*another client probably connects with the identifier same-0")
+    first.wait_for_log("warn.*another client probably uses client ID same-0")
     assert first.log().count("another client probably") == 1
 
 

@@ -205,7 +205,7 @@ def forget_some_acknowledgements(lab, rounds):
             else:
                 assert_success(reply)
     assert [int(payload) for payload in fake.payloads()] == list(range(16 * rounds))
-    sluice.wait_for_log("acknowledgements have not come in time")
+    sluice.wait_for_log("acknowledgements are missing")
     return len(fake.connects)
 
 
