@@ -1,4 +1,4 @@
-// The messages that a slot's lost connections had been given, for its next connection.
+// The messages that were handed to a slot's lost connections, for its next connection.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class ResendQueue {
 
   // --- a connection is lost: begin_loss(), then add() for each message, oldest first
   void begin_loss() noexcept;
-  /// A message that the lost connection had been given.
+  /// A message that was handed to the lost connection.
   void add(Delivery& delivery) noexcept;
 
   // --- sending again
