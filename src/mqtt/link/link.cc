@@ -155,7 +155,6 @@ void Link::come_up(const Connack& connack) noexcept {
   was_full_ = false;
   ready_since_ = loop_.now();
   latest_uptime_ = {};
-  resend_queue_.on_connected(loop_.now());
   // A connection under the former client identifier only sends again what was sent under that.
   const bool is_former = client_id_ != next_client_id_;
   enter(is_former ? LinkState::Replacing : LinkState::Ready);
@@ -249,7 +248,7 @@ void Link::tick() noexcept {
   window_.tick(loop_.precise_now());
   const bool has_opened = note_window();
   if (!fenced_.empty() && loop_.now() >= fence_ends_) has_fence_ended_ = true;
-  // The ramp allows more, or the window is no longer closed for a measurement.
+  // The next message may be tested for poison, or the window is no longer closed to measure.
   if (can_resend() || has_opened || window_.size() > former_size) news_.has_room = true;
   if (has_opened) flush_soon();
   if (transport_ != nullptr) transport_->tick();

@@ -11,7 +11,7 @@ namespace sluice::mqtt {
 // -----------------------------------------------------------------------------------
 
 std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
-  if (delivery.state() == State::Resend) resend_queue_.take(delivery);
+  if (delivery.state() == State::Resend) resend_queue_.remove(delivery);
   if (state_ != LinkState::Ready) check_replacement_soon();
   delivery.sent_again = delivery.handed_over;
   if (std::optional<Outcome> refusal = refusal_of(delivery)) {

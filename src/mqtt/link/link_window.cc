@@ -86,7 +86,7 @@ bool Link::is_resending() const noexcept {
 }
 
 bool Link::can_resend() noexcept {
-  return is_resending() && !transport_->is_congested() && resend_queue_.may_send(loop_.now()) &&
+  return is_resending() && !transport_->is_congested() &&
          poison_.may_send(loop_.now() - ready_since_, in_flight_.size()) &&
          has_room(room_in_window(), resend_queue_.front());
 }
