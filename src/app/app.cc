@@ -149,7 +149,6 @@ void App::on_progress() noexcept {
 void App::run_out() noexcept {
   const ledger::Leftover leftover = ledger_.give_up_all();
   if (leftover.timed_out + leftover.unavailable > 0) {
-    drain_ran_out_ = true;
     log::warn("drain_timeout_ms ran out with {} open: {} answered timeout, {} broker_unavailable",
               plural(leftover.timed_out + leftover.unavailable, "request"), leftover.timed_out,
               leftover.unavailable);

@@ -51,7 +51,6 @@ class App {
   void stop() noexcept;
   bool is_stopping() const noexcept { return phase_ != Phase::Running; }
   /// Something was still unanswered when drain_timeout ran out.
-  bool drain_ran_out() const noexcept { return drain_ran_out_; }
 
   /// The names of the brokers that have no connection now.
   std::vector<std::string> unconnected_brokers() const;
@@ -88,7 +87,6 @@ class App {
   event::Timer progress_timer_;  // runs only while stopping
   Phase phase_ = Phase::Running;
   TimePoint stop_began_{};
-  bool drain_ran_out_ = false;
   ReloadCounters reloads_;
 };
 

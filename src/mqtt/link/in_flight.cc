@@ -23,8 +23,6 @@ void InFlight::add(Delivery& delivery, TimePoint now) noexcept {
 
 void InFlight::identify(Delivery& delivery, std::uint16_t packet_id) noexcept {
   delivery.packet_id = packet_id;
-  // An identifier still in flight after 65,535 publishes: its acknowledgement is lost.
-  if (Delivery* stuck = ids_.take(packet_id)) stuck->packet_id = 0;
   ids_.insert(packet_id, delivery);
 }
 

@@ -18,8 +18,9 @@ class InFlight {
   /// For a new connection. Needs is_empty().
   void open() noexcept;
 
-  /// A message was handed over. If it has a packet identifier, identify() follows.
+  /// A message was handed over.
   void add(Delivery& delivery, TimePoint now) noexcept;
+  /// Its packet identifier, if it got one: none that another message in flight has.
   void identify(Delivery& delivery, std::uint16_t packet_id) noexcept;
   /// Removes the message of this acknowledgement; null: there is none.
   Delivery* acknowledge(std::uint16_t packet_id, TimePoint now) noexcept;
