@@ -26,8 +26,7 @@ std::string describe(unsigned char byte) {
 
 }  // namespace
 
-void FrameReader::refer_to(std::string_view input) {
-  end_quick();
+void FrameReader::feed(std::string_view input) {
   tidy();
   assert(input_item_ == input_.size());
   input_ = input;
@@ -35,8 +34,7 @@ void FrameReader::refer_to(std::string_view input) {
   input_at_ = 0;
 }
 
-Frame FrameReader::look_further() {
-  end_quick();
+Frame FrameReader::next() {
   tidy();
   if (held_at_ < held_size_) {
     const Frame frame = step_held();
@@ -110,7 +108,7 @@ std::string_view FrameReader::join_item() {
 /// each byte moved is paid for by one that goes. Where all is looked at, what moves is the request
 /// under way, once: it then lies in front, and no byte of it is consumed before it ends. From then
 /// on no more is held than that request, however it grows.
-void FrameReader::copy_rest() {
+void FrameReader::save() {
   tidy();
   const bool is_looked_at = held_at_ == held_size_;
   if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {
@@ -124,26 +122,9 @@ void FrameReader::copy_rest() {
   input_ = {};
   input_item_ = 0;
   input_at_ = 0;
-  begin_quick();
-}
-
-void FrameReader::begin_quick() {
-  if (held_size_ == 0 || held_item_ > 0 || held_at_ < held_size_) return;
-  const std::size_t room = std::min(scanner_.plain_room(), held_.capacity() - held_size_);
-  if (room == 0) return;
-  quick_begin_ = held_at_;
-  quick_end_ = held_at_ + room;
-  quick_stops_ = scanner_.stops();
-}
-
-void FrameReader::end_quick() noexcept {
-  if (quick_end_ == 0) return;
-  scanner_.pass_plain(held_at_ - quick_begin_);
-  quick_end_ = 0;
 }
 
 Frame FrameReader::finish() {
-  end_quick();
   tidy();
   if (!scanner_.is_inside()) return {};
   const std::string_view bytes = join_item();

@@ -30,9 +30,9 @@ struct Frame {
 };
 
 /// One connection's requests. The order of calls is feed, next until NeedMore (or until the caller
-/// pauses), save; then feed again. next() looks at every byte once however it arrives (at most
-/// twice in pieces of up to kShortBytes); ahead() leaves that to its caller. Bytes are copied only
-/// where a request does not lie whole in what was fed.
+/// pauses), save; then feed again. next() looks at every byte once however it arrives; ahead()
+/// leaves that to its caller. Bytes are copied only where a request does not lie whole in what was
+/// fed.
 class FrameReader {
  public:
   /// Large blocks come from `spare`, which outlives it, and go back to it.
@@ -44,31 +44,14 @@ class FrameReader {
 
   /// Counts at once, also for the request under way.
   void set_max_request_bytes(std::size_t bytes) noexcept {
-    end_quick();
     scanner_.set_max_request_bytes(bytes);
   }
 
   /// Bytes just read. They are to stay where they are until save(). Only after save(), or where
   /// nothing of a former feed is left.
-  void feed(std::string_view input) {
-    // Single bytes are what has to be cheapest.
-    if (input.size() == 1 && held_size_ < quick_end_ && is_plain(input.front(), quick_stops_)) {
-      held_.data()[held_size_++] = input.front();
-    } else if (is_quick(input)) {
-      for (const char byte : input)
-        held_.data()[held_size_++] = byte;
-    } else {
-      refer_to(input);
-    }
-  }
+  void feed(std::string_view input);
   /// The next thing found. What it refers to is valid until the next call of any member.
-  Frame next() {
-    if (quick_end_ > 0) {
-      held_at_ = held_size_;
-      return {};
-    }
-    return look_further();
-  }
+  Frame next();
   /// What next() would look at next, where a request of a stream begins with its first byte and
   /// lies in what was fed; at most max_request_bytes. Empty: call next(). Valid as what next()
   /// refers to.
@@ -77,9 +60,7 @@ class FrameReader {
   void pass(std::size_t size) noexcept;
   /// Copies what is not consumed yet, so that the memory behind feed() may be used for other
   /// things.
-  void save() {
-    if (quick_end_ == 0) copy_rest();
-  }
+  void save();
   /// End of input, after next() said NeedMore. NeedMore if it is a clean end, else a Fault.
   Frame finish();
 
@@ -98,22 +79,9 @@ class FrameReader {
   Framing framing() const noexcept { return scanner_.framing(); }
 
  private:
-  /// Whether `input` may take the short way, see quick_end_.
-  bool is_quick(std::string_view input) const noexcept {
-    if (input.size() > kShortBytes || held_size_ + input.size() > quick_end_) return false;
-    for (const char byte : input)
-      if (!is_plain(byte, quick_stops_)) return false;
-    return true;
-  }
-
   std::string_view held_from(std::size_t at) const noexcept {
     return {held_.data() + at, held_size_ - at};
   }
-  void refer_to(std::string_view input);
-  Frame look_further();
-  void copy_rest();
-  void begin_quick();
-  void end_quick() noexcept;
   Frame step_held();
   Frame step_input();
   Frame to_frame(FrameScanner::Event event, std::string_view bytes);
@@ -138,15 +106,6 @@ class FrameReader {
   std::string_view input_;
   std::size_t input_item_ = 0;
   std::size_t input_at_ = 0;
-
-  // The short way of tiny pieces, all of it in line: a client may write each byte by itself, and
-  // that must not cost many times what large pieces do. While input_ is empty and held_ is all one
-  // request, pieces of nothing but bytes that the scanner need not see go straight to held_, up to
-  // quick_end_; the scanner is told how many they were when that ends. 0: the short way is closed.
-  static constexpr std::size_t kShortBytes = 32;
-  std::size_t quick_begin_ = 0;
-  std::size_t quick_end_ = 0;
-  std::uint8_t quick_stops_ = 0;
 
   std::string detail_;
 };

@@ -56,12 +56,6 @@ bool FrameScanner::is_inside() const noexcept {
   return false;
 }
 
-std::size_t FrameScanner::plain_room() const noexcept {
-  if (state_ == State::Object) return object_.is_escaped() || size_ >= max_ ? 0 : max_ - size_;
-  if (state_ == State::Body) return announced_ - size_ - 1;  // the last byte is an event
-  return 0;
-}
-
 FrameScanner::Step FrameScanner::step(std::string_view piece) noexcept {
   Step whole;
   while (whole.used < piece.size() && whole.event == Event::NeedMore) {

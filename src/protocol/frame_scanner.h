@@ -43,9 +43,6 @@ class ObjectScanner {
   void start() noexcept { *this = ObjectScanner(); }
   /// Looks at `piece` from its first byte on; `used` is how many bytes that took.
   Result scan(std::string_view piece, std::size_t& used) noexcept;
-  /// The kind of stop that the next byte is looked at for; an escaped byte is always looked at.
-  std::uint8_t stops() const noexcept { return in_string_ ? kInside : kOutside; }
-  bool is_escaped() const noexcept { return escaped_; }
 
  private:
   Result scan_string(const char*& at, const char* end) noexcept;
@@ -84,13 +81,6 @@ class FrameScanner {
   /// Goes on through `piece`, which follows what was used before, up to the next event. All of
   /// `piece` is used where the event is NeedMore.
   Step step(std::string_view piece) noexcept;
-  /// How many plain bytes (see is_plain) may follow that change nothing but the request's size.
-  std::size_t plain_room() const noexcept;
-  /// What stops a run of plain bytes in the request under way.
-  std::uint8_t stops() const noexcept { return state_ == State::Object ? object_.stops() : 0; }
-  /// In place of step() for `bytes` plain bytes, at most plain_room().
-  void pass_plain(std::size_t bytes) noexcept { size_ += bytes; }
-
   Framing framing() const noexcept { return framing_; }
   /// A request (or what may become one answer) has begun and is neither whole nor answered.
   bool is_inside() const noexcept;
