@@ -86,7 +86,7 @@ Link::Link(Context context, unsigned slot, std::string client_id)
       timer_(loop_, bind<&Link::on_timer>(this)),
       turn_end_(loop_, bind<&Link::on_turn_end>(this)),
       backoff_(broker_.reconnect_min, broker_.reconnect_max),
-      window_(broker_.max_inflight, context.window_size) {}
+      window_(broker_.max_inflight, context.window_tuner) {}
 
 Link::~Link() {
   assert(is_clean() && backlog_.is_empty());

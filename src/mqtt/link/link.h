@@ -68,7 +68,7 @@ class Link final : public ListNode<> {
     event::Loop& loop;
     const config::Broker& broker;
     Random& random;
-    SharedSize& window_size;
+    WindowTuner& window_tuner;
     TransportEvents& events;  ///< gets the reports of its transports
     TransportFactory factory;
     /// Called after the link has worked at the end of a turn or in a timer: take news().
@@ -213,7 +213,7 @@ class Link final : public ListNode<> {
   LinkState state_ = LinkState::Idle;
   config::Protocol protocol_ = config::Protocol::V5;
   Connack connack_;
-  Window window_;
+  InflightWindow window_;
   InFlight in_flight_;
   bool was_full_ = false;               // the window was full, and too little of it is free yet
   std::uint64_t newest_unflushed_ = 0;  // sequence of the newest unflushed message above QoS 0

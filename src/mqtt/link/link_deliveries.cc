@@ -70,7 +70,6 @@ void Link::flush() noexcept {
 Delivery* Link::acknowledge(std::uint16_t packet_id) noexcept {
   Delivery* delivery = in_flight_.acknowledge(packet_id, loop_.now());
   if (delivery == nullptr) return nullptr;
-  window_.count();
   if (window_.is_probe(delivery->sequence)) {
     window_.end_probe(delivery->qos == 2 ? 2 : 1, loop_.precise_now());
   }

@@ -159,7 +159,7 @@ Link::Context Pool::link_context(Slot& slot) noexcept {
   return {.loop = loop_,
           .broker = broker_,
           .random = random_,
-          .window_size = window_size_,
+          .window_tuner = window_tuner_,
           .events = slot,
           .factory = [this](TransportEvents& events) { return factory_(loop_, events, broker_); },
           .has_news = bind<&Slot::on_news>(&slot)};

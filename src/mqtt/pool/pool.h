@@ -210,7 +210,7 @@ class Pool final {
   std::string connection_key_;
   ClientIdRegistry* registry_;
   ConnectScheduler scheduler_;
-  SharedSize window_size_;
+  WindowTuner window_tuner_;
   // Those in the settings, and behind them those that are being removed.
   std::vector<std::unique_ptr<Slot>> slots_;
   std::size_t wanted_slots_ = 0;

@@ -29,7 +29,7 @@ class Simulation {
   Simulation(unsigned links, Path along, std::optional<unsigned> fixed = std::nullopt)
       : path(along), links_(links) {
     for (Link& link : links_) {
-      link.window = std::make_unique<Window>(fixed, size_);
+      link.window = std::make_unique<InflightWindow>(fixed, size_);
       link.window->open(65535);
       send(link);
       link.next_ack = link.ack_of(link.oldest).at;
@@ -63,12 +63,12 @@ class Simulation {
     Nanoseconds sent;
   };
   struct Link {
-    Ack& ack_of(std::uint64_t delivery) { return acks[delivery % Window::kMost]; }
+    Ack& ack_of(std::uint64_t delivery) { return acks[delivery % InflightWindow::kMost]; }
     std::size_t in_flight() const { return static_cast<std::size_t>(newest - oldest + 1); }
 
-    std::unique_ptr<Window> window;
-    std::array<Ack, Window::kMost> acks{};  // of what is in flight; they stay in order
-    std::uint64_t oldest = 1;               // in flight
+    std::unique_ptr<InflightWindow> window;
+    std::array<Ack, InflightWindow::kMost> acks{};  // of what is in flight; they stay in order
+    std::uint64_t oldest = 1;                       // in flight
     std::uint64_t newest = 0;
     Nanoseconds next_ack{};
     Nanoseconds last_ack{};
@@ -91,7 +91,6 @@ class Simulation {
   void acknowledge(Link& link) {
     const std::uint64_t delivery = link.oldest++;
     slowest_ = std::max(slowest_, now_ - link.ack_of(delivery).sent);
-    link.window->count();
     if (link.window->is_probe(delivery)) link.window->end_probe(1, now_);
     send(link);
     link.next_ack = link.ack_of(link.oldest).at;
@@ -112,7 +111,7 @@ class Simulation {
     }
   }
 
-  SharedSize size_;
+  WindowTuner size_;
   std::vector<Link> links_;
   std::mt19937 dice_{7};
   Nanoseconds now_ = 1h;
@@ -143,13 +142,13 @@ TEST_CASE("an automatic window reaches most of the best fixed window's throughpu
   CHECK(simulation.run(10s) >= 0.9 * best);
 }
 
-TEST_CASE("a distant broker gets the largest window, a near one no more than is free", "[window]") {
+TEST_CASE("a distant broker gets the largest window, a near one half of it", "[window]") {
   Simulation distant(1, {.round_trip = 52ms, .service = 1us});
   distant.run(5s);
-  CHECK(distant.window() == Window::kMost);
+  CHECK(distant.window() == InflightWindow::kMost);
   Simulation near(1, {.round_trip = 100us, .service = 1us});
   near.run(500ms);
-  CHECK(near.window() == 128);
+  CHECK(near.window() == 512);
 }
 
 TEST_CASE("a broker that is too slow has small windows, and latency does not grow with time",
@@ -179,17 +178,17 @@ TEST_CASE("a path that becomes longer is believed after a while", "[window]") {
   simulation.run(5s);
   simulation.path.round_trip = 60ms;
   simulation.run(25s);
-  CHECK(simulation.window() == Window::kMost);
+  CHECK(simulation.window() == InflightWindow::kMost);
 }
 
 TEST_CASE("only a round without any timely acknowledgement makes the size smaller", "[window]") {
-  SharedSize shared;
+  WindowTuner tuner;
   Nanoseconds now = 1s;
   const auto add = [&](Nanoseconds round_trip) {
-    shared.add(now, round_trip, /*in_use=*/false, now + round_trip);
+    tuner.add(now, round_trip, /*in_use=*/false, now + round_trip);
     now += round_trip;
   };
-  const std::size_t before = shared.value();
+  const std::size_t before = tuner.value();
   for (const Nanoseconds of_first_round : {52ms, 300ms, 300ms, 300ms})
     add(of_first_round);
   now += 60ms;
@@ -198,83 +197,52 @@ TEST_CASE("only a round without any timely acknowledgement makes the size smalle
   now += 60ms;
   for (int i = 0; i < 3; ++i)
     add(208ms);
-  CHECK(shared.value() == before);
+  CHECK(tuner.value() == before);
   add(208ms);
-  CHECK(shared.value() == before / 2);  // to where the shortest would be twice the base
+  CHECK(tuner.value() == before / 2);  // to where the shortest would be twice the base
 }
 
 TEST_CASE("next door a window grows at a millisecond of lateness and shrinks at six", "[window]") {
   const auto after_rounds_of = [](Nanoseconds late) {
-    SharedSize shared;
+    WindowTuner tuner;
     Nanoseconds now = 1s;
     const auto add = [&](Nanoseconds round_trip, bool in_use) {
-      shared.add(now, round_trip, in_use, now + round_trip);
+      tuner.add(now, round_trip, in_use, now + round_trip);
       now += round_trip;
     };
     add(200us, false);
     for (int i = 0; i < 12; ++i)
       add(200us + late, true);
-    return shared.value();
+    return tuner.value();
   };
-  CHECK(after_rounds_of(900us) == 128);
+  CHECK(after_rounds_of(900us) == 512);
   CHECK(after_rounds_of(1100us) == 64);
   CHECK(after_rounds_of(5900us) == 64);
   CHECK(after_rounds_of(6100us) < 64);
 }
 
 TEST_CASE("what is sent within a round trip of a change says nothing of the new size", "[window]") {
-  SharedSize shared;
-  shared.add(1s, 52ms, /*in_use=*/false, 1s + 52ms);
+  WindowTuner tuner;
+  tuner.add(1s, 52ms, /*in_use=*/false, 1s + 52ms);
   Nanoseconds changed = 2s;
-  for (int i = 0; i < 20 && shared.value() == 64; ++i) {
-    shared.add(changed, 208ms, /*in_use=*/true, changed + 208ms);
+  for (int i = 0; i < 20 && tuner.value() == 64; ++i) {
+    tuner.add(changed, 208ms, /*in_use=*/true, changed + 208ms);
     changed += 208ms;
   }
-  const std::size_t shrunken = shared.value();
+  const std::size_t shrunken = tuner.value();
   REQUIRE(shrunken == 32);
   for (const Nanoseconds sent : {changed - 5ms, changed + 10ms, changed + 51ms})
-    shared.add(sent, 52ms, /*in_use=*/true, sent + 52ms);
-  CHECK(shared.value() == shrunken);
-  shared.add(changed + 53ms, 52ms, /*in_use=*/true, changed + 105ms);
-  CHECK(shared.value() == 2 * shrunken);
-}
-
-TEST_CASE("beyond what is free a window has to pay, or it is taken back", "[window]") {
-  // Whatever the window is, so many messages a second are all that the process can do.
-  struct Process {
-    SharedSize shared;
-    Nanoseconds now = 1s;
-    void run(Nanoseconds duration, unsigned per_ms) {
-      for (const Nanoseconds end = now + duration; now < end; now += 1ms) {
-        for (unsigned i = 0; i < per_ms; ++i)
-          shared.count();
-        shared.add(now - 10ms, 10ms, /*in_use=*/true, now);
-      }
-    }
-  };
-  Process busy;
-  busy.run(10s, 100);
-  std::size_t largest = 0;
-  for (int i = 0; i < 3000; ++i) {
-    busy.run(1ms, 100);
-    largest = std::max(largest, busy.shared.value());
-  }
-  CHECK(busy.shared.value() == 128);
-  CHECK(largest == 256);  // tried now and then
-  Process distant;
-  for (int i = 0; i < 3000; ++i)
-    distant.run(1ms, static_cast<unsigned>(distant.shared.value()));
-  CHECK(distant.shared.value() == SharedSize::kMost);
-  // The way has become the process's: a smaller window does as well, and is found.
-  distant.run(60s, 100);
-  CHECK(distant.shared.value() <= 256);
+    tuner.add(sent, 52ms, /*in_use=*/true, sent + 52ms);
+  CHECK(tuner.value() == shrunken);
+  tuner.add(changed + 53ms, 52ms, /*in_use=*/true, changed + 105ms);
+  CHECK(tuner.value() == 2 * shrunken);
 }
 
 TEST_CASE("the connections of a broker have one size", "[window]") {
-  SharedSize shared;
-  Window timed(std::nullopt, shared);
-  Window idle(std::nullopt, shared);
-  Window narrow(std::nullopt, shared);
+  WindowTuner tuner;
+  InflightWindow timed(std::nullopt, tuner);
+  InflightWindow idle(std::nullopt, tuner);
+  InflightWindow narrow(std::nullopt, tuner);
   timed.open(65535);
   idle.open(65535);
   narrow.open(20);
@@ -286,12 +254,12 @@ TEST_CASE("the connections of a broker have one size", "[window]") {
   // That a Receive Maximum is used up is no reason for larger windows elsewhere.
   narrow.start_probe(1, 20, 2s);
   narrow.end_probe(1, 2s + 52ms);
-  CHECK(shared.value() == 128);
+  CHECK(tuner.value() == 128);
 }
 
 TEST_CASE("a window nobody fills does not grow", "[window]") {
-  SharedSize shared;
-  Window window(std::nullopt, shared);
+  WindowTuner tuner;
+  InflightWindow window(std::nullopt, tuner);
   window.open(65535);
   const std::size_t before = window.size();
   Nanoseconds now = 1s;
@@ -304,14 +272,14 @@ TEST_CASE("a window nobody fills does not grow", "[window]") {
 }
 
 TEST_CASE("a number fixes the window, and Receive Maximum bounds both kinds", "[window]") {
-  SharedSize shared;
-  Window fixed(40u, shared);
+  WindowTuner tuner;
+  InflightWindow fixed(40u, tuner);
   fixed.open(65535);
   CHECK(fixed.size() == 40);
   CHECK_FALSE(fixed.wants_probe());
   fixed.open(7);
   CHECK(fixed.size() == 7);
-  Window automatic(std::nullopt, shared);
+  InflightWindow automatic(std::nullopt, tuner);
   automatic.open(1);
   CHECK(automatic.size() == 1);
   automatic.open(0);  // a broker's fault; nothing could be sent at all
@@ -319,12 +287,12 @@ TEST_CASE("a number fixes the window, and Receive Maximum bounds both kinds", "[
 }
 
 TEST_CASE("a PUBCOMP counts as two round trips", "[window]") {
-  SharedSize shared;
-  Window window(std::nullopt, shared);
+  WindowTuner tuner;
+  InflightWindow window(std::nullopt, tuner);
   window.open(65535);
   window.start_probe(1, 1, 1s);
   window.end_probe(2, 1s + 10ms);
-  CHECK(shared.base() == 5ms);
+  CHECK(tuner.base() == 5ms);
 }
 
 TEST_CASE("the base round trip is the shortest of this epoch and the one before", "[window]") {
@@ -344,24 +312,24 @@ TEST_CASE("the base round trip is the shortest of this epoch and the one before"
 
 TEST_CASE("a window closed down for a measurement opens again even if none comes about",
           "[window]") {
-  SharedSize shared;
-  Window window(std::nullopt, shared);
+  WindowTuner tuner;
+  InflightWindow window(std::nullopt, tuner);
   window.open(65535);
   window.start_probe(1, 64, 1s);
   window.end_probe(1, 1s + 1ms);
   const std::size_t before = window.size();
   window.start_probe(2, before, 11s);
-  CHECK(window.size() == Window::kLeast);
+  CHECK(window.size() == InflightWindow::kLeast);
   CHECK(window.usual() == before);
   window.tick(11s + 90ms);
-  CHECK(window.size() == Window::kLeast);
+  CHECK(window.size() == InflightWindow::kLeast);
   window.tick(11s + 110ms);
   CHECK(window.size() == before);
 }
 
 TEST_CASE("a message whose acknowledgement is lost is not timed for ever", "[window]") {
-  SharedSize shared;
-  Window window(std::nullopt, shared);
+  WindowTuner tuner;
+  InflightWindow window(std::nullopt, tuner);
   window.open(65535);
   window.start_probe(1, 64, 1s);
   window.tick(3s);
