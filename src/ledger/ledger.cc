@@ -65,18 +65,19 @@ void Ledger::reset_counters(const mqtt::Pool& pool) noexcept {
 Taken Ledger::submit(const Origin& origin, protocol::Request& request,
                      const Terms& terms) noexcept {
   assert(!is_calling_);
-  Entry& entry = take_entry();
-  entry.request = std::move(request);
-  entry.origin = origin;
-  entry.received = terms.received;
-  deadlines_.insert(entry, terms.deadline.value_or(TimePoint::max()));
+  PendingRequest& pending = take_pending();
+  pending.request = std::move(request);
+  pending.origin = origin;
+  pending.received = terms.received;
+  deadlines_.insert(pending, terms.deadline.value_or(TimePoint::max()));
   if (draining_) {
-    answer_unrouted(entry, ErrorKind::ShuttingDown, "sluice is stopping; send it to the next one");
+    answer_unrouted(pending, ErrorKind::ShuttingDown,
+                    "sluice is stopping; send it to the next one");
     return Taken::Settled;
   }
-  if (!route(entry, terms.broker)) return Taken::Settled;
+  if (!route(pending, terms.broker)) return Taken::Settled;
   Refusal refusal;
-  switch (admit(entry, use_grant(entry), refusal)) {
+  switch (admit(pending, use_grant(pending), refusal)) {
     case Verdict::Answered:
       return Taken::Settled;
     case Verdict::Accepted:
@@ -86,84 +87,84 @@ Taken Ledger::submit(const Origin& origin, protocol::Request& request,
       break;
   }
   if (terms.when_full == WhenFull::Refuse) {
-    request = std::move(entry.request);
-    deadlines_.remove(entry);
-    recycle(entry);
+    request = std::move(pending.request);
+    deadlines_.remove(pending);
+    recycle(pending);
     return Taken::Full;
   }
-  begin_wait(entry, refusal);
+  begin_wait(pending, refusal);
   arm();
   return Taken::Waits;
 }
 
 /// False: it leads to no broker, and is answered.
-bool Ledger::route(Entry& entry, std::string_view broker) noexcept {
+bool Ledger::route(PendingRequest& pending, std::string_view broker) noexcept {
   if (broker.empty()) {
-    prepare(entry, router_.route(entry.request.device_id));
-    if (entry.brokers > 0) return true;
-    answer_unrouted(entry, ErrorKind::NoRoute,
-                    fmt::format("no broker's range holds device {}", entry.request.device_id));
+    prepare(pending, router_.route(pending.request.device_id));
+    if (pending.brokers > 0) return true;
+    answer_unrouted(pending, ErrorKind::NoRoute,
+                    fmt::format("no broker's range holds device {}", pending.request.device_id));
     return false;
   }
   for (std::size_t place = 0; place < routed_; ++place) {
     if (lanes_[place]->pool->name() != broker) continue;
-    prepare(entry, {&place, 1});
+    prepare(pending, {&place, 1});
     return true;
   }
-  answer_unrouted(entry, ErrorKind::NoRoute, fmt::format("there is no broker {}", broker));
+  answer_unrouted(pending, ErrorKind::NoRoute, fmt::format("there is no broker {}", broker));
   return false;
 }
 
-Entry& Ledger::take_entry() {
+PendingRequest& Ledger::take_pending() {
   if (free_.empty()) {
-    entries_.push_back(std::make_unique<Entry>());
-    return *entries_.back();
+    requests_.push_back(std::make_unique<PendingRequest>());
+    return *requests_.back();
   }
   return free_.pop_front();
 }
 
-void Ledger::prepare(Entry& entry, std::span<const std::size_t> brokers) {
-  entry.set_brokers(brokers.size());
+void Ledger::prepare(PendingRequest& pending, std::span<const std::size_t> brokers) {
+  pending.set_brokers(brokers.size());
   const std::size_t* broker = brokers.data();
-  for (Part& part : entry.used()) {
-    part.entry = &entry;
+  for (Part& part : pending.used()) {
+    part.pending = &pending;
     part.lane = lanes_[*broker++].get();
     ++part.lane->parts;
-    part.set_request(entry.request);
+    part.set_request(pending.request);
   }
 }
 
 /// `in_turn`: its origin's turn has come; others wait behind those that wait already.
-Ledger::Verdict Ledger::admit(Entry& entry, bool in_turn, Refusal& refusal) noexcept {
-  if (refuse_beforehand(entry)) return Verdict::Answered;
-  for (Part& part : entry.used()) {
+Ledger::Verdict Ledger::admit(PendingRequest& pending, bool in_turn, Refusal& refusal) noexcept {
+  if (refuse_beforehand(pending)) return Verdict::Answered;
+  for (Part& part : pending.used()) {
     Lane& lane = *part.lane;
-    const mqtt::Admission admission = lane.pool->admission(entry.request, in_turn);
+    const mqtt::Admission admission = lane.pool->admission(pending.request, in_turn);
     if (admission == mqtt::Admission::Dead) {
       count(part, false, ErrorKind::BrokerUnavailable);
-      answer(entry, Reply::failure(
-                        ErrorKind::BrokerUnavailable, Published::No,
-                        fmt::format("broker {} is down and its queue is full", lane.pool->name())));
+      answer(pending, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
+                                     fmt::format("broker {} is down and its queue is full",
+                                                 lane.pool->name())));
       return Verdict::Answered;
     }
     if (admission != mqtt::Admission::Accept && refusal.lane == nullptr)
       refusal = {&lane, admission};
   }
   if (refusal.lane != nullptr) return Verdict::Refused;
-  for (Part& part : entry.used())
+  for (Part& part : pending.used())
     part.lane->pool->accept(part);
   // A broker may refuse it at once, by another connection than the one that was asked before: then
-  // the entry is used up already.
-  return entry.brokers == 0 ? Verdict::Answered : Verdict::Accepted;
+  // the request is answered and recycled already.
+  return pending.brokers == 0 ? Verdict::Answered : Verdict::Accepted;
 }
 
 /// What one broker would refuse is sent to none.
-bool Ledger::refuse_beforehand(Entry& entry) noexcept {
-  for (Part& part : entry.used()) {
+bool Ledger::refuse_beforehand(PendingRequest& pending) noexcept {
+  for (Part& part : pending.used()) {
     if (auto refusal = part.lane->pool->refusal_of(part)) {
       part.finish(std::move(*refusal));
       report(part);
-      answer(entry, reply_of(part));
+      answer(pending, reply_of(part));
       return true;
     }
   }
@@ -175,13 +176,13 @@ bool Ledger::refuse_beforehand(Entry& entry) noexcept {
 
 void Ledger::on_done(mqtt::Delivery& delivery) noexcept {
   Part& part = static_cast<Part&>(delivery);
-  Entry& entry = *part.entry;
-  if (entry.answered) {
-    if (!entry.is_held()) recycle(entry);
+  PendingRequest& pending = *part.pending;
+  if (pending.answered) {
+    if (!pending.is_held()) recycle(pending);
     return;
   }
   report(part);
-  if (entry.is_settled()) answer(entry, reply_of(entry));
+  if (pending.is_settled()) answer(pending, reply_of(pending));
 }
 
 void Ledger::count(const Part& part, bool ok, ErrorKind error) noexcept {
@@ -191,57 +192,58 @@ void Ledger::count(const Part& part, bool ok, ErrorKind error) noexcept {
   } else {
     counters.results.count(error);
   }
-  counters.latency.observe(loop_.precise_now() - part.entry->received);
+  counters.latency.observe(loop_.precise_now() - part.pending->received);
 }
 
 /// The delivery is settled: counts where the broker stands, once for each. What one broker says
 /// beforehand counts for that one alone; the others were not asked.
 void Ledger::report(const Part& part) noexcept {
   count(part, is_ok(part), is_ok(part) ? ErrorKind{} : error_of(part));
-  const Origin& origin = part.entry->origin;
+  const Origin& origin = part.pending->origin;
   is_calling_ = true;
   origin.source->delivered(origin, part.lane->pool->name(), part.outcome);
   is_calling_ = false;
 }
 
 /// The deadline has come: what is not settled is given up, and the answer says how far it got.
-void Ledger::expire(Entry& entry) noexcept {
-  const Origin origin = entry.origin;
-  const bool waited = entry.waits_at != nullptr;
-  if (waited) end_wait(entry);
-  for (Part& part : entry.used()) {
+void Ledger::expire(PendingRequest& pending) noexcept {
+  const Origin origin = pending.origin;
+  const bool waited = pending.waits_at != nullptr;
+  if (waited) end_wait(pending);
+  for (Part& part : pending.used()) {
     if (part.is_settled()) continue;
     part.lane->pool->give_up(part);
     report(part);
   }
-  answer(entry, reply_of(entry));
+  answer(pending, reply_of(pending));
   if (waited) call_grant(origin, 0);
 }
 
-void Ledger::answer(Entry& entry, const Reply& reply) noexcept {
-  assert(!entry.answered);
-  entry.answered = true;
-  if (entry.is_waiting()) deadlines_.remove(entry);
-  log_answer(entry, reply);
+void Ledger::answer(PendingRequest& pending, const Reply& reply) noexcept {
+  assert(!pending.answered);
+  pending.answered = true;
+  if (pending.is_waiting()) deadlines_.remove(pending);
+  log_answer(pending, reply);
   is_calling_ = true;
-  entry.origin.source->settled(entry.origin, reply, std::move(entry.request));
+  pending.origin.source->settled(pending.origin, reply, std::move(pending.request));
   is_calling_ = false;
-  if (!entry.is_held()) recycle(entry);
+  if (!pending.is_held()) recycle(pending);
 }
 
-void Ledger::answer_unrouted(Entry& entry, ErrorKind error, std::string detail) noexcept {
+void Ledger::answer_unrouted(PendingRequest& pending, ErrorKind error,
+                             std::string detail) noexcept {
   unrouted_.count(error);
-  answer(entry, Reply::failure(error, Published::No, std::move(detail)));
+  answer(pending, Reply::failure(error, Published::No, std::move(detail)));
 }
 
-void Ledger::recycle(Entry& entry) noexcept {
-  for (Part& part : entry.used()) {
+void Ledger::recycle(PendingRequest& pending) noexcept {
+  for (Part& part : pending.used()) {
     --part.lane->parts;
     part.reset();
   }
-  entry.brokers = 0;
-  entry.answered = false;
-  free_.push_front(entry);
+  pending.brokers = 0;
+  pending.answered = false;
+  free_.push_front(pending);
 }
 
 // --- the clock
@@ -255,29 +257,29 @@ void Ledger::arm() noexcept {
 
 void Ledger::on_deadline() noexcept {
   armed_for_ = TimePoint::max();
-  while (Entry* due = deadlines_.pop_due(loop_.now()))
+  while (PendingRequest* due = deadlines_.pop_due(loop_.now()))
     expire(*due);
   arm();
 }
 
 Leftover Ledger::give_up_all() noexcept {
   Leftover leftover;
-  while (Entry* entry = deadlines_.pop_due(TimePoint::max())) {
-    const auto parts = entry->used();
+  while (PendingRequest* pending = deadlines_.pop_due(TimePoint::max())) {
+    const auto parts = pending->used();
     const bool handed_over =
         std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.handed_over; });
     ++(handed_over ? leftover.timed_out : leftover.unavailable);
-    expire(*entry);
+    expire(*pending);
   }
   return leftover;
 }
 
-void Ledger::log_answer(const Entry& entry, const Reply& reply) noexcept {
+void Ledger::log_answer(const PendingRequest& pending, const Reply& reply) noexcept {
   if (!log::is_enabled(log::Level::Debug)) return;
   const auto took =
-      std::chrono::duration_cast<std::chrono::microseconds>(loop_.precise_now() - entry.received);
-  log::debug(entry.origin.source->about(entry.origin), "device {} topic {}: {} after {} us",
-             entry.request.device_id, entry.request.topic(),
+      std::chrono::duration_cast<std::chrono::microseconds>(loop_.precise_now() - pending.received);
+  log::debug(pending.origin.source->about(pending.origin), "device {} topic {}: {} after {} us",
+             pending.request.device_id, pending.request.topic(),
              reply.ok ? "ok" : to_string(reply.error), took.count());
 }
 

@@ -13,8 +13,8 @@
 #include "event/loop.h"
 #include "event/timer.h"
 #include "ledger/counters.h"
-#include "ledger/entry.h"
 #include "ledger/intake.h"
+#include "ledger/pending_request.h"
 #include "ledger/router.h"
 #include "ledger/source.h"
 #include "mqtt/pool/pool.h"
@@ -102,42 +102,44 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   };
 
   std::size_t place_of(const mqtt::Pool& pool) const noexcept;
-  Entry& take_entry();
-  void prepare(Entry& entry, std::span<const std::size_t> brokers);
-  Verdict admit(Entry& entry, bool in_turn, Refusal& refusal) noexcept;
-  bool refuse_beforehand(Entry& entry) noexcept;
-  bool route(Entry& entry, std::string_view broker) noexcept;
-  void begin_wait(Entry& entry, const Refusal& refusal) noexcept;
-  void end_wait(Entry& entry) noexcept;
-  Entry* waiting_of(const Origin& origin) const noexcept;
+  PendingRequest& take_pending();
+  void prepare(PendingRequest& pending, std::span<const std::size_t> brokers);
+  Verdict admit(PendingRequest& pending, bool in_turn, Refusal& refusal) noexcept;
+  bool refuse_beforehand(PendingRequest& pending) noexcept;
+  bool route(PendingRequest& pending, std::string_view broker) noexcept;
+  void begin_wait(PendingRequest& pending, const Refusal& refusal) noexcept;
+  void end_wait(PendingRequest& pending) noexcept;
+  PendingRequest* waiting_of(const Origin& origin) const noexcept;
   void serve(const Origin& origin, Lane& lane, const protocol::Request& like) noexcept;
   unsigned call_grant(const Origin& origin, unsigned most) noexcept;
-  bool use_grant(const Entry& entry) noexcept;
+  bool use_grant(const PendingRequest& pending) noexcept;
   void end_grant(const Origin& origin) noexcept;
   void end_grants() noexcept;
-  void expire(Entry& entry) noexcept;
-  void answer_unrouted(Entry& entry, protocol::ErrorKind error, std::string detail) noexcept;
+  void expire(PendingRequest& pending) noexcept;
+  void answer_unrouted(PendingRequest& pending, protocol::ErrorKind error,
+                       std::string detail) noexcept;
   void report(const Part& part) noexcept;
   void count(const Part& part, bool ok, protocol::ErrorKind error) noexcept;
-  void answer(Entry& entry, const protocol::Reply& reply) noexcept;
-  void recycle(Entry& entry) noexcept;
+  void answer(PendingRequest& pending, const protocol::Reply& reply) noexcept;
+  void recycle(PendingRequest& pending) noexcept;
   void arm() noexcept;
   void on_deadline() noexcept;
-  void log_answer(const Entry& entry, const protocol::Reply& reply) noexcept;
+  void log_answer(const PendingRequest& pending, const protocol::Reply& reply) noexcept;
 
   event::Loop& loop_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::size_t routed_ = 0;  // the first of them, which get new requests
   Router router_;
   ResultCounters unrouted_;
-  DeadlineLists<Entry> deadlines_;  // all unanswered requests; TimePoint::max(): has no deadline
+  DeadlineLists<PendingRequest> deadlines_;  // all unanswered ones; TimePoint::max(): no deadline
   event::Timer timer_;
   TimePoint armed_for_ = TimePoint::max();
-  std::vector<std::unique_ptr<Entry>> entries_;  // owns all of them
-  List<Entry> free_;  // linked while neither in use nor waiting; takes no memory of its own
+  std::vector<std::unique_ptr<PendingRequest>> requests_;  // owns all of them
+  List<PendingRequest> free_;  // neither in use nor waiting; takes no memory of its own
   std::pmr::unsynchronized_pool_resource memory_;
-  std::pmr::unordered_map<Stream, Entry*, StreamHash> waiting_{&memory_};  // empty if none waits
-  std::pmr::unordered_map<Stream, Grant, StreamHash> grants_{&memory_};    // of this turn
+  // Requests that wait for room; empty if none does.
+  std::pmr::unordered_map<Stream, PendingRequest*, StreamHash> waiting_{&memory_};
+  std::pmr::unordered_map<Stream, Grant, StreamHash> grants_{&memory_};  // of this turn
   event::Deferred grants_end_;
   bool is_calling_ = false;  // a source, which submits nothing then
   bool draining_ = false;

@@ -19,22 +19,22 @@ std::size_t Ledger::StreamHash::operator()(const Stream& stream) const noexcept 
   return std::hash<const Source*>{}(stream.source) ^ (std::size_t{stream.index} << 8U);
 }
 
-void Ledger::begin_wait(Entry& entry, const Refusal& refusal) noexcept {
-  refusal.lane->pool->wait(entry, entry.request, refusal.why);
-  entry.waits_at = refusal.lane;
-  end_grant(entry.origin);
+void Ledger::begin_wait(PendingRequest& pending, const Refusal& refusal) noexcept {
+  refusal.lane->pool->wait(pending, pending.request, refusal.why);
+  pending.waits_at = refusal.lane;
+  end_grant(pending.origin);
   [[maybe_unused]] const bool is_only =
-      waiting_.emplace(Stream{entry.origin.source, entry.origin.index}, &entry).second;
+      waiting_.emplace(Stream{pending.origin.source, pending.origin.index}, &pending).second;
   assert(is_only);
 }
 
-void Ledger::end_wait(Entry& entry) noexcept {
-  entry.waits_at->pool->stop_waiting(entry);
-  entry.waits_at = nullptr;
-  waiting_.erase({entry.origin.source, entry.origin.index});
+void Ledger::end_wait(PendingRequest& pending) noexcept {
+  pending.waits_at->pool->stop_waiting(pending);
+  pending.waits_at = nullptr;
+  waiting_.erase({pending.origin.source, pending.origin.index});
 }
 
-Entry* Ledger::waiting_of(const Origin& origin) const noexcept {
+PendingRequest* Ledger::waiting_of(const Origin& origin) const noexcept {
   if (waiting_.empty()) return nullptr;
   const auto found = waiting_.find({origin.source, origin.index});
   const bool is_its = found != waiting_.end() && found->second->origin.is_same_stream(origin);
@@ -42,37 +42,37 @@ Entry* Ledger::waiting_of(const Origin& origin) const noexcept {
 }
 
 const mqtt::Pool* Ledger::awaited_by(const Origin& origin) const noexcept {
-  const Entry* entry = waiting_of(origin);
-  return entry == nullptr ? nullptr : entry->waits_at->pool;
+  const PendingRequest* pending = waiting_of(origin);
+  return pending == nullptr ? nullptr : pending->waits_at->pool;
 }
 
 void Ledger::forget(const Origin& origin) noexcept {
   assert(!is_calling_);
   end_grant(origin);
-  Entry* entry = waiting_of(origin);
-  if (entry == nullptr) return;
-  end_wait(*entry);
-  deadlines_.remove(*entry);
-  entry->request = {};
-  recycle(*entry);
+  PendingRequest* pending = waiting_of(origin);
+  if (pending == nullptr) return;
+  end_wait(*pending);
+  deadlines_.remove(*pending);
+  pending->request = {};
+  recycle(*pending);
 }
 
 void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
-  Entry& entry = static_cast<Entry&>(waiter);
-  Lane& lane = *entry.waits_at;
-  const Origin origin = entry.origin;
-  end_wait(entry);
+  PendingRequest& pending = static_cast<PendingRequest&>(waiter);
+  Lane& lane = *pending.waits_at;
+  const Origin origin = pending.origin;
+  end_wait(pending);
   Refusal refusal;
-  switch (admit(entry, /*in_turn=*/true, refusal)) {
+  switch (admit(pending, /*in_turn=*/true, refusal)) {
     case Verdict::Refused:
-      begin_wait(entry, refusal);  // another of its brokers has no room
+      begin_wait(pending, refusal);  // another of its brokers has no room
       break;
     case Verdict::Answered:
       call_grant(origin, 0);
       break;
     case Verdict::Accepted:
-      if (entry.brokers == 1) {
-        serve(origin, lane, entry.request);
+      if (pending.brokers == 1) {
+        serve(origin, lane, pending.request);
       } else {
         call_grant(origin, 0);  // room at one broker is of little use to its next requests
       }
@@ -83,19 +83,19 @@ void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
 /// A request for several brokers waits at one of them; those at `pool` itself are looked at there.
 void Ledger::on_dead(mqtt::Pool& pool) noexcept {
   end_grants();
-  std::vector<Entry*> refused;
+  std::vector<PendingRequest*> refused;
   for (const auto& waiting : waiting_) {
-    Entry* entry = waiting.second;
-    if (entry->waits_at->pool == &pool) continue;
-    const auto parts = entry->used();
+    PendingRequest* pending = waiting.second;
+    if (pending->waits_at->pool == &pool) continue;
+    const auto parts = pending->used();
     const bool is_refused = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
       return part.lane->pool == &pool &&
-             pool.admission(entry->request, /*in_turn=*/true) == mqtt::Admission::Dead;
+             pool.admission(pending->request, /*in_turn=*/true) == mqtt::Admission::Dead;
     });
-    if (is_refused) refused.push_back(entry);
+    if (is_refused) refused.push_back(pending);
   }
-  for (Entry* entry : refused)
-    on_room(*entry);
+  for (PendingRequest* pending : refused)
+    on_room(*pending);
 }
 
 // --- grants: until the end of the turn, and for the broker that had the room
@@ -125,14 +125,14 @@ unsigned Ledger::call_grant(const Origin& origin, unsigned most) noexcept {
   return wanted;
 }
 
-bool Ledger::use_grant(const Entry& entry) noexcept {
-  if (grants_.empty() || entry.brokers != 1) return false;
-  const auto found = grants_.find({entry.origin.source, entry.origin.index});
+bool Ledger::use_grant(const PendingRequest& pending) noexcept {
+  if (grants_.empty() || pending.brokers != 1) return false;
+  const auto found = grants_.find({pending.origin.source, pending.origin.index});
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
-  Lane& lane = *entry.only.lane;
-  if (grant.generation != entry.origin.generation || grant.lane != &lane) return false;
-  lane.pool->use_reserved(entry.request, grant.bytes);
+  Lane& lane = *pending.only.lane;
+  if (grant.generation != pending.origin.generation || grant.lane != &lane) return false;
+  lane.pool->use_reserved(pending.request, grant.bytes);
   if (--grant.left == 0) grants_.erase(found);
   return true;
 }

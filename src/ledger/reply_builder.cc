@@ -97,8 +97,8 @@ Reply reply_of(const Part& part) {
   return reply;
 }
 
-Reply reply_of(Entry& entry) {
-  const std::span<Part> parts = entry.used();
+Reply reply_of(PendingRequest& pending) {
+  const std::span<Part> parts = pending.used();
   return parts.size() == 1 ? reply_of(parts.front()) : fan_out_reply(parts);
 }
 

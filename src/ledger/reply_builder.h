@@ -1,7 +1,7 @@
 // From what the brokers did to the one reply that the source gets.
 #pragma once
 
-#include "ledger/entry.h"
+#include "ledger/pending_request.h"
 #include "protocol/errors.h"
 #include "protocol/reply.h"
 
@@ -14,6 +14,6 @@ protocol::ErrorKind error_of(const Part& part) noexcept;
 /// The reply to a request of which this delivery decides alone.
 protocol::Reply reply_of(const Part& part);
 /// The reply to a request whose deliveries are all settled.
-protocol::Reply reply_of(Entry& entry);
+protocol::Reply reply_of(PendingRequest& pending);
 
 }  // namespace sluice::ledger

@@ -22,22 +22,22 @@ namespace {
 /// How one broker deals with its delivery.
 enum class Fate { Ok, Unheard, Refused, Poisoned, TimedOut, NotTaken };
 
-/// An entry with one delivery for each fate, at the brokers a, b, c.
+/// A pending request with one delivery for each fate, at the brokers a, b, c.
 class Case {
  public:
   explicit Case(const std::vector<Fate>& fates)
       : lab_({broker_named("a"), broker_named("b"), broker_named("c")}), lanes_(fates.size()) {
-    entry_.set_brokers(fates.size());
+    pending_.set_brokers(fates.size());
     for (std::size_t i = 0; i < fates.size(); ++i) {
       lanes_[i].pool = lab_.pools[i].get();
-      Part& part = entry_.used()[i];
-      part.entry = &entry_;
+      Part& part = pending_.used()[i];
+      part.pending = &pending_;
       part.lane = &lanes_[i];
       settle(part, fates[i]);
     }
   }
 
-  Reply reply() { return reply_of(entry_); }
+  Reply reply() { return reply_of(pending_); }
 
  private:
   static void settle(Part& part, Fate fate) {
@@ -63,7 +63,7 @@ class Case {
 
   LedgerLab lab_;
   std::vector<Lane> lanes_;
-  Entry entry_;
+  PendingRequest pending_;
 };
 
 Reply reply_to(const std::vector<Fate>& fates) {

@@ -14,18 +14,18 @@
 
 namespace sluice::ledger {
 
-struct Entry;
+struct PendingRequest;
 struct Lane;
 
 /// The part of a request that goes to one broker, with its way back.
 struct Part : mqtt::Delivery {
-  Entry* entry = nullptr;
+  PendingRequest* pending = nullptr;
   Lane* lane = nullptr;
 };
 
 /// Lives from the decoding of a request until it is answered and no pool refers to it any more.
 /// Recycled through the ledger's free list.
-struct Entry : DeadlineMember<Entry>, mqtt::Waiter {
+struct PendingRequest : DeadlineMember<PendingRequest>, mqtt::Waiter {
   protocol::Request request;  ///< until it is answered
   Origin origin;
   std::chrono::nanoseconds received{};  ///< when it was read whole
