@@ -126,22 +126,22 @@ PendingRequest& Ledger::take_pending() {
 void Ledger::prepare(PendingRequest& pending, std::span<const std::size_t> brokers) {
   pending.set_brokers(brokers.size());
   const std::size_t* broker = brokers.data();
-  for (Part& part : pending.used()) {
-    part.pending = &pending;
-    part.lane = lanes_[*broker++].get();
-    ++part.lane->parts;
-    part.set_request(pending.request);
+  for (BrokerDelivery& delivery : pending.deliveries()) {
+    delivery.pending = &pending;
+    delivery.lane = lanes_[*broker++].get();
+    ++delivery.lane->deliveries;
+    delivery.set_request(pending.request);
   }
 }
 
 /// `in_turn`: its origin's turn has come; others wait behind those that wait already.
 Ledger::Verdict Ledger::admit(PendingRequest& pending, bool in_turn, Refusal& refusal) noexcept {
   if (refuse_beforehand(pending)) return Verdict::Answered;
-  for (Part& part : pending.used()) {
-    Lane& lane = *part.lane;
+  for (BrokerDelivery& delivery : pending.deliveries()) {
+    Lane& lane = *delivery.lane;
     const mqtt::Admission admission = lane.pool->admission(pending.request, in_turn);
     if (admission == mqtt::Admission::Dead) {
-      count(part, false, ErrorKind::BrokerUnavailable);
+      count(delivery, false, ErrorKind::BrokerUnavailable);
       answer(pending, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
                                      fmt::format("broker {} is down and its queue is full",
                                                  lane.pool->name())));
@@ -151,8 +151,8 @@ Ledger::Verdict Ledger::admit(PendingRequest& pending, bool in_turn, Refusal& re
       refusal = {&lane, admission};
   }
   if (refusal.lane != nullptr) return Verdict::Refused;
-  for (Part& part : pending.used())
-    part.lane->pool->accept(part);
+  for (BrokerDelivery& delivery : pending.deliveries())
+    delivery.lane->pool->accept(delivery);
   // A broker may refuse it at once, by another connection than the one that was asked before: then
   // the request is answered and recycled already.
   return pending.brokers == 0 ? Verdict::Answered : Verdict::Accepted;
@@ -160,11 +160,11 @@ Ledger::Verdict Ledger::admit(PendingRequest& pending, bool in_turn, Refusal& re
 
 /// What one broker would refuse is sent to none.
 bool Ledger::refuse_beforehand(PendingRequest& pending) noexcept {
-  for (Part& part : pending.used()) {
-    if (auto refusal = part.lane->pool->refusal_of(part)) {
-      part.finish(std::move(*refusal));
-      report(part);
-      answer(pending, reply_of(part));
+  for (BrokerDelivery& delivery : pending.deliveries()) {
+    if (auto refusal = delivery.lane->pool->refusal_of(delivery)) {
+      delivery.finish(std::move(*refusal));
+      report(delivery);
+      answer(pending, reply_of(delivery));
       return true;
     }
   }
@@ -174,34 +174,34 @@ bool Ledger::refuse_beforehand(PendingRequest& pending) noexcept {
 // --- out: from the brokers to the source
 // ----------------------------------------------------------
 
-void Ledger::on_done(mqtt::Delivery& delivery) noexcept {
-  Part& part = static_cast<Part&>(delivery);
-  PendingRequest& pending = *part.pending;
+void Ledger::on_done(mqtt::Delivery& done) noexcept {
+  BrokerDelivery& delivery = static_cast<BrokerDelivery&>(done);
+  PendingRequest& pending = *delivery.pending;
   if (pending.answered) {
     if (!pending.is_held()) recycle(pending);
     return;
   }
-  report(part);
+  report(delivery);
   if (pending.is_settled()) answer(pending, reply_of(pending));
 }
 
-void Ledger::count(const Part& part, bool ok, ErrorKind error) noexcept {
-  BrokerCounters& counters = part.lane->counters;
+void Ledger::count(const BrokerDelivery& delivery, bool ok, ErrorKind error) noexcept {
+  BrokerCounters& counters = delivery.lane->counters;
   if (ok) {
     counters.results.count_ok();
   } else {
     counters.results.count(error);
   }
-  counters.latency.observe(loop_.precise_now() - part.pending->received);
+  counters.latency.observe(loop_.precise_now() - delivery.pending->received);
 }
 
 /// The delivery is settled: counts where the broker stands, once for each. What one broker says
 /// beforehand counts for that one alone; the others were not asked.
-void Ledger::report(const Part& part) noexcept {
-  count(part, is_ok(part), is_ok(part) ? ErrorKind{} : error_of(part));
-  const Origin& origin = part.pending->origin;
+void Ledger::report(const BrokerDelivery& delivery) noexcept {
+  count(delivery, is_ok(delivery), is_ok(delivery) ? ErrorKind{} : error_of(delivery));
+  const Origin& origin = delivery.pending->origin;
   is_calling_ = true;
-  origin.source->delivered(origin, part.lane->pool->name(), part.outcome);
+  origin.source->delivered(origin, delivery.lane->pool->name(), delivery.outcome);
   is_calling_ = false;
 }
 
@@ -210,10 +210,10 @@ void Ledger::expire(PendingRequest& pending) noexcept {
   const Origin origin = pending.origin;
   const bool waited = pending.waits_at != nullptr;
   if (waited) end_wait(pending);
-  for (Part& part : pending.used()) {
-    if (part.is_settled()) continue;
-    part.lane->pool->give_up(part);
-    report(part);
+  for (BrokerDelivery& delivery : pending.deliveries()) {
+    if (delivery.is_settled()) continue;
+    delivery.lane->pool->give_up(delivery);
+    report(delivery);
   }
   answer(pending, reply_of(pending));
   if (waited) call_grant(origin, 0);
@@ -237,9 +237,9 @@ void Ledger::answer_unrouted(PendingRequest& pending, ErrorKind error,
 }
 
 void Ledger::recycle(PendingRequest& pending) noexcept {
-  for (Part& part : pending.used()) {
-    --part.lane->parts;
-    part.reset();
+  for (BrokerDelivery& delivery : pending.deliveries()) {
+    --delivery.lane->deliveries;
+    delivery.reset();
   }
   pending.brokers = 0;
   pending.answered = false;
@@ -265,9 +265,10 @@ void Ledger::on_deadline() noexcept {
 Leftover Ledger::give_up_all() noexcept {
   Leftover leftover;
   while (PendingRequest* pending = deadlines_.pop_due(TimePoint::max())) {
-    const auto parts = pending->used();
+    const auto deliveries = pending->deliveries();
     const bool handed_over =
-        std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.handed_over; });
+        std::any_of(deliveries.begin(), deliveries.end(),
+                    [](const BrokerDelivery& delivery) { return delivery.handed_over; });
     ++(handed_over ? leftover.timed_out : leftover.unavailable);
     expire(*pending);
   }

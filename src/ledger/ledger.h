@@ -26,7 +26,7 @@ namespace sluice::ledger {
 struct Lane {
   mqtt::Pool* pool = nullptr;
   BrokerCounters counters;
-  std::size_t parts = 0;  ///< deliveries of requests in the ledger that are for this broker
+  std::size_t deliveries = 0;  ///< to this broker, of requests in the ledger
 };
 
 /// What was still unanswered when the drain ran out.
@@ -49,7 +49,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   void reroute(const std::vector<mqtt::Pool*>& pools, Router router);
   const Lane& lane_of(const mqtt::Pool& pool) const noexcept { return *lanes_[place_of(pool)]; }
   /// No request is left that refers to this broker.
-  bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).parts == 0; }
+  bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).deliveries == 0; }
   /// Forgets a broker without requests and without a route.
   void drop(const mqtt::Pool& pool) noexcept;
   /// The broker has another name now: its counters start anew.
@@ -58,7 +58,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   Taken submit(const Origin& origin, protocol::Request& request,
                const Terms& terms) noexcept override;
   void forget(const Origin& origin) noexcept override;
-  void on_done(mqtt::Delivery& delivery) noexcept override;
+  void on_done(mqtt::Delivery& done) noexcept override;
   void on_room(mqtt::Waiter& waiter) noexcept override;
   void on_dead(mqtt::Pool& pool) noexcept override;
 
@@ -118,8 +118,8 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   void expire(PendingRequest& pending) noexcept;
   void answer_unrouted(PendingRequest& pending, protocol::ErrorKind error,
                        std::string detail) noexcept;
-  void report(const Part& part) noexcept;
-  void count(const Part& part, bool ok, protocol::ErrorKind error) noexcept;
+  void report(const BrokerDelivery& delivery) noexcept;
+  void count(const BrokerDelivery& delivery, bool ok, protocol::ErrorKind error) noexcept;
   void answer(PendingRequest& pending, const protocol::Reply& reply) noexcept;
   void recycle(PendingRequest& pending) noexcept;
   void arm() noexcept;

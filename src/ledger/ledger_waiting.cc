@@ -87,11 +87,12 @@ void Ledger::on_dead(mqtt::Pool& pool) noexcept {
   for (const auto& waiting : waiting_) {
     PendingRequest* pending = waiting.second;
     if (pending->waits_at->pool == &pool) continue;
-    const auto parts = pending->used();
-    const bool is_refused = std::any_of(parts.begin(), parts.end(), [&](const Part& part) {
-      return part.lane->pool == &pool &&
-             pool.admission(pending->request, /*in_turn=*/true) == mqtt::Admission::Dead;
-    });
+    const auto deliveries = pending->deliveries();
+    const bool is_refused =
+        std::any_of(deliveries.begin(), deliveries.end(), [&](const BrokerDelivery& delivery) {
+          return delivery.lane->pool == &pool &&
+                 pool.admission(pending->request, /*in_turn=*/true) == mqtt::Admission::Dead;
+        });
     if (is_refused) refused.push_back(pending);
   }
   for (PendingRequest* pending : refused)

@@ -17,8 +17,8 @@ namespace sluice::ledger {
 struct PendingRequest;
 struct Lane;
 
-/// The part of a request that goes to one broker, with its way back.
-struct Part : mqtt::Delivery {
+/// What goes to one broker, with the request and the broker it belongs to.
+struct BrokerDelivery : mqtt::Delivery {
   PendingRequest* pending = nullptr;
   Lane* lane = nullptr;
 };
@@ -28,32 +28,34 @@ struct Part : mqtt::Delivery {
 struct PendingRequest : DeadlineMember<PendingRequest>, mqtt::Waiter {
   protocol::Request request;  ///< until it is answered
   Origin origin;
-  std::chrono::nanoseconds received{};  ///< when it was read whole
-  Part only;                            ///< where there is just one
-  std::unique_ptr<Part[]> parts;        ///< where there are several
-  std::size_t capacity = 0;             ///< of `parts`
-  std::size_t brokers = 0;              ///< how many parts are in use
-  Lane* waits_at = nullptr;             ///< where it waits for room, and its origin with it
+  std::chrono::nanoseconds received{};        ///< when it was read whole
+  BrokerDelivery only;                        ///< for a request to one broker
+  std::unique_ptr<BrokerDelivery[]> several;  ///< for one to several brokers
+  std::size_t capacity = 0;                   ///< of `several`
+  std::size_t brokers = 0;                    ///< number of deliveries in use
+  Lane* waits_at = nullptr;                   ///< where it waits for room, and its origin with it
   bool answered = false;
 
-  /// Has a part for each of so many brokers.
+  /// Makes a delivery for each of `count` brokers.
   void set_brokers(std::size_t count) {
     if (count > 1 && count > capacity) {
-      parts = std::make_unique<Part[]>(count);
+      several = std::make_unique<BrokerDelivery[]>(count);
       capacity = count;
     }
     brokers = count;
   }
-  std::span<Part> used() noexcept { return {brokers > 1 ? parts.get() : &only, brokers}; }
+  std::span<BrokerDelivery> deliveries() noexcept {
+    return {brokers > 1 ? several.get() : &only, brokers};
+  }
   bool is_settled() noexcept {
-    for (const Part& part : used()) {
-      if (!part.is_settled()) return false;
+    for (const BrokerDelivery& delivery : deliveries()) {
+      if (!delivery.is_settled()) return false;
     }
     return true;
   }
   bool is_held() noexcept {
-    for (const Part& part : used()) {
-      if (part.is_held()) return true;
+    for (const BrokerDelivery& delivery : deliveries()) {
+      if (delivery.is_held()) return true;
     }
     return false;
   }

@@ -8,11 +8,11 @@
 namespace sluice::ledger {
 
 /// Acknowledged: no error.
-bool is_ok(const Part& part) noexcept;
+bool is_ok(const BrokerDelivery& delivery) noexcept;
 /// What one delivery that is settled counts as; only where it is not ok.
-protocol::ErrorKind error_of(const Part& part) noexcept;
+protocol::ErrorKind error_of(const BrokerDelivery& delivery) noexcept;
 /// The reply to a request of which this delivery decides alone.
-protocol::Reply reply_of(const Part& part);
+protocol::Reply reply_of(const BrokerDelivery& delivery);
 /// The reply to a request whose deliveries are all settled.
 protocol::Reply reply_of(PendingRequest& pending);
 

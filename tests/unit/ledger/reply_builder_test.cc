@@ -30,34 +30,34 @@ class Case {
     pending_.set_brokers(fates.size());
     for (std::size_t i = 0; i < fates.size(); ++i) {
       lanes_[i].pool = lab_.pools[i].get();
-      Part& part = pending_.used()[i];
-      part.pending = &pending_;
-      part.lane = &lanes_[i];
-      settle(part, fates[i]);
+      BrokerDelivery& delivery = pending_.deliveries()[i];
+      delivery.pending = &pending_;
+      delivery.lane = &lanes_[i];
+      settle(delivery, fates[i]);
     }
   }
 
   Reply reply() { return reply_of(pending_); }
 
  private:
-  static void settle(Part& part, Fate fate) {
+  static void settle(BrokerDelivery& delivery, Fate fate) {
     switch (fate) {
       case Fate::Ok:
-        return part.finish({.kind = Outcome::Kind::Acknowledged});
+        return delivery.finish({.kind = Outcome::Kind::Acknowledged});
       case Fate::Unheard:
-        return part.finish({.kind = Outcome::Kind::Acknowledged,
-                            .reason_code = mqtt::reason::kNoMatchingSubscribers});
+        return delivery.finish({.kind = Outcome::Kind::Acknowledged,
+                                .reason_code = mqtt::reason::kNoMatchingSubscribers});
       case Fate::Refused:
-        return part.finish({.kind = Outcome::Kind::Rejected, .reason_code = 0x87});
+        return delivery.finish({.kind = Outcome::Kind::Rejected, .reason_code = 0x87});
       case Fate::Poisoned:
-        return part.finish({.kind = Outcome::Kind::Rejected,
-                            .may_be_published = true,
-                            .detail = "the broker hung up"});
+        return delivery.finish({.kind = Outcome::Kind::Rejected,
+                                .may_be_published = true,
+                                .detail = "the broker hung up"});
       case Fate::TimedOut:
-        part.handed_over = true;
-        return part.abandon();
+        delivery.handed_over = true;
+        return delivery.abandon();
       case Fate::NotTaken:
-        return part.abandon();
+        return delivery.abandon();
     }
   }
 
