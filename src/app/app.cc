@@ -57,7 +57,7 @@ std::vector<BrokerView> App::brokers() const {
   for (const auto& [pool, is_removed] : brokers_.all()) {
     // Skip a removed broker whose name is in use again.
     if (!names.insert(pool->name()).second) continue;
-    const ledger::Lane& lane = ledger_.lane_of(*pool);
+    const ledger::BrokerLane& lane = ledger_.lane_of(*pool);
     views.push_back({*pool, lane.counters, pool->waiters(), is_removed});
   }
   return views;

@@ -28,11 +28,11 @@ Ledger::~Ledger() {
 
 void Ledger::reroute(const std::vector<mqtt::Pool*>& pools, Router router) {
   router_ = std::move(router);
-  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<std::unique_ptr<BrokerLane>> lanes;
   for (mqtt::Pool* pool : pools) {
     const std::size_t place = place_of(*pool);
     const bool is_new = place == lanes_.size();
-    lanes.push_back(is_new ? std::make_unique<Lane>() : std::move(lanes_[place]));
+    lanes.push_back(is_new ? std::make_unique<BrokerLane>() : std::move(lanes_[place]));
     lanes.back()->pool = pool;
     if (!is_new) lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(place));
   }
@@ -138,7 +138,7 @@ void Ledger::prepare(PendingRequest& pending, std::span<const std::size_t> broke
 Ledger::Verdict Ledger::admit(PendingRequest& pending, bool in_turn, Refusal& refusal) noexcept {
   if (refuse_beforehand(pending)) return Verdict::Answered;
   for (BrokerDelivery& delivery : pending.deliveries()) {
-    Lane& lane = *delivery.lane;
+    BrokerLane& lane = *delivery.lane;
     const mqtt::Admission admission = lane.pool->admission(pending.request, in_turn);
     if (admission == mqtt::Admission::Dead) {
       count(delivery, false, ErrorKind::BrokerUnavailable);

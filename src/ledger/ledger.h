@@ -23,7 +23,7 @@
 namespace sluice::ledger {
 
 /// One broker, seen from the ledger.
-struct Lane {
+struct BrokerLane {
   mqtt::Pool* pool = nullptr;
   BrokerCounters counters;
   std::size_t deliveries = 0;  ///< to this broker, of requests in the ledger
@@ -47,7 +47,9 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   /// The brokers in the order of the routes, for requests from now on. Brokers to which no route
   /// leads any more stay, behind the others, for the requests that they have.
   void reroute(const std::vector<mqtt::Pool*>& pools, Router router);
-  const Lane& lane_of(const mqtt::Pool& pool) const noexcept { return *lanes_[place_of(pool)]; }
+  const BrokerLane& lane_of(const mqtt::Pool& pool) const noexcept {
+    return *lanes_[place_of(pool)];
+  }
   /// No request is left that refers to this broker.
   bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).deliveries == 0; }
   /// Forgets a broker without requests and without a route.
@@ -67,7 +69,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   /// Nothing is unanswered.
   bool is_idle() const noexcept { return deadlines_.empty(); }
   /// For the operator, in the order of the configuration; then brokers that are leaving.
-  const std::vector<std::unique_ptr<Lane>>& lanes() const noexcept { return lanes_; }
+  const std::vector<std::unique_ptr<BrokerLane>>& lanes() const noexcept { return lanes_; }
   /// Requests answered here that went to no broker.
   const ResultCounters& unrouted() const noexcept { return unrouted_; }
   /// The broker for whose room this origin waits; nullptr: none.
@@ -80,7 +82,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   enum class Verdict { Accepted, Answered, Refused };
   /// The first broker that has no room, and how it said so.
   struct Refusal {
-    Lane* lane = nullptr;
+    BrokerLane* lane = nullptr;
     mqtt::Admission why = mqtt::Admission::Accept;
   };
 
@@ -96,7 +98,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   /// What an origin that waited may still submit in this turn, at the broker that had the room.
   struct Grant {
     std::uint32_t generation = 0;
-    Lane* lane = nullptr;
+    BrokerLane* lane = nullptr;
     unsigned left = 0;
     std::size_t bytes = 0;  ///< what is reserved for each
   };
@@ -110,7 +112,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   void begin_wait(PendingRequest& pending, const Refusal& refusal) noexcept;
   void end_wait(PendingRequest& pending) noexcept;
   PendingRequest* waiting_of(const Origin& origin) const noexcept;
-  void serve(const Origin& origin, Lane& lane, const protocol::Request& like) noexcept;
+  void serve(const Origin& origin, BrokerLane& lane, const protocol::Request& like) noexcept;
   unsigned call_grant(const Origin& origin, unsigned most) noexcept;
   bool use_grant(const PendingRequest& pending) noexcept;
   void end_grant(const Origin& origin) noexcept;
@@ -127,7 +129,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   void log_answer(const PendingRequest& pending, const protocol::Reply& reply) noexcept;
 
   event::Loop& loop_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<std::unique_ptr<BrokerLane>> lanes_;
   std::size_t routed_ = 0;  // the first of them, which get new requests
   Router router_;
   ResultCounters unrouted_;

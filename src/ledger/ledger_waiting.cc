@@ -59,7 +59,7 @@ void Ledger::forget(const Origin& origin) noexcept {
 
 void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
   PendingRequest& pending = static_cast<PendingRequest&>(waiter);
-  Lane& lane = *pending.waits_at;
+  BrokerLane& lane = *pending.waits_at;
   const Origin origin = pending.origin;
   end_wait(pending);
   Refusal refusal;
@@ -103,7 +103,7 @@ void Ledger::on_dead(mqtt::Pool& pool) noexcept {
 // ----------------------
 
 /// The request of this origin that waited is in; `like` is that one, or what is left of it.
-void Ledger::serve(const Origin& origin, Lane& lane, const protocol::Request& like) noexcept {
+void Ledger::serve(const Origin& origin, BrokerLane& lane, const protocol::Request& like) noexcept {
   const unsigned room = lane.pool->room_for(like, kRequestsInTurn - 1);
   const unsigned wanted = std::min(call_grant(origin, room), room);
   if (wanted == 0) return;
@@ -131,7 +131,7 @@ bool Ledger::use_grant(const PendingRequest& pending) noexcept {
   const auto found = grants_.find({pending.origin.source, pending.origin.index});
   if (found == grants_.end()) return false;
   Grant& grant = found->second;
-  Lane& lane = *pending.only.lane;
+  BrokerLane& lane = *pending.only.lane;
   if (grant.generation != pending.origin.generation || grant.lane != &lane) return false;
   lane.pool->use_reserved(pending.request, grant.bytes);
   if (--grant.left == 0) grants_.erase(found);

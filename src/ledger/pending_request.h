@@ -15,12 +15,12 @@
 namespace sluice::ledger {
 
 struct PendingRequest;
-struct Lane;
+struct BrokerLane;
 
 /// What goes to one broker, with the request and the broker it belongs to.
 struct BrokerDelivery : mqtt::Delivery {
   PendingRequest* pending = nullptr;
-  Lane* lane = nullptr;
+  BrokerLane* lane = nullptr;
 };
 
 /// Lives from the decoding of a request until it is answered and no pool refers to it any more.
@@ -33,7 +33,7 @@ struct PendingRequest : DeadlineMember<PendingRequest>, mqtt::Waiter {
   std::unique_ptr<BrokerDelivery[]> several;  ///< for one to several brokers
   std::size_t capacity = 0;                   ///< of `several`
   std::size_t brokers = 0;                    ///< number of deliveries in use
-  Lane* waits_at = nullptr;                   ///< where it waits for room, and its origin with it
+  BrokerLane* waits_at = nullptr;             ///< where it waits for room, and its origin with it
   bool answered = false;
 
   /// Makes a delivery for each of `count` brokers.

@@ -62,7 +62,7 @@ class Case {
   }
 
   LedgerLab lab_;
-  std::vector<Lane> lanes_;
+  std::vector<BrokerLane> lanes_;
   PendingRequest pending_;
 };
 
