@@ -30,11 +30,11 @@ void Ledger::reroute(const std::vector<mqtt::Pool*>& pools, Router router) {
   router_ = std::move(router);
   std::vector<std::unique_ptr<BrokerLane>> lanes;
   for (mqtt::Pool* pool : pools) {
-    const std::size_t place = place_of(*pool);
-    const bool is_new = place == lanes_.size();
-    lanes.push_back(is_new ? std::make_unique<BrokerLane>() : std::move(lanes_[place]));
+    const std::size_t index = index_of(*pool);
+    const bool is_new = index == lanes_.size();
+    lanes.push_back(is_new ? std::make_unique<BrokerLane>() : std::move(lanes_[index]));
     lanes.back()->pool = pool;
-    if (!is_new) lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(place));
+    if (!is_new) lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(index));
   }
   for (auto& leaving : lanes_)
     lanes.push_back(std::move(leaving));
@@ -43,20 +43,20 @@ void Ledger::reroute(const std::vector<mqtt::Pool*>& pools, Router router) {
 }
 
 /// One past the last for a broker that has no lane.
-std::size_t Ledger::place_of(const mqtt::Pool& pool) const noexcept {
+std::size_t Ledger::index_of(const mqtt::Pool& pool) const noexcept {
   const auto found = std::find_if(lanes_.begin(), lanes_.end(),
                                   [&](const auto& lane) { return lane->pool == &pool; });
   return static_cast<std::size_t>(found - lanes_.begin());
 }
 
 void Ledger::drop(const mqtt::Pool& pool) noexcept {
-  assert(is_done_with(pool) && place_of(pool) >= routed_);
+  assert(is_done_with(pool) && index_of(pool) >= routed_);
   end_grants();
-  lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(place_of(pool)));
+  lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(index_of(pool)));
 }
 
 void Ledger::reset_counters(const mqtt::Pool& pool) noexcept {
-  lanes_[place_of(pool)]->counters = {};
+  lanes_[index_of(pool)]->counters = {};
 }
 
 // --- in: from a source to the brokers
@@ -78,12 +78,12 @@ Taken Ledger::submit(const Origin& origin, protocol::Request& request,
   if (!route(pending, terms.broker)) return Taken::Settled;
   Refusal refusal;
   switch (admit(pending, use_grant(pending), refusal)) {
-    case Verdict::Answered:
+    case AdmitResult::Answered:
       return Taken::Settled;
-    case Verdict::Accepted:
+    case AdmitResult::Accepted:
       arm();
       return Taken::Accepted;
-    case Verdict::Refused:
+    case AdmitResult::Refused:
       break;
   }
   if (terms.when_full == WhenFull::Refuse) {
@@ -106,9 +106,9 @@ bool Ledger::route(PendingRequest& pending, std::string_view broker) noexcept {
                     fmt::format("no broker's range holds device {}", pending.request.device_id));
     return false;
   }
-  for (std::size_t place = 0; place < routed_; ++place) {
-    if (lanes_[place]->pool->name() != broker) continue;
-    prepare(pending, {&place, 1});
+  for (std::size_t index = 0; index < routed_; ++index) {
+    if (lanes_[index]->pool->name() != broker) continue;
+    prepare(pending, {&index, 1});
     return true;
   }
   answer_unrouted(pending, ErrorKind::NoRoute, fmt::format("there is no broker {}", broker));
@@ -135,8 +135,9 @@ void Ledger::prepare(PendingRequest& pending, std::span<const std::size_t> broke
 }
 
 /// `in_turn`: its origin's turn has come; others wait behind those that wait already.
-Ledger::Verdict Ledger::admit(PendingRequest& pending, bool in_turn, Refusal& refusal) noexcept {
-  if (refuse_beforehand(pending)) return Verdict::Answered;
+Ledger::AdmitResult Ledger::admit(PendingRequest& pending, bool in_turn,
+                                  Refusal& refusal) noexcept {
+  if (refuse_beforehand(pending)) return AdmitResult::Answered;
   for (BrokerDelivery& delivery : pending.deliveries()) {
     BrokerLane& lane = *delivery.lane;
     const mqtt::Admission admission = lane.pool->admission(pending.request, in_turn);
@@ -145,17 +146,17 @@ Ledger::Verdict Ledger::admit(PendingRequest& pending, bool in_turn, Refusal& re
       answer(pending, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
                                      fmt::format("broker {} is down and its queue is full",
                                                  lane.pool->name())));
-      return Verdict::Answered;
+      return AdmitResult::Answered;
     }
     if (admission != mqtt::Admission::Accept && refusal.lane == nullptr)
       refusal = {&lane, admission};
   }
-  if (refusal.lane != nullptr) return Verdict::Refused;
+  if (refusal.lane != nullptr) return AdmitResult::Refused;
   for (BrokerDelivery& delivery : pending.deliveries())
     delivery.lane->pool->accept(delivery);
   // A broker may refuse it at once, by another connection than the one that was asked before: then
   // the request is answered and recycled already.
-  return pending.brokers == 0 ? Verdict::Answered : Verdict::Accepted;
+  return pending.brokers == 0 ? AdmitResult::Answered : AdmitResult::Accepted;
 }
 
 /// What one broker would refuse is sent to none.

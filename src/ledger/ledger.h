@@ -48,7 +48,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   /// leads any more stay, behind the others, for the requests that they have.
   void reroute(const std::vector<mqtt::Pool*>& pools, Router router);
   const BrokerLane& lane_of(const mqtt::Pool& pool) const noexcept {
-    return *lanes_[place_of(pool)];
+    return *lanes_[index_of(pool)];
   }
   /// No request is left that refers to this broker.
   bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).deliveries == 0; }
@@ -79,7 +79,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   Leftover give_up_all() noexcept;
 
  private:
-  enum class Verdict { Accepted, Answered, Refused };
+  enum class AdmitResult { Accepted, Answered, Refused };
   /// The first broker that has no room, and how it said so.
   struct Refusal {
     BrokerLane* lane = nullptr;
@@ -87,13 +87,13 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   };
 
   /// A stream of requests, of which at most one waits.
-  struct Stream {
+  struct StreamKey {
     const Source* source;
     std::uint32_t index;
-    bool operator==(const Stream&) const = default;
+    bool operator==(const StreamKey&) const = default;
   };
-  struct StreamHash {
-    std::size_t operator()(const Stream& stream) const noexcept;
+  struct StreamKeyHash {
+    std::size_t operator()(const StreamKey& stream) const noexcept;
   };
   /// What an origin that waited may still submit in this turn, at the broker that had the room.
   struct Grant {
@@ -103,10 +103,10 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
     std::size_t bytes = 0;  ///< what is reserved for each
   };
 
-  std::size_t place_of(const mqtt::Pool& pool) const noexcept;
+  std::size_t index_of(const mqtt::Pool& pool) const noexcept;
   PendingRequest& take_pending();
   void prepare(PendingRequest& pending, std::span<const std::size_t> brokers);
-  Verdict admit(PendingRequest& pending, bool in_turn, Refusal& refusal) noexcept;
+  AdmitResult admit(PendingRequest& pending, bool in_turn, Refusal& refusal) noexcept;
   bool refuse_beforehand(PendingRequest& pending) noexcept;
   bool route(PendingRequest& pending, std::string_view broker) noexcept;
   void begin_wait(PendingRequest& pending, const Refusal& refusal) noexcept;
@@ -140,8 +140,8 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   List<PendingRequest> free_;  // neither in use nor waiting; takes no memory of its own
   std::pmr::unsynchronized_pool_resource memory_;
   // Requests that wait for room; empty if none does.
-  std::pmr::unordered_map<Stream, PendingRequest*, StreamHash> waiting_{&memory_};
-  std::pmr::unordered_map<Stream, Grant, StreamHash> grants_{&memory_};  // of this turn
+  std::pmr::unordered_map<StreamKey, PendingRequest*, StreamKeyHash> waiting_{&memory_};
+  std::pmr::unordered_map<StreamKey, Grant, StreamKeyHash> grants_{&memory_};  // of this turn
   event::Deferred grants_end_;
   bool is_calling_ = false;  // a source, which submits nothing then
   bool draining_ = false;

@@ -15,7 +15,7 @@ constexpr unsigned kRequestsInTurn = 32;
 
 }  // namespace
 
-std::size_t Ledger::StreamHash::operator()(const Stream& stream) const noexcept {
+std::size_t Ledger::StreamKeyHash::operator()(const StreamKey& stream) const noexcept {
   return std::hash<const Source*>{}(stream.source) ^ (std::size_t{stream.index} << 8U);
 }
 
@@ -24,7 +24,7 @@ void Ledger::begin_wait(PendingRequest& pending, const Refusal& refusal) noexcep
   pending.waits_at = refusal.lane;
   end_grant(pending.origin);
   [[maybe_unused]] const bool is_only =
-      waiting_.emplace(Stream{pending.origin.source, pending.origin.index}, &pending).second;
+      waiting_.emplace(StreamKey{pending.origin.source, pending.origin.index}, &pending).second;
   assert(is_only);
 }
 
@@ -64,13 +64,13 @@ void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
   end_wait(pending);
   Refusal refusal;
   switch (admit(pending, /*in_turn=*/true, refusal)) {
-    case Verdict::Refused:
+    case AdmitResult::Refused:
       begin_wait(pending, refusal);  // another of its brokers has no room
       break;
-    case Verdict::Answered:
+    case AdmitResult::Answered:
       call_grant(origin, 0);
       break;
-    case Verdict::Accepted:
+    case AdmitResult::Accepted:
       if (pending.brokers == 1) {
         serve(origin, lane, pending.request);
       } else {
@@ -110,7 +110,7 @@ void Ledger::serve(const Origin& origin, BrokerLane& lane, const protocol::Reque
   lane.pool->reserve(like, wanted);
   [[maybe_unused]] const bool is_only =
       grants_
-          .emplace(Stream{origin.source, origin.index},
+          .emplace(StreamKey{origin.source, origin.index},
                    Grant{origin.generation, &lane, wanted, like.bytes()})
           .second;
   assert(is_only);
