@@ -89,7 +89,7 @@ void Client::answer(const protocol::Reply& reply, std::string_view id_json) noex
 void Client::answer_fault(protocol::ErrorKind error, std::string detail,
                           std::string_view id_json) noexcept {
   ++shared_.counters.faults_of(error);
-  shared_.notices.faulty(about(), error, detail);
+  shared_.client_log.faulty(about(), error, detail);
   answer(protocol::Reply::failure(error, protocol::Published::No, std::move(detail)), id_json);
 }
 

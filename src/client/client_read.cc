@@ -96,7 +96,7 @@ void Client::take(const Frame& frame) noexcept {
       if (frame.ends_connection) end(CloseReason::BadFraming);
       return;
     case Frame::Kind::Close:
-      shared_.notices.foreign(about(), frame.detail);
+      shared_.client_log.not_our_protocol(about(), frame.detail);
       end(CloseReason::BadFraming);
       return;
   }

@@ -37,7 +37,7 @@ Server::Server(event::Loop& loop, const config::Config& config, ledger::Intake& 
               .encoder = make_encoder(config.replies),
               .input = InputBudget(loop, config.limits.input_bytes),
               .deadlines = Deadlines(loop),
-              .notices = Notices(loop)} {}
+              .client_log = ClientLog(loop)} {}
 
 Server::~Server() = default;
 
@@ -114,7 +114,7 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   }
   ++counters.refused_total;
   ++counters.faults_of(protocol::ErrorKind::Overloaded);
-  shared_.notices.refused(settings_.max_connections);
+  shared_.client_log.refused(settings_.max_connections);
   // Who is refused is told so, and has a second to take it; more at a time are just closed.
   if (refused_now_ >= settings_.max_refused) return;
   ++refused_now_;
@@ -204,7 +204,7 @@ void Server::close_listeners() noexcept {
 }
 
 void Server::drain() noexcept {
-  shared_.notices.finish();
+  shared_.client_log.finish();
   shared_.draining = true;
   for (const Place& place : clients_) {
     if (place.client != nullptr) place.client->wake();
@@ -212,7 +212,7 @@ void Server::drain() noexcept {
 }
 
 void Server::end_all() noexcept {
-  shared_.notices.finish();
+  shared_.client_log.finish();
   for (const Place& place : clients_) {
     if (place.client != nullptr) place.client->end_now();
   }
@@ -228,7 +228,7 @@ void Server::relieve_input() noexcept {
       if (most == nullptr || client->partial_bytes() > most->partial_bytes()) most = client;
     }
     if (most == nullptr || most->partial_bytes() == 0) return;
-    shared_.notices.overrun(most->about(), shared_.limits.input_bytes);
+    shared_.client_log.input_exceeded(most->about(), shared_.limits.input_bytes);
     most->fail(protocol::ErrorKind::Overloaded,
                "requests partly received hold more than input_bytes", CloseReason::Overloaded);
   }

@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/delegate.h"
 #include "client/buffers.h"
+#include "client/client_log.h"
 #include "client/counters.h"
 #include "client/deadlines.h"
 #include "client/input_budget.h"
-#include "client/notices.h"
 #include "config/config.h"
 #include "ledger/intake.h"
 #include "ledger/source.h"
@@ -72,7 +72,7 @@ struct Shared {
   protocol::ReplyEncoder encoder;
   InputBudget input;
   Deadlines deadlines;
-  Notices notices;
+  ClientLog client_log;
   ServerCounters counters = {};
   Buffers buffers = {};
   protocol::SpareBlocks spare = {};  ///< for requests that come in pieces

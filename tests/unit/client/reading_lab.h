@@ -84,7 +84,7 @@ struct ReadingLab {
                .encoder = {"sent", "failed", "\n"},
                .input = InputBudget(loop, limits.input_bytes),
                .deadlines = Deadlines(loop),
-               .notices = Notices(loop)},
+               .client_log = ClientLog(loop)},
         client(shared, 0, 1, std::make_unique<FakeStream>(stream)) {
     source.client = &client;
     source.shared = &shared;

@@ -1,4 +1,4 @@
-// The lines of which clients could cause thousands: each matter is written once, its repetitions
+// The lines of which clients could cause thousands: each kind is written once, its repetitions
 // are counted.
 #pragma once
 
@@ -18,9 +18,9 @@ class Loop;
 namespace sluice::client {
 
 /// One for all clients of a server. At level debug every line is written.
-class Notices {
+class ClientLog {
  public:
-  explicit Notices(event::Loop& loop);
+  explicit ClientLog(event::Loop& loop);
 
   /// Somebody came beyond max_connections.
   void refused(unsigned max_connections) noexcept;
@@ -28,32 +28,32 @@ class Notices {
   void faulty(const log::Subject& client, protocol::ErrorKind error,
               std::string_view detail) noexcept;
   /// What it sends cannot be requests: most probably HTTP.
-  void foreign(const log::Subject& client, std::string_view detail) noexcept;
+  void not_our_protocol(const log::Subject& client, std::string_view detail) noexcept;
   /// It held most of input_bytes, and had to go.
-  void overrun(const log::Subject& client, std::size_t input_bytes) noexcept;
+  void input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept;
 
   /// Tells now how many were counted. For the end.
   void finish() noexcept;
 
  private:
-  struct Matter {
+  struct Kind {
     std::string_view what;  // in the plural, behind "37 more"
     log::Level level;
     LogThrottle repeats{std::chrono::minutes(1)};
   };
 
   /// The level of one more line about it.
-  log::Level note(Matter& matter) noexcept;
-  void look() noexcept;
+  log::Level note(Kind& kind) noexcept;
+  void report_repeats() noexcept;
 
-  Matter& refusals() noexcept { return matters_[0]; }
-  Matter& faults() noexcept { return matters_[1]; }
-  Matter& strangers() noexcept { return matters_[2]; }
-  Matter& overruns() noexcept { return matters_[3]; }
+  Kind& refusals() noexcept { return kinds_[0]; }
+  Kind& faults() noexcept { return kinds_[1]; }
+  Kind& wrong_protocols() noexcept { return kinds_[2]; }
+  Kind& input_excesses() noexcept { return kinds_[3]; }
 
   event::Loop& loop_;
   event::Timer timer_;
-  std::array<Matter, 4> matters_;
+  std::array<Kind, 4> kinds_;
 };
 
 }  // namespace sluice::client

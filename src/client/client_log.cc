@@ -1,0 +1,64 @@
+#include "client/client_log.h"
+
+#include <algorithm>
+
+#include "event/loop.h"
+
+namespace sluice::client {
+
+ClientLog::ClientLog(event::Loop& loop)
+    : loop_(loop),
+      timer_(loop, bind<&ClientLog::report_repeats>(this)),
+      kinds_{{{"clients refused", log::Level::Warn},
+              {"faulty requests", log::Level::Info},
+              {"connections ended because of what they sent", log::Level::Info},
+              {"clients ended because of input_bytes", log::Level::Warn}}} {
+  timer_.unref();
+}
+
+void ClientLog::refused(unsigned max_connections) noexcept {
+  log::at(note(refusals()), "max_connections ({}) reached: new clients are refused",
+          max_connections);
+}
+
+void ClientLog::faulty(const log::Subject& client, protocol::ErrorKind error,
+                       std::string_view detail) noexcept {
+  if (error == protocol::ErrorKind::Overloaded) return;  // told by input_exceeded()
+  log::at(note(faults()), client, "{}: {}", to_string(error), detail);
+}
+
+void ClientLog::not_our_protocol(const log::Subject& client, std::string_view detail) noexcept {
+  log::at(note(wrong_protocols()), client, "ended: {}", detail);
+}
+
+void ClientLog::input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept {
+  log::at(note(input_excesses()), client,
+          "ended: requests partly received overran input_bytes ({}), and it held most of them",
+          input_bytes);
+}
+
+log::Level ClientLog::note(Kind& kind) noexcept {
+  const bool is_written = kind.repeats.note(loop_.now());
+  if (!timer_.is_active()) timer_.start(kind.repeats.due() - loop_.now());
+  return is_written ? kind.level : log::Level::Debug;
+}
+
+void ClientLog::report_repeats() noexcept {
+  TimePoint next = TimePoint::max();
+  for (Kind& kind : kinds_) {
+    const auto summary = kind.repeats.look(loop_.now());
+    if (summary && summary->more > 0) log::at(kind.level, "{}", summary->text(kind.what));
+    next = std::min(next, kind.repeats.due());
+  }
+  if (next != TimePoint::max()) timer_.start(next - loop_.now());
+}
+
+void ClientLog::finish() noexcept {
+  for (Kind& kind : kinds_) {
+    const LogThrottle::Summary summary = kind.repeats.end();
+    if (summary.more > 0) log::at(kind.level, "{}", summary.text(kind.what));
+  }
+  timer_.stop();
+}
+
+}  // namespace sluice::client
