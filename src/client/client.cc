@@ -33,17 +33,17 @@ constexpr std::uint8_t bit(PauseReason reason) noexcept {
 
 }  // namespace
 
-Client::Client(Shared& shared, std::uint32_t index, std::uint32_t generation,
+Client::Client(ServerContext& context, std::uint32_t index, std::uint32_t generation,
                std::unique_ptr<event::Stream> stream)
-    : shared_(shared),
+    : context_(context),
       index_(index),
       generation_(generation),
-      number_(++shared.last_number),
+      number_(++context.last_number),
       stream_(std::move(stream)),
-      reader_(shared.limits.max_request_bytes, shared.spare),
-      turn_end_(shared.loop, bind<&Client::on_turn_end>(this)),
-      replies_(shared.buffers),
-      active_at_(shared.loop.now()),
+      reader_(context.limits.max_request_bytes, context.spare),
+      turn_end_(context.loop, bind<&Client::on_turn_end>(this)),
+      replies_(context.buffers),
+      active_at_(context.loop.now()),
       budget_(kRequestsPerTurn) {
   stream_->set_handler(this);
   set_read_size(kReadBytes);
@@ -51,8 +51,8 @@ Client::Client(Shared& shared, std::uint32_t index, std::uint32_t generation,
 
 /// A closed client is in none of these, and its server may be gone before it.
 Client::~Client() {
-  if (is_linked()) shared_.input.leave(*this);
-  if (is_waiting()) shared_.deadlines.forget(*this);
+  if (is_linked()) context_.input.leave(*this);
+  if (is_waiting()) context_.deadlines.forget(*this);
 }
 
 void Client::start() noexcept {
@@ -88,30 +88,30 @@ void Client::answer(const protocol::Reply& reply, std::string_view id_json) noex
 
 void Client::answer_fault(protocol::ErrorKind error, std::string detail,
                           std::string_view id_json) noexcept {
-  ++shared_.counters.faults_of(error);
-  shared_.client_log.faulty(about(), error, detail);
+  ++context_.counters.faults_of(error);
+  context_.client_log.faulty(about(), error, detail);
   answer(protocol::Reply::failure(error, protocol::Published::No, std::move(detail)), id_json);
 }
 
 void Client::put(std::uint64_t slot, const protocol::Reply& reply,
                  std::string_view id_json) noexcept {
-  active_at_ = shared_.loop.now();
+  active_at_ = context_.loop.now();
   turn_end_.schedule();
   if (slot != 0 && !replies_.is_next(slot)) {
-    std::string text = shared_.buffers.take();
-    shared_.encoder.append(reply, id_json, framing_, text);
+    std::string text = context_.buffers.take();
+    context_.encoder.append(reply, id_json, framing_, text);
     replies_.keep(slot, text);
-    shared_.buffers.give_back(std::move(text));
+    context_.buffers.give_back(std::move(text));
     return;
   }
-  if (out_.empty()) out_ = shared_.buffers.take();
-  shared_.encoder.append(reply, id_json, framing_, out_);
+  if (out_.empty()) out_ = context_.buffers.take();
+  context_.encoder.append(reply, id_json, framing_, out_);
   if (slot != 0) replies_.advance(out_);
 }
 
 /// Only from a client that waits for more replies anyway.
 bool Client::may_hold_back() noexcept {
-  const bool may = shared_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
+  const bool may = context_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
                    !out_.empty() && out_.size() < kSmallWrite && ends_held_back_ < kEndsHeldBack;
   ends_held_back_ = may ? static_cast<std::uint8_t>(ends_held_back_ + 1) : std::uint8_t{0};
   if (may) turn_end_.schedule();
@@ -123,9 +123,9 @@ void Client::flush() noexcept {
   const bool was_idle = stream_->unsent() == 0;
   written_ += out_.size();
   stream_->write(out_);
-  shared_.buffers.give_back(std::move(out_));
+  context_.buffers.give_back(std::move(out_));
   if (!was_idle) return;
-  progress_at_ = shared_.loop.now();
+  progress_at_ = context_.loop.now();
   sent_seen_ = written_ - stream_->unsent();
 }
 
@@ -134,17 +134,17 @@ std::size_t Client::unread_bytes() const noexcept {
 }
 
 unsigned Client::resume(unsigned most) noexcept {
-  shared_.input.set_parked(parked_bytes_, 0);
+  context_.input.set_parked(parked_bytes_, 0);
   unpause(PauseReason::Queue);
   if (state_ != State::Open || pauses_ != 0 || !reader_.has_input()) return 0;
-  const std::size_t in_pipeline = shared_.limits.max_pipeline -
-                                  std::min<std::size_t>(outstanding_, shared_.limits.max_pipeline);
+  const std::size_t in_pipeline = context_.limits.max_pipeline -
+                                  std::min<std::size_t>(outstanding_, context_.limits.max_pipeline);
   const std::size_t in_input = reader_.unseen() / kShortestRequest + 1;
   return static_cast<unsigned>(std::min({std::size_t{most}, in_pipeline, in_input}));
 }
 
 void Client::admit() noexcept {
-  shared_.input.leave(*this);
+  context_.input.leave(*this);
   unpause(PauseReason::Input);
 }
 
@@ -155,12 +155,12 @@ bool Client::is_paused_for(PauseReason reason) const noexcept {
 void Client::pause(PauseReason reason) noexcept {
   if (state_ != State::Open || is_paused_for(reason)) return;
   if (pauses_ == 0) {
-    ++shared_.counters.paused;
-    paused_at_ = shared_.loop.now();
+    ++context_.counters.paused;
+    paused_at_ = context_.loop.now();
   }
   pauses_ |= bit(reason);
-  ++shared_.counters.pauses_for(reason);
-  if (reason == PauseReason::Input) shared_.input.wait(*this);
+  ++context_.counters.pauses_for(reason);
+  if (reason == PauseReason::Input) context_.input.wait(*this);
 }
 
 void Client::unpause(PauseReason reason) noexcept {
@@ -168,17 +168,17 @@ void Client::unpause(PauseReason reason) noexcept {
   pauses_ &= static_cast<std::uint8_t>(~bit(reason));
   turn_end_.schedule();
   if (pauses_ != 0) return;
-  --shared_.counters.paused;
+  --context_.counters.paused;
   // The peer could not send the rest of its request while it was not read from.
-  request_begun_ += shared_.loop.now() - paused_at_;
+  request_begun_ += context_.loop.now() - paused_at_;
 }
 
 void Client::update_pauses() noexcept {
-  if (outstanding_ < low_mark(shared_.limits.max_pipeline)) unpause(PauseReason::Pipeline);
+  if (outstanding_ < low_mark(context_.limits.max_pipeline)) unpause(PauseReason::Pipeline);
   const std::size_t unread = unread_bytes();
-  if (unread > shared_.limits.output_bytes) {
+  if (unread > context_.limits.output_bytes) {
     pause(PauseReason::Output);
-  } else if (unread == 0 || unread < low_mark(shared_.limits.output_bytes)) {
+  } else if (unread == 0 || unread < low_mark(context_.limits.output_bytes)) {
     unpause(PauseReason::Output);
   }
 }
@@ -218,7 +218,7 @@ void Client::update_reading(bool sends_on) noexcept {
 /// when memory is short.
 std::size_t Client::next_read_size() const noexcept {
   const bool is_large = reader_.inside_request() && reader_.buffered() > kLargeRequest;
-  return is_large && !shared_.input.is_full() ? kLargeReadBytes : kReadBytes;
+  return is_large && !context_.input.is_full() ? kLargeReadBytes : kReadBytes;
 }
 
 void Client::set_read_size(std::size_t bytes) noexcept {

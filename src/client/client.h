@@ -14,7 +14,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "client/ordered_replies.h"
-#include "client/shared.h"
+#include "client/server_context.h"
 #include "event/loop.h"
 #include "event/stream.h"
 #include "ledger/origin.h"
@@ -31,7 +31,7 @@ inline constexpr std::size_t kReadBytes = 16384;
 class Client final : public event::StreamHandler, public DeadlineEntry, public ListNode<> {
  public:
   /// `index` and `generation`: its place in the server's table.
-  Client(Shared& shared, std::uint32_t index, std::uint32_t generation,
+  Client(ServerContext& shared, std::uint32_t index, std::uint32_t generation,
          std::unique_ptr<event::Stream> stream);
   ~Client();
   Client(const Client&) = delete;
@@ -61,7 +61,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void check_deadlines(TimePoint now) noexcept;
 
   ledger::Origin origin(std::uint64_t slot = 0) const noexcept {
-    return {&shared_.source, index_, generation_, slot};
+    return {&context_.source, index_, generation_, slot};
   }
   std::string_view peer() const noexcept { return stream_->peer(); }
   /// As it is named in the log.
@@ -122,7 +122,7 @@ class Client final : public event::StreamHandler, public DeadlineEntry, public L
   void advance_end() noexcept;
   void close(CloseReason reason) noexcept;
 
-  Shared& shared_;
+  ServerContext& context_;
   const std::uint32_t index_;
   const std::uint32_t generation_;
   const std::uint64_t number_;

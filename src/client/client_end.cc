@@ -28,7 +28,7 @@ void Client::refuse() noexcept {
 void Client::fail(protocol::ErrorKind error, std::string detail, CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   const protocol::Frame partial = reader_.finish();
-  answer_fault(error, std::move(detail), shared_.decoder.find_id(partial.bytes));
+  answer_fault(error, std::move(detail), context_.decoder.find_id(partial.bytes));
   end(reason);
 }
 
@@ -44,7 +44,7 @@ void Client::end(CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   state_ = State::Ending;
   end_reason_ = reason;
-  if (is_linked()) shared_.input.leave(*this);
+  if (is_linked()) context_.input.leave(*this);
   for (const PauseReason pause : kAllPauseReasons)
     unpause(pause);
   count_input();
@@ -54,7 +54,7 @@ void Client::end(CloseReason reason) noexcept {
 /// The stages of a gentle end: replies, shutdown, linger. Runs at the end of a turn.
 void Client::advance_end() noexcept {
   const bool is_idle = outstanding_ == 0 && !reader_.has_input();
-  if (state_ == State::Open && shared_.draining && is_idle) {
+  if (state_ == State::Open && context_.draining && is_idle) {
     // What it has sent meanwhile is to be answered, too: read once more before the end.
     if (++idle_turn_ends_ > kTurnEndsToRead) {
       end(CloseReason::Stopping);
@@ -63,7 +63,7 @@ void Client::advance_end() noexcept {
     }
   }
   if (state_ != State::Ending) return;
-  reader_ = protocol::FrameReader(shared_.limits.max_request_bytes, shared_.spare);
+  reader_ = protocol::FrameReader(context_.limits.max_request_bytes, context_.spare);
   if (outstanding_ > 0 && !abandons_replies_) return;
   stream_->shut_down();
   if (stream_->unsent() > 0) return;
@@ -72,7 +72,7 @@ void Client::advance_end() noexcept {
     return;
   }
   state_ = State::Lingering;
-  linger_until_ = shared_.loop.now() + kLinger;
+  linger_until_ = context_.loop.now() + kLinger;
 }
 
 /// One that waits has sent what it waits with before the connection broke: that is still done.
@@ -87,7 +87,7 @@ void Client::on_broken(int) noexcept {
 
 void Client::on_sent() noexcept {
   if (state_ == State::Closed) return;
-  progress_at_ = shared_.loop.now();
+  progress_at_ = context_.loop.now();
   turn_end_.schedule();
 }
 
@@ -97,34 +97,34 @@ void Client::close(CloseReason reason) noexcept {
   state_ = State::Closed;
   stream_->stop_reading();
   turn_end_.cancel();
-  shared_.input.set_parked(parked_bytes_, 0);
-  shared_.deadlines.forget(*this);
+  context_.input.set_parked(parked_bytes_, 0);
+  context_.deadlines.forget(*this);
   log::debug(about(), "closed: {}", to_string(reason));
-  shared_.closed(*this, reason);
+  context_.closed(*this, reason);
 }
 
 TimePoint Client::request_deadline() const noexcept {
   const bool runs = state_ == State::Open && pauses_ == 0 && reader_.inside_request();
-  return runs ? request_begun_ + shared_.limits.request_timeout : TimePoint::max();
+  return runs ? request_begun_ + context_.limits.request_timeout : TimePoint::max();
 }
 
 TimePoint Client::idle_deadline() const noexcept {
   const bool is_idle = state_ == State::Open && pauses_ == 0 && outstanding_ == 0 &&
                        !reader_.inside_request() && stream_->unsent() == 0;
-  if (!is_idle || shared_.idle_timeout <= Duration(0)) return TimePoint::max();
-  return active_at_ + shared_.idle_timeout;
+  if (!is_idle || context_.idle_timeout <= Duration(0)) return TimePoint::max();
+  return active_at_ + context_.idle_timeout;
 }
 
 TimePoint Client::next_deadline() const noexcept {
   if (state_ == State::Lingering) return linger_until_;
   TimePoint next = std::min(request_deadline(), idle_deadline());
-  if (stream_->unsent() > 0) next = std::min(next, progress_at_ + shared_.limits.write_timeout);
+  if (stream_->unsent() > 0) next = std::min(next, progress_at_ + context_.limits.write_timeout);
   return next;
 }
 
 void Client::watch_deadlines() noexcept {
   const TimePoint next = next_deadline();
-  if (next != TimePoint::max()) shared_.deadlines.watch(*this, next);
+  if (next != TimePoint::max()) context_.deadlines.watch(*this, next);
 }
 
 /// The stream tells when a whole write is done; a slow one shows in what is left of it.
@@ -132,7 +132,7 @@ bool Client::is_write_stuck(TimePoint now) noexcept {
   const std::size_t unsent = stream_->unsent();
   const std::uint64_t sent = written_ - unsent;
   if (unsent == 0 || std::exchange(sent_seen_, sent) != sent) progress_at_ = now;
-  return now >= progress_at_ + shared_.limits.write_timeout;
+  return now >= progress_at_ + context_.limits.write_timeout;
 }
 
 void Client::check_deadlines(TimePoint now) noexcept {
@@ -147,7 +147,7 @@ void Client::check_deadlines(TimePoint now) noexcept {
   if (now >= request_deadline()) {
     fail(protocol::ErrorKind::BadRequest,
          fmt::format("the request took longer than request_timeout_ms ({})",
-                     shared_.limits.request_timeout.count()),
+                     context_.limits.request_timeout.count()),
          CloseReason::RequestTimeout);
   } else if (now >= idle_deadline()) {
     end(CloseReason::Idle);

@@ -15,7 +15,7 @@ void Client::on_read(std::span<const char> bytes) noexcept {
   if (state_ != State::Open) return;  // read only so that the socket can be closed without a reset
   const bool sends_on = !has_room() || bytes.size() >= read_size_;
   turn_bytes_ += static_cast<std::uint32_t>(bytes.size());
-  active_at_ = shared_.loop.now();
+  active_at_ = context_.loop.now();
   idle_turn_ends_ = 0;
   reader_.feed({bytes.data(), bytes.size()});
   decode_input();
@@ -36,7 +36,7 @@ void Client::on_end() noexcept {
 /// Decodes what was read until there is no more, no room for more, or this turn's share is used.
 void Client::decode_input() noexcept {
   if (state_ != State::Open || !(reader_.has_input() || ended_input_)) return;
-  received_ = shared_.loop.precise_now();
+  received_ = context_.loop.precise_now();
   bool is_same_request = reader_.inside_request();
   bool has_begun = false;
   while (state_ == State::Open && budget_ > 0 && !must_wait()) {
@@ -57,17 +57,17 @@ void Client::decode_input() noexcept {
   // One that came whole in a read costs no more than the read; one that does not has to wait. Of
   // one that a large read has brought more is there than is everybody's: that counts and goes on.
   const bool may_wait = has_begun && reader_.buffered() <= kReadBytes;
-  if (may_wait && shared_.input.is_full()) pause(PauseReason::Input);
-  if (!is_same_request) request_begun_ = shared_.loop.now();
+  if (may_wait && context_.input.is_full()) pause(PauseReason::Input);
+  if (!is_same_request) request_begun_ = context_.loop.now();
   // This turn's share is used up: the rest has its turn after everybody else's.
   const bool is_unfinished = reader_.has_input() || ended_input_;
   if (state_ == State::Open && pauses_ == 0 && is_unfinished) turn_end_.schedule();
   count_input();
-  if (shared_.input.is_overrun()) shared_.relieve();
+  if (context_.input.is_overrun()) context_.relieve();
 }
 
 bool Client::must_wait() noexcept {
-  if (outstanding_ >= shared_.limits.max_pipeline) pause(PauseReason::Pipeline);
+  if (outstanding_ >= context_.limits.max_pipeline) pause(PauseReason::Pipeline);
   return pauses_ != 0;
 }
 
@@ -77,7 +77,7 @@ bool Client::take_usual() noexcept {
   const std::string_view ahead = reader_.ahead();
   if (ahead.empty()) return false;
   std::size_t size = 0;
-  protocol::Decoded decoded = shared_.decoder.decode_first(ahead, size);
+  protocol::Decoded decoded = context_.decoder.decode_first(ahead, size);
   if (size == 0) return false;
   reader_.pass(size);
   take(std::move(decoded));
@@ -89,14 +89,14 @@ void Client::take(const Frame& frame) noexcept {
     case Frame::Kind::NeedMore:
       return;
     case Frame::Kind::Request:
-      take(shared_.decoder.decode(frame.bytes, reader_.block_of_request()));
+      take(context_.decoder.decode(frame.bytes, reader_.block_of_request()));
       return;
     case Frame::Kind::Fault:
-      answer_fault(frame.error, std::string(frame.detail), shared_.decoder.find_id(frame.bytes));
+      answer_fault(frame.error, std::string(frame.detail), context_.decoder.find_id(frame.bytes));
       if (frame.ends_connection) end(CloseReason::BadFraming);
       return;
     case Frame::Kind::Close:
-      shared_.client_log.not_our_protocol(about(), frame.detail);
+      context_.client_log.not_our_protocol(about(), frame.detail);
       end(CloseReason::BadFraming);
       return;
   }
@@ -110,7 +110,7 @@ void Client::take(protocol::Decoded&& decoded) noexcept {
   } else if (auto* authenticate = std::get_if<protocol::Authenticate>(&decoded)) {
     protocol::Reply reply = protocol::Reply::success();
     reply.authenticated_only = true;
-    ++shared_.counters.authenticated;
+    ++context_.counters.authenticated;
     log::debug(about(), "only a token: ok");
     answer(reply, authenticate->id);
   }
@@ -122,7 +122,7 @@ void Client::submit(protocol::Request& request) noexcept {
   ++outstanding_;
   // The loop's own time is that of the turn's begin, before the request was read.
   const TimePoint read_at(std::chrono::ceil<Duration>(received_));
-  switch (shared_.intake.submit(
+  switch (context_.intake.submit(
       origin(slot), request,
       {.deadline = read_at + Duration(request.timeout_ms), .received = received_})) {
     case ledger::Taken::Accepted:
@@ -130,7 +130,7 @@ void Client::submit(protocol::Request& request) noexcept {
     case ledger::Taken::Full:  // never: it is ready to wait
       return;
     case ledger::Taken::Waits:
-      shared_.input.set_parked(parked_bytes_, bytes);
+      context_.input.set_parked(parked_bytes_, bytes);
       pause(PauseReason::Queue);
       return;
   }
@@ -140,7 +140,7 @@ void Client::submit(protocol::Request& request) noexcept {
 void Client::finish_input() noexcept {
   const Frame last = reader_.finish();
   if (last.kind == Frame::Kind::Fault) {
-    answer_fault(last.error, std::string(last.detail), shared_.decoder.find_id(last.bytes));
+    answer_fault(last.error, std::string(last.detail), context_.decoder.find_id(last.bytes));
   }
   end(CloseReason::PeerLeft);
 }
@@ -148,10 +148,10 @@ void Client::finish_input() noexcept {
 void Client::count_input() noexcept {
   const std::size_t held = state_ == State::Open ? reader_.buffered() : 0;
   const bool is_partial = reader_.inside_request() && !is_paused_for(PauseReason::Input);
-  shared_.input.set_partial(partial_bytes_, is_partial ? held : 0);
+  context_.input.set_partial(partial_bytes_, is_partial ? held : 0);
   // What waits to be decoded is usually one read, which each client is allowed anyway.
   const std::size_t beyond = held - std::min(held, kReadBytes);
-  shared_.input.set_parked(kept_bytes_, is_partial ? 0 : beyond);
+  context_.input.set_parked(kept_bytes_, is_partial ? 0 : beyond);
 }
 
 }  // namespace sluice::client

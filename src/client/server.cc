@@ -26,18 +26,18 @@ protocol::ReplyEncoder make_encoder(const config::Replies& replies) {
 
 Server::Server(event::Loop& loop, const config::Config& config, ledger::Intake& intake)
     : settings_(config.server),
-      shared_{.loop = loop,
-              .intake = intake,
-              .source = *this,
-              .closed = bind<&Server::on_closed>(this),
-              .relieve = bind<&Server::relieve_input>(this),
-              .limits = config.limits,
-              .idle_timeout = config.server.idle_timeout,
-              .decoder = protocol::Decoder(decode_settings(config)),
-              .encoder = make_encoder(config.replies),
-              .input = InputBudget(loop, config.limits.input_bytes),
-              .deadlines = Deadlines(loop),
-              .client_log = ClientLog(loop)} {}
+      context_{.loop = loop,
+               .intake = intake,
+               .source = *this,
+               .closed = bind<&Server::on_closed>(this),
+               .relieve = bind<&Server::relieve_input>(this),
+               .limits = config.limits,
+               .idle_timeout = config.server.idle_timeout,
+               .decoder = protocol::Decoder(decode_settings(config)),
+               .encoder = make_encoder(config.replies),
+               .input = InputBudget(loop, config.limits.input_bytes),
+               .deadlines = Deadlines(loop),
+               .client_log = ClientLog(loop)} {}
 
 Server::~Server() = default;
 
@@ -72,10 +72,10 @@ Result<std::unique_ptr<event::Listener>> Server::open(const config::Address& add
   switch (address.kind) {
     case config::Address::Kind::Tcp:
       return event::Listener::tcp(
-          shared_.loop, {address.numeric_host(), address.port, address.text()},
+          context_.loop, {address.numeric_host(), address.port, address.text()},
           {.reuse_port = settings_.reuse_port, .fast_open = settings_.tcp_fastopen}, accepted);
     case config::Address::Kind::Unix:
-      return event::Listener::unix_socket(shared_.loop, address.path, accepted);
+      return event::Listener::unix_socket(context_.loop, address.path, accepted);
   }
   return Error{"cannot listen on " + address.text()};
 }
@@ -90,11 +90,11 @@ void Server::apply(const config::Config& config, Listeners prepared) {
     if (former != nullptr) former->accept_waiting();
   }
   settings_ = config.server;
-  shared_.limits = config.limits;
-  shared_.idle_timeout = config.server.idle_timeout;
-  shared_.decoder.set(decode_settings(config));
-  shared_.encoder = make_encoder(config.replies);
-  shared_.input.set_limit(config.limits.input_bytes);
+  context_.limits = config.limits;
+  context_.idle_timeout = config.server.idle_timeout;
+  context_.decoder.set(decode_settings(config));
+  context_.encoder = make_encoder(config.replies);
+  context_.input.set_limit(config.limits.input_bytes);
   for (const Place& place : clients_) {
     if (place.client == nullptr) continue;
     place.client->set_max_request_bytes(config.limits.max_request_bytes);
@@ -103,7 +103,7 @@ void Server::apply(const config::Config& config, Listeners prepared) {
 }
 
 void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
-  ServerCounters& counters = shared_.counters;
+  ServerCounters& counters = context_.counters;
   if (counters.connections < settings_.max_connections) {
     ++counters.connections;
     ++counters.accepted_total;
@@ -114,7 +114,7 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   }
   ++counters.refused_total;
   ++counters.faults_of(protocol::ErrorKind::Overloaded);
-  shared_.client_log.refused(settings_.max_connections);
+  context_.client_log.refused(settings_.max_connections);
   // Who is refused is told so, and has a second to take it; more at a time are just closed.
   if (refused_now_ >= settings_.max_refused) return;
   ++refused_now_;
@@ -129,7 +129,7 @@ Client& Server::add(std::unique_ptr<event::Stream> stream) {
   const std::uint32_t index = free_.back();
   free_.pop_back();
   Place& place = clients_[index];
-  place.client = std::make_unique<Client>(shared_, index, place.generation, std::move(stream));
+  place.client = std::make_unique<Client>(context_, index, place.generation, std::move(stream));
   return *place.client;
 }
 
@@ -138,14 +138,14 @@ void Server::on_closed(Client& client, CloseReason) noexcept {
   if (client.is_refused()) {
     --refused_now_;
   } else {
-    --shared_.counters.connections;
-    ++shared_.counters.closed_total;
+    --context_.counters.connections;
+    ++context_.counters.closed_total;
   }
   Place& place = clients_[origin.index];
   if (++place.generation == 0) place.generation = 1;  // 0 means no client
   free_.push_back(origin.index);
-  shared_.loop.retire(std::move(place.client));
-  shared_.intake.forget(origin);
+  context_.loop.retire(std::move(place.client));
+  context_.intake.forget(origin);
 }
 
 Client* Server::find(const ledger::Origin& origin) const noexcept {
@@ -157,7 +157,7 @@ Client* Server::find(const ledger::Origin& origin) const noexcept {
 void Server::settled(const ledger::Origin& origin, const protocol::Reply& reply,
                      protocol::Request request) noexcept {
   if (Client* client = find(origin)) client->reply(origin.slot, reply, request.id());
-  shared_.reuse(std::move(request));
+  context_.reuse(std::move(request));
 }
 
 unsigned Server::grant(const ledger::Origin& origin, unsigned most) noexcept {
@@ -190,7 +190,7 @@ PauseReport Server::paused_clients(std::size_t most) const {
     PausedClient entry{.origin = (*client)->origin(),
                        .peer = std::string((*client)->peer()),
                        .reasons = {},
-                       .paused_for = shared_.loop.now() - (*client)->paused_since()};
+                       .paused_for = context_.loop.now() - (*client)->paused_since()};
     for (const PauseReason reason : kAllPauseReasons) {
       if ((*client)->is_paused_for(reason)) entry.reasons.push_back(reason);
     }
@@ -204,15 +204,15 @@ void Server::close_listeners() noexcept {
 }
 
 void Server::drain() noexcept {
-  shared_.client_log.finish();
-  shared_.draining = true;
+  context_.client_log.finish();
+  context_.draining = true;
   for (const Place& place : clients_) {
     if (place.client != nullptr) place.client->wake();
   }
 }
 
 void Server::end_all() noexcept {
-  shared_.client_log.finish();
+  context_.client_log.finish();
   for (const Place& place : clients_) {
     if (place.client != nullptr) place.client->end_now();
   }
@@ -220,7 +220,7 @@ void Server::end_all() noexcept {
 
 /// Requests that have begun hold more than input_bytes: whoever holds most has to go.
 void Server::relieve_input() noexcept {
-  while (shared_.input.is_overrun()) {
+  while (context_.input.is_overrun()) {
     Client* most = nullptr;
     for (const Place& place : clients_) {
       Client* client = place.client.get();
@@ -228,7 +228,7 @@ void Server::relieve_input() noexcept {
       if (most == nullptr || client->partial_bytes() > most->partial_bytes()) most = client;
     }
     if (most == nullptr || most->partial_bytes() == 0) return;
-    shared_.client_log.input_exceeded(most->about(), shared_.limits.input_bytes);
+    context_.client_log.input_exceeded(most->about(), context_.limits.input_bytes);
     most->fail(protocol::ErrorKind::Overloaded,
                "requests partly received hold more than input_bytes", CloseReason::Overloaded);
   }

@@ -12,7 +12,7 @@
 #include "client/client.h"
 #include "client/counters.h"
 #include "client/pause_report.h"
-#include "client/shared.h"
+#include "client/server_context.h"
 #include "config/config.h"
 #include "event/listener.h"
 #include "event/loop.h"
@@ -57,7 +57,7 @@ class Server final : public ledger::Source {
 
   /// No client is left, nor anybody who was refused and is still being told.
   bool empty() const noexcept { return clients_.size() == free_.size(); }
-  const ServerCounters& counters() const noexcept { return shared_.counters; }
+  const ServerCounters& counters() const noexcept { return context_.counters; }
   /// Looks at all clients: for people, not for every message. `most`: at most so many by name.
   PauseReport paused_clients(std::size_t most) const;
   /// The TCP port of a listener, in the order of the configuration; 0 for a Unix socket.
@@ -78,7 +78,7 @@ class Server final : public ledger::Source {
   Client* find(const ledger::Origin& origin) const noexcept;
 
   config::ServerSettings settings_;
-  Shared shared_;
+  ServerContext context_;
   std::vector<Place> clients_;
   std::vector<std::uint32_t> free_;  // places in clients_ without a client
   Listeners listeners_;              // as settings_.listen, or empty

@@ -30,10 +30,10 @@ TEST_CASE("where input_bytes are used up a large request is read in small pieces
   lab.read(large.substr(0, 10000));
   CHECK(lab.stream.read_size == event::Loop::kReadBufferBytes);
   std::uint32_t counted = 0;
-  lab.shared.input.set_parked(counted, 35000);  // somebody else's
+  lab.context.input.set_parked(counted, 35000);  // somebody else's
   lab.read(large.substr(10000, 1000));
   CHECK(lab.stream.read_size == kRead);
-  lab.shared.input.set_parked(counted, 0);
+  lab.context.input.set_parked(counted, 0);
 }
 
 TEST_CASE("a client that sends much is read from until its share of a turn is used",
@@ -64,15 +64,15 @@ TEST_CASE("what a large read leaves undecoded counts for input_bytes beyond a us
   lab.read(large.substr(15000) + request("full") + std::string(60000, ' '));
   CHECK(lab.topics() == "large full ");
   CHECK(lab.client.partial_bytes() == 0);
-  CHECK_FALSE(lab.shared.input.is_full());
+  CHECK_FALSE(lab.context.input.is_full());
   std::uint32_t counted = 0;
-  lab.shared.input.set_parked(counted, 60000 - 40000);
-  CHECK(lab.shared.input.is_full());
+  lab.context.input.set_parked(counted, 60000 - 40000);
+  CHECK(lab.context.input.is_full());
   lab.resume();
-  CHECK_FALSE(lab.shared.input.is_full());
-  lab.shared.input.set_parked(counted, 60000 - 100);
-  CHECK_FALSE(lab.shared.input.is_full());  // nothing is left
-  lab.shared.input.set_parked(counted, 0);
+  CHECK_FALSE(lab.context.input.is_full());
+  lab.context.input.set_parked(counted, 60000 - 100);
+  CHECK_FALSE(lab.context.input.is_full());  // nothing is left
+  lab.context.input.set_parked(counted, 0);
 }
 
 TEST_CASE("a request of which a large read brought more than a usual one goes on",
@@ -83,7 +83,7 @@ TEST_CASE("a request of which a large read brought more than a usual one goes on
   const std::string large = request_of(50000);
   lab.read(large.substr(0, 15000));
   std::uint32_t counted = 0;
-  lab.shared.input.set_parked(counted, 60000);  // after the size of the next read was chosen
+  lab.context.input.set_parked(counted, 60000);  // after the size of the next read was chosen
   lab.read(large.substr(15000) + large.substr(0, 20000));
   CHECK_FALSE(lab.client.is_paused());
   CHECK(lab.client.partial_bytes() >= 20000);
@@ -92,7 +92,7 @@ TEST_CASE("a request of which a large read brought more than a usual one goes on
   CHECK(lab.topics() == "large large ");
   CHECK(lab.client.is_paused_for(PauseReason::Input));
   CHECK(lab.client.partial_bytes() == 0);
-  lab.shared.input.set_parked(counted, 0);
+  lab.context.input.set_parked(counted, 0);
 }
 
 TEST_CASE("the memory of a large request serves the next one, and an idle client holds none",
@@ -102,7 +102,7 @@ TEST_CASE("the memory of a large request serves the next one, and an idle client
   for (int i = 0; i < 3; ++i) {
     for (std::size_t at = 0; at < large.size(); at += kRead)
       lab.read_in_turn(large.substr(at, kRead));
-    CHECK(lab.shared.spare.kept_bytes() == (68 << 10) + (272 << 10));
+    CHECK(lab.context.spare.kept_bytes() == (68 << 10) + (272 << 10));
     CHECK(lab.client.partial_bytes() == 0);
   }
   CHECK(lab.topics() == "large large large ");

@@ -51,7 +51,7 @@ class OneClient final : public ledger::Source {
   void settled(const ledger::Origin& origin, const protocol::Reply& reply,
                protocol::Request request) noexcept override {
     if (client != nullptr) client->reply(origin.slot, reply, request.id());
-    if (shared != nullptr) shared->reuse(std::move(request));
+    if (context != nullptr) context->reuse(std::move(request));
   }
   unsigned grant(const ledger::Origin&, unsigned most) noexcept override {
     return client->resume(most);
@@ -64,7 +64,7 @@ class OneClient final : public ledger::Source {
   void relieve() noexcept { ++overruns; }
 
   Client* client = nullptr;
-  Shared* shared = nullptr;
+  ServerContext* context = nullptr;
   std::vector<CloseReason> closed;
   int overruns = 0;
 };
@@ -73,21 +73,21 @@ class OneClient final : public ledger::Source {
 /// answers all others.
 struct ReadingLab {
   explicit ReadingLab(config::Limits limits = {})
-      : shared{.loop = loop,
-               .intake = intake,
-               .source = source,
-               .closed = bind<&OneClient::on_closed>(&source),
-               .relieve = bind<&OneClient::relieve>(&source),
-               .limits = limits,
-               .idle_timeout = Duration(0),
-               .decoder = protocol::Decoder(),
-               .encoder = {"sent", "failed", "\n"},
-               .input = InputBudget(loop, limits.input_bytes),
-               .deadlines = Deadlines(loop),
-               .client_log = ClientLog(loop)},
-        client(shared, 0, 1, std::make_unique<FakeStream>(stream)) {
+      : context{.loop = loop,
+                .intake = intake,
+                .source = source,
+                .closed = bind<&OneClient::on_closed>(&source),
+                .relieve = bind<&OneClient::relieve>(&source),
+                .limits = limits,
+                .idle_timeout = Duration(0),
+                .decoder = protocol::Decoder(),
+                .encoder = {"sent", "failed", "\n"},
+                .input = InputBudget(loop, limits.input_bytes),
+                .deadlines = Deadlines(loop),
+                .client_log = ClientLog(loop)},
+        client(context, 0, 1, std::make_unique<FakeStream>(stream)) {
     source.client = &client;
-    source.shared = &shared;
+    source.context = &context;
     intake.choose = [](const FakeIntake::Submitted& one) {
       if (one.topic == "full") return FakeIntake::Mode::Park;
       return one.topic == "held" ? FakeIntake::Mode::Hold : FakeIntake::Mode::Answer;
@@ -131,7 +131,7 @@ struct ReadingLab {
   FakeIntake intake;
   OneClient source;
   FakeStream::Log stream;
-  Shared shared;
+  ServerContext context;
   Client client;
 };
 

@@ -60,7 +60,7 @@ constexpr std::string_view to_string(CloseReason reason) noexcept {
   return "";
 }
 
-struct Shared {
+struct ServerContext {
   event::Loop& loop;
   ledger::Intake& intake;
   ledger::Source& source;                       ///< the server, towards the intake
