@@ -51,7 +51,7 @@ Client::Client(ServerContext& context, std::uint32_t index, std::uint32_t genera
 
 /// A closed client is in none of these, and its server may be gone before it.
 Client::~Client() {
-  if (is_linked()) context_.input.leave(*this);
+  if (is_linked()) context_.input.stop_waiting(*this);
   if (is_waiting()) context_.deadlines.forget(*this);
 }
 
@@ -144,7 +144,7 @@ unsigned Client::resume(unsigned most) noexcept {
 }
 
 void Client::admit() noexcept {
-  context_.input.leave(*this);
+  context_.input.stop_waiting(*this);
   unpause(PauseReason::Input);
 }
 

@@ -31,7 +31,7 @@ inline constexpr std::size_t kReadBytes = 16384;
 class Client final : public event::StreamHandler, public DeadlineEntry, public ListNode<> {
  public:
   /// `index` and `generation`: its place in the server's table.
-  Client(ServerContext& shared, std::uint32_t index, std::uint32_t generation,
+  Client(ServerContext& context, std::uint32_t index, std::uint32_t generation,
          std::unique_ptr<event::Stream> stream);
   ~Client();
   Client(const Client&) = delete;

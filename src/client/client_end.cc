@@ -44,7 +44,7 @@ void Client::end(CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   state_ = State::Ending;
   end_reason_ = reason;
-  if (is_linked()) context_.input.leave(*this);
+  if (is_linked()) context_.input.stop_waiting(*this);
   for (const PauseReason pause : kAllPauseReasons)
     unpause(pause);
   count_input();

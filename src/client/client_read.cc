@@ -63,7 +63,7 @@ void Client::decode_input() noexcept {
   const bool is_unfinished = reader_.has_input() || ended_input_;
   if (state_ == State::Open && pauses_ == 0 && is_unfinished) turn_end_.schedule();
   count_input();
-  if (context_.input.is_overrun()) context_.relieve();
+  if (context_.input.is_exceeded()) context_.input_exceeded();
 }
 
 bool Client::must_wait() noexcept {

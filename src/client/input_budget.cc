@@ -36,7 +36,7 @@ void InputBudget::wait(Client& client) noexcept {
   waiting_.push_back(client);
 }
 
-void InputBudget::leave(Client& client) noexcept {
+void InputBudget::stop_waiting(Client& client) noexcept {
   waiting_.remove(client);
 }
 

@@ -22,14 +22,14 @@ class InputBudget {
   /// Nobody may begin a new request.
   bool is_full() const noexcept { return partial_ + parked_ > limit_; }
   /// Pausing cannot help: requests that have begun hold more than is allowed.
-  bool is_overrun() const noexcept { return partial_ > limit_; }
+  bool is_exceeded() const noexcept { return partial_ > limit_; }
 
   void set_partial(std::uint32_t& counted, std::size_t bytes) noexcept;
   void set_parked(std::uint32_t& counted, std::size_t bytes) noexcept;
 
   /// Stands in line until admitted: when the sum is below three quarters, one client at a time.
   void wait(Client& client) noexcept;
-  void leave(Client& client) noexcept;
+  void stop_waiting(Client& client) noexcept;
 
  private:
   bool has_room() const noexcept;

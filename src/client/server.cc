@@ -30,7 +30,7 @@ Server::Server(event::Loop& loop, const config::Config& config, ledger::Intake& 
                .intake = intake,
                .source = *this,
                .closed = bind<&Server::on_closed>(this),
-               .relieve = bind<&Server::relieve_input>(this),
+               .input_exceeded = bind<&Server::close_largest_input>(this),
                .limits = config.limits,
                .idle_timeout = config.server.idle_timeout,
                .decoder = protocol::Decoder(decode_settings(config)),
@@ -219,8 +219,8 @@ void Server::end_all() noexcept {
 }
 
 /// Requests that have begun hold more than input_bytes: whoever holds most has to go.
-void Server::relieve_input() noexcept {
-  while (context_.input.is_overrun()) {
+void Server::close_largest_input() noexcept {
+  while (context_.input.is_exceeded()) {
     Client* most = nullptr;
     for (const Place& place : clients_) {
       Client* client = place.client.get();

@@ -73,7 +73,7 @@ class Server final : public ledger::Source {
   Result<std::unique_ptr<event::Listener>> open(const config::Address& address);
   void on_accepted(std::unique_ptr<event::Stream> stream) noexcept;
   void on_closed(Client& client, CloseReason reason) noexcept;
-  void relieve_input() noexcept;
+  void close_largest_input() noexcept;
   Client& add(std::unique_ptr<event::Stream> stream);
   Client* find(const ledger::Origin& origin) const noexcept;
 

@@ -65,7 +65,7 @@ struct ServerContext {
   ledger::Intake& intake;
   ledger::Source& source;                       ///< the server, towards the intake
   Delegate<void(Client&, CloseReason)> closed;  ///< the client may be retired, not destroyed
-  Delegate<void()> relieve;                     ///< the input budget is overrun
+  Delegate<void()> input_exceeded;              ///< partial requests hold more than input_bytes
   config::Limits limits;
   Duration idle_timeout;
   protocol::Decoder decoder;

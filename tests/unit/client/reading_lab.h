@@ -61,12 +61,12 @@ class OneClient final : public ledger::Source {
   }
 
   void on_closed(Client&, CloseReason reason) noexcept { closed.push_back(reason); }
-  void relieve() noexcept { ++overruns; }
+  void input_exceeded() noexcept { ++input_excesses; }
 
   Client* client = nullptr;
   ServerContext* context = nullptr;
   std::vector<CloseReason> closed;
-  int overruns = 0;
+  int input_excesses = 0;
 };
 
 /// One client that reads from a FakeStream. By the topic, the intake parks "full", holds "held" and
@@ -77,7 +77,7 @@ struct ReadingLab {
                 .intake = intake,
                 .source = source,
                 .closed = bind<&OneClient::on_closed>(&source),
-                .relieve = bind<&OneClient::relieve>(&source),
+                .input_exceeded = bind<&OneClient::input_exceeded>(&source),
                 .limits = limits,
                 .idle_timeout = Duration(0),
                 .decoder = protocol::Decoder(),
