@@ -1,7 +1,7 @@
 // The heap of clients and the timer that follows its earliest entry.
 #include "client/deadlines.h"
 
-#include "client/client.h"
+#include "client/client_connection.h"
 #include "event/loop.h"
 
 namespace sluice::client {
@@ -9,7 +9,7 @@ namespace sluice::client {
 Deadlines::Deadlines(event::Loop& loop)
     : loop_(loop), timer_(loop, bind<&Deadlines::on_timer>(this)) {}
 
-void Deadlines::watch(Client& client, TimePoint deadline) noexcept {
+void Deadlines::watch(ClientConnection& client, TimePoint deadline) noexcept {
   if (client.is_waiting()) {
     if (client.deadline() <= deadline) return;
     queue_.remove(client);
@@ -18,7 +18,7 @@ void Deadlines::watch(Client& client, TimePoint deadline) noexcept {
   arm();
 }
 
-void Deadlines::forget(Client& client) noexcept {
+void Deadlines::forget(ClientConnection& client) noexcept {
   if (client.is_waiting()) queue_.remove(client);
 }
 
@@ -32,7 +32,7 @@ void Deadlines::arm() noexcept {
 
 void Deadlines::on_timer() noexcept {
   const TimePoint now = loop_.now();
-  while (Client* due = queue_.pop_due(now))
+  while (ClientConnection* due = queue_.pop_due(now))
     due->check_deadlines(now);
   arm();
 }

@@ -11,24 +11,25 @@ class Loop;
 
 namespace sluice::client {
 
-class Client;
+class ClientConnection;
 
-/// Calls Client::check_deadlines() no later than asked for. Lazy: a deadline that has moved to
-/// later is found out when the earlier one has come, so that traffic does not touch the heap.
+/// Calls ClientConnection::check_deadlines() no later than asked for. Lazy: a deadline that has
+/// moved to later is found out when the earlier one has come, so that traffic does not touch the
+/// heap.
 class Deadlines {
  public:
   explicit Deadlines(event::Loop& loop);
 
   /// Sees to it that the client is checked at `deadline` or before.
-  void watch(Client& client, TimePoint deadline) noexcept;
-  void forget(Client& client) noexcept;
+  void watch(ClientConnection& client, TimePoint deadline) noexcept;
+  void forget(ClientConnection& client) noexcept;
 
  private:
   void on_timer() noexcept;
   void arm() noexcept;
 
   event::Loop& loop_;
-  DeadlineQueue<Client> queue_;
+  DeadlineQueue<ClientConnection> queue_;
   event::Timer timer_;
   TimePoint armed_for_{};
 };

@@ -1,7 +1,7 @@
 // The sum over all clients and the line in front of it; see the header.
 #include "client/input_budget.h"
 
-#include "client/client.h"
+#include "client/client_connection.h"
 
 namespace sluice::client {
 
@@ -32,11 +32,11 @@ void InputBudget::set_parked(std::uint32_t& counted, std::size_t bytes) noexcept
   change(parked_, counted, bytes);
 }
 
-void InputBudget::wait(Client& client) noexcept {
+void InputBudget::wait(ClientConnection& client) noexcept {
   waiting_.push_back(client);
 }
 
-void InputBudget::stop_waiting(Client& client) noexcept {
+void InputBudget::stop_waiting(ClientConnection& client) noexcept {
   waiting_.remove(client);
 }
 

@@ -10,7 +10,7 @@
 
 namespace sluice::client {
 
-class Client;
+class ClientConnection;
 
 /// The sums are kept by difference: each client remembers what it is counted with.
 class InputBudget {
@@ -28,8 +28,8 @@ class InputBudget {
   void set_parked(std::uint32_t& counted, std::size_t bytes) noexcept;
 
   /// Stands in line until admitted: when the sum is below three quarters, one client at a time.
-  void wait(Client& client) noexcept;
-  void stop_waiting(Client& client) noexcept;
+  void wait(ClientConnection& client) noexcept;
+  void stop_waiting(ClientConnection& client) noexcept;
 
  private:
   bool has_room() const noexcept;
@@ -39,7 +39,7 @@ class InputBudget {
   std::size_t limit_;
   std::size_t partial_ = 0;
   std::size_t parked_ = 0;
-  List<Client> waiting_;
+  List<ClientConnection> waiting_;
   event::Deferred admit_;
 };
 

@@ -107,7 +107,7 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   if (counters.connections < settings_.max_connections) {
     ++counters.connections;
     ++counters.accepted_total;
-    Client& client = add(std::move(stream));
+    ClientConnection& client = add(std::move(stream));
     log::debug(client.about(), "accepted");
     client.start();
     return;
@@ -121,7 +121,7 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   add(std::move(stream)).refuse();
 }
 
-Client& Server::add(std::unique_ptr<event::Stream> stream) {
+ClientConnection& Server::add(std::unique_ptr<event::Stream> stream) {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(clients_.size()));
     clients_.emplace_back();
@@ -129,11 +129,12 @@ Client& Server::add(std::unique_ptr<event::Stream> stream) {
   const std::uint32_t index = free_.back();
   free_.pop_back();
   Place& place = clients_[index];
-  place.client = std::make_unique<Client>(context_, index, place.generation, std::move(stream));
+  place.client =
+      std::make_unique<ClientConnection>(context_, index, place.generation, std::move(stream));
   return *place.client;
 }
 
-void Server::on_closed(Client& client, CloseReason) noexcept {
+void Server::on_closed(ClientConnection& client, CloseReason) noexcept {
   const ledger::Origin origin = client.origin();
   if (client.is_refused()) {
     --refused_now_;
@@ -148,7 +149,7 @@ void Server::on_closed(Client& client, CloseReason) noexcept {
   context_.intake.forget(origin);
 }
 
-Client* Server::find(const ledger::Origin& origin) const noexcept {
+ClientConnection* Server::find(const ledger::Origin& origin) const noexcept {
   if (origin.index >= clients_.size()) return nullptr;
   const Place& place = clients_[origin.index];
   return place.generation == origin.generation ? place.client.get() : nullptr;
@@ -156,23 +157,23 @@ Client* Server::find(const ledger::Origin& origin) const noexcept {
 
 void Server::settled(const ledger::Origin& origin, const protocol::Reply& reply,
                      protocol::Request request) noexcept {
-  if (Client* client = find(origin)) client->reply(origin.slot, reply, request.id());
+  if (ClientConnection* client = find(origin)) client->reply(origin.slot, reply, request.id());
   context_.reuse(std::move(request));
 }
 
 unsigned Server::grant(const ledger::Origin& origin, unsigned most) noexcept {
-  Client* client = find(origin);
+  ClientConnection* client = find(origin);
   return client == nullptr ? 0 : client->resume(most);
 }
 
 log::Subject Server::about(const ledger::Origin& origin) const noexcept {
-  const Client* client = find(origin);
+  const ClientConnection* client = find(origin);
   return client == nullptr ? log::Subject::client({}, 0) : client->about();
 }
 
 PauseReport Server::paused_clients(std::size_t most) const {
   PauseReport report;
-  std::vector<const Client*> paused;
+  std::vector<const ClientConnection*> paused;
   for (const Place& place : clients_) {
     if (place.client == nullptr || !place.client->is_paused()) continue;
     paused.push_back(place.client.get());
@@ -183,9 +184,10 @@ PauseReport Server::paused_clients(std::size_t most) const {
     }
   }
   const auto shown = static_cast<std::ptrdiff_t>(std::min(most, paused.size()));
-  std::partial_sort(
-      paused.begin(), paused.begin() + shown, paused.end(),
-      [](const Client* a, const Client* b) { return a->paused_since() < b->paused_since(); });
+  std::partial_sort(paused.begin(), paused.begin() + shown, paused.end(),
+                    [](const ClientConnection* a, const ClientConnection* b) {
+                      return a->paused_since() < b->paused_since();
+                    });
   for (auto client = paused.begin(); client != paused.begin() + shown; ++client) {
     PausedClient entry{.origin = (*client)->origin(),
                        .peer = std::string((*client)->peer()),
@@ -221,9 +223,9 @@ void Server::end_all() noexcept {
 /// Requests that have begun hold more than input_bytes: whoever holds most has to go.
 void Server::close_largest_input() noexcept {
   while (context_.input.is_exceeded()) {
-    Client* most = nullptr;
+    ClientConnection* most = nullptr;
     for (const Place& place : clients_) {
-      Client* client = place.client.get();
+      ClientConnection* client = place.client.get();
       if (client == nullptr) continue;
       if (most == nullptr || client->partial_bytes() > most->partial_bytes()) most = client;
     }

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "client/client.h"
+#include "client/client_connection.h"
 #include "client/counters.h"
 #include "client/pause_report.h"
 #include "client/server_context.h"
@@ -65,17 +65,17 @@ class Server final : public ledger::Source {
 
  private:
   struct Place {
-    std::unique_ptr<Client> client;
+    std::unique_ptr<ClientConnection> client;
     std::uint32_t generation = 1;
   };
 
   std::size_t listener_at(const config::Address& address) const noexcept;
   Result<std::unique_ptr<event::Listener>> open(const config::Address& address);
   void on_accepted(std::unique_ptr<event::Stream> stream) noexcept;
-  void on_closed(Client& client, CloseReason reason) noexcept;
+  void on_closed(ClientConnection& client, CloseReason reason) noexcept;
   void close_largest_input() noexcept;
-  Client& add(std::unique_ptr<event::Stream> stream);
-  Client* find(const ledger::Origin& origin) const noexcept;
+  ClientConnection& add(std::unique_ptr<event::Stream> stream);
+  ClientConnection* find(const ledger::Origin& origin) const noexcept;
 
   config::ServerSettings settings_;
   ServerContext context_;

@@ -1,4 +1,4 @@
-// What all clients of one server have in common. The Server owns it; Clients refer to it.
+// What all clients of one server share. The Server owns it, its ClientConnections refer to it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@
 
 namespace sluice::client {
 
-class Client;
+class ClientConnection;
 
 /// Why a connection came to its end.
 enum class CloseReason : std::uint8_t {
@@ -63,9 +63,9 @@ constexpr std::string_view to_string(CloseReason reason) noexcept {
 struct ServerContext {
   event::Loop& loop;
   ledger::Intake& intake;
-  ledger::Source& source;                       ///< the server, towards the intake
-  Delegate<void(Client&, CloseReason)> closed;  ///< the client may be retired, not destroyed
-  Delegate<void()> input_exceeded;              ///< partial requests hold more than input_bytes
+  ledger::Source& source;                                 ///< the server, towards the intake
+  Delegate<void(ClientConnection&, CloseReason)> closed;  ///< retires it, destroys nothing
+  Delegate<void()> input_exceeded;  ///< partial requests hold more than input_bytes
   config::Limits limits;
   Duration idle_timeout;
   protocol::Decoder decoder;

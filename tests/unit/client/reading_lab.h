@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "client/client.h"
+#include "client/client_connection.h"
 #include "support.h"
 
 namespace sluice::client {
@@ -60,10 +60,10 @@ class OneClient final : public ledger::Source {
     return log::Subject::client({}, 0);
   }
 
-  void on_closed(Client&, CloseReason reason) noexcept { closed.push_back(reason); }
+  void on_closed(ClientConnection&, CloseReason reason) noexcept { closed.push_back(reason); }
   void input_exceeded() noexcept { ++input_excesses; }
 
-  Client* client = nullptr;
+  ClientConnection* client = nullptr;
   ServerContext* context = nullptr;
   std::vector<CloseReason> closed;
   int input_excesses = 0;
@@ -132,7 +132,7 @@ struct ReadingLab {
   OneClient source;
   FakeStream::Log stream;
   ServerContext context;
-  Client client;
+  ClientConnection client;
 };
 
 /// What one read takes, but amid a large request.

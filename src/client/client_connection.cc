@@ -1,6 +1,6 @@
-// A client's turn, its replies and its pauses. Reading is in client_read.cc, ending and deadlines
-// are in client_end.cc.
-#include "client/client.h"
+// A client's turn, its replies and its pauses. Reading is in client_connection_read.cc, closing and
+// deadlines are in client_connection_end.cc.
+#include "client/client_connection.h"
 
 #include <algorithm>
 #include <utility>
@@ -33,15 +33,15 @@ constexpr std::uint8_t bit(PauseReason reason) noexcept {
 
 }  // namespace
 
-Client::Client(ServerContext& context, std::uint32_t index, std::uint32_t generation,
-               std::unique_ptr<event::Stream> stream)
+ClientConnection::ClientConnection(ServerContext& context, std::uint32_t index,
+                                   std::uint32_t generation, std::unique_ptr<event::Stream> stream)
     : context_(context),
       index_(index),
       generation_(generation),
       number_(++context.last_number),
       stream_(std::move(stream)),
       reader_(context.limits.max_request_bytes, context.spare),
-      turn_end_(context.loop, bind<&Client::on_turn_end>(this)),
+      turn_end_(context.loop, bind<&ClientConnection::on_turn_end>(this)),
       replies_(context.buffers),
       active_at_(context.loop.now()),
       budget_(kRequestsPerTurn) {
@@ -50,17 +50,17 @@ Client::Client(ServerContext& context, std::uint32_t index, std::uint32_t genera
 }
 
 /// A closed client is in none of these, and its server may be gone before it.
-Client::~Client() {
+ClientConnection::~ClientConnection() {
   if (is_linked()) context_.input.stop_waiting(*this);
   if (is_waiting()) context_.deadlines.forget(*this);
 }
 
-void Client::start() noexcept {
+void ClientConnection::start() noexcept {
   stream_->start_reading();
   turn_end_.schedule();
 }
 
-void Client::on_turn_end() noexcept {
+void ClientConnection::on_turn_end() noexcept {
   budget_ = kRequestsPerTurn;
   turn_bytes_ = 0;
   const bool holds_back = may_hold_back();
@@ -75,26 +75,26 @@ void Client::on_turn_end() noexcept {
   watch_deadlines();
 }
 
-void Client::reply(std::uint64_t slot, const protocol::Reply& reply,
-                   std::string_view id_json) noexcept {
+void ClientConnection::reply(std::uint64_t slot, const protocol::Reply& reply,
+                             std::string_view id_json) noexcept {
   if (outstanding_ == 0 || abandons_replies_) return;
   --outstanding_;
   put(slot, reply, id_json);
 }
 
-void Client::answer(const protocol::Reply& reply, std::string_view id_json) noexcept {
+void ClientConnection::answer(const protocol::Reply& reply, std::string_view id_json) noexcept {
   put(id_json.empty() ? replies_.reserve() : 0, reply, id_json);
 }
 
-void Client::answer_fault(protocol::ErrorKind error, std::string detail,
-                          std::string_view id_json) noexcept {
+void ClientConnection::answer_fault(protocol::ErrorKind error, std::string detail,
+                                    std::string_view id_json) noexcept {
   ++context_.counters.faults_of(error);
   context_.client_log.faulty(about(), error, detail);
   answer(protocol::Reply::failure(error, protocol::Published::No, std::move(detail)), id_json);
 }
 
-void Client::put(std::uint64_t slot, const protocol::Reply& reply,
-                 std::string_view id_json) noexcept {
+void ClientConnection::put(std::uint64_t slot, const protocol::Reply& reply,
+                           std::string_view id_json) noexcept {
   active_at_ = context_.loop.now();
   turn_end_.schedule();
   if (slot != 0 && !replies_.is_next(slot)) {
@@ -110,7 +110,7 @@ void Client::put(std::uint64_t slot, const protocol::Reply& reply,
 }
 
 /// Only from a client that waits for more replies anyway.
-bool Client::may_hold_back() noexcept {
+bool ClientConnection::may_hold_back() noexcept {
   const bool may = context_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
                    !out_.empty() && out_.size() < kSmallWrite && ends_held_back_ < kEndsHeldBack;
   ends_held_back_ = may ? static_cast<std::uint8_t>(ends_held_back_ + 1) : std::uint8_t{0};
@@ -118,7 +118,7 @@ bool Client::may_hold_back() noexcept {
   return may;
 }
 
-void Client::flush() noexcept {
+void ClientConnection::flush() noexcept {
   if (out_.empty()) return;
   const bool was_idle = stream_->unsent() == 0;
   written_ += out_.size();
@@ -129,11 +129,11 @@ void Client::flush() noexcept {
   sent_seen_ = written_ - stream_->unsent();
 }
 
-std::size_t Client::unread_bytes() const noexcept {
+std::size_t ClientConnection::unread_bytes() const noexcept {
   return stream_->unsent() + out_.size() + replies_.kept_bytes();
 }
 
-unsigned Client::resume(unsigned most) noexcept {
+unsigned ClientConnection::resume(unsigned most) noexcept {
   context_.input.set_parked(parked_bytes_, 0);
   unpause(PauseReason::Queue);
   if (state_ != State::Open || pauses_ != 0 || !reader_.has_input()) return 0;
@@ -143,16 +143,16 @@ unsigned Client::resume(unsigned most) noexcept {
   return static_cast<unsigned>(std::min({std::size_t{most}, in_pipeline, in_input}));
 }
 
-void Client::admit() noexcept {
+void ClientConnection::admit() noexcept {
   context_.input.stop_waiting(*this);
   unpause(PauseReason::Input);
 }
 
-bool Client::is_paused_for(PauseReason reason) const noexcept {
+bool ClientConnection::is_paused_for(PauseReason reason) const noexcept {
   return (pauses_ & bit(reason)) != 0;
 }
 
-void Client::pause(PauseReason reason) noexcept {
+void ClientConnection::pause(PauseReason reason) noexcept {
   if (state_ != State::Open || is_paused_for(reason)) return;
   if (pauses_ == 0) {
     ++context_.counters.paused;
@@ -163,7 +163,7 @@ void Client::pause(PauseReason reason) noexcept {
   if (reason == PauseReason::Input) context_.input.wait(*this);
 }
 
-void Client::unpause(PauseReason reason) noexcept {
+void ClientConnection::unpause(PauseReason reason) noexcept {
   if (!is_paused_for(reason)) return;
   pauses_ &= static_cast<std::uint8_t>(~bit(reason));
   turn_end_.schedule();
@@ -173,7 +173,7 @@ void Client::unpause(PauseReason reason) noexcept {
   request_begun_ += context_.loop.now() - paused_at_;
 }
 
-void Client::update_pauses() noexcept {
+void ClientConnection::update_pauses() noexcept {
   if (outstanding_ < low_mark(context_.limits.max_pipeline)) unpause(PauseReason::Pipeline);
   const std::size_t unread = unread_bytes();
   if (unread > context_.limits.output_bytes) {
@@ -184,7 +184,7 @@ void Client::update_pauses() noexcept {
 }
 
 /// For what it sends next. One that ends always has: its input is dropped.
-bool Client::has_room() const noexcept {
+bool ClientConnection::has_room() const noexcept {
   if (state_ != State::Open) return true;
   return pauses_ == 0 && !reader_.has_input() && turn_bytes_ < kBytesPerTurn;
 }
@@ -194,7 +194,7 @@ bool Client::has_room() const noexcept {
 /// stopped: the client `sends_on` although it has to wait, or more than its last read could take.
 /// What one read brings until then is kept, and with what is kept already it fills one read at
 /// most. Where the memory of all clients is short, reading stops at once.
-void Client::update_reading(bool sends_on) noexcept {
+void ClientConnection::update_reading(bool sends_on) noexcept {
   if (has_room()) {
     if (broken_) {
       close(CloseReason::Broken);
@@ -216,12 +216,12 @@ void Client::update_reading(bool sends_on) noexcept {
 
 /// A larger read may bring requests that have to wait behind the one under way, so it is not for
 /// when memory is short.
-std::size_t Client::next_read_size() const noexcept {
+std::size_t ClientConnection::next_read_size() const noexcept {
   const bool is_large = reader_.inside_request() && reader_.buffered() > kLargeRequest;
   return is_large && !context_.input.is_full() ? kLargeReadBytes : kReadBytes;
 }
 
-void Client::set_read_size(std::size_t bytes) noexcept {
+void ClientConnection::set_read_size(std::size_t bytes) noexcept {
   if (bytes == read_size_) return;
   read_size_ = static_cast<std::uint32_t>(bytes);
   stream_->set_read_size(bytes);

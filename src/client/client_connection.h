@@ -28,14 +28,16 @@ inline constexpr std::size_t kReadBytes = 16384;
 
 /// Owned by the Server's table until close(), by Loop::retire() from then on. Everything that can
 /// end it happens in its own callbacks or at the end of a turn, never inside reply().
-class Client final : public event::StreamHandler, public DeadlineEntry, public ListNode<> {
+class ClientConnection final : public event::StreamHandler,
+                               public DeadlineEntry,
+                               public ListNode<> {
  public:
   /// `index` and `generation`: its place in the server's table.
-  Client(ServerContext& context, std::uint32_t index, std::uint32_t generation,
-         std::unique_ptr<event::Stream> stream);
-  ~Client();
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
+  ClientConnection(ServerContext& context, std::uint32_t index, std::uint32_t generation,
+                   std::unique_ptr<event::Stream> stream);
+  ~ClientConnection();
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
 
   /// Begins to read.
   void start() noexcept;

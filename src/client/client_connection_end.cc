@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "client/client.h"
+#include "client/client_connection.h"
 
 namespace sluice::client {
 namespace {
@@ -16,7 +16,7 @@ constexpr unsigned kTurnEndsToRead = 3;
 
 }  // namespace
 
-void Client::refuse() noexcept {
+void ClientConnection::refuse() noexcept {
   refused_ = true;
   put(0,
       protocol::Reply::failure(protocol::ErrorKind::Overloaded, protocol::Published::No,
@@ -25,14 +25,15 @@ void Client::refuse() noexcept {
   end(CloseReason::Refused);
 }
 
-void Client::fail(protocol::ErrorKind error, std::string detail, CloseReason reason) noexcept {
+void ClientConnection::fail(protocol::ErrorKind error, std::string detail,
+                            CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   const protocol::Frame partial = reader_.finish();
   answer_fault(error, std::move(detail), context_.decoder.find_id(partial.bytes));
   end(reason);
 }
 
-void Client::end_now() noexcept {
+void ClientConnection::end_now() noexcept {
   abandons_replies_ = true;
   replies_.drop_kept();
   end(CloseReason::Stopping);
@@ -40,7 +41,7 @@ void Client::end_now() noexcept {
 }
 
 /// From here on input is read and dropped. What is outstanding is still answered.
-void Client::end(CloseReason reason) noexcept {
+void ClientConnection::end(CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   state_ = State::Ending;
   end_reason_ = reason;
@@ -52,7 +53,7 @@ void Client::end(CloseReason reason) noexcept {
 }
 
 /// The stages of a gentle end: replies, shutdown, linger. Runs at the end of a turn.
-void Client::advance_end() noexcept {
+void ClientConnection::advance_end() noexcept {
   const bool is_idle = outstanding_ == 0 && !reader_.has_input();
   if (state_ == State::Open && context_.draining && is_idle) {
     // What it has sent meanwhile is to be answered, too: read once more before the end.
@@ -76,7 +77,7 @@ void Client::advance_end() noexcept {
 }
 
 /// One that waits has sent what it waits with before the connection broke: that is still done.
-void Client::on_broken(int) noexcept {
+void ClientConnection::on_broken(int) noexcept {
   if (has_room() || stream_->unsent() > 0) {
     close(CloseReason::Broken);
     return;
@@ -85,13 +86,13 @@ void Client::on_broken(int) noexcept {
   turn_end_.schedule();
 }
 
-void Client::on_sent() noexcept {
+void ClientConnection::on_sent() noexcept {
   if (state_ == State::Closed) return;
   progress_at_ = context_.loop.now();
   turn_end_.schedule();
 }
 
-void Client::close(CloseReason reason) noexcept {
+void ClientConnection::close(CloseReason reason) noexcept {
   if (state_ == State::Closed) return;
   end(reason);
   state_ = State::Closed;
@@ -103,39 +104,39 @@ void Client::close(CloseReason reason) noexcept {
   context_.closed(*this, reason);
 }
 
-TimePoint Client::request_deadline() const noexcept {
+TimePoint ClientConnection::request_deadline() const noexcept {
   const bool runs = state_ == State::Open && pauses_ == 0 && reader_.inside_request();
   return runs ? request_begun_ + context_.limits.request_timeout : TimePoint::max();
 }
 
-TimePoint Client::idle_deadline() const noexcept {
+TimePoint ClientConnection::idle_deadline() const noexcept {
   const bool is_idle = state_ == State::Open && pauses_ == 0 && outstanding_ == 0 &&
                        !reader_.inside_request() && stream_->unsent() == 0;
   if (!is_idle || context_.idle_timeout <= Duration(0)) return TimePoint::max();
   return active_at_ + context_.idle_timeout;
 }
 
-TimePoint Client::next_deadline() const noexcept {
+TimePoint ClientConnection::next_deadline() const noexcept {
   if (state_ == State::Lingering) return linger_until_;
   TimePoint next = std::min(request_deadline(), idle_deadline());
   if (stream_->unsent() > 0) next = std::min(next, progress_at_ + context_.limits.write_timeout);
   return next;
 }
 
-void Client::watch_deadlines() noexcept {
+void ClientConnection::watch_deadlines() noexcept {
   const TimePoint next = next_deadline();
   if (next != TimePoint::max()) context_.deadlines.watch(*this, next);
 }
 
 /// The stream tells when a whole write is done; a slow one shows in what is left of it.
-bool Client::is_write_stuck(TimePoint now) noexcept {
+bool ClientConnection::is_write_stuck(TimePoint now) noexcept {
   const std::size_t unsent = stream_->unsent();
   const std::uint64_t sent = written_ - unsent;
   if (unsent == 0 || std::exchange(sent_seen_, sent) != sent) progress_at_ = now;
   return now >= progress_at_ + context_.limits.write_timeout;
 }
 
-void Client::check_deadlines(TimePoint now) noexcept {
+void ClientConnection::check_deadlines(TimePoint now) noexcept {
   if (state_ == State::Lingering && now >= linger_until_) {
     close(end_reason_);
     return;

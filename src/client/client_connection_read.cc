@@ -5,13 +5,13 @@
 #include <variant>
 
 #include "base/log.h"
-#include "client/client.h"
+#include "client/client_connection.h"
 
 namespace sluice::client {
 
 using protocol::Frame;
 
-void Client::on_read(std::span<const char> bytes) noexcept {
+void ClientConnection::on_read(std::span<const char> bytes) noexcept {
   if (state_ != State::Open) return;  // read only so that the socket can be closed without a reset
   const bool sends_on = !has_room() || bytes.size() >= read_size_;
   turn_bytes_ += static_cast<std::uint32_t>(bytes.size());
@@ -23,7 +23,7 @@ void Client::on_read(std::span<const char> bytes) noexcept {
   turn_end_.schedule();
 }
 
-void Client::on_end() noexcept {
+void ClientConnection::on_end() noexcept {
   if (state_ == State::Closed) return;
   ended_input_ = true;
   if (state_ == State::Lingering) {
@@ -34,7 +34,7 @@ void Client::on_end() noexcept {
 }
 
 /// Decodes what was read until there is no more, no room for more, or this turn's share is used.
-void Client::decode_input() noexcept {
+void ClientConnection::decode_input() noexcept {
   if (state_ != State::Open || !(reader_.has_input() || ended_input_)) return;
   received_ = context_.loop.precise_now();
   bool is_same_request = reader_.inside_request();
@@ -66,14 +66,14 @@ void Client::decode_input() noexcept {
   if (context_.input.is_exceeded()) context_.input_exceeded();
 }
 
-bool Client::must_wait() noexcept {
+bool ClientConnection::must_wait() noexcept {
   if (outstanding_ >= context_.limits.max_pipeline) pause(PauseReason::Pipeline);
   return pauses_ != 0;
 }
 
 /// The next request, if it lies whole in what was read and is a usual one: its end need not be
 /// looked for first.
-bool Client::take_usual() noexcept {
+bool ClientConnection::take_usual() noexcept {
   const std::string_view ahead = reader_.ahead();
   if (ahead.empty()) return false;
   std::size_t size = 0;
@@ -84,7 +84,7 @@ bool Client::take_usual() noexcept {
   return true;
 }
 
-void Client::take(const Frame& frame) noexcept {
+void ClientConnection::take(const Frame& frame) noexcept {
   switch (frame.kind) {
     case Frame::Kind::NeedMore:
       return;
@@ -102,7 +102,7 @@ void Client::take(const Frame& frame) noexcept {
   }
 }
 
-void Client::take(protocol::Decoded&& decoded) noexcept {
+void ClientConnection::take(protocol::Decoded&& decoded) noexcept {
   if (auto* request = std::get_if<protocol::Request>(&decoded)) {
     submit(*request);
   } else if (auto* fault = std::get_if<protocol::Fault>(&decoded)) {
@@ -116,7 +116,7 @@ void Client::take(protocol::Decoded&& decoded) noexcept {
   }
 }
 
-void Client::submit(protocol::Request& request) noexcept {
+void ClientConnection::submit(protocol::Request& request) noexcept {
   const std::size_t bytes = request.bytes();
   const std::uint64_t slot = request.id().empty() ? replies_.reserve() : 0;
   ++outstanding_;
@@ -137,7 +137,7 @@ void Client::submit(protocol::Request& request) noexcept {
 }
 
 /// The peer has shut down its writing side, and all it sent was looked at.
-void Client::finish_input() noexcept {
+void ClientConnection::finish_input() noexcept {
   const Frame last = reader_.finish();
   if (last.kind == Frame::Kind::Fault) {
     answer_fault(last.error, std::string(last.detail), context_.decoder.find_id(last.bytes));
@@ -145,7 +145,7 @@ void Client::finish_input() noexcept {
   end(CloseReason::PeerLeft);
 }
 
-void Client::count_input() noexcept {
+void ClientConnection::count_input() noexcept {
   const std::size_t held = state_ == State::Open ? reader_.buffered() : 0;
   const bool is_partial = reader_.inside_request() && !is_paused_for(PauseReason::Input);
   context_.input.set_partial(partial_bytes_, is_partial ? held : 0);
