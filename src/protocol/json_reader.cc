@@ -31,13 +31,13 @@ constexpr std::size_t kToldDepth = 3;
 constexpr unsigned kFlags =
     rj::kParseIterativeFlag | rj::kParseInsituFlag | rj::kParseNumbersAsStringsFlag;
 /// Every byte of a string is looked at.
-constexpr unsigned kCarefulFlags = kFlags | rj::kParseValidateEncodingFlag;
+constexpr unsigned kValidatingFlags = kFlags | rj::kParseValidateEncodingFlag;
 /// The parser may look at so many bytes behind the text.
 constexpr std::size_t kPadding = 16;
 
 /// Whether the strings of `text` need no closer look: it is UTF-8, and without control characters,
 /// of which the parser's SSE2 code lets U+001A to U+001F pass.
-bool is_harmless(std::string_view text) noexcept {
+bool needs_no_validation(std::string_view text) noexcept {
   bool has_control = false;
   for (const char c : text)
     has_control |= static_cast<unsigned char>(c) < 0x20;
@@ -88,8 +88,8 @@ bool is_number(std::string_view text) {
 
 /// The parser refuses numbers that no double can hold, though it is asked for digits only: each
 /// number in `text` that could be one is replaced by a zero and spaces.
-void hide_large_numbers(std::string& text) {
-  constexpr std::size_t kHarmlessDigits = 19;
+void mask_out_of_range_numbers(std::string& text) {
+  constexpr std::size_t kSafeDigits = 19;
   bool in_string = false;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
@@ -102,7 +102,7 @@ void hide_large_numbers(std::string& text) {
     if (c != '-' && !is_digit(c)) continue;
     const std::string_view run = number_run(text, at);
     const std::size_t size = run.size();
-    const bool is_large = size > kHarmlessDigits || run.find_first_of("eE") != run.npos;
+    const bool is_large = size > kSafeDigits || run.find_first_of("eE") != run.npos;
     if (is_large && is_number(run)) {
       std::fill_n(text.begin() + static_cast<std::ptrdiff_t>(at), size, ' ');
       text[at] = '0';
@@ -243,8 +243,9 @@ struct JsonReader::Impl {
     events.on_start();
     rj::InsituStringStream stream(copy.data());
     Adapter adapter(text, stream, copy.data(), max_depth, events);
-    const rj::ParseResult result = is_harmless(text) ? reader.Parse<kFlags>(stream, adapter)
-                                                     : reader.Parse<kCarefulFlags>(stream, adapter);
+    const rj::ParseResult result = needs_no_validation(text)
+                                       ? reader.Parse<kFlags>(stream, adapter)
+                                       : reader.Parse<kValidatingFlags>(stream, adapter);
     if (adapter.is_too_deep()) {
       fault = fmt::format("expected at most {} levels of nesting", max_depth);
       return false;
@@ -276,7 +277,7 @@ bool JsonReader::read(std::string_view text, std::size_t max_depth, JsonEvents& 
   if (impl_->parse(text, max_depth, events)) return true;
   if (impl_->reader.GetParseErrorCode() != rj::kParseErrorNumberTooBig) return false;
   impl_->take(text);
-  hide_large_numbers(impl_->copy);
+  mask_out_of_range_numbers(impl_->copy);
   return impl_->parse(text, max_depth, events);
 }
 
