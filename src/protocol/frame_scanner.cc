@@ -16,14 +16,14 @@ constexpr std::array<std::string_view, 9> kMethods = {
     "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
 constexpr std::string_view kHost = "host:";
 
-enum class Verdict { Undecided, Http, Garbage };
+enum class LineKind { Undecided, Http, Garbage };
 
 /// What a line that begins with `line` is.
-Verdict judge(std::string_view line) {
-  Verdict verdict = Verdict::Garbage;
+LineKind classify_line(std::string_view line) {
+  LineKind kind = LineKind::Garbage;
   const auto compare = [&](std::string_view begun, std::string_view wanted) {
-    if (begun.starts_with(wanted)) verdict = Verdict::Http;
-    if (begun.size() < wanted.size() && wanted.starts_with(begun)) verdict = Verdict::Undecided;
+    if (begun.starts_with(wanted)) kind = LineKind::Http;
+    if (begun.size() < wanted.size() && wanted.starts_with(begun)) kind = LineKind::Undecided;
   };
   for (const std::string_view method : kMethods)
     compare(line, method);
@@ -32,7 +32,7 @@ Verdict judge(std::string_view line) {
   for (; size < lowered.size() && size < line.size(); ++size)
     lowered[size] = to_lower(line[size]);
   compare(std::string_view(lowered.data(), size), kHost);
-  return verdict;
+  return kind;
 }
 
 }  // namespace
@@ -165,13 +165,13 @@ FrameScanner::Step FrameScanner::step_line(std::string_view piece) noexcept {
     const bool is_first_of_bom = size_ == 0 && line_[0] == kBom.front();
     if (!is_first_of_bom) line_[size_] = next;
     ++size_;
-    switch (judge(std::string_view(line_.data(), size_))) {
-      case Verdict::Undecided:
+    switch (classify_line(std::string_view(line_.data(), size_))) {
+      case LineKind::Undecided:
         continue;
-      case Verdict::Http:
+      case LineKind::Http:
         state_ = State::Ended;
         return {Event::Http, at + 1, at + 1};
-      case Verdict::Garbage:
+      case LineKind::Garbage:
         state_ = next == '\n' ? State::Between : State::SkipLine;
         return {Event::Garbage, at + 1, at + 1};
     }

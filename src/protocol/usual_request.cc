@@ -51,9 +51,9 @@ const char* end_of_run(const char* at, const char* end, bool& beyond_ascii) noex
 
 /// A position in a text. Each function but pass_last() also passes the white space behind what it
 /// reads. All are inline: out of line, a request with 100 bytes of message takes 12 % longer.
-class Place {
+class Cursor {
  public:
-  explicit Place(std::string_view text) noexcept
+  explicit Cursor(std::string_view text) noexcept
       : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
 
   bool pass(char wanted) noexcept {
@@ -133,17 +133,17 @@ class Place {
 }  // namespace
 
 std::size_t read_usual_request(std::string_view text, Members& members) {
-  Place place(text);
-  if (!place.pass('{')) return 0;
+  Cursor cursor(text);
+  if (!cursor.pass('{')) return 0;
   members.on_start();
   do {
     std::string_view name;
     JsonValue value;
-    if (!place.read_string(name) || !place.pass(':') || !place.read_value(value)) return 0;
+    if (!cursor.read_string(name) || !cursor.pass(':') || !cursor.read_value(value)) return 0;
     members.on_key(1, name);
     members.on_scalar(1, value);
-  } while (place.pass(','));
-  return place.pass_last('}') ? place.passed() : 0;
+  } while (cursor.pass(','));
+  return cursor.pass_last('}') ? cursor.passed() : 0;
 }
 
 }  // namespace sluice::protocol
