@@ -1,4 +1,4 @@
-// What an operator can see of the ledger: plain numbers, read at a scrape.
+// The ledger's counters: plain numbers, read at each scrape.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace sluice::ledger {
 
-/// How requests ended: well, or by which error. Never reset.
+/// Requests by result: ok, or their error. Never reset.
 class ResultCounters {
  public:
   void count_ok() noexcept { ++ok_; }
@@ -26,10 +26,10 @@ class ResultCounters {
   std::array<std::uint64_t, protocol::kErrorKinds> errors_{};
 };
 
-/// One broker's share. Each delivery that is settled counts once in both.
+/// Of one broker. Each settled delivery is counted once in each member.
 struct BrokerCounters {
   ResultCounters results;
-  LatencyHistogram latency;  ///< from the request read whole to its delivery settled
+  LatencyHistogram latency;  ///< from reading the whole request to settling its delivery
 };
 
 }  // namespace sluice::ledger

@@ -1,4 +1,4 @@
-// What a source hands requests to.
+// The interface to which a source submits requests.
 #pragma once
 
 #include <chrono>
@@ -12,35 +12,35 @@
 namespace sluice::ledger {
 
 enum class WhenFull {
-  Wait,    ///< the request waits in turn, and its origin with it
-  Refuse,  ///< it is not taken
+  Wait,    ///< the request waits for its turn, and its origin with it
+  Refuse,  ///< submit() returns Full
 };
 
-/// On which terms a request is handed in.
+/// The conditions of one submit().
 struct Terms {
-  std::string_view broker = {};  ///< just this one, whatever its range; empty: all on the route
-  std::optional<TimePoint> deadline = {};  ///< none: it is not given up for time
+  std::string_view broker = {};  ///< only this broker, whatever its range; empty: all of the device
+  std::optional<TimePoint> deadline = {};  ///< none: the request never times out
   WhenFull when_full = WhenFull::Wait;
   std::chrono::nanoseconds received{};  ///< when it was read whole, by Loop::precise_now()
 };
 
 enum class Taken {
-  Accepted,  ///< it will be settled
-  Settled,   ///< it was settled from inside the call
+  Accepted,  ///< Source::settled() will follow
+  Settled,   ///< Source::settled() was called from within submit()
   Waits,     ///< it waits for room: the origin submits nothing more until Source::grant()
-  Full,      ///< not taken; the request is as it was. Only with WhenFull::Refuse
+  Full,      ///< not taken, the request is unchanged. Only with WhenFull::Refuse
 };
 
-/// Implemented by the ledger, and by what stands between a source and the ledger: that one is a
-/// source of its own towards what follows.
+/// Implemented by the ledger, and by stages between a source and the ledger. Such a stage is also
+/// the Source of the requests that it passes on.
 class Intake {
  public:
-  /// Takes the request over, except where it is Full. Not to be called from inside a call of
+  /// Takes ownership of the request, unless it returns Full. Not to be called from within a call of
   /// Source.
   virtual Taken submit(const Origin& origin, protocol::Request& request,
                        const Terms& terms) noexcept = 0;
-  /// The origin's stream is gone: what waits of it is dropped without a word, what was accepted
-  /// goes on. Not to be called from inside a call of Source.
+  /// The origin's stream is closed: its waiting request is dropped without a reply, accepted ones
+  /// go on. Not to be called from within a call of Source.
   virtual void forget(const Origin& origin) noexcept = 0;
 
  protected:

@@ -42,7 +42,7 @@ void Ledger::reroute(const std::vector<mqtt::Pool*>& pools, Router router) {
   routed_ = pools.size();
 }
 
-/// One past the last for a broker that has no lane.
+/// The index of the pool's lane; lanes_.size() if it has none.
 std::size_t Ledger::index_of(const mqtt::Pool& pool) const noexcept {
   const auto found = std::find_if(lanes_.begin(), lanes_.end(),
                                   [&](const auto& lane) { return lane->pool == &pool; });
@@ -60,7 +60,6 @@ void Ledger::reset_counters(const mqtt::Pool& pool) noexcept {
 }
 
 // --- in: from a source to the brokers
-// -------------------------------------------------------------
 
 Taken Ledger::submit(const Origin& origin, protocol::Request& request,
                      const Terms& terms) noexcept {
@@ -97,7 +96,7 @@ Taken Ledger::submit(const Origin& origin, protocol::Request& request,
   return Taken::Waits;
 }
 
-/// False: it leads to no broker, and is answered.
+/// False: the request has no broker and is answered.
 bool Ledger::route(PendingRequest& pending, std::string_view broker) noexcept {
   if (broker.empty()) {
     prepare(pending, router_.route(pending.request.device_id));
@@ -134,7 +133,7 @@ void Ledger::prepare(PendingRequest& pending, std::span<const std::size_t> broke
   }
 }
 
-/// `in_turn`: its origin's turn has come; others wait behind those that wait already.
+/// `in_turn`: the request has waited, and its turn has come. Others queue behind those that wait.
 Ledger::AdmitResult Ledger::admit(PendingRequest& pending, bool in_turn,
                                   Refusal& refusal) noexcept {
   if (refuse_beforehand(pending)) return AdmitResult::Answered;
@@ -154,12 +153,12 @@ Ledger::AdmitResult Ledger::admit(PendingRequest& pending, bool in_turn,
   if (refusal.lane != nullptr) return AdmitResult::Refused;
   for (BrokerDelivery& delivery : pending.deliveries())
     delivery.lane->pool->accept(delivery);
-  // A broker may refuse it at once, by another connection than the one that was asked before: then
-  // the request is answered and recycled already.
+  // accept() may refuse it after all, for another connection than refusal_of() asked. Then the
+  // request is answered and recycled already.
   return pending.brokers == 0 ? AdmitResult::Answered : AdmitResult::Accepted;
 }
 
-/// What one broker would refuse is sent to none.
+/// If one broker would refuse the request, it is sent to none.
 bool Ledger::refuse_beforehand(PendingRequest& pending) noexcept {
   for (BrokerDelivery& delivery : pending.deliveries()) {
     if (auto refusal = delivery.lane->pool->refusal_of(delivery)) {
@@ -173,7 +172,6 @@ bool Ledger::refuse_beforehand(PendingRequest& pending) noexcept {
 }
 
 // --- out: from the brokers to the source
-// ----------------------------------------------------------
 
 void Ledger::on_done(mqtt::Delivery& done) noexcept {
   BrokerDelivery& delivery = static_cast<BrokerDelivery&>(done);
@@ -196,8 +194,8 @@ void Ledger::count(const BrokerDelivery& delivery, bool ok, ErrorKind error) noe
   counters.latency.observe(loop_.precise_now() - delivery.pending->received);
 }
 
-/// The delivery is settled: counts where the broker stands, once for each. What one broker says
-/// beforehand counts for that one alone; the others were not asked.
+/// Counts and reports a settled delivery. A refusal beforehand counts for that broker alone; the
+/// others were not asked.
 void Ledger::report(const BrokerDelivery& delivery) noexcept {
   count(delivery, is_ok(delivery), is_ok(delivery) ? ErrorKind{} : error_of(delivery));
   const Origin& origin = delivery.pending->origin;
@@ -206,7 +204,7 @@ void Ledger::report(const BrokerDelivery& delivery) noexcept {
   is_calling_ = false;
 }
 
-/// The deadline has come: what is not settled is given up, and the answer says how far it got.
+/// At the deadline: gives up what is not settled. The reply says how far it got.
 void Ledger::expire(PendingRequest& pending) noexcept {
   const Origin origin = pending.origin;
   const bool waited = pending.waits_at != nullptr;
@@ -248,7 +246,6 @@ void Ledger::recycle(PendingRequest& pending) noexcept {
 }
 
 // --- the clock
-// ------------------------------------------------------------------------------------
 
 void Ledger::arm() noexcept {
   if (deadlines_.empty() || deadlines_.earliest() >= armed_for_) return;

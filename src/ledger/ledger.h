@@ -29,14 +29,14 @@ struct BrokerLane {
   std::size_t deliveries = 0;  ///< to this broker, of requests in the ledger
 };
 
-/// What was still unanswered when the drain ran out.
+/// Requests still unanswered when drain_timeout_ms ran out.
 struct Leftover {
-  std::size_t timed_out = 0;    ///< had been handed to a connection
-  std::size_t unavailable = 0;  ///< had not
+  std::size_t timed_out = 0;    ///< handed to a connection, not acknowledged
+  std::size_t unavailable = 0;  ///< never handed to a connection
 };
 
-/// A request is accepted by all its brokers or by none. Where one has no room it waits in that
-/// one's pool, and its origin submits nothing until it is served, in turn. Not thread-safe.
+/// A request is accepted by all its brokers or by none. If one has no room, the request waits in
+/// that broker's pool, and its origin submits nothing until its turn comes. Not thread-safe.
 class Ledger final : public Intake, public mqtt::PoolEvents {
  public:
   explicit Ledger(event::Loop& loop);
@@ -44,17 +44,17 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  /// The brokers in the order of the routes, for requests from now on. Brokers to which no route
-  /// leads any more stay, behind the others, for the requests that they have.
+  /// Sets the brokers for new requests, in the order of the routes' indexes. A broker that has no
+  /// route any more stays, behind the others, until its requests are settled.
   void reroute(const std::vector<mqtt::Pool*>& pools, Router router);
   const BrokerLane& lane_of(const mqtt::Pool& pool) const noexcept {
     return *lanes_[index_of(pool)];
   }
   /// No request is left that refers to this broker.
   bool is_done_with(const mqtt::Pool& pool) const noexcept { return lane_of(pool).deliveries == 0; }
-  /// Forgets a broker without requests and without a route.
+  /// Removes a broker that has neither requests nor a route.
   void drop(const mqtt::Pool& pool) noexcept;
-  /// The broker has another name now: its counters start anew.
+  /// Sets a broker's counters to 0, because its name has changed.
   void reset_counters(const mqtt::Pool& pool) noexcept;
 
   Taken submit(const Origin& origin, protocol::Request& request,
@@ -66,27 +66,27 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
 
   /// From now on every new request is answered `shutting_down`.
   void drain() noexcept { draining_ = true; }
-  /// Nothing is unanswered.
+  /// Every request is answered.
   bool is_idle() const noexcept { return deadlines_.empty(); }
-  /// For the operator, in the order of the configuration; then brokers that are leaving.
+  /// In the order of the configuration; brokers that are being removed come last.
   const std::vector<std::unique_ptr<BrokerLane>>& lanes() const noexcept { return lanes_; }
-  /// Requests answered here that went to no broker.
+  /// Results of requests that went to no broker.
   const ResultCounters& unrouted() const noexcept { return unrouted_; }
   /// The broker for whose room this origin waits; nullptr: none.
   const mqtt::Pool* awaited_by(const Origin& origin) const noexcept;
 
-  /// Answers everything that is left as if its deadline had come.
+  /// Answers all open requests as at their deadline.
   Leftover give_up_all() noexcept;
 
  private:
   enum class AdmitResult { Accepted, Answered, Refused };
-  /// The first broker that has no room, and how it said so.
+  /// The first broker without room, and why it has none.
   struct Refusal {
     BrokerLane* lane = nullptr;
     mqtt::Admission why = mqtt::Admission::Accept;
   };
 
-  /// A stream of requests, of which at most one waits.
+  /// Names a stream of requests, at most one of which waits.
   struct StreamKey {
     const Source* source;
     std::uint32_t index;
@@ -95,12 +95,13 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   struct StreamKeyHash {
     std::size_t operator()(const StreamKey& stream) const noexcept;
   };
-  /// What an origin that waited may still submit in this turn, at the broker that had the room.
+  /// The requests that an origin that waited may still submit in this turn, to the broker with
+  /// room.
   struct Grant {
     std::uint32_t generation = 0;
     BrokerLane* lane = nullptr;
     unsigned left = 0;
-    std::size_t bytes = 0;  ///< what is reserved for each
+    std::size_t bytes = 0;  ///< reserved for each of them
   };
 
   std::size_t index_of(const mqtt::Pool& pool) const noexcept;
@@ -130,7 +131,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
 
   event::Loop& loop_;
   std::vector<std::unique_ptr<BrokerLane>> lanes_;
-  std::size_t routed_ = 0;  // the first of them, which get new requests
+  std::size_t routed_ = 0;  // number of lanes, from the first, that get new requests
   Router router_;
   ResultCounters unrouted_;
   DeadlineLists<PendingRequest> deadlines_;  // all unanswered ones; TimePoint::max(): no deadline
@@ -143,7 +144,7 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   std::pmr::unordered_map<StreamKey, PendingRequest*, StreamKeyHash> waiting_{&memory_};
   std::pmr::unordered_map<StreamKey, Grant, StreamKeyHash> grants_{&memory_};  // of this turn
   event::Deferred grants_end_;
-  bool is_calling_ = false;  // a source, which submits nothing then
+  bool is_calling_ = false;  // within a call of a Source, which must not submit
   bool draining_ = false;
 };
 

@@ -1,4 +1,4 @@
-// Requests that wait for room, and what their origins may submit once it is their turn.
+// Requests that wait for room, and the grants of origins whose turn has come.
 #include <algorithm>
 #include <cassert>
 #include <functional>
@@ -9,8 +9,8 @@
 namespace sluice::ledger {
 namespace {
 
-/// How many requests an origin whose turn has come may hand in, if there is room. One by one each
-/// would cost a read and a write of its own.
+/// Requests that an origin may submit in its turn, if there is room. Submitted one by one, each
+/// would cost a read and a write.
 constexpr unsigned kRequestsInTurn = 32;
 
 }  // namespace
@@ -74,13 +74,14 @@ void Ledger::on_room(mqtt::Waiter& waiter) noexcept {
       if (pending.brokers == 1) {
         serve(origin, lane, pending.request);
       } else {
-        call_grant(origin, 0);  // room at one broker is of little use to its next requests
+        call_grant(origin, 0);  // its next requests may need room at several brokers, too
       }
       break;
   }
 }
 
-/// A request for several brokers waits at one of them; those at `pool` itself are looked at there.
+/// Offers again the requests that wait at another broker and need `pool`, too. The pool itself does
+/// it for those that wait there.
 void Ledger::on_dead(mqtt::Pool& pool) noexcept {
   end_grants();
   std::vector<PendingRequest*> refused;
@@ -100,9 +101,9 @@ void Ledger::on_dead(mqtt::Pool& pool) noexcept {
 }
 
 // --- grants: until the end of the turn, and for the broker that had the room
-// ----------------------
 
-/// The request of this origin that waited is in; `like` is that one, or what is left of it.
+/// Grants room for more requests like the one just accepted. `like` is that one, or what its answer
+/// has left of it.
 void Ledger::serve(const Origin& origin, BrokerLane& lane, const protocol::Request& like) noexcept {
   const unsigned room = lane.pool->room_for(like, kRequestsInTurn - 1);
   const unsigned wanted = std::min(call_grant(origin, room), room);
@@ -114,7 +115,7 @@ void Ledger::serve(const Origin& origin, BrokerLane& lane, const protocol::Reque
                    Grant{origin.generation, &lane, wanted, like.bytes()})
           .second;
   assert(is_only);
-  // Behind what the sources do at the end of the turn.
+  // Runs after the sources' own end of the turn.
   grants_end_.cancel();
   grants_end_.schedule();
 }

@@ -1,4 +1,4 @@
-// Where a request came from: all that is kept of it while the request is on its way.
+// Where a request came from: all that the ledger keeps of its sender.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@ namespace sluice::ledger {
 
 class Source;
 
-/// (index, generation) is one stream of requests of that source, such as a TCP client; a pair is
-/// never used twice, so that of a stream that is gone finds nothing. `slot` is the source's own and
-/// is given back untouched.
+/// (index, generation) names one stream of requests, such as a TCP client. A pair is never used
+/// twice, so the reply to a closed stream finds none. `slot` belongs to the source and is returned
+/// unchanged.
 struct Origin {
   Source* source = nullptr;
   std::uint32_t index = 0;

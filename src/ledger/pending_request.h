@@ -33,7 +33,7 @@ struct PendingRequest : DeadlineMember<PendingRequest>, mqtt::Waiter {
   std::unique_ptr<BrokerDelivery[]> several;  ///< for one to several brokers
   std::size_t capacity = 0;                   ///< of `several`
   std::size_t brokers = 0;                    ///< number of deliveries in use
-  BrokerLane* waits_at = nullptr;             ///< where it waits for room, and its origin with it
+  BrokerLane* waits_at = nullptr;  ///< the broker whose room it waits for; its origin waits, too
   bool answered = false;
 
   /// Makes a delivery for each of `count` brokers.

@@ -34,7 +34,7 @@ bool has_no_subscribers(const BrokerDelivery& delivery) noexcept {
   return delivery.outcome.reason_code == mqtt::reason::kNoMatchingSubscribers;
 }
 
-/// All failed alike: that error. Else `timeout` where anything is unknown, else `partial`.
+/// The common error if all failed alike; else `timeout` if anything is unknown, else `partial`.
 ErrorKind common_error(std::span<BrokerDelivery> deliveries) {
   const auto fails_like_first = [&](const BrokerDelivery& delivery) {
     return !is_ok(delivery) && error_of(delivery) == error_of(deliveries.front());

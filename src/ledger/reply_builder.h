@@ -1,4 +1,4 @@
-// From what the brokers did to the one reply that the source gets.
+// Builds a request's one reply from the results of its brokers.
 #pragma once
 
 #include "ledger/pending_request.h"
@@ -7,11 +7,11 @@
 
 namespace sluice::ledger {
 
-/// Acknowledged: no error.
+/// The broker acknowledged it.
 bool is_ok(const BrokerDelivery& delivery) noexcept;
-/// What one delivery that is settled counts as; only where it is not ok.
+/// The error that a settled delivery counts as, if it is not ok.
 protocol::ErrorKind error_of(const BrokerDelivery& delivery) noexcept;
-/// The reply to a request of which this delivery decides alone.
+/// The reply that follows from this delivery alone.
 protocol::Reply reply_of(const BrokerDelivery& delivery);
 /// The reply to a request whose deliveries are all settled.
 protocol::Reply reply_of(PendingRequest& pending);

@@ -7,8 +7,8 @@
 namespace sluice::ledger {
 
 Router::Router(const std::vector<Route>& routes) {
-  // Every place where the answer can change. min is exclusive, so a range begins one above it and
-  // the first device beyond it is max itself.
+  // The devices at which the brokers change. Bounds are exclusive: a range begins at min + 1, and
+  // max is the first device behind it.
   std::set<std::int64_t> borders{std::numeric_limits<std::int64_t>::min()};
   for (const Route& route : routes) {
     if (route.min < std::numeric_limits<std::int64_t>::max()) borders.insert(route.min + 1);

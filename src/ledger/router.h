@@ -1,4 +1,4 @@
-// Which brokers a device belongs to: every range that holds it, both bounds exclusive.
+// Finds the brokers of a device: all whose range contains it, bounds excluded.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace sluice::ledger {
 
-/// A range min < device_id < max, and the broker (by its place in the configuration) it leads to.
+/// A range min < device_id < max and its broker, by index in the configuration.
 struct Route {
   std::int64_t min = 0;
   std::int64_t max = 0;

@@ -14,25 +14,24 @@ struct Outcome;
 
 namespace sluice::ledger {
 
-/// Nothing is submitted from within these calls: what follows happens at the end of the source's
-/// turn. A call may come from inside Intake::submit(), before that returns. A source outlives its
-/// requests.
+/// A source submits nothing from within these calls, but at the end of its turn. A call may come
+/// from within Intake::submit(), before that returns. A source outlives its requests.
 class Source {
  public:
-  /// One broker's result is known: acknowledged, rejected, or given up; an acknowledgement that
-  /// comes later is not reported. Once for each delivery, before the request is settled. A request
-  /// answered before any broker was asked has none.
+  /// One broker's result: acknowledged, rejected or given up (a later acknowledgement is not
+  /// reported). Called once for each delivery, before settled(); not at all for a request that is
+  /// answered before a broker was asked.
   virtual void delivered(const Origin& origin, const std::string& broker,
                          const mqtt::Outcome& outcome) noexcept = 0;
-  /// The answer, exactly once for each request that was not refused as Full, unless its origin was
-  /// forgotten while it waited. Gives the request back, whose memory serves others.
+  /// The answer. Called exactly once for each request, except after Full and for a request that
+  /// waited when its origin was forgotten. Returns the request, so that its memory is reused.
   virtual void settled(const Origin& origin, const protocol::Reply& reply,
                        protocol::Request request) noexcept = 0;
-  /// The request that waited is accepted or settled. Until the end of the next turn there is room
-  /// for `most` more like it, before others that wait; what the origin does not use lapses. Returns
-  /// how many of them it is about to submit at most: the rest of the room is free for others now.
+  /// The waiting request is accepted or settled. Room for `most` more like it is reserved until the
+  /// end of the next turn. Returns how many of them the origin will submit at most; the rest of the
+  /// room is released at once.
   virtual unsigned grant(const Origin& origin, unsigned most) noexcept = 0;
-  /// The origin for log lines, also if it is gone.
+  /// The origin's name in log lines, also after its stream is closed.
   virtual log::Subject about(const Origin& origin) const noexcept = 0;
 
  protected:
