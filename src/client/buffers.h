@@ -1,4 +1,4 @@
-// Strings that are used again and again, shared by all clients of a server.
+// Output buffers, reused by all clients of a server.
 #pragma once
 
 #include <cstddef>
@@ -8,10 +8,10 @@
 
 namespace sluice::client {
 
-/// A client holds one only while it has replies that are not out yet. Not thread-safe.
+/// A client holds a buffer only while it has replies to send. Not thread-safe.
 class Buffers {
  public:
-  /// Empty, perhaps with some capacity.
+  /// An empty string, perhaps with capacity.
   std::string take() noexcept {
     if (free_.empty()) return {};
     std::string buffer = std::move(free_.back());

@@ -9,20 +9,20 @@ namespace sluice::client {
 namespace {
 
 constexpr std::uint8_t kRequestsPerTurn = 64;
-/// A client may be read from in this turn until it sent so much.
+/// Bytes read from one client before the others have their turn.
 constexpr std::size_t kBytesPerTurn = 524288;
-/// Of a request that holds more than half a usual read, the rest is read in larger pieces.
+/// Beyond this size of a request the rest of it is read in larger pieces.
 constexpr std::size_t kLargeRequest = kReadBytes / 2;
 constexpr std::size_t kLargeReadBytes = event::Loop::kReadBufferBytes;
-/// While the loop is busy fewer bytes of replies than this wait for more, but no longer than for so
-/// many ends of turns, of which a turn has two: with thousands of clients each reply would
-/// otherwise be a write of its own.
+/// While the loop is busy, fewer bytes of replies than kSmallWrite wait for more, for at most
+/// kEndsHeldBack turn ends (two per turn). With thousands of clients each reply would otherwise be
+/// a write of its own.
 constexpr std::size_t kSmallWrite = 512;
 constexpr unsigned kEndsHeldBack = 4;
-/// No request is shorter: device_id, mqtt_topic and message with a digit, a letter and nothing.
+/// The shortest request: device_id of a digit, mqtt_topic of a letter, an empty message.
 constexpr std::size_t kShortestRequest = 44;
 
-/// Where reading goes on after it was stopped at the limit.
+/// The low watermark: reading stops at `limit` and resumes below this.
 constexpr std::size_t low_mark(std::size_t limit) noexcept {
   return limit - limit / 4;
 }
@@ -49,7 +49,7 @@ ClientConnection::ClientConnection(ServerContext& context, std::uint32_t index,
   set_read_size(kReadBytes);
 }
 
-/// A closed client is in none of these, and its server may be gone before it.
+/// A closed client is in neither list, and its server may be destroyed before it.
 ClientConnection::~ClientConnection() {
   if (is_linked()) context_.input.stop_waiting(*this);
   if (is_waiting()) context_.deadlines.forget(*this);
@@ -66,7 +66,7 @@ void ClientConnection::on_turn_end() noexcept {
   const bool holds_back = may_hold_back();
   if (!holds_back) flush();
   update_pauses();
-  decode_input();  // what that answers schedules another run, which looks at the pauses again
+  decode_input();  // its replies schedule another run, which updates the pauses
   if (!holds_back) flush();
   advance_end();
   if (state_ == State::Closed) return;
@@ -109,7 +109,7 @@ void ClientConnection::put(std::uint64_t slot, const protocol::Reply& reply,
   if (slot != 0) replies_.advance(out_);
 }
 
-/// Only from a client that waits for more replies anyway.
+/// Only while more replies of this client are outstanding anyway.
 bool ClientConnection::may_hold_back() noexcept {
   const bool may = context_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
                    !out_.empty() && out_.size() < kSmallWrite && ends_held_back_ < kEndsHeldBack;
@@ -169,7 +169,7 @@ void ClientConnection::unpause(PauseReason reason) noexcept {
   turn_end_.schedule();
   if (pauses_ != 0) return;
   --context_.counters.paused;
-  // The peer could not send the rest of its request while it was not read from.
+  // The client could not send the rest of its request while paused.
   request_begun_ += context_.loop.now() - paused_at_;
 }
 
@@ -183,17 +183,15 @@ void ClientConnection::update_pauses() noexcept {
   }
 }
 
-/// For what it sends next. One that ends always has: its input is dropped.
+/// Room for further input. Always while closing, because input is dropped then.
 bool ClientConnection::has_room() const noexcept {
   if (state_ != State::Open) return true;
   return pauses_ == 0 && !reader_.has_input() && turn_bytes_ < kBytesPerTurn;
 }
 
-/// A client without room is not read from, but stopping and starting cost system calls, and most
-/// clients send nothing while they wait. So reading stops only when there is something to be
-/// stopped: the client `sends_on` although it has to wait, or more than its last read could take.
-/// What one read brings until then is kept, and with what is kept already it fills one read at
-/// most. Where the memory of all clients is short, reading stops at once.
+/// Stopping and starting to read cost system calls, and most clients send nothing while they wait:
+/// without room, reading stops only if the client `sends_on`. At most kReadBytes are kept until
+/// then. While the input budget is full, reading stops at once.
 void ClientConnection::update_reading(bool sends_on) noexcept {
   if (has_room()) {
     if (broken_) {
@@ -214,8 +212,8 @@ void ClientConnection::update_reading(bool sends_on) noexcept {
   set_read_size(kReadBytes - kept);
 }
 
-/// A larger read may bring requests that have to wait behind the one under way, so it is not for
-/// when memory is short.
+/// Large within a large request, but not while the input budget is full: a large read may bring
+/// requests behind it, which would have to be kept.
 std::size_t ClientConnection::next_read_size() const noexcept {
   const bool is_large = reader_.inside_request() && reader_.buffered() > kLargeRequest;
   return is_large && !context_.input.is_full() ? kLargeReadBytes : kReadBytes;

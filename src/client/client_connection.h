@@ -1,5 +1,5 @@
-// One accepted connection: what it sends becomes requests, what comes back leaves in order, and it
-// is not read from while there is no room for more.
+// One accepted connection: turns its bytes into requests, sends their replies in order, and stops
+// reading while there is no room for more.
 #pragma once
 
 #include <chrono>
@@ -22,12 +22,12 @@
 
 namespace sluice::client {
 
-/// What one read takes, but amid a large request. Each client is allowed so much input that is not
-/// decoded yet; more counts for input_bytes.
+/// The size of one read, except within a large request. Each client may keep this many bytes that
+/// are not decoded yet; more counts towards input_bytes.
 inline constexpr std::size_t kReadBytes = 16384;
 
-/// Owned by the Server's table until close(), by Loop::retire() from then on. Everything that can
-/// end it happens in its own callbacks or at the end of a turn, never inside reply().
+/// Owned by the Server's table until close(), by Loop::retire() from then on. It closes only in its
+/// own callbacks or at the end of a turn, never within reply().
 class ClientConnection final : public event::StreamHandler,
                                public DeadlineEntry,
                                public ListNode<> {
@@ -39,47 +39,47 @@ class ClientConnection final : public event::StreamHandler,
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
-  /// Begins to read.
+  /// Starts reading.
   void start() noexcept;
-  /// Instead of start(): says that there are too many connections, and ends gently.
+  /// Instead of start(): replies `overloaded` and closes gracefully.
   void refuse() noexcept;
 
-  /// The reply to a request that was submitted.
+  /// Sends the reply to a submitted request.
   void reply(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
-  /// The request that waited was accepted or answered: it goes on at the end of this turn or of the
-  /// next. Returns how many requests it can submit then, at most `most`.
+  /// The waiting request was accepted or answered: decoding continues at the end of this turn or
+  /// the next. Returns how many requests it can submit then, at most `most`.
   unsigned resume(unsigned most) noexcept;
-  /// The input budget has room again, and this client is the next in line.
+  /// The input budget has room again, and this client is the first that waits for it.
   void admit() noexcept;
-  /// Something changed that concerns all clients; looked into at the end of the turn.
+  /// The settings changed, or the server drains: handled at the end of the turn.
   void wake() noexcept { turn_end_.schedule(); }
   void set_max_request_bytes(std::size_t bytes) noexcept { reader_.set_max_request_bytes(bytes); }
 
-  /// Answers the request under way with `error`, then ends gently.
+  /// Answers the partly received request with `error`, then closes gracefully.
   void fail(protocol::ErrorKind error, std::string detail, CloseReason reason) noexcept;
-  /// Ends gently without waiting for replies still to come.
+  /// Closes gracefully, without waiting for outstanding replies.
   void end_now() noexcept;
-  /// Acts on what is due and asks to be called again for what is not.
+  /// Handles the deadlines that have passed and schedules the next check.
   void check_deadlines(TimePoint now) noexcept;
 
   ledger::Origin origin(std::uint64_t slot = 0) const noexcept {
     return {&context_.source, index_, generation_, slot};
   }
   std::string_view peer() const noexcept { return stream_->peer(); }
-  /// As it is named in the log.
+  /// The subject of its log lines.
   log::Subject about() const noexcept { return log::Subject::client(peer(), number_); }
   std::size_t partial_bytes() const noexcept { return partial_bytes_; }
   bool is_refused() const noexcept { return refused_; }
   bool is_paused() const noexcept { return pauses_ != 0; }
   bool is_paused_for(PauseReason reason) const noexcept;
-  /// Only where is_paused().
+  /// Valid only while is_paused().
   TimePoint paused_since() const noexcept { return paused_at_; }
 
  private:
   enum class State {
     Open,
     Ending,     // replies still to be sent; input is dropped
-    Lingering,  // shut down; input is dropped until the peer closes, for a second at most
+    Lingering,  // shut down; input is dropped until the peer closes, for 1 s at most
     Closed,
   };
 
@@ -135,28 +135,28 @@ class ClientConnection final : public event::StreamHandler,
   std::string out_;                      // the replies of this turn
   std::size_t outstanding_ = 0;          // submitted and not answered
   std::uint64_t written_ = 0;            // bytes given to the stream
-  std::uint64_t sent_seen_ = 0;          // of these, taken by the socket when last looked at
+  std::uint64_t sent_seen_ = 0;          // of these, taken by the socket at the last check
   TimePoint active_at_;                  // last byte in or reply out
-  std::chrono::nanoseconds received_{};  // what is being decoded, by Loop::precise_now()
-  TimePoint request_begun_{};  // the request under way; moved on by the time sluice paused
+  std::chrono::nanoseconds received_{};  // when the input being decoded was read
+  TimePoint request_begun_{};  // begin of the partial request, without the time paused since
   TimePoint paused_at_{};
-  TimePoint progress_at_{};  // the socket took something, or had nothing to take
+  TimePoint progress_at_{};  // when the socket last took bytes, or had none to take
   TimePoint linger_until_{};
-  // What the input budget counts this client with.
-  std::uint32_t partial_bytes_ = 0;  // of a request under way
+  // Bytes that the input budget counts for this client.
+  std::uint32_t partial_bytes_ = 0;  // of a partly received request
   std::uint32_t parked_bytes_ = 0;   // of the request that waits
   std::uint32_t kept_bytes_ = 0;     // of input beyond a read that waits to be decoded
   std::uint32_t read_size_ = 0;      // what one read takes at most
   std::uint32_t turn_bytes_ = 0;     // read in this turn
-  std::uint8_t budget_;              // requests it may still have decoded in this turn
-  std::uint8_t ends_held_back_ = 0;  // with replies in out_
-  std::uint8_t idle_turn_ends_ = 0;  // while draining: since it was last read from
+  std::uint8_t budget_;              // requests left to decode in this turn
+  std::uint8_t ends_held_back_ = 0;  // turn ends at which the replies in out_ were held back
+  std::uint8_t idle_turn_ends_ = 0;  // turn ends since the last read, while draining
   protocol::Framing framing_ = protocol::Framing::Unknown;
   State state_ = State::Open;
   CloseReason end_reason_ = CloseReason::PeerLeft;
   std::uint8_t pauses_ = 0;  // one bit per PauseReason
   bool ended_input_ = false;
-  bool broken_ = false;  // found out while it waited: ends when the wait is over
+  bool broken_ = false;  // reported while paused: closes when the pauses are over
   bool abandons_replies_ = false;
   bool refused_ = false;
 };

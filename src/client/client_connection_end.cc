@@ -1,4 +1,4 @@
-// How a client ends: deadlines, the gentle end in its stages, and the one door out.
+// Closing a connection: deadlines, the stages of a graceful close, and close(), the only end.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace sluice::client {
 namespace {
 
 constexpr Duration kLinger{1000};
-/// Turn ends (the loop has two a turn) after which what lay in the socket was read.
+/// Turn ends (two per turn) after which data already in the socket has been read.
 constexpr unsigned kTurnEndsToRead = 3;
 
 }  // namespace
@@ -40,7 +40,7 @@ void ClientConnection::end_now() noexcept {
   turn_end_.schedule();
 }
 
-/// From here on input is read and dropped. What is outstanding is still answered.
+/// Starts the graceful close: input is read and dropped, outstanding requests are still answered.
 void ClientConnection::end(CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   state_ = State::Ending;
@@ -52,11 +52,11 @@ void ClientConnection::end(CloseReason reason) noexcept {
   turn_end_.schedule();
 }
 
-/// The stages of a gentle end: replies, shutdown, linger. Runs at the end of a turn.
+/// The stages of a graceful close: replies, shutdown, linger. Runs at the end of a turn.
 void ClientConnection::advance_end() noexcept {
   const bool is_idle = outstanding_ == 0 && !reader_.has_input();
   if (state_ == State::Open && context_.draining && is_idle) {
-    // What it has sent meanwhile is to be answered, too: read once more before the end.
+    // Requests that are in the socket already are answered, too: read once more first.
     if (++idle_turn_ends_ > kTurnEndsToRead) {
       end(CloseReason::Stopping);
     } else {
@@ -76,7 +76,7 @@ void ClientConnection::advance_end() noexcept {
   linger_until_ = context_.loop.now() + kLinger;
 }
 
-/// One that waits has sent what it waits with before the connection broke: that is still done.
+/// While paused, the client's input came before the connection broke: it is still decoded.
 void ClientConnection::on_broken(int) noexcept {
   if (has_room() || stream_->unsent() > 0) {
     close(CloseReason::Broken);
@@ -128,7 +128,7 @@ void ClientConnection::watch_deadlines() noexcept {
   if (next != TimePoint::max()) context_.deadlines.watch(*this, next);
 }
 
-/// The stream tells when a whole write is done; a slow one shows in what is left of it.
+/// on_sent() reports whole writes only; a slow one shows in the bytes left unsent.
 bool ClientConnection::is_write_stuck(TimePoint now) noexcept {
   const std::size_t unsent = stream_->unsent();
   const std::uint64_t sent = written_ - unsent;

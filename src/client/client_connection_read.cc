@@ -1,4 +1,4 @@
-// From bytes to requests: one client's input.
+// Turns one client's bytes into requests.
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -33,7 +33,7 @@ void ClientConnection::on_end() noexcept {
   turn_end_.schedule();
 }
 
-/// Decodes what was read until there is no more, no room for more, or this turn's share is used.
+/// Decodes until the input ends, the client is paused, or kRequestsPerTurn is used up.
 void ClientConnection::decode_input() noexcept {
   if (state_ != State::Open || !(reader_.has_input() || ended_input_)) return;
   received_ = context_.loop.precise_now();
@@ -54,12 +54,12 @@ void ClientConnection::decode_input() noexcept {
     is_same_request = false;
   }
   reader_.save();
-  // One that came whole in a read costs no more than the read; one that does not has to wait. Of
-  // one that a large read has brought more is there than is everybody's: that counts and goes on.
+  // A new partial request waits while the input budget is full. If a large read brought more of it
+  // than each client may keep anyway, it is counted and goes on.
   const bool may_wait = has_begun && reader_.buffered() <= kReadBytes;
   if (may_wait && context_.input.is_full()) pause(PauseReason::Input);
   if (!is_same_request) request_begun_ = context_.loop.now();
-  // This turn's share is used up: the rest has its turn after everybody else's.
+  // Request budget exhausted: continue at the end of the turn.
   const bool is_unfinished = reader_.has_input() || ended_input_;
   if (state_ == State::Open && pauses_ == 0 && is_unfinished) turn_end_.schedule();
   count_input();
@@ -71,8 +71,7 @@ bool ClientConnection::must_wait() noexcept {
   return pauses_ != 0;
 }
 
-/// The next request, if it lies whole in what was read and is a usual one: its end need not be
-/// looked for first.
+/// Takes the next request in one pass, if it is a usual one and was read whole.
 bool ClientConnection::take_usual() noexcept {
   const std::string_view ahead = reader_.ahead();
   if (ahead.empty()) return false;
@@ -120,14 +119,14 @@ void ClientConnection::submit(protocol::Request& request) noexcept {
   const std::size_t bytes = request.bytes();
   const std::uint64_t slot = request.id().empty() ? replies_.reserve() : 0;
   ++outstanding_;
-  // The loop's own time is that of the turn's begin, before the request was read.
+  // Loop::now() is the beginning of the turn, before the request was read.
   const TimePoint read_at(std::chrono::ceil<Duration>(received_));
   switch (context_.intake.submit(
       origin(slot), request,
       {.deadline = read_at + Duration(request.timeout_ms), .received = received_})) {
     case ledger::Taken::Accepted:
     case ledger::Taken::Settled:
-    case ledger::Taken::Full:  // never: it is ready to wait
+    case ledger::Taken::Full:  // not with WhenFull::Wait
       return;
     case ledger::Taken::Waits:
       context_.input.set_parked(parked_bytes_, bytes);
@@ -136,7 +135,7 @@ void ClientConnection::submit(protocol::Request& request) noexcept {
   }
 }
 
-/// The peer has shut down its writing side, and all it sent was looked at.
+/// The client has shut down its writing side, and all its input is decoded.
 void ClientConnection::finish_input() noexcept {
   const Frame last = reader_.finish();
   if (last.kind == Frame::Kind::Fault) {
@@ -149,7 +148,7 @@ void ClientConnection::count_input() noexcept {
   const std::size_t held = state_ == State::Open ? reader_.buffered() : 0;
   const bool is_partial = reader_.inside_request() && !is_paused_for(PauseReason::Input);
   context_.input.set_partial(partial_bytes_, is_partial ? held : 0);
-  // What waits to be decoded is usually one read, which each client is allowed anyway.
+  // Each client may keep kReadBytes that are not decoded; only more than that counts.
   const std::size_t beyond = held - std::min(held, kReadBytes);
   context_.input.set_parked(kept_bytes_, is_partial ? 0 : beyond);
 }

@@ -23,7 +23,7 @@ void ClientLog::refused(unsigned max_connections) noexcept {
 
 void ClientLog::faulty(const log::Subject& client, protocol::ErrorKind error,
                        std::string_view detail) noexcept {
-  if (error == protocol::ErrorKind::Overloaded) return;  // told by input_exceeded()
+  if (error == protocol::ErrorKind::Overloaded) return;  // input_exceeded() logs it
   log::at(note(faults()), client, "{}: {}", to_string(error), detail);
 }
 

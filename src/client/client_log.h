@@ -1,5 +1,5 @@
-// The lines of which clients could cause thousands: each kind is written once, its repetitions
-// are counted.
+// Log lines that clients could cause by the thousand: each kind is written once, repetitions are
+// counted.
 #pragma once
 
 #include <array>
@@ -22,27 +22,27 @@ class ClientLog {
  public:
   explicit ClientLog(event::Loop& loop);
 
-  /// Somebody came beyond max_connections.
+  /// A connection was refused: max_connections reached.
   void refused(unsigned max_connections) noexcept;
   /// A request could not be decoded, or was too long.
   void faulty(const log::Subject& client, protocol::ErrorKind error,
               std::string_view detail) noexcept;
-  /// What it sends cannot be requests: most probably HTTP.
+  /// The client speaks another protocol, most probably HTTP.
   void not_our_protocol(const log::Subject& client, std::string_view detail) noexcept;
-  /// It held most of input_bytes, and had to go.
+  /// The client was closed because it held most of input_bytes.
   void input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept;
 
-  /// Tells now how many were counted. For the end.
+  /// Logs the counts now, before the process ends.
   void finish() noexcept;
 
  private:
   struct Kind {
-    std::string_view what;  // in the plural, behind "37 more"
+    std::string_view what;  // plural noun, follows "37 more"
     log::Level level;
     LogThrottle repeats{std::chrono::minutes(1)};
   };
 
-  /// The level of one more line about it.
+  /// The level of one more line of this kind.
   log::Level note(Kind& kind) noexcept;
   void report_repeats() noexcept;
 

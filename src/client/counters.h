@@ -1,4 +1,4 @@
-// What an operator can see of the clients: plain numbers, read at a scrape.
+// The clients' counters: plain numbers, read at each scrape.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace sluice::client {
 enum class PauseReason : std::uint8_t {
   Queue,     ///< its next request waits for room at a broker
   Pipeline,  ///< it has max_pipeline unanswered requests
-  Output,    ///< it leaves output_bytes of replies unread
+  Output,    ///< more than output_bytes of its replies are unread
   Input,     ///< all clients together hold input_bytes
 };
 inline constexpr std::size_t kPauseReasons = 4;
@@ -36,14 +36,14 @@ constexpr std::string_view to_string(PauseReason reason) noexcept {
 }
 
 struct ServerCounters {
-  std::size_t connections = 0;  ///< now; those refused are not among them
-  std::size_t paused = 0;       ///< now, whatever the reason
+  std::size_t connections = 0;  ///< now, without refused ones
+  std::size_t paused = 0;       ///< now, for any reason
   std::uint64_t accepted_total = 0;
   std::uint64_t refused_total = 0;  ///< beyond max_connections
   std::uint64_t closed_total = 0;   ///< of the accepted ones
   std::array<std::uint64_t, kPauseReasons> pauses{};
-  std::array<std::uint64_t, protocol::kErrorKinds> faults{};  ///< answered here, by their error
-  std::uint64_t authenticated = 0;  ///< answered here with ok: only a token
+  std::array<std::uint64_t, protocol::kErrorKinds> faults{};  ///< requests answered here, by error
+  std::uint64_t authenticated = 0;  ///< requests with only a token, answered with ok
 
   std::uint64_t& pauses_for(PauseReason reason) noexcept {
     return pauses[static_cast<std::size_t>(reason)];

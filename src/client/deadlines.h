@@ -13,14 +13,13 @@ namespace sluice::client {
 
 class ClientConnection;
 
-/// Calls ClientConnection::check_deadlines() no later than asked for. Lazy: a deadline that has
-/// moved to later is found out when the earlier one has come, so that traffic does not touch the
-/// heap.
+/// Calls ClientConnection::check_deadlines() at the time asked for or before. A deadline that has
+/// moved to later is noticed only at the earlier one, so that traffic does not touch the heap.
 class Deadlines {
  public:
   explicit Deadlines(event::Loop& loop);
 
-  /// Sees to it that the client is checked at `deadline` or before.
+  /// Has the client checked at `deadline` or before.
   void watch(ClientConnection& client, TimePoint deadline) noexcept;
   void forget(ClientConnection& client) noexcept;
 

@@ -1,4 +1,3 @@
-// The sum over all clients and the line in front of it; see the header.
 #include "client/input_budget.h"
 
 #include "client/client_connection.h"
@@ -20,7 +19,7 @@ bool InputBudget::has_room() const noexcept {
 
 void InputBudget::change(std::size_t& sum, std::uint32_t& counted, std::size_t bytes) noexcept {
   sum = sum - counted + bytes;
-  counted = static_cast<std::uint32_t>(bytes);  // one client's: little more than a request
+  counted = static_cast<std::uint32_t>(bytes);  // one client has little more than one request
   if (!waiting_.empty() && has_room()) admit_.schedule();
 }
 
@@ -42,7 +41,7 @@ void InputBudget::stop_waiting(ClientConnection& client) noexcept {
 
 void InputBudget::admit_next() noexcept {
   if (waiting_.empty() || !has_room()) return;
-  waiting_.front().admit();  // leaves the line
+  waiting_.front().admit();  // calls stop_waiting()
   if (!waiting_.empty()) admit_.schedule();
 }
 

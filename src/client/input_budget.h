@@ -1,5 +1,5 @@
-// [limits] input_bytes: what all clients together hold of requests that are partly received or
-// parked, and the line of those that may not begin a new one.
+// Bounds [limits] input_bytes, the memory of partly received and waiting requests of all clients,
+// and queues the clients that may not begin another request.
 #pragma once
 
 #include <cstddef>
@@ -12,22 +12,22 @@ namespace sluice::client {
 
 class ClientConnection;
 
-/// The sums are kept by difference: each client remembers what it is counted with.
+/// Keeps the sums by difference: each client stores the number that it is counted with.
 class InputBudget {
  public:
   InputBudget(event::Loop& loop, std::size_t limit) noexcept;
 
   void set_limit(std::size_t limit) noexcept;
 
-  /// Nobody may begin a new request.
+  /// No client may begin a new request.
   bool is_full() const noexcept { return partial_ + parked_ > limit_; }
-  /// Pausing cannot help: requests that have begun hold more than is allowed.
+  /// Pausing clients does not help: partly received requests alone exceed the limit.
   bool is_exceeded() const noexcept { return partial_ > limit_; }
 
   void set_partial(std::uint32_t& counted, std::size_t bytes) noexcept;
   void set_parked(std::uint32_t& counted, std::size_t bytes) noexcept;
 
-  /// Stands in line until admitted: when the sum is below three quarters, one client at a time.
+  /// Queues the client. Clients are admitted one at a time once the sum is below three quarters.
   void wait(ClientConnection& client) noexcept;
   void stop_waiting(ClientConnection& client) noexcept;
 

@@ -1,4 +1,3 @@
-// The order of replies; see the header.
 #include "client/ordered_replies.h"
 
 #include <algorithm>
@@ -61,7 +60,7 @@ void OrderedReplies::grow(std::uint64_t slot) {
     piece(each) = former[each & (former.size() - 1)];
 }
 
-/// Drops the texts that are out already.
+/// Drops the texts that are written already.
 void OrderedReplies::compact() {
   std::string former = std::exchange(text_, {});
   text_.reserve(live_bytes_);

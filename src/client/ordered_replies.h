@@ -12,24 +12,24 @@
 
 namespace sluice::client {
 
-/// What waits lies in one text, in the order in which it became ready; a ring of as many places as
-/// there are replies due tells where. Both are used again, and given back when nothing waits.
+/// Waiting replies lie in one text, in the order in which they became ready; a ring with a piece
+/// for each reply due says where. Both are reused, and given back when nothing waits.
 class OrderedReplies {
  public:
   explicit OrderedReplies(Buffers& buffers) noexcept : buffers_(buffers) {}
 
-  /// The place of one more reply: 1, 2, 3 and so on.
+  /// The slot of one more reply: 1, 2, 3 and so on.
   std::uint64_t reserve() noexcept { return ++last_; }
 
-  /// All replies before this one are out.
+  /// All replies before this one are written.
   bool is_next(std::uint64_t slot) const noexcept { return slot == next_; }
-  /// A reply whose turn has not come. A place that was used before is ignored.
+  /// Stores a reply whose turn has not come. A slot that was used before is ignored.
   void keep(std::uint64_t slot, std::string_view text);
-  /// The next reply was written: those kept right behind it are appended to `out`.
+  /// After the next reply was written: appends the stored replies that follow it to `out`.
   void advance(std::string& out);
   void drop_kept() noexcept;
 
-  /// Memory of what is kept, in bytes; with texts that are out but not dropped yet.
+  /// Memory of stored replies in bytes, including written ones that are not dropped yet.
   std::size_t kept_bytes() const noexcept { return text_.size() + kept_ * sizeof(Piece); }
 
  private:
@@ -48,7 +48,7 @@ class OrderedReplies {
   std::vector<Piece> ring_;  // a power of two; holds next_ to next_ + its size - 1
   std::string text_;
   std::size_t kept_ = 0;        // how many
-  std::size_t live_bytes_ = 0;  // of text_, those that are not out yet
+  std::size_t live_bytes_ = 0;  // of text_, those not written yet
 };
 
 }  // namespace sluice::client

@@ -1,4 +1,4 @@
-// Who is not read from now, and why: for people who look.
+// The clients that are paused now, and why, for /status.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ struct PausedClient {
 struct PauseReport {
   /// Clients by reason; one with two reasons is in both.
   std::array<std::size_t, kPauseReasons> by_reason{};
-  /// Those paused longest, longest first.
+  /// The clients paused longest, longest first.
   std::vector<PausedClient> longest;
 };
 

@@ -1,4 +1,4 @@
-// Accepting, refusing, finding and ending clients.
+// Accepting, refusing, finding and closing clients.
 #include "client/server.h"
 
 #include <algorithm>
@@ -48,7 +48,7 @@ Result<void> Server::listen() {
   return {};
 }
 
-/// The place of the listener for this address; one past the last if there is none.
+/// The index of the listener for this address; one past the last if there is none.
 std::size_t Server::listener_at(const config::Address& address) const noexcept {
   if (listeners_.empty()) return 0;
   const auto found = std::find(settings_.listen.begin(), settings_.listen.end(), address);
@@ -115,7 +115,8 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   ++counters.refused_total;
   ++counters.faults_of(protocol::ErrorKind::Overloaded);
   context_.client_log.refused(settings_.max_connections);
-  // Who is refused is told so, and has a second to take it; more at a time are just closed.
+  // Refused clients get an `overloaded` reply and up to 1 s to read it; beyond max_refused they are
+  // closed at once.
   if (refused_now_ >= settings_.max_refused) return;
   ++refused_now_;
   add(std::move(stream)).refuse();
@@ -220,7 +221,7 @@ void Server::end_all() noexcept {
   }
 }
 
-/// Requests that have begun hold more than input_bytes: whoever holds most has to go.
+/// Partly received requests exceed input_bytes: closes the client that holds most, until they fit.
 void Server::close_largest_input() noexcept {
   while (context_.input.is_exceeded()) {
     ClientConnection* most = nullptr;

@@ -21,8 +21,8 @@
 
 namespace sluice::client {
 
-/// Accepts connections, gives their requests to the intake and takes the replies back. For the
-/// loop's thread only. Destroying it closes all connections at once, without a word to the intake.
+/// Accepts connections, submits their requests to the intake and returns the replies. For the
+/// loop's thread only. The destructor closes all connections at once and calls no intake.
 class Server final : public ledger::Source {
  public:
   Server(event::Loop& loop, const config::Config& config, ledger::Intake& intake);
@@ -32,13 +32,14 @@ class Server final : public ledger::Source {
 
   /// Binds all listeners, or none: the error names the address.
   Result<void> listen();
-  /// Listeners for another list of addresses: those it has not yet, bound, and nullptr for the
-  /// others.
+  /// Listeners for a new list of addresses: bound ones for new addresses, nullptr for those that
+  /// the server listens on already.
   using Listeners = std::vector<std::unique_ptr<event::Listener>>;
-  /// Binds what is new, or nothing: the error names the address. Nobody is accepted before apply().
+  /// Binds the new addresses, or none: the error names the address. Nothing is accepted before
+  /// apply().
   Result<Listeners> prepare(const config::ServerSettings& next);
-  /// Takes limits and reply texts over, for the clients that are there too, and these listeners in
-  /// place of the former ones. Clients of one that goes away stay.
+  /// Applies limits and reply texts, to existing clients too, and replaces the listeners. Clients
+  /// of a removed listener stay connected.
   void apply(const config::Config& config, Listeners prepared);
 
   void delivered(const ledger::Origin&, const std::string&,
@@ -49,16 +50,17 @@ class Server final : public ledger::Source {
   log::Subject about(const ledger::Origin& origin) const noexcept override;
 
   void close_listeners() noexcept;
-  /// From now on a client with nothing outstanding is ended gently, now or as soon as its last
-  /// reply is out. Requests still decoded go on to the intake.
+  /// Closes each client gracefully once it has nothing outstanding. Requests that are still decoded
+  /// are submitted.
   void drain() noexcept;
-  /// Ends every client gently now, whatever is outstanding.
+  /// Closes every client gracefully now, whatever is outstanding.
   void end_all() noexcept;
 
-  /// No client is left, nor anybody who was refused and is still being told.
+  /// No client is left, refused ones that still get their reply included.
   bool empty() const noexcept { return clients_.size() == free_.size(); }
   const ServerCounters& counters() const noexcept { return context_.counters; }
-  /// Looks at all clients: for people, not for every message. `most`: at most so many by name.
+  /// Walks over all clients: for /status, not for each message. `most`: how many to list one by
+  /// one.
   PauseReport paused_clients(std::size_t most) const;
   /// The TCP port of a listener, in the order of the configuration; 0 for a Unix socket.
   std::uint16_t port(std::size_t listener) const { return listeners_.at(listener)->port(); }
@@ -80,7 +82,7 @@ class Server final : public ledger::Source {
   config::ServerSettings settings_;
   ServerContext context_;
   std::vector<Place> clients_;
-  std::vector<std::uint32_t> free_;  // places in clients_ without a client
+  std::vector<std::uint32_t> free_;  // indexes in clients_ without a client
   Listeners listeners_;              // as settings_.listen, or empty
   std::size_t refused_now_ = 0;
 };

@@ -23,7 +23,7 @@ namespace sluice::client {
 
 class ClientConnection;
 
-/// Why a connection came to its end.
+/// Why a connection was closed.
 enum class CloseReason : std::uint8_t {
   PeerLeft,
   Broken,
@@ -77,9 +77,9 @@ struct ServerContext {
   Buffers buffers = {};
   protocol::SpareBlocks spare = {};  ///< for requests that come in pieces
   bool draining = false;
-  std::uint64_t last_number = 0;  ///< of the connections so far; names them in the log
+  std::uint64_t last_number = 0;  ///< of the latest connection; its log lines name it
 
-  /// A request that is done with: its memory serves those to come.
+  /// Reuses the memory of a finished request.
   void reuse(protocol::Request request) {
     spare.give_back(request.take_payload_block());
     decoder.reuse(std::move(request));
