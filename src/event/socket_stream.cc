@@ -9,7 +9,7 @@
 
 namespace sluice::event {
 
-/// A write under way owns its bytes: the stream may be gone before libuv is done with them.
+/// A write in progress owns its bytes: the stream may be destroyed before libuv is done with them.
 struct SocketStream::Write {
   uv_write_t uv{};
   SocketStream* owner = nullptr;
@@ -74,7 +74,7 @@ void SocketStream::write(std::string_view bytes) noexcept {
     pending_.append(bytes);
     return;
   }
-  // The pointer is const in all but its type.
+  // libuv only reads through the pointer.
   const uv_buf_t buffer =
       uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
   const int sent = uv_try_write(handle_.get(), &buffer, 1);
@@ -122,7 +122,7 @@ void SocketStream::shut_down() noexcept {
   shut_down_begun_ = true;
   auto* request = std::make_unique<uv_shutdown_t>().release();
   const int status = uv_shutdown(request, handle_.get(), [](uv_shutdown_t* done, int) {
-    delete done;  // the peer may be gone already; the reading side tells
+    delete done;  // the peer may be gone already; the reading side reports it
   });
   if (status != 0) delete request;
 }

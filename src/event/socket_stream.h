@@ -11,7 +11,7 @@ class Loop;
 /// One accepted TCP or Unix connection.
 class SocketStream final : public Stream {
  public:
-  /// Takes a connected uv_tcp_t or uv_pipe_t. `peer` names the other side for the log.
+  /// Takes a connected uv_tcp_t or uv_pipe_t. `peer`: the peer's name for the log.
   SocketStream(Loop& loop, Handle<uv_stream_s> handle, std::string peer);
   ~SocketStream() override;
   SocketStream(const SocketStream&) = delete;

@@ -1,5 +1,4 @@
-// A connection as a stream of bytes: reads that can be paused, writes that never block and never
-// lose.
+// A connection as a stream of bytes: reads can be paused, writes never block and lose nothing.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +8,12 @@
 
 namespace sluice::event {
 
-/// What the owner of a Stream is told. None of these is called from within a call to the stream.
+/// Receives the events of a Stream. None of these is called from within a call to the stream.
 class StreamHandler {
  public:
-  /// Bytes have come. They lie in the loop's read buffer, valid until this returns.
+  /// Bytes were read. They lie in the loop's read buffer, valid until this returns.
   virtual void on_read(std::span<const char> bytes) noexcept = 0;
-  /// The other side has shut down its writing side; it may still read.
+  /// The peer has shut down its writing side; it may still read.
   virtual void on_end() noexcept = 0;
   /// The connection is broken; nothing more can be read or written.
   virtual void on_broken(int uv_error) noexcept = 0;
@@ -37,7 +36,7 @@ class Stream {
   /// Reading goes on until stop_reading(); both are cheap and idempotent.
   virtual void start_reading() noexcept = 0;
   virtual void stop_reading() noexcept = 0;
-  /// How much one read takes at most: small for many clients, large amid a large request.
+  /// The maximum size of one read: small for many clients, large within a large request.
   virtual void set_read_size(std::size_t bytes) noexcept = 0;
 
   /// Sends now what the socket takes and keeps the rest, in order. Never fails by itself: a broken
@@ -49,7 +48,7 @@ class Stream {
   /// Shuts the writing side down once all is sent.
   virtual void shut_down() noexcept = 0;
 
-  /// The other side's name for the log.
+  /// The peer's name for the log.
   virtual const std::string& peer() const noexcept = 0;
 };
 

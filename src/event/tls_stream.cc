@@ -8,7 +8,7 @@
 namespace sluice::event {
 namespace {
 
-/// An error left behind by another connection would be taken for this one's.
+/// An earlier error of another connection would be taken for this one's.
 void forget_errors() noexcept {
   ERR_clear_error();
   errno = 0;
@@ -86,7 +86,7 @@ Transfer TlsStream::stopped(int result, std::size_t moved) const noexcept {
       break;
     default:
       const unsigned long code = ERR_peek_error();
-      // Many end without saying so first.
+      // Many peers close without a close_notify.
       if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         transfer.state = Transfer::State::Ended;
       } else if (const char* reason = ERR_reason_error_string(code)) {

@@ -10,24 +10,24 @@ struct ssl_st;
 
 namespace sluice::event {
 
-/// One connection's TLS. The SSL and its socket are not its own and outlive it;
-/// nothing else reads or writes meanwhile. Never blocks. Not thread-safe.
+/// Reads and writes one connection's TLS. It owns neither the SSL nor its socket; both outlive it,
+/// and nothing else uses them meanwhile. Never blocks. Not thread-safe.
 class TlsStream {
  public:
   /// `ssl` is an SSL of OpenSSL on a socket that does not block; its handshake may have begun.
   explicit TlsStream(void* ssl) noexcept;
 
   bool is_handshaking() const noexcept;
-  /// Goes on with the handshake; Done when it is over. What it failed at is told by the context.
+  /// Continues the handshake; Done when it is complete. The context knows why it failed.
   Transfer handshake() noexcept;
-  /// Reads records until `to` is full or there is nothing more to be had. Needs the handshake.
+  /// Reads records until `to` is full or the socket has no more. Call it after the handshake.
   Transfer read(std::span<char> to) noexcept;
-  /// A read that said Done has left bytes behind of which the socket gives no notice.
+  /// After a read that returned Done: bytes are left for which the socket reports no event.
   bool has_unread() const noexcept;
-  /// Writes records until all is taken or there is no room. What it did not take has to be offered
-  /// again, in front of all else, from wherever it lies then.
+  /// Writes records until all is taken or the socket is full. The rest has to be passed again
+  /// before anything else; it may lie at another address.
   Transfer write(std::string_view bytes) noexcept;
-  /// Tells the other side that nothing more comes, if there is room for that.
+  /// Sends close_notify, if the socket has room for it.
   void close_notify() noexcept;
 
  private:
