@@ -1,4 +1,4 @@
-// Memory for what is large, which several may hold at a time.
+// Reference-counted memory for large payloads.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace sluice::protocol {
 
-/// A holder of a piece of memory that is freed with its last holder. A holder is as small as it can
-/// be: each client has one. What was never written to costs nothing: no page lies behind it yet.
+/// One holder of a piece of memory, which is freed with its last holder. Only a pointer in size,
+/// because each client has one. Bytes never written to have no page behind them and cost nothing.
 /// Not thread-safe.
 class Block {
  public:
@@ -29,7 +29,7 @@ class Block {
   ~Block() {
     if (bytes_ != nullptr && --header().holders == 0) ::operator delete(&header());
   }
-  /// One more holder of the same memory, which is only read from then on.
+  /// One more holder of the same memory, which is read-only from then on.
   Block share() const noexcept {
     Block other;
     other.bytes_ = bytes_;
@@ -42,14 +42,14 @@ class Block {
   std::size_t capacity() const noexcept { return bytes_ == nullptr ? 0 : header().capacity; }
   bool is_shared() const noexcept { return bytes_ != nullptr && header().holders > 1; }
 
-  /// How far it was ever written to, as far as its holders have said so.
+  /// How many of the bytes were ever written to, as reported by touch().
   std::size_t touched() const noexcept { return bytes_ == nullptr ? 0 : header().touched; }
   void touch(std::size_t bytes) noexcept {
     if (bytes > touched()) header().touched = static_cast<std::uint32_t>(bytes);
   }
 
  private:
-  /// In front of the bytes, which are aligned as the whole is.
+  /// Lies in front of the bytes and keeps them aligned.
   struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) Header {
     std::uint32_t holders;
     std::uint32_t capacity;

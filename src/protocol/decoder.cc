@@ -1,4 +1,4 @@
-// Makes Requests of what Members has collected: defaults, payload, properties.
+// Builds Requests from Members: defaults, payload, properties.
 #include "protocol/decoder.h"
 
 #include <fmt/format.h>
@@ -24,7 +24,7 @@ constexpr std::size_t kLargestSpare = 1024;
 constexpr std::size_t kMaxBinaryBytes = 65535;  // MQTT 5.0, section 1.5.6
 constexpr std::string_view kBase64Fault = "expected base64 (RFC 4648, section 4, padded)";
 
-/// Replaces `out` by the JSON `text` without the white space outside its strings.
+/// Sets `out` to the JSON `text` without the white space outside its strings.
 void compact(std::string_view text, std::string& out) {
   out.clear();
   out.reserve(text.size());
@@ -53,7 +53,7 @@ struct Decoder::Impl {
   DecodeSettings settings;
   JsonReader reader;
   Members members;
-  std::string converted;  // a payload that does not stand in the text as it is
+  std::string converted;  // a payload that had to be converted
   std::vector<RequestBlock> spares;
   std::size_t spare_bytes = 0;
 
@@ -131,7 +131,7 @@ Decoded Decoder::Impl::decode(std::string_view text, const Block* block) {
   return to_decoded(text, block);
 }
 
-/// From the members of the request that `text` begins with.
+/// Builds the result from the members that were read from `text`.
 Decoded Decoder::Impl::to_decoded(std::string_view text, const Block* block) {
   members.complete();
   if (!members.fault().empty()) return refuse(members.fault());
@@ -154,7 +154,7 @@ Decoded Decoder::Impl::to_decoded(std::string_view text, const Block* block) {
   return request;
 }
 
-/// The message's bytes. False: they are not base64 though they should be.
+/// Sets `out` to the payload. False: the message is not valid base64.
 bool Decoder::Impl::payload(std::string_view text, std::string_view& out) {
   const JsonValue& message = members.message;
   out = message.text;
@@ -169,7 +169,7 @@ bool Decoder::Impl::payload(std::string_view text, std::string_view& out) {
   return true;
 }
 
-/// What `properties` holds, or null if nothing known; `fault` says what is wrong with it.
+/// The MQTT properties; null if there are none. `fault`: what is wrong with them.
 std::unique_ptr<Properties> Decoder::Impl::properties(std::string& fault) {
   const Members& m = members;
   const bool any = m.has(Name::ContentType) || m.has(Name::ResponseTopic) ||

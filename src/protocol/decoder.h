@@ -1,4 +1,4 @@
-// From one JSON object's text to a Request, or to a fault that says what was wrong with it.
+// Decodes the text of one JSON object into a Request, or a fault that says what is wrong with it.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ struct DecodeSettings {
   std::uint32_t max_timeout_ms = 60000;
 };
 
-/// A request that is answered at once. `id` is JSON text as sent, empty: none could be read.
+/// A request answered with an error at once. `id` is JSON text as sent; empty: none could be read.
 struct Fault {
   ErrorKind error = ErrorKind::BadRequest;
   std::string detail;
@@ -35,7 +35,7 @@ struct Authenticate {
 
 using Decoded = std::variant<Request, Authenticate, Fault>;
 
-/// Decodes requests, one after another, in memory it keeps (at most about 3 MiB between calls).
+/// Decodes requests, reusing its memory (at most about 3 MiB between calls).
 class Decoder {
  public:
   explicit Decoder(DecodeSettings settings = {});
@@ -45,21 +45,20 @@ class Decoder {
 
   void set(DecodeSettings settings) noexcept;
 
-  /// `text` is to be exactly one JSON object, white space around it allowed; anything else is a
-  /// Fault. The result refers to nothing in `text`.
-  /// But a large message may stay in the block that `text` lies in, if that is given: it then has
-  /// one holder more.
+  /// Decodes exactly one JSON object, white space around it allowed; anything else is a Fault. The
+  /// result does not refer to `text`, but a large message may share `block`, the block in which
+  /// `text` lies.
   Decoded decode(std::string_view text, const Block* block = nullptr);
-  /// Decodes the request that `text` begins with, if it is one that can be read in one pass, and
-  /// sets `size` to the size of its object in bytes. 0: nothing was decoded; decode() takes the
-  /// request once its end is found. What follows the object is not looked at.
+  /// Decodes the request that `text` begins with, if it can be read in one pass, and sets `size` to
+  /// its size in bytes. 0: nothing was decoded; find the end of the request and call decode(). What
+  /// follows the object is not read.
   Decoded decode_first(std::string_view text, std::size_t& size);
   /// A request that is done with: the memory of small ones serves those to come. Allocating it anew
   /// costs 1.07 to 1.13 times the processor time of a message.
   void reuse(Request request);
 
-  /// The top-level `id` in an object that is unfinished or broken, if it stands whole before the
-  /// place where the text ends or breaks. JSON text as sent; empty: none.
+  /// The top-level `id` of an incomplete or invalid object, if it is complete before the text ends
+  /// or becomes invalid. JSON text as sent; empty: none.
   std::string find_id(std::string_view partial);
 
  private:

@@ -1,4 +1,4 @@
-// The words in which a reply says what became of a request. They are part of the protocol.
+// The values of `error` and `published` in a reply. They are part of the protocol.
 #pragma once
 
 #include <cstddef>

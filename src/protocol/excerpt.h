@@ -1,4 +1,4 @@
-// A piece of what a client sent, for a detail text.
+// Quotes the beginning of a client's text, for `detail`.
 #pragma once
 
 #include <string>

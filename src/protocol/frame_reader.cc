@@ -1,4 +1,4 @@
-// Keeps the bytes of the request under way together while the scanner looks for its end.
+// Keeps the bytes of the current request together while the scanner looks for its end.
 #include "protocol/frame_reader.h"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kFirstBytes = 64;
 /// A block of up to this size stays with its reader for the next request.
 constexpr std::size_t kKeptBytes = 4096;
-/// What needs more than this gets a block that goes from one reader to the next.
+/// A request that needs more than this gets a block of SpareBlocks.
 constexpr std::size_t kLargeBytes = 16384;
 
 std::string describe(unsigned char byte) {
@@ -104,11 +104,10 @@ std::string_view FrameReader::join_item() {
   return held_from(held_item_);
 }
 
-/// What was consumed makes room for what follows, in linear time. Where it is half of what is held,
-/// each byte moved is paid for by one that goes. Where all is looked at, what moves is the request
-/// under way, once: it then lies in front, and no byte of it is consumed before it ends. From then
-/// on no more is held than that request, however it grows.
-void FrameReader::save() {
+/// Moves the bytes that are not consumed to the front, in linear time: only if at least half are
+/// consumed, or if all are scanned. The current request then moves once, and nothing else is held
+/// until it ends, however it grows.
+void FrameReader::copy_rest() {
   tidy();
   const bool is_looked_at = held_at_ == held_size_;
   if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {
@@ -161,13 +160,13 @@ void FrameReader::make_room(std::size_t bytes) {
   spare_->give_back(std::exchange(held_, std::move(larger)));
 }
 
-/// The only way to hold less.
+/// Every reduction goes through here, which records how far the block was written to.
 void FrameReader::shrink_to(std::size_t bytes) noexcept {
   held_.touch(held_size_);
   held_size_ = bytes;
 }
 
-/// Lets go of what the previous answer referred to.
+/// Releases what the previous Frame referred to.
 void FrameReader::tidy() {
   if (held_item_ < held_size_ || held_size_ == 0) return;
   shrink_to(0);

@@ -1,4 +1,4 @@
-// Cuts what a client sends into requests, in both framings. Pure: it reads no socket.
+// Splits a client's bytes into requests, in both framings. It does no I/O.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +16,17 @@ namespace sluice::protocol {
 /// What FrameReader::next() found.
 struct Frame {
   enum class Kind {
-    NeedMore,  ///< nothing (more): save(), and feed() what is read next
+    NeedMore,  ///< nothing complete: call save(), then feed() the next bytes
     Request,   ///< `bytes` is one request's text, for the decoder
     Fault,     ///< to be answered with `error` and `detail`
-    Close,     ///< end the connection gently without a reply; `detail` says why, for the log
+    Close,     ///< close the connection gracefully, without a reply; `detail` is for the log
   };
   Kind kind = Kind::NeedMore;
-  /// Request: the whole text. Fault: what was read of the request at fault (for its id), if any.
+  /// Request: the whole text. Fault: what was read of the faulty request (for its id), if any.
   std::string_view bytes = {};
   ErrorKind error = ErrorKind::BadRequest;
   std::string_view detail = {};
-  bool ends_connection = false;  ///< Fault: after the reply, end the connection gently
+  bool ends_connection = false;  ///< Fault: after the reply, close the connection gracefully
 };
 
 /// One connection's requests. The order of calls is feed, next until NeedMore (or until the caller
@@ -42,39 +42,55 @@ class FrameReader {
   FrameReader(FrameReader&&) noexcept = default;
   FrameReader& operator=(FrameReader&&) noexcept = default;
 
-  /// Counts at once, also for the request under way.
+  /// Takes effect at once, for the current request, too.
   void set_max_request_bytes(std::size_t bytes) noexcept {
     scanner_.set_max_request_bytes(bytes);
   }
 
-  /// Bytes just read. They are to stay where they are until save(). Only after save(), or where
-  /// nothing of a former feed is left.
-  void feed(std::string_view input);
+  /// Adds bytes just read, which must stay valid until save(). Call it only after save(), or when
+  /// all earlier input is consumed.
+  void feed(std::string_view input) {
+    // Single bytes are what has to be cheapest.
+    if (input.size() == 1 && held_size_ < quick_end_ && is_plain(input.front(), quick_stops_)) {
+      held_.data()[held_size_++] = input.front();
+    } else if (is_quick(input)) {
+      for (const char byte : input)
+        held_.data()[held_size_++] = byte;
+    } else {
+      refer_to(input);
+    }
+  }
   /// The next thing found. What it refers to is valid until the next call of any member.
-  Frame next();
-  /// What next() would look at next, where a request of a stream begins with its first byte and
-  /// lies in what was fed; at most max_request_bytes. Empty: call next(). Valid as what next()
-  /// refers to.
+  Frame next() {
+    if (quick_end_ > 0) {
+      held_at_ = held_size_;
+      return {};
+    }
+    return look_further();
+  }
+  /// The input that next() would scan, if a request of a JSON stream begins with its first byte; at
+  /// most max_request_bytes. Empty: call next(). Valid until the next call of any member.
   std::string_view ahead();
-  /// In place of next(): a request whose object is the first `size` bytes of ahead().
+  /// Instead of next(): consumes a request, the first `size` bytes of ahead().
   void pass(std::size_t size) noexcept;
-  /// Copies what is not consumed yet, so that the memory behind feed() may be used for other
-  /// things.
-  void save();
-  /// End of input, after next() said NeedMore. NeedMore if it is a clean end, else a Fault.
+  /// Copies the bytes that are not consumed: the memory passed to feed() is free for reuse.
+  void save() {
+    if (quick_end_ == 0) copy_rest();
+  }
+  /// The input has ended, after next() returned NeedMore. A Fault within a request, else NeedMore.
   Frame finish();
 
-  /// Bytes are there that next() has not looked at, and will.
+  /// There are bytes that next() has not scanned yet.
   bool has_input() const noexcept { return !scanner_.is_ended() && unseen() > 0; }
-  /// How many bytes next() has not looked at.
+  /// Number of bytes that next() has not scanned yet.
   std::size_t unseen() const noexcept { return held_size_ - held_at_ + input_.size() - input_at_; }
   /// Memory this reader holds, in bytes; a small block counts as far as it is filled, a large one
   /// as far as it was ever written to.
   std::size_t buffered() const noexcept;
   /// A request has begun and is neither whole nor answered.
   bool inside_request() const noexcept { return scanner_.is_inside(); }
-  /// The block that the request just found lies in, for sharing it instead of copying from it.
-  /// Null: the request lies in memory that is used for other things soon. Valid as long as it is.
+  /// The block of the request just found, for sharing instead of copying. Null: the request lies in
+  /// memory that is reused soon. Valid as long as the request.
   const Block* block_of_request() noexcept;
   Framing framing() const noexcept { return scanner_.framing(); }
 

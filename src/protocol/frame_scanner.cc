@@ -18,7 +18,7 @@ constexpr std::string_view kHost = "host:";
 
 enum class LineKind { Undecided, Http, Garbage };
 
-/// What a line that begins with `line` is.
+/// The kind of a line that begins with `line`.
 LineKind classify_line(std::string_view line) {
   LineKind kind = LineKind::Garbage;
   const auto compare = [&](std::string_view begun, std::string_view wanted) {
@@ -151,7 +151,7 @@ FrameScanner::Step FrameScanner::step_skip_object(std::string_view piece) noexce
   return {Event::NeedMore, used, used};
 }
 
-/// Garbage begins with `first`, which is looked at again as part of the line.
+/// Garbage begins with `first`, which is scanned again as part of the line.
 FrameScanner::Step FrameScanner::begin_line(char first) noexcept {
   size_ = 0;
   line_[0] = first;

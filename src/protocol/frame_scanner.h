@@ -10,7 +10,7 @@
 
 namespace sluice::protocol {
 
-// Which bytes mean something to an ObjectScanner, by where it is.
+// The bytes on which an ObjectScanner acts, outside and inside strings.
 inline constexpr std::uint8_t kOutside = 1;  // ends a run outside strings
 inline constexpr std::uint8_t kInside = 2;   // ends a run inside a string
 
@@ -26,7 +26,7 @@ constexpr std::array<std::uint8_t, 256> make_stops() {
 
 inline constexpr auto kStops = make_stops();
 
-/// `byte` is none of `stops`: it changes nothing.
+/// `byte` is none of `stops` and changes nothing.
 inline bool is_plain(char byte, std::uint8_t stops) noexcept {
   return (kStops[static_cast<unsigned char>(byte)] & stops) == 0;
 }
@@ -41,8 +41,11 @@ class ObjectScanner {
   };
 
   void start() noexcept { *this = ObjectScanner(); }
-  /// Looks at `piece` from its first byte on; `used` is how many bytes that took.
+  /// Scans `piece` from its first byte to the next result; `used` is the number of bytes scanned.
   Result scan(std::string_view piece, std::size_t& used) noexcept;
+  /// The stops that apply to the next byte; an escaped byte is always scanned.
+  std::uint8_t stops() const noexcept { return in_string_ ? kInside : kOutside; }
+  bool is_escaped() const noexcept { return escaped_; }
 
  private:
   Result scan_string(const char*& at, const char* end) noexcept;
@@ -52,21 +55,21 @@ class ObjectScanner {
   bool escaped_ = false;
 };
 
-/// The state machine of both framings. Looks at every byte once, in pieces of any size.
+/// The state machine of both framings. Scans every byte once, in pieces of any size.
 class FrameScanner {
  public:
   enum class Event {
     NeedMore,       ///< the piece is used up
     Request,        ///< a whole request ended here
     Garbage,        ///< a byte that begins no request; the rest of its line will be skipped
-    Http,           ///< the garbage is an HTTP request's line; the end
-    EndlessLine,    ///< a line of garbage went on past the limit; the end
+    Http,           ///< the garbage is an HTTP request's line; nothing more is scanned
+    EndlessLine,    ///< a line of garbage exceeds the limit; nothing more is scanned
     BrokenString,   ///< the request ended at a raw newline inside a string
-    TooLarge,       ///< the request passed the limit; the rest of it will be skipped
+    TooLarge,       ///< the request exceeds the limit; the rest of it will be skipped
     EmptyFrame,     ///< a length of 0
-    FrameTooLarge,  ///< a length beyond the limit; the end
+    FrameTooLarge,  ///< a length beyond the limit; nothing more is scanned
   };
-  /// Bytes [dropped, used) of the piece belong to the request under way, the former to none.
+  /// Bytes [dropped, used) of the piece belong to the current request, earlier ones to none.
   struct Step {
     Event event = Event::NeedMore;
     std::size_t dropped = 0;
@@ -78,11 +81,18 @@ class FrameScanner {
 
   std::size_t max_request_bytes() const noexcept { return max_; }
 
-  /// Goes on through `piece`, which follows what was used before, up to the next event. All of
-  /// `piece` is used where the event is NeedMore.
+  /// Scans `piece`, which follows the bytes used before, up to the next event. With NeedMore, all
+  /// of `piece` is used.
   Step step(std::string_view piece) noexcept;
+  /// How many plain bytes (see is_plain) may follow that change nothing but the request's size.
+  std::size_t plain_room() const noexcept;
+  /// What stops a run of plain bytes in the current request.
+  std::uint8_t stops() const noexcept { return state_ == State::Object ? object_.stops() : 0; }
+  /// In place of step() for `bytes` plain bytes, at most plain_room().
+  void pass_plain(std::size_t bytes) noexcept { size_ += bytes; }
+
   Framing framing() const noexcept { return framing_; }
-  /// A request (or what may become one answer) has begun and is neither whole nor answered.
+  /// A request, or garbage that will be answered, has begun and is neither complete nor answered.
   bool is_inside() const noexcept;
   /// Between two requests of a stream: what is not white space begins the next one, or garbage.
   bool is_between() const noexcept { return state_ == State::Between; }
@@ -117,7 +127,7 @@ class FrameScanner {
   Step step_body(std::string_view piece) noexcept;
   Step begin_line(char first) noexcept;
 
-  static constexpr std::size_t kLineBytes = 8;  // the longest of what is looked for in a line
+  static constexpr std::size_t kLineBytes = 8;  // the longest pattern that a line is compared with
 
   std::size_t max_;
   State state_ = State::Start;

@@ -1,9 +1,9 @@
-// How requests and replies are told apart on a connection.
+// How requests and replies are delimited on a connection.
 #pragma once
 
 namespace sluice::protocol {
 
-/// Decided by a connection's first byte, for its life. Replies come in the framing of the requests.
+/// Set by a connection's first byte and never changed. Replies use the framing of the requests.
 enum class Framing {
   Unknown,         ///< nothing was received yet
   Stream,          ///< JSON objects one after another

@@ -1,10 +1,10 @@
-// RapidJSON, and the only file that knows it. Parsing is iterative (no text can exhaust the stack)
-// and in place in a copy, so that the source remains for cuts.
+// The only file that includes RapidJSON. Parsing is iterative (no text can exhaust the stack) and
+// in place in a copy, so that parts of the source can be quoted.
 #include "protocol/json_reader.h"
 
 #include <fmt/format.h>
 #if defined(__SSE2__)
-#define RAPIDJSON_SSE2  // looks at 16 bytes of a string at a time
+#define RAPIDJSON_SSE2  // scans 16 bytes of a string at a time
 #endif
 #if defined(__clang__)
 // The parser adds to a null pointer before its stack's first allocation; harmless, but reported.
@@ -27,16 +27,16 @@ namespace {
 namespace rj = rapidjson;
 
 constexpr std::size_t kKeptBytes = 1 << 20;
-constexpr std::size_t kToldDepth = 3;
+constexpr std::size_t kReportedDepth = 3;
 constexpr unsigned kFlags =
     rj::kParseIterativeFlag | rj::kParseInsituFlag | rj::kParseNumbersAsStringsFlag;
-/// Every byte of a string is looked at.
+/// The parser validates every byte of a string.
 constexpr unsigned kValidatingFlags = kFlags | rj::kParseValidateEncodingFlag;
-/// The parser may look at so many bytes behind the text.
+/// Bytes behind the text that the parser may read.
 constexpr std::size_t kPadding = 16;
 
-/// Whether the strings of `text` need no closer look: it is UTF-8, and without control characters,
-/// of which the parser's SSE2 code lets U+001A to U+001F pass.
+/// Whether `text` is UTF-8 without control characters, so that the parser need not validate its
+/// strings. (Its SSE2 code lets U+001A to U+001F pass.)
 bool needs_no_validation(std::string_view text) noexcept {
   bool has_control = false;
   for (const char c : text)
@@ -86,8 +86,8 @@ bool is_number(std::string_view text) {
   return at == text.size();
 }
 
-/// The parser refuses numbers that no double can hold, though it is asked for digits only: each
-/// number in `text` that could be one is replaced by a zero and spaces.
+/// The parser rejects numbers that no double can hold, although it is asked for digits only:
+/// replaces each number that could be one by a zero and spaces.
 void mask_out_of_range_numbers(std::string& text) {
   constexpr std::size_t kSafeDigits = 19;
   bool in_string = false;
@@ -121,8 +121,8 @@ unsigned hex4(const char* digits) {
   return value;
 }
 
-/// Whether the valid JSON `text` has an escape for the second half of a surrogate pair without the
-/// first: the parser lets it pass and writes what is not UTF-8.
+/// Whether the valid JSON `text` has an escaped low surrogate without a high one: the parser
+/// accepts it and writes invalid UTF-8.
 bool has_lone_surrogate(std::string_view text) {
   std::size_t at = text.find('\\');
   while (at != std::string_view::npos) {
@@ -186,7 +186,7 @@ class Adapter : public rj::BaseReaderHandler<rj::UTF8<>, Adapter> {
   bool RawNumber(const char* digits, rj::SizeType size, bool) {                    // NOLINT
     const auto begin = static_cast<std::size_t>(digits - copy_);
     const std::string_view run = number_run(source_, begin);
-    // Longer than the parser saw it: hidden, or something like 007, told as 0 and refused later.
+    // Longer than what the parser saw: masked, or something like 007, which it reports as 0.
     if (run.size() != size && !is_number(run)) return false;
     return scalar({JsonKind::Number, run, begin});
   }
@@ -195,7 +195,7 @@ class Adapter : public rj::BaseReaderHandler<rj::UTF8<>, Adapter> {
     return scalar({JsonKind::String, {bytes, size}, begin});
   }
   bool Key(const char* bytes, rj::SizeType size, bool) {  // NOLINT
-    if (depth_ <= kToldDepth) events_.on_key(depth_, {bytes, size});
+    if (depth_ <= kReportedDepth) events_.on_key(depth_, {bytes, size});
     return true;
   }
   bool StartObject() { return open(JsonKind::Object); }  // NOLINT
@@ -205,17 +205,17 @@ class Adapter : public rj::BaseReaderHandler<rj::UTF8<>, Adapter> {
 
  private:
   bool scalar(const JsonValue& value) {
-    if (depth_ <= kToldDepth) events_.on_scalar(depth_, value);
+    if (depth_ <= kReportedDepth) events_.on_scalar(depth_, value);
     return true;
   }
   bool open(JsonKind kind) {
-    if (depth_ <= kToldDepth) events_.on_open(depth_, {kind, {}, stream_.Tell()});
+    if (depth_ <= kReportedDepth) events_.on_open(depth_, {kind, {}, stream_.Tell()});
     ++depth_;
     return depth_ <= max_depth_;
   }
   bool close() {
     --depth_;
-    if (depth_ <= kToldDepth) events_.on_close(depth_, stream_.Tell() + 1);
+    if (depth_ <= kReportedDepth) events_.on_close(depth_, stream_.Tell() + 1);
     return true;
   }
 

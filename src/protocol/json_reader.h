@@ -1,4 +1,4 @@
-// The door to the JSON parser: what a text holds, told as events down to a request's depth.
+// Reads JSON through RapidJSON: reports values as events, as deep as a request's members nest.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,11 @@ struct JsonValue {
   JsonKind kind = JsonKind::Null;
   /// String: its decoded bytes; number: its digits as sent; null and bool: the word; else empty.
   std::string_view text = {};
-  std::size_t begin = 0;  ///< where it begins in the source; not told of null and bool
+  std::size_t begin = 0;  ///< offset in the source; not set for null and bool
 };
 
-/// Where the source goes on behind the whole string that begins at `begin`, quotes included.
+/// The offset behind the string that begins at `begin`, quotes included. The string must be
+/// complete.
 inline std::size_t json_string_end(std::string_view source, std::size_t begin) noexcept {
   std::size_t at = begin + 1;
   while (source[at] != '"') {
@@ -27,22 +28,23 @@ inline std::size_t json_string_end(std::string_view source, std::size_t begin) n
   return at + 1;
 }
 
-/// Who listens to a JsonReader. `depth` is the number of objects and arrays around a value: 0 for
-/// the text's own value, 1 for its members. Texts live until the reader's next read().
+/// Receives the events of a JsonReader. `depth` is the number of objects and arrays around a value:
+/// 0 for the text's own value, 1 for its members. Texts are valid until the reader's next read().
 class JsonEvents {
  public:
   virtual ~JsonEvents() = default;
-  /// Forget all that was told: the text is read (again) from its beginning.
+  /// Discard all earlier events: the text is read (again) from its beginning.
   virtual void on_start() = 0;
   virtual void on_key(std::size_t depth, std::string_view name) = 0;
   /// A value that is no object or array.
   virtual void on_scalar(std::size_t depth, const JsonValue& value) = 0;
   virtual void on_open(std::size_t depth, const JsonValue& container) = 0;
-  /// `end` is where the source goes on behind the container.
+  /// `end` is the offset behind the container.
   virtual void on_close(std::size_t depth, std::size_t end) = 0;
 };
 
-/// Reads JSON texts (RFC 8259), reusing its memory. Numbers keep their digits, whatever their size.
+/// Reads JSON texts (RFC 8259), reusing its memory. Numbers are reported as their digits, of any
+/// size.
 class JsonReader {
  public:
   JsonReader();
@@ -52,12 +54,11 @@ class JsonReader {
   JsonReader(JsonReader&&) noexcept;
   JsonReader& operator=(JsonReader&&) noexcept;
 
-  /// Tells `events` of all in `text` that lies less than four levels deep. False: it is not exactly
-  /// one JSON value, or nested deeper than `max_depth`, and fault() says why; what stands before
-  /// the fault was told.
+  /// Reports what lies less than four levels deep. False: `text` is not exactly one JSON value, or
+  /// nested deeper than `max_depth`; fault() says why. What precedes the fault was reported.
   bool read(std::string_view text, std::size_t max_depth, JsonEvents& events);
   std::string fault() const;
-  /// Gives memory back that an unusually large text has left. Ends the life of all texts told.
+  /// Frees the memory of an unusually large text. Invalidates all reported texts.
   void trim();
 
  private:

@@ -22,8 +22,8 @@ using Name = Members::Name;
 constexpr std::size_t kMaxIdBytes = 256;
 constexpr std::size_t kMaxDeviceDigits = 19;
 constexpr std::size_t kMaxUserProperties = 256;
-/// Names of unknown members that are compared in search of repeats. The rest is ignored unseen, so
-/// that a request of nothing else is neither sorted nor kept whole.
+/// How many names of unknown members are compared to find duplicates. Further ones are ignored, so
+/// that they are neither sorted nor kept.
 constexpr std::size_t kMaxComparedNames = 1024;
 constexpr std::int64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
 
@@ -149,7 +149,7 @@ void Members::on_close(std::size_t depth, std::size_t end) {
   }
 }
 
-/// Records that a member was given, and refuses the second of its name; see kMaxComparedNames.
+/// Records a member and rejects the second of its name; see kMaxComparedNames.
 void Members::note(Name name, std::string_view text, std::vector<std::string_view>& unknown) {
   if (name == Name::Unknown) {
     if (unknown.size() < kMaxComparedNames) unknown.push_back(text);
@@ -187,7 +187,7 @@ void Members::assign(const JsonValue& value) {
       return refuse("properties", "an object", value);
     case Name::Token:
       token = value.text;
-      // Perhaps a secret in the wrong form: not to be quoted.
+      // It may be a secret of the wrong type: never quote it.
       if (value.kind != JsonKind::String) refuse("token", "expected a string");
       return;
     default:
@@ -225,7 +225,7 @@ void Members::assign_device_id(const JsonValue& value) {
   device_id = *number;
 }
 
-/// Keeps only an id that can be echoed. An integer that the text ends with may be unfinished.
+/// Keeps only an id that a reply can repeat. An integer at the end of the text may be incomplete.
 void Members::assign_id(const JsonValue& value) {
   if (!id.empty()) return;
   if (value.kind == JsonKind::String) {
@@ -251,7 +251,7 @@ void Members::assign_encoding(const JsonValue& value) {
 }
 
 void Members::add_user_property(const JsonValue& value) {
-  if (++user_given_ > kMaxUserProperties) return;  // on_close() refuses them, with their number
+  if (++user_given_ > kMaxUserProperties) return;  // on_close() rejects them, with their number
   std::string_view text;
   take_text("properties.user", value, text);
   if (const auto fault = text_fault(user_name_)) refuse("properties.user", "a name: " + *fault);
@@ -268,7 +268,7 @@ void Members::take_integer(std::string_view name, const JsonValue& value, std::i
   to = *number;
 }
 
-/// A string for which a text's limits hold, or a topic's.
+/// Takes a string that passes topic_fault(), for a topic, or text_fault().
 void Members::take_text(std::string_view name, const JsonValue& value, std::string_view& to) {
   if (value.kind != JsonKind::String) return refuse(name, "a string", value);
   const bool is_topic = name.ends_with("_topic");

@@ -1,5 +1,4 @@
-// What a request's JSON says, member by member, before it is made a Request. Internal to the
-// decoder.
+// The members of a request's JSON object, before they become a Request. Internal to the decoder.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +13,8 @@
 
 namespace sluice::protocol {
 
-/// Collects the members while the text is read, checks their types and remembers the first fault.
-/// Its texts point into the source and into the reader's memory.
+/// Collects the members while the text is read, checks their types and keeps the first fault. Its
+/// texts point into the source and into the reader's memory.
 class Members final : public JsonEvents {
  public:
   enum class Name : std::uint8_t {
@@ -43,7 +42,7 @@ class Members final : public JsonEvents {
     source_ = source;
     max_timeout_ms_ = max_timeout_ms;
   }
-  /// To be called after the last event. Finds what only all members together can tell.
+  /// To be called after the last event. Checks what depends on several members.
   void complete();
 
   bool has(Name name) const { return ((seen_ >> static_cast<unsigned>(name)) & 1U) != 0; }

@@ -1,4 +1,4 @@
-// Replies as text. What is the same in every reply is escaped once, when the encoder is made.
+// Writes replies as text. What all replies share is escaped once, by the constructor.
 #include "protocol/reply.h"
 
 #include <fmt/format.h>

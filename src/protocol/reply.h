@@ -13,7 +13,7 @@
 
 namespace sluice::protocol {
 
-/// What became of one request. `error`, `published` and `detail` count only where `ok` is false.
+/// The result of one request. `error`, `published` and `detail` are valid only if `ok` is false.
 struct Reply {
   bool ok = true;
   ErrorKind error = ErrorKind::BadRequest;
@@ -23,7 +23,7 @@ struct Reply {
   bool no_subscribers = false;          ///< adds "subscribers":0
   std::optional<std::uint64_t> retry_after_ms = {};
   bool authenticated_only = false;  ///< with `ok`: the msg is "ok"
-  /// Where several brokers were to get it: each one's name and "ok" or its error's word.
+  /// For a failed request to several brokers: each one's name and "ok" or its error.
   std::vector<std::pair<std::string, std::string>> brokers = {};
 
   static Reply success() { return {}; }

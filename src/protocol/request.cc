@@ -1,4 +1,4 @@
-// Lays a request's texts out in its block, and says what it weighs.
+// Lays out a request's texts in its block, and computes its size.
 #include "protocol/request.h"
 
 #include <cassert>
@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kRounding = 64;
 /// How much of a spare block may stay unused: what a request weighs is to be about the truth.
 constexpr std::size_t kMostUnused = 192;
-/// A block that is shared is at most one n-th larger than the payload. What of it was not written
-/// to counts, too: memory that comes from the heap again has its pages.
+/// A shared block is at most 1 / kMostAround larger than the payload. Bytes never written to count,
+/// too: memory that the heap has used before has its pages.
 constexpr std::size_t kMostAround = 4;
 
 std::size_t size_of(const std::optional<std::string>& text) {
@@ -30,7 +30,7 @@ std::size_t size_of(const Properties& properties) {
   return bytes;
 }
 
-/// Copies `text` to the block's place `at`, moves `at` behind it and returns its size.
+/// Copies `text` into the block at `at`, moves `at` behind it and returns its size.
 std::uint32_t put(char* block, std::uint32_t& at, std::string_view text) {
   if (!text.empty()) std::memcpy(block + at, text.data(), text.size());
   const auto size = static_cast<std::uint32_t>(text.size());

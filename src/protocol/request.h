@@ -1,4 +1,4 @@
-// One decoded request: what to publish, for which device, and how its reply is to be marked.
+// One decoded request: what to publish, for which device, and the id that its reply repeats.
 #pragma once
 
 #include <cstddef>
@@ -52,16 +52,16 @@ class Request {
   std::uint8_t qos = 1;
   bool retain = false;
 
-  /// A NUL follows it in memory, and it holds none, so that its data() serves as a C string.
+  /// Holds no NUL and is followed by one, so that its data() serves as a C string.
   std::string_view topic() const noexcept { return {block_.bytes.get(), topic_size_}; }
   /// Any bytes.
   std::string_view payload() const noexcept {
     return payload_block_ ? std::string_view(payload_block_.data() + payload_at_, payload_size_)
                           : part(payload_at_, payload_size_);
   }
-  /// What a large payload lies in, for keeping it beyond the request's end. Empty: it is not large.
+  /// The block of a large payload, to keep it when the request is gone. Empty: it is not large.
   const Block& payload_block() const noexcept { return payload_block_; }
-  /// The same, of a request that is done with.
+  /// Moves that block out of a finished request.
   Block take_payload_block() noexcept { return std::move(payload_block_); }
   /// JSON text exactly as sent, quotes included; empty: the request has none.
   std::string_view id() const noexcept { return part(id_at_, id_size_); }
@@ -70,7 +70,7 @@ class Request {
   /// Null: the request has none.
   const Properties* properties() const noexcept { return properties_.get(); }
 
-  /// What the request is accounted as: itself, its blocks and its properties, in bytes.
+  /// The request's size in bytes for all limits: itself, its blocks and its properties.
   std::size_t bytes() const noexcept {
     const std::size_t payload = payload_block_ ? payload_block_.capacity() : payload_size_;
     return sizeof(Request) + topic_size_ + 1 + id_size_ + token_size_ + payload + properties_bytes_;

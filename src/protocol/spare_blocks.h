@@ -8,20 +8,20 @@
 
 namespace sluice::protocol {
 
-/// Blocks that are done with, shared by all FrameReaders of a server: one of this size anew costs
-/// a page fault for each of its pages. Bounded, whatever went through. Not thread-safe.
+/// Unused blocks, shared by all FrameReaders of a server: a new one costs a page fault for each of
+/// its pages. Bounded by kMostBytes. Not thread-safe.
 class SpareBlocks {
  public:
-  /// All that is kept together.
+  /// The limit of all kept blocks together.
   static constexpr std::size_t kMostBytes = 4 << 20;
-  /// No block here is smaller. All are a power of two and a bit, so that a payload which is one
-  /// fits with the request around it.
+  /// The smallest block. All sizes are a little more than a power of two, so that a payload of such
+  /// a size fits with the request around it.
   static constexpr std::size_t kSmallest = 17 << 10;
 
-  /// At least `needed` bytes, and less than kStep times as many unless it is a smallest one: so
-  /// what was touched of it before is not much more than what it is wanted for.
+  /// A block of at least `needed` bytes and less than kStep times as many, unless it is a smallest
+  /// one: so not much more of it was touched before than is needed.
   Block take(std::size_t needed);
-  /// Keeps it if it is of a size that take() gives, no one else holds it, and there is room.
+  /// Keeps the block if it has a size that take() uses, it is not shared, and there is room.
   void give_back(Block block) noexcept;
 
   std::size_t kept_bytes() const noexcept { return kept_bytes_; }

@@ -29,7 +29,7 @@ constexpr std::array<bool, 256> make_plain() {
 
 constexpr auto kPlain = make_plain();
 
-/// Almost every topic: ASCII without anything to look at twice.
+/// Almost every topic: printable ASCII without wildcards, which needs no further check.
 bool is_plain_topic(std::string_view topic) noexcept {
   bool is_plain = topic.size() <= kMaxSlashes;
   for (const char c : topic)

@@ -1,5 +1,5 @@
-// The syntax only, and of JSON (RFC 8259) only what usual requests consist of. Members checks types
-// and ranges and words the faults, for this reader as for the other.
+// Only the syntax of usual requests. Members checks types and ranges and words the faults, as it
+// does for JsonReader.
 #include "protocol/usual_request.h"
 
 #include <bit>

@@ -8,10 +8,9 @@
 
 namespace sluice::protocol {
 
-/// Fills `members` exactly as a JsonReader would, if `text` begins with a flat JSON object without
-/// escapes whose values are strings, integers, true or false, and returns the object's size in
-/// bytes. 0: it begins with anything else, or the object is not whole. Then `members` may hold a
-/// part of it, and a JsonReader has to read the text from its beginning.
+/// Fills `members` as a JsonReader would, if `text` begins with a flat JSON object without escapes
+/// whose values are strings, integers or booleans; returns the object's size in bytes. 0: anything
+/// else. Then `members` may be partly filled, and a JsonReader has to read the text.
 std::size_t read_usual_request(std::string_view text, Members& members);
 
 }  // namespace sluice::protocol

@@ -10,7 +10,7 @@ constexpr bool is_space(char c) noexcept {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/// How many bytes of it `text` begins with.
+/// The number of white space bytes that `text` begins with.
 constexpr std::size_t leading_space(std::string_view text) noexcept {
   std::size_t size = 0;
   while (size < text.size() && is_space(text[size]))
