@@ -11,8 +11,8 @@ ClientLog::ClientLog(event::Loop& loop)
       timer_(loop, bind<&ClientLog::report_repeats>(this)),
       kinds_{{{"clients refused", log::Level::Warn},
               {"faulty requests", log::Level::Info},
-              {"connections ended because of what they sent", log::Level::Info},
-              {"clients ended because of input_bytes", log::Level::Warn}}} {
+              {"connections closed because of another protocol", log::Level::Info},
+              {"clients closed because of input_bytes", log::Level::Warn}}} {
   timer_.unref();
 }
 
@@ -28,12 +28,12 @@ void ClientLog::faulty(const log::Subject& client, protocol::ErrorKind error,
 }
 
 void ClientLog::not_our_protocol(const log::Subject& client, std::string_view detail) noexcept {
-  log::at(note(wrong_protocols()), client, "ended: {}", detail);
+  log::at(note(wrong_protocols()), client, "closed: {}", detail);
 }
 
 void ClientLog::input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept {
   log::at(note(input_excesses()), client,
-          "ended: requests partly received overran input_bytes ({}), and it held most of them",
+          "closed: input_bytes ({}) exceeded by partial requests; this client held the most",
           input_bytes);
 }
 

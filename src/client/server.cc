@@ -233,7 +233,8 @@ void Server::close_largest_input() noexcept {
     if (most == nullptr || most->partial_bytes() == 0) return;
     context_.client_log.input_exceeded(most->about(), context_.limits.input_bytes);
     most->fail(protocol::ErrorKind::Overloaded,
-               "requests partly received hold more than input_bytes", CloseReason::Overloaded);
+               "input_bytes exceeded by partial requests; this client held the most",
+               CloseReason::Overloaded);
   }
 }
 

@@ -39,23 +39,23 @@ enum class CloseReason : std::uint8_t {
 constexpr std::string_view to_string(CloseReason reason) noexcept {
   switch (reason) {
     case CloseReason::PeerLeft:
-      return "the client left";
+      return "by the client";
     case CloseReason::Broken:
-      return "the connection broke";
+      return "connection lost";
     case CloseReason::Refused:
-      return "too many connections";
+      return "max_connections reached";
     case CloseReason::BadFraming:
-      return "its requests cannot be told apart any more";
+      return "invalid framing";
     case CloseReason::Overloaded:
-      return "it held most of input_bytes";
+      return "input_bytes exceeded; this client held the most";
     case CloseReason::RequestTimeout:
       return "a request took longer than request_timeout_ms";
     case CloseReason::WriteTimeout:
-      return "it took no reply for write_timeout_ms";
+      return "no reply read for write_timeout_ms";
     case CloseReason::Idle:
       return "idle for idle_timeout_s";
     case CloseReason::Stopping:
-      return "sluice is stopping";
+      return "shutting down";
   }
   return "";
 }

@@ -167,4 +167,4 @@ def test_http_on_the_port_for_requests_is_told_once_a_minute(lab):
         client.send_raw(GET)
         client.read_until_eof()
     assert_success(sluice.client().ask(request()))
-    assert len([line for line in sluice.log().splitlines() if ": ended:" in line]) == 1
+    assert len([line for line in sluice.log().splitlines() if ": closed: received an HTTP request" in line]) == 1

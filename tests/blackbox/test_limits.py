@@ -166,7 +166,7 @@ def test_a_client_that_takes_no_reply_for_too_long_is_closed(lab):
     assert_success(other.ask(request()))
     before = sluice.open_descriptors()
     unread_replies(sluice)
-    sluice.wait_for_log("closed: it took no reply for write_timeout_ms")
+    sluice.wait_for_log("closed: no reply read for write_timeout_ms")
     wait_until(lambda: sluice.open_descriptors() <= before, "sluice closes the connection")
     assert_success(other.ask(request()))
 

@@ -278,7 +278,7 @@ def test_clients_that_come_and_go_are_no_news(lab):
         assert_success(client.ask(request()))
         client.close()
         assert sluice.http("/healthz")[0] == 200
-    wait_until(lambda: sluice.log().count(": closed: the client left") == 50, "all are gone")
+    wait_until(lambda: sluice.log().count(": closed: by the client") == 50, "all are gone")
     assert len(for_operators(sluice)) == before
 
 
