@@ -70,8 +70,7 @@ Taken Ledger::submit(const Origin& origin, protocol::Request& request,
   pending.received = terms.received;
   deadlines_.insert(pending, terms.deadline.value_or(TimePoint::max()));
   if (draining_) {
-    answer_unrouted(pending, ErrorKind::ShuttingDown,
-                    "sluice is stopping; send it to the next one");
+    answer_unrouted(pending, ErrorKind::ShuttingDown, "shutting down; retry on another instance");
     return Taken::Settled;
   }
   if (!route(pending, terms.broker)) return Taken::Settled;
@@ -102,7 +101,7 @@ bool Ledger::route(PendingRequest& pending, std::string_view broker) noexcept {
     prepare(pending, router_.route(pending.request.device_id));
     if (pending.brokers > 0) return true;
     answer_unrouted(pending, ErrorKind::NoRoute,
-                    fmt::format("no broker's range holds device {}", pending.request.device_id));
+                    fmt::format("no broker's range contains device {}", pending.request.device_id));
     return false;
   }
   for (std::size_t index = 0; index < routed_; ++index) {

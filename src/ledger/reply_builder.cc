@@ -21,9 +21,9 @@ Published published_of(const BrokerDelivery& delivery) noexcept {
 
 std::string_view what_happened(const BrokerDelivery& delivery) noexcept {
   if (!delivery.outcome.detail.empty()) return delivery.outcome.detail;
-  if (delivery.outcome.kind == Outcome::Kind::Rejected) return "refused the message";
+  if (delivery.outcome.kind == Outcome::Kind::Rejected) return "message rejected";
   return delivery.outcome.may_be_published ? "not acknowledged in time; it may still arrive"
-                                           : "no connection took it in time";
+                                           : "no connection available before the deadline";
 }
 
 std::string detail_of(const BrokerDelivery& delivery) {
