@@ -127,7 +127,7 @@ Frame FrameReader::finish() {
   tidy();
   if (!scanner_.is_inside()) return {};
   const std::string_view bytes = join_item();
-  return fault(ErrorKind::BadRequest, bytes, "the connection ended inside a request");
+  return fault(ErrorKind::BadRequest, bytes, "the connection was closed within a request");
 }
 
 std::size_t FrameReader::buffered() const noexcept {
@@ -190,16 +190,19 @@ Frame FrameReader::to_frame(FrameScanner::Event event, std::string_view bytes) {
     case Event::Request:
       return {Frame::Kind::Request, bytes, ErrorKind::BadRequest, {}, false};
     case Event::Garbage:
-      return fault(
-          ErrorKind::BadRequest, {},
-          fmt::format("expected a JSON object, got {}; all up to the next newline is skipped",
-                      describe(scanner_.garbage_byte())));
+      return fault(ErrorKind::BadRequest, {},
+                   fmt::format("expected a JSON object, got {}; skipping to the next newline",
+                               describe(scanner_.garbage_byte())));
     case Event::Http:
-      return {Frame::Kind::Close, {}, ErrorKind::BadRequest, "an HTTP request", true};
+      return {Frame::Kind::Close, {}, ErrorKind::BadRequest, "received an HTTP request", true};
     case Event::EndlessLine:
-      return {Frame::Kind::Close, {}, ErrorKind::BadRequest, "no newline after a wrong byte", true};
+      return {Frame::Kind::Close,
+              {},
+              ErrorKind::BadRequest,
+              "no newline within max_request_bytes after an invalid byte",
+              true};
     case Event::BrokenString:
-      return fault(ErrorKind::BadRequest, bytes, "not JSON: a raw newline inside a string");
+      return fault(ErrorKind::BadRequest, bytes, "not JSON: raw newline in a string");
     case Event::TooLarge:
       return fault(ErrorKind::TooLarge, bytes,
                    fmt::format("expected at most {} bytes", scanner_.max_request_bytes()));

@@ -140,11 +140,11 @@ bool has_lone_surrogate(std::string_view text) {
 std::string_view explain(rj::ParseErrorCode code) {
   switch (code) {
     case rj::kParseErrorDocumentEmpty:
-      return "nothing there";
+      return "empty text";
     case rj::kParseErrorDocumentRootNotSingular:
-      return "something follows the object";
+      return "unexpected text after the object";
     case rj::kParseErrorObjectMissName:
-      return "expected a member's name";
+      return "expected a member name";
     case rj::kParseErrorObjectMissColon:
       return "expected a colon";
     case rj::kParseErrorObjectMissCommaOrCurlyBracket:
@@ -154,18 +154,18 @@ std::string_view explain(rj::ParseErrorCode code) {
     case rj::kParseErrorStringUnicodeEscapeInvalidHex:
       return "expected four hexadecimal digits after \\u";
     case rj::kParseErrorStringUnicodeSurrogateInvalid:
-      return "half a surrogate pair in a string";
+      return "unpaired surrogate in a string";
     case rj::kParseErrorStringEscapeInvalid:
-      return "a wrong escape or a control character in a string";
+      return "invalid escape or control character in a string";
     case rj::kParseErrorStringMissQuotationMark:
-      return "a string without an end";
+      return "unterminated string";
     case rj::kParseErrorStringInvalidEncoding:
-      return "expected UTF-8 in a string";
+      return "invalid UTF-8 in a string";
     case rj::kParseErrorTermination:  // by RawNumber()
     case rj::kParseErrorNumberTooBig:
     case rj::kParseErrorNumberMissFraction:
     case rj::kParseErrorNumberMissExponent:
-      return "a malformed number";
+      return "malformed number";
     default:
       return "expected a value";
   }
@@ -256,11 +256,11 @@ struct JsonReader::Impl {
     }
     // The parser takes a NUL for the end of the text.
     if (stream.Tell() < text.size()) {
-      fault = fmt::format("not JSON: something follows the object at byte {}", stream.Tell());
+      fault = fmt::format("not JSON: unexpected text after the object at byte {}", stream.Tell());
       return false;
     }
     if (has_lone_surrogate(text)) {
-      fault = "not JSON: half a surrogate pair in a string";
+      fault = "not JSON: unpaired surrogate in a string";
       return false;
     }
     return true;

@@ -154,7 +154,7 @@ void Members::note(Name name, std::string_view text, std::vector<std::string_vie
   if (name == Name::Unknown) {
     if (unknown.size() < kMaxComparedNames) unknown.push_back(text);
   } else if (has(name)) {
-    refuse(text, "given twice");
+    refuse(text, "duplicate member");
   }
   seen_ |= 1U << static_cast<unsigned>(name);
 }
@@ -290,7 +290,7 @@ void Members::find_repeated(std::vector<std::string_view>& unknown) {
   if (unknown.size() < 2) return;
   std::sort(unknown.begin(), unknown.end());
   const auto twice = std::adjacent_find(unknown.begin(), unknown.end());
-  if (twice != unknown.end()) refuse(quoted_excerpt(*twice), "given twice");
+  if (twice != unknown.end()) refuse(quoted_excerpt(*twice), "duplicate member");
 }
 
 bool Members::only_authenticates() const {
