@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 using Nanoseconds = std::int64_t;
 
@@ -24,4 +24,4 @@ constexpr double as_milliseconds(Nanoseconds time) {
   return static_cast<double>(time) / 1e6;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

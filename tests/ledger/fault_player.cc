@@ -4,20 +4,20 @@
 #include <algorithm>
 #include <array>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr Nanoseconds kShortest = 100 * kMillisecond;  // an instant, and what follows from it
 constexpr Nanoseconds kRepeatAfter = kSecond;
 /// A silent connection that the end of the fault leaves over is sluice's to find out: for so long
 /// at most it counts as a fault that lasts.
-constexpr Nanoseconds kHauntedAtMost = 2500 * kMillisecond;
+constexpr Nanoseconds kSilentAtMost = 2500 * kMillisecond;
 constexpr Nanoseconds kPoisonAtMost = 8 * kSecond;
-constexpr std::array kShockEvery = {4 * kMillisecond, 15 * kMillisecond, 60 * kMillisecond,
+constexpr std::array kResetEvery = {4 * kMillisecond, 15 * kMillisecond, 60 * kMillisecond,
                                     200 * kMillisecond};
 constexpr Nanoseconds kFillFor = 150 * kMillisecond;
 constexpr unsigned kMostResets = 6;
-constexpr unsigned kMostAftershocks = 3;
+constexpr unsigned kMostFurtherResets = 3;
 /// Slow enough that one message at a time is not enough for the load.
 constexpr Nanoseconds kSlowWithOne = 5 * kMillisecond;
 constexpr std::size_t kSlowBytesPerSecond = 1'000'000;
@@ -39,7 +39,7 @@ std::uint8_t pick(const std::array<std::uint8_t, N>& codes, std::uint64_t draw) 
 
 }  // namespace
 
-FaultPlayer::FaultPlayer(FaultyBroker& broker, Ledger& ledger, std::vector<Planned> schedule,
+FaultPlayer::FaultPlayer(FaultyBroker& broker, RunLedger& ledger, std::vector<Planned> schedule,
                          Nanoseconds start)
     : broker_(broker), ledger_(ledger), schedule_(std::move(schedule)), start_(start) {}
 
@@ -52,29 +52,29 @@ void FaultPlayer::tick(Nanoseconds now) {
     end(running_[i], now);
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  shake_again(now);
+  reset_again(now);
   while (next_ < schedule_.size() && now - start_ >= schedule_[next_].begin) {
     ledger_.on_trouble(now);
     running_.push_back(schedule_[next_]);
     ++made_;
     begin(schedule_[next_++], now);
   }
-  const bool is_haunted = now < haunted_until_ && broker_.silent_sessions() > 0;
-  if (running_.empty() && aftershocks_ == 0 && !is_haunted) ledger_.on_calm(now);
+  const bool is_silent = now < silent_until_ && broker_.silent_sessions() > 0;
+  if (running_.empty() && further_resets_ == 0 && !is_silent) ledger_.on_calm(now);
 }
 
 /// What is being sent again is lost once more, in the middle of it.
-void FaultPlayer::shake_again(Nanoseconds now) {
-  if (aftershocks_ == 0 || now < next_shock_) return;
-  --aftershocks_;
-  next_shock_ = now + shock_every_;
+void FaultPlayer::reset_again(Nanoseconds now) {
+  if (further_resets_ == 0 || now < next_reset_) return;
+  --further_resets_;
+  next_reset_ = now + reset_every_;
   reset(broker_.all_open());
 }
 
-void FaultPlayer::expect_aftershocks(const Planned& planned, unsigned most, Nanoseconds now) {
-  aftershocks_ = static_cast<unsigned>(planned.draw / 64 % (most + 1));
-  shock_every_ = kShockEvery[static_cast<std::size_t>(planned.draw / 1024 % kShockEvery.size())];
-  next_shock_ = now + shock_every_;
+void FaultPlayer::plan_further_resets(const Planned& planned, unsigned most, Nanoseconds now) {
+  further_resets_ = static_cast<unsigned>(planned.draw / 64 % (most + 1));
+  reset_every_ = kResetEvery[static_cast<std::size_t>(planned.draw / 1024 % kResetEvery.size())];
+  next_reset_ = now + reset_every_;
 }
 
 bool FaultPlayer::is_due_to_end(const Planned& planned, Nanoseconds now) const {
@@ -92,18 +92,18 @@ void FaultPlayer::end_all(Nanoseconds now) {
   for (const Planned& planned : running_)
     end(planned, now);
   running_.clear();
-  aftershocks_ = 0;
+  further_resets_ = 0;
   next_ = schedule_.size();
 }
 
-std::vector<Session*> FaultPlayer::victims(const Planned& planned) const {
-  std::vector<Session*> sessions = broker_.live();
+std::vector<BrokerSession*> FaultPlayer::victims(const Planned& planned) const {
+  std::vector<BrokerSession*> sessions = broker_.live();
   if (planned.on_all || sessions.empty()) return sessions;
   return {sessions[static_cast<std::size_t>(planned.draw % sessions.size())]};
 }
 
-void FaultPlayer::reset(const std::vector<Session*>& sessions) {
-  for (Session* session : sessions)
+void FaultPlayer::reset(const std::vector<BrokerSession*>& sessions) {
+  for (BrokerSession* session : sessions)
     session->reset();
 }
 
@@ -112,7 +112,7 @@ void FaultPlayer::begin(const Planned& planned, Nanoseconds now) {
   switch (planned.fault) {
     case Fault::ResetAll:
       reset(broker_.all_open());
-      expect_aftershocks(planned, kMostResets, now);
+      plan_further_resets(planned, kMostResets, now);
       return;
     case Fault::ResetOne: {
       Planned one = planned;
@@ -126,32 +126,33 @@ void FaultPlayer::begin(const Planned& planned, Nanoseconds now) {
       return;
     case Fault::Freeze:
       mode.is_frozen = planned.on_all;
-      for (Session* session : planned.on_all ? broker_.all_open() : victims(planned))
+      for (BrokerSession* session : planned.on_all ? broker_.all_open() : victims(planned))
         session->freeze();
       return;
     case Fault::StuckSession: {
       Planned one = planned;
       one.on_all = false;
       mode.take_over_waits = true;
-      for (Session* session : victims(one))
+      for (BrokerSession* session : victims(one))
         session->freeze();
       return;
     }
     case Fault::Swallow:
       mode.swallows = planned.on_all;
-      for (Session* session : victims(planned))
-        session->ills.swallows = true;
+      for (BrokerSession* session : victims(planned))
+        session->impairments.swallows = true;
       return;
     case Fault::HalfOpen:
       mode.is_silent = planned.on_all;
-      for (Session* session : planned.on_all ? broker_.all_open() : victims(planned))
-        session->ills.is_silent = true;
+      for (BrokerSession* session : planned.on_all ? broker_.all_open() : victims(planned))
+        session->impairments.is_silent = true;
       return;
     case Fault::LostPuback: {
       Planned one = planned;
       one.on_all = false;
-      for (Session* session : victims(one))
-        session->ills.acks_to_lose = 1 + static_cast<unsigned>(planned.draw / 16 % kMostAcksLost);
+      for (BrokerSession* session : victims(one))
+        session->impairments.acks_to_lose =
+            1 + static_cast<unsigned>(planned.draw / 16 % kMostAcksLost);
       return;
     }
     case Fault::Refuse:
@@ -169,18 +170,18 @@ void FaultPlayer::begin(const Planned& planned, Nanoseconds now) {
       reset(victims(planned));
       return;
     case Fault::DisconnectReason:
-      for (Session* session : victims(planned))
+      for (BrokerSession* session : victims(planned))
         broker_.disconnect(*session, pick(kDisconnects, planned.draw));
       return;
     case Fault::ReceiveMaximum1:
       mode.receive_maximum = 1;
       if (planned.on_all) mode.delay = std::max(mode.delay, kSlowWithOne);
       // First let the windows fill, so that there is a lot to be sent again, one by one.
-      for (Session* session : broker_.live())
-        session->ills.swallows = true;
-      expect_aftershocks(planned, kMostAftershocks, now);
-      ++aftershocks_;
-      next_shock_ = now + kFillFor;
+      for (BrokerSession* session : broker_.live())
+        session->impairments.swallows = true;
+      plan_further_resets(planned, kMostFurtherResets, now);
+      ++further_resets_;
+      next_reset_ = now + kFillFor;
       return;
     case Fault::Poison:
       begin_poison(planned);
@@ -189,7 +190,7 @@ void FaultPlayer::begin(const Planned& planned, Nanoseconds now) {
 }
 
 void FaultPlayer::begin_poison(const Planned& planned) {
-  static constexpr std::array kWays = {HangUp::Gently, HangUp::Reset, HangUp::WithReason};
+  static constexpr std::array kWays = {DropWay::Gracefully, DropWay::Reset, DropWay::WithReason};
   const unsigned messages = planned.draw % 4 == 0 ? 2 : 1;
   broker_.choose_poison(messages, kWays[static_cast<std::size_t>(planned.draw / 4 % kWays.size())]);
 }
@@ -215,20 +216,20 @@ void FaultPlayer::end(const Planned& planned, Nanoseconds now) {
       return;
     case Fault::Swallow:
       mode.swallows = false;
-      for (Session* session : broker_.all_open())
-        if (session->ills.swallows) session->reset();
-      if (planned.on_all) expect_aftershocks(planned, kMostAftershocks, now);
+      for (BrokerSession* session : broker_.all_open())
+        if (session->impairments.swallows) session->reset();
+      if (planned.on_all) plan_further_resets(planned, kMostFurtherResets, now);
       return;
     case Fault::HalfOpen:
       mode.is_silent = false;
-      haunted_until_ = now + kHauntedAtMost;
+      silent_until_ = now + kSilentAtMost;
       if (planned.draw % 2 == 0) return;  // they stay silent until sluice gives them up
-      for (Session* session : broker_.all_open())
-        if (session->ills.is_silent) session->reset();
+      for (BrokerSession* session : broker_.all_open())
+        if (session->impairments.is_silent) session->reset();
       return;
     case Fault::LostPuback:
-      for (Session* session : broker_.all_open())
-        session->ills.acks_to_lose = 0;
+      for (BrokerSession* session : broker_.all_open())
+        session->impairments.acks_to_lose = 0;
       return;
     case Fault::Refuse:
       mode.refusal_code = 0;
@@ -259,4 +260,4 @@ std::string FaultPlayer::running() const {
   return names;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -8,18 +8,18 @@
 
 #include "faults.h"
 #include "faulty_broker.h"
-#include "ledger.h"
+#include "run_ledger.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 class FaultPlayer {
  public:
-  FaultPlayer(FaultyBroker& broker, Ledger& ledger, std::vector<Planned> schedule,
+  FaultPlayer(FaultyBroker& broker, RunLedger& ledger, std::vector<Planned> schedule,
               Nanoseconds start);
 
   void tick(Nanoseconds now);
   bool is_over() const {
-    return next_ == schedule_.size() && running_.empty() && aftershocks_ == 0;
+    return next_ == schedule_.size() && running_.empty() && further_resets_ == 0;
   }
   /// The same faults once more, a while after `now`.
   void repeat(Nanoseconds now);
@@ -33,24 +33,24 @@ class FaultPlayer {
  private:
   bool is_due_to_end(const Planned& planned, Nanoseconds now) const;
   void begin(const Planned& planned, Nanoseconds now);
-  void expect_aftershocks(const Planned& planned, unsigned most, Nanoseconds now);
-  void shake_again(Nanoseconds now);
+  void plan_further_resets(const Planned& planned, unsigned most, Nanoseconds now);
+  void reset_again(Nanoseconds now);
   void begin_poison(const Planned& planned);
   void end(const Planned& planned, Nanoseconds now);
-  std::vector<Session*> victims(const Planned& planned) const;
-  void reset(const std::vector<Session*>& sessions);
+  std::vector<BrokerSession*> victims(const Planned& planned) const;
+  void reset(const std::vector<BrokerSession*>& sessions);
 
   FaultyBroker& broker_;
-  Ledger& ledger_;
+  RunLedger& ledger_;
   std::vector<Planned> schedule_;
   Nanoseconds start_;
   std::size_t next_ = 0;
   std::vector<Planned> running_;
   std::uint64_t made_ = 0;
-  unsigned aftershocks_ = 0;  // resets of all that are still to come
-  Nanoseconds next_shock_ = 0;
-  Nanoseconds shock_every_ = 0;
-  Nanoseconds haunted_until_ = 0;  // silent connections are left, and count as a fault
+  unsigned further_resets_ = 0;  // resets of all that are still to come
+  Nanoseconds next_reset_ = 0;
+  Nanoseconds reset_every_ = 0;
+  Nanoseconds silent_until_ = 0;  // silent connections are left, and count as a fault
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

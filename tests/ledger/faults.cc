@@ -5,7 +5,7 @@
 
 #include "random.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 struct Range {
@@ -123,4 +123,4 @@ std::vector<Planned> draw_schedule(std::uint64_t seed, const std::vector<Fault>&
   return schedule;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -9,7 +9,7 @@
 
 #include "clock.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 enum class Fault : std::uint8_t {
   ResetAll,
@@ -54,4 +54,4 @@ struct Planned {
 std::vector<Planned> draw_schedule(std::uint64_t seed, const std::vector<Fault>& faults,
                                    bool quick);
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

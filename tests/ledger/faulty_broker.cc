@@ -13,7 +13,7 @@
 
 #include "net.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr std::uint8_t kTakenOver = 0x8E;
@@ -34,7 +34,7 @@ std::optional<std::pair<std::uint32_t, std::uint64_t>> parse_payload(std::string
 
 }  // namespace
 
-FaultyBroker::FaultyBroker(Poller& poller, Ledger& ledger, std::uint64_t seed, bool has_tls)
+FaultyBroker::FaultyBroker(Poller& poller, RunLedger& ledger, std::uint64_t seed, bool has_tls)
     : poller_(poller), ledger_(ledger), random_(seed), port_(find_free_port()) {
   if (has_tls) tls_.emplace();
   listen();
@@ -64,9 +64,10 @@ void FaultyBroker::on_events(std::uint32_t) {
     if (fd < 0) return;
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    sessions_.push_back(std::make_unique<Session>(*this, poller_, fd, tls_ ? &*tls_ : nullptr));
-    sessions_.back()->ills.is_silent = mode.is_silent;
-    sessions_.back()->ills.swallows = mode.swallows;
+    sessions_.push_back(
+        std::make_unique<BrokerSession>(*this, poller_, fd, tls_ ? &*tls_ : nullptr));
+    sessions_.back()->impairments.is_silent = mode.is_silent;
+    sessions_.back()->impairments.swallows = mode.swallows;
   }
 }
 
@@ -85,8 +86,9 @@ void FaultyBroker::tick(Nanoseconds now) {
     session->close_if_overdue(now);
     if (bytes_allowed() > 0) session->read_on();
   }
-  std::erase_if(sessions_,
-                [](const auto& session) { return session->state() == Session::State::Closed; });
+  std::erase_if(sessions_, [](const auto& session) {
+    return session->state() == BrokerSession::State::Closed;
+  });
 }
 
 std::size_t FaultyBroker::bytes_allowed() const {
@@ -100,9 +102,9 @@ void FaultyBroker::spend(std::size_t bytes) {
 
 // --- packets
 
-void FaultyBroker::on_packet(Session& session, const wire::Packet& packet) {
+void FaultyBroker::on_packet(BrokerSession& session, const wire::Packet& packet) {
   if (!session.is_live() && packet.type != wire::Type::Connect) {
-    if (session.ills.is_silent) return;  // what was sent without waiting for the CONNACK
+    if (session.impairments.is_silent) return;  // what was sent without waiting for the CONNACK
     on_malformed(session);
     return;
   }
@@ -117,34 +119,34 @@ void FaultyBroker::on_packet(Session& session, const wire::Packet& packet) {
       on_pubrel(session, packet);
       return;
     case wire::Type::Pingreq: {
-      if (session.ills.is_silent) return;
+      if (session.impairments.is_silent) return;
       std::string answer;
       wire::append_pingresp(answer);
       session.send(std::move(answer), mode.delay, now_ns());
       return;
     }
     case wire::Type::Disconnect:
-      session.end_gently(now_ns());
+      session.close_gracefully(now_ns());
       return;
     default:
       on_malformed(session);
   }
 }
 
-void FaultyBroker::on_malformed(Session& session) {
+void FaultyBroker::on_malformed(BrokerSession& session) {
   complain(Breach::Protocol, session, "a packet that MQTT does not allow there");
   session.reset();
 }
 
-void FaultyBroker::complain(Breach kind, const Session& session, const std::string& what) {
+void FaultyBroker::complain(Breach kind, const BrokerSession& session, const std::string& what) {
   ledger_.violations().add(kind, [&] {
     return "connection " + std::to_string(session.source().serial) + " of '" + session.client_id() +
            "': " + what;
   });
 }
 
-void FaultyBroker::on_connect(Session& session, const wire::Packet& packet) {
-  if (session.ills.is_silent) return;
+void FaultyBroker::on_connect(BrokerSession& session, const wire::Packet& packet) {
+  if (session.impairments.is_silent) return;
   const auto connect = wire::parse_connect(packet.body);
   if (!connect || session.is_live()) {
     on_malformed(session);
@@ -155,13 +157,13 @@ void FaultyBroker::on_connect(Session& session, const wire::Packet& packet) {
     wire::append_connack(answer, connect->is_v5,
                          connect->is_v5 ? mode.connack_code : mode.old_connack_code);
     session.send(std::move(answer), 0, now_ns());
-    session.end_gently(now_ns());
+    session.close_gracefully(now_ns());
     return;
   }
   const std::string client_id(connect->client_id);
   if (const auto old = by_client_id_.find(client_id); old != by_client_id_.end()) {
     if (mode.take_over_waits && old->second->is_frozen()) {
-      session.ills.is_silent = true;
+      session.impairments.is_silent = true;
       return;
     }
     take_over(*old->second);
@@ -176,25 +178,25 @@ void FaultyBroker::on_connect(Session& session, const wire::Packet& packet) {
   session.send(std::move(answer), mode.delay, now_ns());
 }
 
-void FaultyBroker::take_over(Session& old) {
+void FaultyBroker::take_over(BrokerSession& old) {
   if (old.peer_holds_it()) {
     complain(Breach::TwoConnections, old, "still open when its identifier connected anew");
   }
   disconnect(old, kTakenOver);
 }
 
-void FaultyBroker::disconnect(Session& session, std::uint8_t code) {
+void FaultyBroker::disconnect(BrokerSession& session, std::uint8_t code) {
   if (!session.is_live()) return;
-  if (session.is_v5() && !session.ills.is_silent) {
+  if (session.is_v5() && !session.impairments.is_silent) {
     std::string goodbye;
     wire::append_disconnect(goodbye, code);
     session.send(std::move(goodbye), 0, now_ns());
   }
   by_client_id_.erase(session.client_id());
-  session.end_gently(now_ns());
+  session.close_gracefully(now_ns());
 }
 
-void FaultyBroker::on_publish(Session& session, const wire::Packet& packet) {
+void FaultyBroker::on_publish(BrokerSession& session, const wire::Packet& packet) {
   const auto publish = wire::parse_publish(packet, session.is_v5());
   const auto name = publish ? parse_payload(publish->payload) : std::nullopt;
   if (!publish || publish->qos == 0 || !name) {
@@ -206,11 +208,11 @@ void FaultyBroker::on_publish(Session& session, const wire::Packet& packet) {
   const Fate fate = fate_of(session, device, number);
   ledger_.on_arrived(device, number, session.source(), fate, now_ns());
   if (fate == Fate::Ignored) return;
-  if (fate == Fate::HungUp) {
-    hang_up(session);
+  if (fate == Fate::Dropped) {
+    drop(session);
     return;
   }
-  if (!session.open.try_emplace(publish->packet_id, Session::Open{device, number}).second) {
+  if (!session.open.try_emplace(publish->packet_id, BrokerSession::Open{device, number}).second) {
     complain(Breach::Protocol, session, "a packet identifier that is in use");
   }
   if (++session.in_flight > session.receive_maximum()) {
@@ -222,30 +224,30 @@ void FaultyBroker::on_publish(Session& session, const wire::Packet& packet) {
               publish->packet_id, fate == Fate::Refused ? mode.refusal_code : std::uint8_t{0});
 }
 
-Fate FaultyBroker::fate_of(Session& session, std::uint32_t device, std::uint64_t number) {
-  if (session.ills.is_silent) return Fate::Ignored;
-  if (poison_wanted_ > 0 && !session.ills.swallows && !ledger_.is_answered(device, number)) {
+Fate FaultyBroker::fate_of(BrokerSession& session, std::uint32_t device, std::uint64_t number) {
+  if (session.impairments.is_silent) return Fate::Ignored;
+  if (poison_wanted_ > 0 && !session.impairments.swallows && !ledger_.is_answered(device, number)) {
     --poison_wanted_;
     poison_.emplace(device, number);
   }
-  if (!poison_.empty() && poison_.contains({device, number})) return Fate::HungUp;
+  if (!poison_.empty() && poison_.contains({device, number})) return Fate::Dropped;
   if (mode.refusal_code != 0 && session.is_v5() && random_.one_in(3)) return Fate::Refused;
   return Fate::Recorded;
 }
 
-void FaultyBroker::on_pubrel(Session& session, const wire::Packet& packet) {
+void FaultyBroker::on_pubrel(BrokerSession& session, const wire::Packet& packet) {
   const auto packet_id = wire::parse_packet_id(packet.body);
   if (!packet_id) {
     on_malformed(session);
     return;
   }
-  if (session.ills.is_silent) return;
+  if (session.impairments.is_silent) return;
   check_release(session, *packet_id);
   acknowledge(session, wire::Type::Pubcomp, *packet_id, 0);
 }
 
 /// PUBREL only answers a PUBREC, and in their order (MQTT 5, sections 4.3.3 and 4.6).
-void FaultyBroker::check_release(Session& session, std::uint16_t packet_id) {
+void FaultyBroker::check_release(BrokerSession& session, std::uint16_t packet_id) {
   auto& received = session.received;
   const auto found = std::find(received.begin(), received.end(), packet_id);
   if (found == received.end()) {
@@ -258,17 +260,17 @@ void FaultyBroker::check_release(Session& session, std::uint16_t packet_id) {
   if (open != session.open.end()) ledger_.on_released(open->second.device, open->second.number);
 }
 
-void FaultyBroker::acknowledge(Session& session, wire::Type type, std::uint16_t packet_id,
+void FaultyBroker::acknowledge(BrokerSession& session, wire::Type type, std::uint16_t packet_id,
                                std::uint8_t code) {
   const auto open = session.open.find(packet_id);
   if (open == session.open.end()) {
     complain(Breach::Protocol, session, "PUBREL of no message");
     return;
   }
-  const Session::Open message = open->second;
-  if (session.ills.swallows) return;
-  if (session.ills.acks_to_lose > 0 && random_.one_in(2)) {
-    --session.ills.acks_to_lose;
+  const BrokerSession::Open message = open->second;
+  if (session.impairments.swallows) return;
+  if (session.impairments.acks_to_lose > 0 && random_.one_in(2)) {
+    --session.impairments.acks_to_lose;
     ledger_.on_acknowledgement_lost(message.device, message.number);
     session.open.erase(open);  // the broker takes it for acknowledged
     --session.in_flight;
@@ -287,38 +289,38 @@ void FaultyBroker::acknowledge(Session& session, wire::Type type, std::uint16_t 
 
 // --- ends
 
-void FaultyBroker::hang_up(Session& session) {
-  switch (way_to_hang_up_) {
-    case HangUp::Gently:
-      session.end_gently(now_ns());
+void FaultyBroker::drop(BrokerSession& session) {
+  switch (drop_way_) {
+    case DropWay::Gracefully:
+      session.close_gracefully(now_ns());
       by_client_id_.erase(session.client_id());
       return;
-    case HangUp::Reset:
+    case DropWay::Reset:
       session.send_due(now_ns());  // what it had acknowledged before
       session.reset();
       return;
-    case HangUp::WithReason:
+    case DropWay::WithReason:
       disconnect(session, kPacketTooLarge);
       return;
   }
 }
 
-void FaultyBroker::on_closed(Session& session) {
+void FaultyBroker::on_closed(BrokerSession& session) {
   const auto found = by_client_id_.find(session.client_id());
   if (found != by_client_id_.end() && found->second == &session) by_client_id_.erase(found);
 }
 
 // --- for faults
 
-std::vector<Session*> FaultyBroker::live() const {
-  std::vector<Session*> sessions;
+std::vector<BrokerSession*> FaultyBroker::live() const {
+  std::vector<BrokerSession*> sessions;
   for (const auto& [id, session] : by_client_id_)
     if (session->is_live()) sessions.push_back(session);
   return sessions;
 }
 
-std::vector<Session*> FaultyBroker::all_open() const {
-  std::vector<Session*> sessions;
+std::vector<BrokerSession*> FaultyBroker::all_open() const {
+  std::vector<BrokerSession*> sessions;
   for (const auto& session : sessions_)
     if (session->is_open()) sessions.push_back(session.get());
   return sessions;
@@ -329,9 +331,9 @@ void FaultyBroker::thaw_all() {
     if (session->is_frozen()) session->thaw();
 }
 
-void FaultyBroker::choose_poison(unsigned messages, HangUp way) {
+void FaultyBroker::choose_poison(unsigned messages, DropWay way) {
   poison_wanted_ = messages;
-  way_to_hang_up_ = way;
+  drop_way_ = way;
 }
 
 bool FaultyBroker::waits_for_poison() const {
@@ -344,7 +346,7 @@ bool FaultyBroker::waits_for_poison() const {
 std::size_t FaultyBroker::silent_sessions() const {
   return static_cast<std::size_t>(std::count_if(
       sessions_.begin(), sessions_.end(),
-      [](const auto& session) { return session->is_open() && session->ills.is_silent; }));
+      [](const auto& session) { return session->is_open() && session->impairments.is_silent; }));
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "ledger.h"
+#include "broker_session.h"
 #include "poller.h"
 #include "random.h"
-#include "session.h"
+#include "run_ledger.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 /// What is wrong with the broker as a whole. Set by faults, back to this by their end.
 struct Mode {
@@ -35,11 +35,11 @@ struct Mode {
 };
 
 /// How the broker ends a connection because of one message.
-enum class HangUp : std::uint8_t { Gently, Reset, WithReason };
+enum class DropWay : std::uint8_t { Gracefully, Reset, WithReason };
 
 class FaultyBroker final : public Pollable {
  public:
-  FaultyBroker(Poller& poller, Ledger& ledger, std::uint64_t seed, bool has_tls = false);
+  FaultyBroker(Poller& poller, RunLedger& ledger, std::uint64_t seed, bool has_tls = false);
   ~FaultyBroker();
   FaultyBroker(const FaultyBroker&) = delete;
   FaultyBroker& operator=(const FaultyBroker&) = delete;
@@ -54,52 +54,53 @@ class FaultyBroker final : public Pollable {
   void stop_listening();
   void listen();
   /// Live connections in the order of their identifiers.
-  std::vector<Session*> live() const;
+  std::vector<BrokerSession*> live() const;
   /// Every connection that is open, also one without a CONNECT.
-  std::vector<Session*> all_open() const;
+  std::vector<BrokerSession*> all_open() const;
   void thaw_all();
-  void disconnect(Session& session, std::uint8_t code);
+  void disconnect(BrokerSession& session, std::uint8_t code);
   /// From now on the broker hangs up whenever it reads a certain message: the next one that comes.
-  void choose_poison(unsigned messages, HangUp way);
+  void choose_poison(unsigned messages, DropWay way);
   /// A poisonous message is wanted or has no reply yet.
   bool waits_for_poison() const;
   std::size_t silent_sessions() const;
 
-  // --- for Session
+  // --- for BrokerSession
   std::size_t bytes_allowed() const;
   void spend(std::size_t bytes);
-  void on_packet(Session& session, const wire::Packet& packet);
-  void on_malformed(Session& session);
-  void on_closed(Session& session);
+  void on_packet(BrokerSession& session, const wire::Packet& packet);
+  void on_malformed(BrokerSession& session);
+  void on_closed(BrokerSession& session);
 
  private:
-  void on_connect(Session& session, const wire::Packet& packet);
-  void take_over(Session& old);
-  void on_publish(Session& session, const wire::Packet& packet);
-  Fate fate_of(Session& session, std::uint32_t device, std::uint64_t number);
-  void on_pubrel(Session& session, const wire::Packet& packet);
-  void check_release(Session& session, std::uint16_t packet_id);
-  void acknowledge(Session& session, wire::Type type, std::uint16_t packet_id, std::uint8_t code);
-  void hang_up(Session& session);
-  void complain(Breach kind, const Session& session, const std::string& what);
+  void on_connect(BrokerSession& session, const wire::Packet& packet);
+  void take_over(BrokerSession& old);
+  void on_publish(BrokerSession& session, const wire::Packet& packet);
+  Fate fate_of(BrokerSession& session, std::uint32_t device, std::uint64_t number);
+  void on_pubrel(BrokerSession& session, const wire::Packet& packet);
+  void check_release(BrokerSession& session, std::uint16_t packet_id);
+  void acknowledge(BrokerSession& session, wire::Type type, std::uint16_t packet_id,
+                   std::uint8_t code);
+  void drop(BrokerSession& session);
+  void complain(Breach kind, const BrokerSession& session, const std::string& what);
 
   Poller& poller_;
-  Ledger& ledger_;
+  RunLedger& ledger_;
   Random random_;
   std::optional<wire::TlsServer> tls_;
   std::uint16_t port_ = 0;
   int listener_ = -1;
   bool listener_is_frozen_ = false;
-  std::vector<std::unique_ptr<Session>> sessions_;
-  std::map<std::string, Session*> by_client_id_;
+  std::vector<std::unique_ptr<BrokerSession>> sessions_;
+  std::map<std::string, BrokerSession*> by_client_id_;
   std::uint32_t connects_ = 0;
 
   std::set<std::pair<std::uint32_t, std::uint64_t>> poison_;
   unsigned poison_wanted_ = 0;
-  HangUp way_to_hang_up_ = HangUp::Gently;
+  DropWay drop_way_ = DropWay::Gracefully;
 
   double budget_ = 0;  // bytes that may be read at once, where the bandwidth is bounded
   Nanoseconds last_tick_ = 0;
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -18,7 +18,7 @@
 
 namespace {
 
-using namespace sluice::ledger;
+using namespace sluice::ledger_run;
 
 std::string text(std::string_view value) {
   return std::string({static_cast<char>(value.size() >> 8), static_cast<char>(value.size())}) +
@@ -41,7 +41,7 @@ std::string publish_packet(char id, std::string_view payload, int qos = 1, bool 
 /// A stand-in with a ledger that knows device 1 and its messages 0 to 9.
 struct Lab {
   Poller poller;
-  Ledger ledger{Limits{}, now_ns()};
+  RunLedger ledger{Limits{}, now_ns()};
   FaultyBroker broker;
   std::vector<int> sockets;
 
@@ -117,12 +117,12 @@ TEST_CASE("a PUBREL that answers no PUBREC, or not the oldest, is found") {
   const int fd = lab.connected("a");
   SECTION("of a message of QoS 1") {
     lab.broker.mode.swallows = true;
-    lab.broker.live().front()->ills.swallows = true;
+    lab.broker.live().front()->impairments.swallows = true;
     Lab::write(fd, publish_packet(7, "1:0:") + packet(0x62, {0, 7}) + packet(0xC0, ""));
     lab.read(fd, 2);
   }
   SECTION("before the PUBREC") {
-    lab.broker.live().front()->ills.swallows = true;
+    lab.broker.live().front()->impairments.swallows = true;
     Lab::write(fd, publish_packet(7, "1:0:", 2) + packet(0x62, {0, 7}) + packet(0xC0, ""));
     lab.read(fd, 2);
   }
@@ -184,7 +184,7 @@ TEST_CASE("what MQTT does not allow is found") {
 
 TEST_CASE("the poisonous message ends its connection each time, and no other message does") {
   Lab lab;
-  lab.broker.choose_poison(1, HangUp::Gently);
+  lab.broker.choose_poison(1, DropWay::Gracefully);
   for (int times = 0; times < 2; ++times) {
     const int fd = lab.connected("a");
     Lab::write(fd, publish_packet(1, "1:0:"));
@@ -196,16 +196,16 @@ TEST_CASE("the poisonous message ends its connection each time, and no other mes
   CHECK(lab.broker.waits_for_poison());
   lab.ledger.on_answered(1, 0, {Outcome::Rejected, Published::Unknown}, now_ns(), 0);
   CHECK_FALSE(lab.broker.waits_for_poison());
-  CHECK(lab.ledger.figures().poison_hang_ups == 2);
+  CHECK(lab.ledger.figures().poison_drops == 2);
   CHECK(lab.ledger.violations().total() == 0);
 }
 
 TEST_CASE("a silent broker reads and says nothing; a frozen one reads later") {
   Lab lab;
   const int fd = lab.connected("a");
-  Session& session = *lab.broker.live().front();
+  BrokerSession& session = *lab.broker.live().front();
   SECTION("silent") {
-    session.ills.is_silent = true;
+    session.impairments.is_silent = true;
     Lab::write(fd, packet(0xC0, ""));
     for (int i = 0; i < 20; ++i)
       lab.turn();
@@ -225,7 +225,7 @@ TEST_CASE("a silent broker reads and says nothing; a frozen one reads later") {
 TEST_CASE("a lost acknowledgement is told to the ledger, and later ones come") {
   Lab lab;
   const int fd = lab.connected("a");
-  lab.broker.live().front()->ills.acks_to_lose = 1;
+  lab.broker.live().front()->impairments.acks_to_lose = 1;
   std::string all;
   for (char id = 1; id <= 10; ++id)
     all += publish_packet(id, "1:" + std::to_string(id - 1) + ":");

@@ -10,13 +10,13 @@
 namespace {
 
 void on_signal(int) {
-  sluice::ledger::interrupted = 1;
+  sluice::ledger_run::interrupted = 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace sluice::ledger;
+  using namespace sluice::ledger_run;
   const Options options = parse_options(argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, on_signal);

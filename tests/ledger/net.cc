@@ -12,7 +12,7 @@
 
 #include "clock.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr int kBacklog = 1024;
@@ -82,4 +82,4 @@ bool is_established(int fd) {
          info.tcpi_state == TCP_ESTABLISHED;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

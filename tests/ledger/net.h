@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 /// A non-blocking listener on 127.0.0.1, or -1 where the port is taken.
 int listen_on(std::uint16_t port);
@@ -16,4 +16,4 @@ void close_with_reset(int fd);
 /// The peer has neither closed nor reset its end.
 bool is_established(int fd);
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr const char* kUsage =
@@ -158,4 +158,4 @@ std::string command_for(const Options& o, std::uint64_t seed) {
   return command;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -7,7 +7,7 @@
 
 #include "faults.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 struct Options {
   std::string binary;
@@ -32,4 +32,4 @@ Options parse_options(int argc, char** argv);
 /// What repeats one seed.
 std::string command_for(const Options& options, std::uint64_t seed);
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

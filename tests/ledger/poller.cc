@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <stdexcept>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 void control(int epoll_fd, int what, int fd, Pollable* by, std::uint32_t events) {
@@ -81,4 +81,4 @@ Nanoseconds Poller::own_part(Nanoseconds since, Nanoseconds now) const {
   return sum;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -7,7 +7,7 @@
 
 #include "clock.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 /// Whoever has a descriptor in the loop. It lives until the end of the turn in which it is closed.
 class Pollable {
@@ -49,4 +49,4 @@ class Poller {
   Nanoseconds worst_stall_ = 0;
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

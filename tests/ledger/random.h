@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 class Random {
  public:
@@ -40,4 +40,4 @@ class Random {
   std::uint64_t state_;
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr const char* kLegend =
@@ -26,7 +26,7 @@ void print_row(const char* name, const Figures& f, std::uint64_t faults, Nanosec
                Nanoseconds wait, Nanoseconds took, std::uint64_t violations) {
   char poison[32];
   std::snprintf(poison, sizeof poison, "%ju/%ju", std::uintmax_t{f.poison_rejected},
-                std::uintmax_t{f.poison_hang_ups});
+                std::uintmax_t{f.poison_drops});
   std::printf(
       "%-6s %8ju %8ju %7ju %6s %7ju %8ju %8ju %7ju %5ju %6ju %7.0f %8.0f %6.0f %6.0f %5.0f  ", name,
       std::uintmax_t{f.messages}, std::uintmax_t{f.ok}, std::uintmax_t{f.refused_as_ordered},
@@ -47,7 +47,7 @@ void add(Figures& sum, const Figures& f) {
   sum.ok += f.ok;
   sum.refused_as_ordered += f.refused_as_ordered;
   sum.poison_rejected += f.poison_rejected;
-  sum.poison_hang_ups += f.poison_hang_ups;
+  sum.poison_drops += f.poison_drops;
   sum.unavailable += f.unavailable;
   sum.needless += f.needless;
   sum.timeouts += f.timeouts;
@@ -111,4 +111,4 @@ void print_totals(const std::vector<RunResult>& results) {
   print_row("total", sum, faults, stall, wait, took, violations);
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -6,7 +6,7 @@
 #include "options.h"
 #include "run.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 void print_head(const Options& options);
 void print_line(const RunResult& result);
@@ -14,4 +14,4 @@ void print_line(const RunResult& result);
 void print_violations(const RunResult& result, const Options& options);
 void print_totals(const std::vector<RunResult>& results);
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

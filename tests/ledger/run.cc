@@ -10,7 +10,7 @@
 
 #include "net.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 volatile std::sig_atomic_t interrupted = 0;
 
@@ -99,7 +99,7 @@ void Run::wait_for_sluice() {
 
 /// Of a reply's delay behind its deadline: where this program was late itself, or where sluice
 /// waited for a processor. Mostly both at the same time, so the longer of the two.
-Nanoseconds Run::not_its_fault(Nanoseconds deadline, Nanoseconds now) {
+Nanoseconds Run::excused_delay(Nanoseconds deadline, Nanoseconds now) {
   const Nanoseconds own = poller_.own_part(deadline, now);
   if (now - deadline - own < kWorthALook) return own;
   const Nanoseconds waited = subject_.waited(deadline, now);
@@ -109,8 +109,8 @@ Nanoseconds Run::not_its_fault(Nanoseconds deadline, Nanoseconds now) {
 
 void Run::open_clients() {
   Random random(seed_ ^ 0xC11E47U);
-  const auto not_sluices = [this](Nanoseconds deadline, Nanoseconds now) {
-    return not_its_fault(deadline, now);
+  const auto delay_of = [this](Nanoseconds deadline, Nanoseconds now) {
+    return excused_delay(deadline, now);
   };
   for (unsigned i = 0; i < options_.connections; ++i) {
     ClientPlan plan;
@@ -125,7 +125,7 @@ void Run::open_clients() {
     for (unsigned d = qos1_devices; d < kDevices; ++d)
       plan.qos2_devices.push_back(ledger_.add_device(2, plan.timeout));
     clients_.push_back(
-        std::make_unique<Client>(poller_, ledger_, std::move(plan), random.next(), not_sluices));
+        std::make_unique<LoadClient>(poller_, ledger_, std::move(plan), random.next(), delay_of));
     if (!clients_.back()->connect(subject_.port())) {
       throw std::runtime_error("sluice does not listen:" + subject_.last_lines());
     }
@@ -161,7 +161,7 @@ void Run::send_what_is_due(Nanoseconds now) {
   last_turn_ = now;
   std::size_t without_room = 0;
   while (allowance_ >= 1 && without_room < clients_.size()) {
-    Client& client = *clients_[next_client_];
+    LoadClient& client = *clients_[next_client_];
     next_client_ = (next_client_ + 1) % clients_.size();
     if (!client.has_room()) {
       ++without_room;
@@ -218,4 +218,4 @@ void Run::show_progress(Nanoseconds now) {
                player_->running().c_str());
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

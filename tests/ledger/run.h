@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "client.h"
 #include "fault_player.h"
 #include "faulty_broker.h"
-#include "ledger.h"
+#include "load_client.h"
 #include "options.h"
 #include "poller.h"
+#include "run_ledger.h"
 #include "subject.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 /// Set by SIGINT and SIGTERM.
 extern volatile std::sig_atomic_t interrupted;
@@ -43,7 +43,7 @@ class Run {
   void turn();
   void wait_for_sluice();
   void open_clients();
-  Nanoseconds not_its_fault(Nanoseconds deadline, Nanoseconds now);
+  Nanoseconds excused_delay(Nanoseconds deadline, Nanoseconds now);
   void load();
   void send_what_is_due(Nanoseconds now);
   void settle();
@@ -54,11 +54,11 @@ class Run {
   const std::uint64_t seed_;
   const Nanoseconds start_;
   Poller poller_;
-  Ledger ledger_;
+  RunLedger ledger_;
   FaultyBroker broker_;
   Subject subject_;
   std::optional<FaultPlayer> player_;
-  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<LoadClient>> clients_;
   std::size_t next_client_ = 0;
   double allowance_ = 0;  // requests that the rate permits now
   Nanoseconds last_turn_;
@@ -67,4 +67,4 @@ class Run {
   Nanoseconds longest_wait_ = 0;
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -16,14 +16,14 @@
 
 #include "net.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr std::size_t kLastLines = 15;
 constexpr Nanoseconds kRemembered = 15 * kSecond;
 
 /// Times that let a fault and the way back from it fit into a few seconds. FaultPlayer and
-/// Ledger's Limits count on reconnect_max_ms and on ack_timeout_ms.
+/// RunLedger's Limits count on reconnect_max_ms and on ack_timeout_ms.
 constexpr const char* kBroker = R"(connections = 4
 keepalive_s = 5
 connect_timeout_ms = 1000
@@ -149,4 +149,4 @@ std::string Subject::last_lines() const {
   return text;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -10,7 +10,7 @@
 
 #include "clock.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 struct SubjectPlan {
   std::string binary;
@@ -56,4 +56,4 @@ class Subject {
   std::deque<std::pair<Nanoseconds, Nanoseconds>> waiting_;  // when, and how long in all by then
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -1,7 +1,7 @@
 // The names of what can be broken.
 #include "violations.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 const char* to_string(Breach kind) {
   switch (kind) {
@@ -17,7 +17,7 @@ const char* to_string(Breach kind) {
       return "code 1 before QoS 2 was through";
     case Breach::NoButSent:
       return "published: no, but the broker got it";
-    case Breach::Condemned:
+    case Breach::RejectedNotRefused:
       return "rejected, though the broker did not refuse it";
     case Breach::FirstOutOfOrder:
       return "first arrivals out of order";
@@ -58,4 +58,4 @@ std::uint64_t Violations::total() const {
   return total;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -7,19 +7,19 @@
 #include <string>
 #include <vector>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 enum class Breach : std::uint8_t {
-  NoReply,            ///< a request without a reply
-  TwoReplies,         ///< a request with more than one, or a reply to nothing
-  BadReply,           ///< an error this load cannot cause, or `published` against the table
-  OkNotRecorded,      ///< code 1, and the broker never recorded it
-  OkTooEarly,         ///< code 1 for QoS 2 without its PUBREL
-  NoButSent,          ///< `published: no`, and the broker got it
-  Condemned,          ///< `rejected`, though the broker never refused it
-  FirstOutOfOrder,    ///< the first of a message behind a newer one of its device
-  OutOfOrder,         ///< behind a newer one of its device on the same connection
-  OldAfterNew,        ///< a repeat behind a newer one that was acknowledged
+  NoReply,             ///< a request without a reply
+  TwoReplies,          ///< a request with more than one, or a reply to nothing
+  BadReply,            ///< an error this load cannot cause, or `published` against the table
+  OkNotRecorded,       ///< code 1, and the broker never recorded it
+  OkTooEarly,          ///< code 1 for QoS 2 without its PUBREL
+  NoButSent,           ///< `published: no`, and the broker got it
+  RejectedNotRefused,  ///< `rejected`, though the broker never refused it
+  FirstOutOfOrder,     ///< the first of a message behind a newer one of its device
+  OutOfOrder,          ///< behind a newer one of its device on the same connection
+  OldAfterNew,         ///< a repeat behind a newer one that was acknowledged
   LastNotNewest,      ///< a device is left with an old message, though a newer one was acknowledged
   EarlyReply,         ///< `timeout` or `broker_unavailable` before the deadline
   LateReply,          ///< settled too long after the deadline
@@ -38,13 +38,13 @@ const char* to_string(Breach kind);
 
 class Violations {
  public:
-  static constexpr std::size_t kTold = 10;
+  static constexpr std::size_t kMostDescribed = 10;
 
   /// Counts one; `describe()` gives its words, asked only of the first of a kind.
   template <typename Describe>
   void add(Breach kind, Describe&& describe) {
     auto& [count, lines] = kinds_[static_cast<std::size_t>(kind)];
-    if (++count <= kTold) lines.push_back(describe());
+    if (++count <= kMostDescribed) lines.push_back(describe());
   }
 
   std::uint64_t count(Breach kind) const { return kinds_[static_cast<std::size_t>(kind)].count; }
@@ -61,4 +61,4 @@ class Violations {
   std::array<Kind, kBreaches> kinds_;
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

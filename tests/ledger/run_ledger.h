@@ -11,7 +11,7 @@
 #include "clock.h"
 #include "violations.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 /// What a reply says. `Other` is an error that this load cannot cause.
 enum class Outcome : std::uint8_t { None, Ok, Rejected, Unavailable, Overloaded, Timeout, Other };
@@ -26,12 +26,12 @@ struct Answer {
 enum class Fate : std::uint8_t {
   Recorded,  ///< taken; the acknowledgement goes out, or is swallowed
   Refused,   ///< answered with a failure code
-  HungUp,    ///< the connection was ended because of it
+  Dropped,   ///< the connection was ended because of it
   Ignored,   ///< read by a broker that is dead but for its sockets
 };
 
 /// The connection that a PUBLISH came in on.
-struct Source {
+struct PublishSource {
   std::uint32_t serial = 0;      ///< 1, 2, 3, ... in the order of their CONNECTs
   Nanoseconds connected_at = 0;  ///< when the CONNECT was read: nothing was handed over before
 };
@@ -49,7 +49,7 @@ struct Figures {
   std::uint64_t ok = 0;
   std::uint64_t refused_as_ordered = 0;  ///< `rejected`, because the stand-in said so
   std::uint64_t poison_rejected = 0;
-  std::uint64_t poison_hang_ups = 0;
+  std::uint64_t poison_drops = 0;
   std::uint64_t unavailable = 0;
   std::uint64_t needless = 0;  ///< of those, where an honest retry would have had time
   std::uint64_t timeouts = 0;
@@ -59,9 +59,9 @@ struct Figures {
   Nanoseconds worst_settled = 0;       ///< sent to answered
 };
 
-class Ledger {
+class RunLedger {
  public:
-  explicit Ledger(const Limits& limits, Nanoseconds start) : limits_(limits), start_(start) {}
+  explicit RunLedger(const Limits& limits, Nanoseconds start) : limits_(limits), start_(start) {}
 
   /// Device numbers count from 1, in the order of these calls; returned.
   std::uint32_t add_device(int qos, Nanoseconds timeout);
@@ -72,8 +72,8 @@ class Ledger {
   void on_answered(std::uint32_t device, std::uint64_t number, Answer answer, Nanoseconds now,
                    Nanoseconds own_part);
   /// Before the acknowledgement is written.
-  void on_arrived(std::uint32_t device, std::uint64_t number, const Source& source, Fate fate,
-                  Nanoseconds now);
+  void on_arrived(std::uint32_t device, std::uint64_t number, const PublishSource& source,
+                  Fate fate, Nanoseconds now);
   /// QoS 2: its PUBREL has come; before the PUBCOMP is written.
   void on_released(std::uint32_t device, std::uint64_t number);
   /// The stand-in kept this message's acknowledgement back and acknowledges newer ones.
@@ -123,7 +123,7 @@ class Ledger {
   Device* device_of(std::uint32_t device);
   void check_answer(std::uint32_t device, std::uint64_t number, const Entry& entry);
   void check_times(std::uint32_t device, std::uint64_t number, Nanoseconds own_part);
-  void check_order(std::uint32_t device, std::uint64_t number, const Source& source);
+  void check_order(std::uint32_t device, std::uint64_t number, const PublishSource& source);
   void check_last(std::uint32_t number, const Device& device);
   bool had_time(Nanoseconds from, Nanoseconds to) const;
   void breach(Breach kind, std::uint32_t device, std::uint64_t number, std::string_view what);
@@ -142,4 +142,4 @@ class Ledger {
 const char* to_string(Outcome outcome);
 const char* to_string(Published published);
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -1,5 +1,5 @@
 // Writes requests, cuts replies at newlines, and reads in them what the ledger wants to know.
-#include "client.h"
+#include "load_client.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 
 #include "net.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 /// An id is device * kPerDevice + number.
@@ -55,26 +55,26 @@ Answer parse_answer(std::string_view line) {
   return answer;
 }
 
-Client::Client(Poller& poller, Ledger& ledger, ClientPlan plan, std::uint64_t seed,
-               NotSluices not_sluices)
+LoadClient::LoadClient(Poller& poller, RunLedger& ledger, ClientPlan plan, std::uint64_t seed,
+                       ExcusedDelay excused_delay)
     : poller_(poller),
       ledger_(ledger),
       plan_(std::move(plan)),
       random_(seed),
-      not_sluices_(std::move(not_sluices)) {}
+      excused_delay_(std::move(excused_delay)) {}
 
-Client::~Client() {
+LoadClient::~LoadClient() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-bool Client::connect(std::uint16_t port) {
+bool LoadClient::connect(std::uint16_t port) {
   fd_ = connect_to(port);
   if (fd_ < 0) return false;
   poller_.watch(fd_, *this, EPOLLIN);
   return true;
 }
 
-void Client::send_one() {
+void LoadClient::send_one() {
   const bool is_qos2 =
       (random_.one_in(kQos2OneIn) || plan_.qos1_devices.empty()) && !plan_.qos2_devices.empty();
   const auto& devices = is_qos2 ? plan_.qos2_devices : plan_.qos1_devices;
@@ -97,7 +97,7 @@ void Client::send_one() {
   ++outstanding_;
 }
 
-void Client::flush() {
+void LoadClient::flush() {
   while (fd_ >= 0 && written_ < output_.size()) {
     const ssize_t done =
         ::send(fd_, output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);
@@ -116,12 +116,12 @@ void Client::flush() {
   if (fd_ >= 0) watch_writable(false);
 }
 
-void Client::on_events(std::uint32_t events) {
+void LoadClient::on_events(std::uint32_t events) {
   if (fd_ >= 0 && (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read();
   if (fd_ >= 0 && (events & EPOLLOUT) != 0) flush();
 }
 
-void Client::read() {
+void LoadClient::read() {
   std::array<char, 65536> buffer;
   const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), 0);
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -138,7 +138,7 @@ void Client::read() {
   input_.erase(0, begin);
 }
 
-void Client::take_reply(std::string_view line) {
+void LoadClient::take_reply(std::string_view line) {
   std::uint64_t device = 0;
   std::uint64_t number = UINT64_MAX;
   if (plan_.uses_ids) {
@@ -156,11 +156,11 @@ void Client::take_reply(std::string_view line) {
   if (outstanding_ > 0) --outstanding_;
   const Nanoseconds now = now_ns();
   const auto of = static_cast<std::uint32_t>(device);
-  const Nanoseconds not_sluices = not_sluices_(ledger_.deadline_of(of, number), now);
-  ledger_.on_answered(of, number, parse_answer(line), now, not_sluices);
+  const Nanoseconds excused_delay = excused_delay_(ledger_.deadline_of(of, number), now);
+  ledger_.on_answered(of, number, parse_answer(line), now, excused_delay);
 }
 
-void Client::lose() {
+void LoadClient::lose() {
   ::close(fd_);
   fd_ = -1;
   if (end_is_expected_ && outstanding_ == 0) return;
@@ -170,10 +170,10 @@ void Client::lose() {
   });
 }
 
-void Client::watch_writable(bool on) {
+void LoadClient::watch_writable(bool on) {
   if (on == watches_writable_) return;
   watches_writable_ = on;
   poller_.change(fd_, *this, on ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

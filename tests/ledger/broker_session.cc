@@ -1,5 +1,5 @@
 // Reads, cuts packets, writes, and ends in one of the two ways in which a connection can end.
-#include "session.h"
+#include "broker_session.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,30 +12,31 @@
 #include "faulty_broker.h"
 #include "net.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr Nanoseconds kLinger = 300 * kMillisecond;
 
 }  // namespace
 
-Session::Session(FaultyBroker& broker, Poller& poller, int fd, const wire::TlsServer* tls)
+BrokerSession::BrokerSession(FaultyBroker& broker, Poller& poller, int fd,
+                             const wire::TlsServer* tls)
     : broker_(broker), poller_(poller), fd_(fd) {
   if (tls != nullptr) tls_ = std::make_unique<wire::TlsServerEnd>(*tls);
   watch_what_is_needed();
 }
 
-Session::~Session() {
+BrokerSession::~BrokerSession() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-void Session::on_events(std::uint32_t events) {
+void BrokerSession::on_events(std::uint32_t events) {
   if (fd_ < 0 || is_frozen_) return;
   if ((events & EPOLLOUT) != 0) flush();
   if (fd_ >= 0 && (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read();
 }
 
-void Session::read() {
+void BrokerSession::read() {
   std::array<char, 65536> buffer;
   const std::size_t allowed =
       state_ == State::Ended ? buffer.size() : std::min(buffer.size(), broker_.bytes_allowed());
@@ -55,7 +56,7 @@ void Session::read() {
   if (fd_ >= 0) flush();
 }
 
-void Session::take(std::string_view bytes) {
+void BrokerSession::take(std::string_view bytes) {
   if (tls_ == nullptr) {
     input_ += bytes;
   } else {
@@ -65,7 +66,7 @@ void Session::take(std::string_view bytes) {
   if (tls_ != nullptr && tls_->has_failed() && is_open()) broker_.on_malformed(*this);
 }
 
-void Session::take_packets() {
+void BrokerSession::take_packets() {
   std::size_t begin = 0;
   wire::Packet packet;
   std::size_t used = 0;
@@ -82,15 +83,15 @@ void Session::take_packets() {
   input_.erase(0, begin);
 }
 
-void Session::send(std::string&& bytes, Nanoseconds delay, Nanoseconds now) {
+void BrokerSession::send(std::string&& bytes, Nanoseconds delay, Nanoseconds now) {
   put(std::move(bytes), 0, delay, now);
 }
 
-void Session::send_last(std::string&& bytes, Nanoseconds delay, Nanoseconds now) {
+void BrokerSession::send_last(std::string&& bytes, Nanoseconds delay, Nanoseconds now) {
   put(std::move(bytes), 1, delay, now);
 }
 
-void Session::put(std::string&& bytes, std::size_t ends, Nanoseconds delay, Nanoseconds now) {
+void BrokerSession::put(std::string&& bytes, std::size_t ends, Nanoseconds delay, Nanoseconds now) {
   if (delay > 0 || !later_.empty()) {
     later_.push_back({now + delay, std::move(bytes), ends});
   } else {
@@ -99,7 +100,7 @@ void Session::put(std::string&& bytes, std::size_t ends, Nanoseconds delay, Nano
   }
 }
 
-void Session::send_due(Nanoseconds now) {
+void BrokerSession::send_due(Nanoseconds now) {
   if (fd_ < 0 || state_ == State::Ended || is_frozen_) return;
   while (!later_.empty() && later_.front().due <= now) {
     output_ += later_.front().bytes;
@@ -109,7 +110,7 @@ void Session::send_due(Nanoseconds now) {
   if (!output_.empty()) flush();
 }
 
-void Session::flush() {
+void BrokerSession::flush() {
   in_flight -= std::min(in_flight, ends_in_output_);
   ends_in_output_ = 0;
   encrypt();
@@ -132,7 +133,7 @@ void Session::flush() {
 }
 
 /// What TLS has to say of its own comes along.
-void Session::encrypt() {
+void BrokerSession::encrypt() {
   if (tls_ == nullptr) {
     sending_ += output_;
   } else {
@@ -142,7 +143,7 @@ void Session::encrypt() {
   output_.clear();
 }
 
-void Session::watch_what_is_needed() {
+void BrokerSession::watch_what_is_needed() {
   if (fd_ < 0) return;
   std::uint32_t needed = is_throttled_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
   if (!sending_.empty()) needed |= EPOLLOUT;
@@ -159,23 +160,23 @@ void Session::watch_what_is_needed() {
   watched_ = needed;
 }
 
-void Session::freeze() {
+void BrokerSession::freeze() {
   is_frozen_ = true;
   watch_what_is_needed();
 }
 
-void Session::thaw() {
+void BrokerSession::thaw() {
   is_frozen_ = false;
   watch_what_is_needed();
 }
 
-void Session::read_on() {
+void BrokerSession::read_on() {
   if (!is_throttled_) return;
   is_throttled_ = false;
   watch_what_is_needed();
 }
 
-void Session::close() {
+void BrokerSession::close() {
   if (fd_ < 0) return;
   ::close(fd_);  // leaves the loop, too
   fd_ = -1;
@@ -183,7 +184,7 @@ void Session::close() {
   broker_.on_closed(*this);
 }
 
-void Session::reset() {
+void BrokerSession::reset() {
   if (fd_ < 0) return;
   close_with_reset(fd_);
   fd_ = -1;
@@ -191,7 +192,7 @@ void Session::reset() {
   broker_.on_closed(*this);
 }
 
-void Session::end_gently(Nanoseconds now) {
+void BrokerSession::close_gracefully(Nanoseconds now) {
   if (!is_open()) return;
   state_ = State::Ended;
   ended_at_ = now;
@@ -206,16 +207,16 @@ void Session::end_gently(Nanoseconds now) {
   if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
 }
 
-void Session::close_if_overdue(Nanoseconds now) {
+void BrokerSession::close_if_overdue(Nanoseconds now) {
   if (state_ == State::Ended && now - ended_at_ > kLinger) close();
 }
 
-bool Session::peer_holds_it() const {
+bool BrokerSession::peer_holds_it() const {
   return fd_ >= 0 && is_open() && !is_frozen_ && is_established(fd_);
 }
 
-void Session::become_live(bool is_v5, std::string client_id, const Source& source,
-                          std::size_t receive_maximum) {
+void BrokerSession::become_live(bool is_v5, std::string client_id, const PublishSource& source,
+                                std::size_t receive_maximum) {
   state_ = State::Live;
   is_v5_ = is_v5;
   client_id_ = std::move(client_id);
@@ -223,4 +224,4 @@ void Session::become_live(bool is_v5, std::string client_id, const Source& sourc
   receive_maximum_ = receive_maximum;
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

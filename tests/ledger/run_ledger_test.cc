@@ -1,13 +1,13 @@
 // Every kind of breach is found, and what is lawful is not taken for one: a check that cannot fail
 // would prove nothing.
-#include "ledger.h"
+#include "run_ledger.h"
 
 #include "catch.h"
-#include "client.h"
+#include "load_client.h"
 
 namespace {
 
-using namespace sluice::ledger;
+using namespace sluice::ledger_run;
 
 constexpr Nanoseconds kStart = 1000 * kSecond;
 constexpr Nanoseconds kTimeout = 4 * kSecond;
@@ -19,7 +19,7 @@ constexpr Answer kRejectedUnknown{Outcome::Rejected, Published::Unknown};
 
 /// A ledger with one device; times are milliseconds after the start.
 struct Book {
-  Ledger ledger{Limits{}, kStart};
+  RunLedger ledger{Limits{}, kStart};
   std::uint32_t device = ledger.add_device(1, kTimeout);
 
   void send(std::int64_t ms = 0) { ledger.on_sent(device, at(ms)); }
@@ -140,11 +140,11 @@ TEST_CASE("only what the broker refused or hung up on may be rejected") {
   SECTION("an innocent one") {
     book.arrive(0, 1);
     book.answer(0, kRejectedUnknown, 5);
-    CHECK(book.found_only(Breach::Condemned));
+    CHECK(book.found_only(Breach::RejectedNotRefused));
   }
   SECTION("the poisonous one") {
-    book.arrive(0, 1, Fate::HungUp);
-    book.arrive(0, 2, Fate::HungUp);
+    book.arrive(0, 1, Fate::Dropped);
+    book.arrive(0, 2, Fate::Dropped);
     book.answer(0, kRejectedUnknown, 5);
     CHECK(book.is_clean());
     CHECK(book.ledger.figures().poison_rejected == 1);
@@ -347,7 +347,7 @@ TEST_CASE("ten cases of a kind are told, all are counted") {
   for (int i = 0; i < 25; ++i)
     book.answer(99, kOk, 5);
   CHECK(book.found(Breach::TwoReplies) == 25);
-  CHECK(book.ledger.violations().lines(Breach::TwoReplies).size() == Violations::kTold);
+  CHECK(book.ledger.violations().lines(Breach::TwoReplies).size() == Violations::kMostDescribed);
 }
 
 TEST_CASE("a reply is read as the contract writes it") {

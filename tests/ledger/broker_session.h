@@ -11,16 +11,16 @@
 #include <unordered_map>
 #include <utility>
 
-#include "ledger.h"
 #include "mqtt_wire.h"
 #include "poller.h"
+#include "run_ledger.h"
 #include "tls_server_end.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 class FaultyBroker;
 
-class Session final : public Pollable {
+class BrokerSession final : public Pollable {
  public:
   enum class State : std::uint8_t {
     Fresh,   ///< no CONNECT yet
@@ -29,7 +29,7 @@ class Session final : public Pollable {
     Closed,  ///< may be destroyed
   };
   /// What faults have made of it.
-  struct Ills {
+  struct Impairments {
     bool is_silent = false;     ///< reads, and answers nothing ever again
     bool swallows = false;      ///< records, and acknowledges nothing
     unsigned acks_to_lose = 0;  ///< so many acknowledgements more get lost on the way
@@ -41,10 +41,10 @@ class Session final : public Pollable {
   };
 
   /// `tls` null: plain TCP.
-  Session(FaultyBroker& broker, Poller& poller, int fd, const wire::TlsServer* tls);
-  ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+  BrokerSession(FaultyBroker& broker, Poller& poller, int fd, const wire::TlsServer* tls);
+  ~BrokerSession();
+  BrokerSession(const BrokerSession&) = delete;
+  BrokerSession& operator=(const BrokerSession&) = delete;
 
   void on_events(std::uint32_t events) override;
 
@@ -61,7 +61,7 @@ class Session final : public Pollable {
 
   void reset();
   /// What is in the output goes first; then the end of the stream.
-  void end_gently(Nanoseconds now);
+  void close_gracefully(Nanoseconds now);
   /// An ended one whose peer does not close.
   void close_if_overdue(Nanoseconds now);
 
@@ -72,14 +72,14 @@ class Session final : public Pollable {
   /// The peer, too, takes it for a connection; certain only while nothing is frozen.
   bool peer_holds_it() const;
 
-  void become_live(bool is_v5, std::string client_id, const Source& source,
+  void become_live(bool is_v5, std::string client_id, const PublishSource& source,
                    std::size_t receive_maximum);
   bool is_v5() const { return is_v5_; }
   const std::string& client_id() const { return client_id_; }
-  const Source& source() const { return source_; }
+  const PublishSource& source() const { return source_; }
   std::size_t receive_maximum() const { return receive_maximum_; }
 
-  Ills ills;
+  Impairments impairments;
   std::unordered_map<std::uint16_t, Open> open;  ///< by packet identifier
   /// QoS 2, in the order of their PUBRECs, which is the order that their PUBRELs must have.
   std::deque<std::uint16_t> received;
@@ -121,8 +121,8 @@ class Session final : public Pollable {
 
   bool is_v5_ = false;
   std::string client_id_;
-  Source source_;
+  PublishSource source_;
   std::size_t receive_maximum_ = 65535;
 };
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -1,11 +1,11 @@
 // The checks. Each compares what was promised with what the stand-in and the clients have seen;
 // where the two sides read their clocks, the later reading is taken, so that none is ever in doubt.
-#include "ledger.h"
+#include "run_ledger.h"
 
 #include <algorithm>
 #include <cstdio>
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 namespace {
 
 constexpr std::uint16_t kManyArrivals = 60000;
@@ -28,7 +28,7 @@ bool fits(const Answer& answer) {
 
 }  // namespace
 
-std::uint32_t Ledger::add_device(int qos, Nanoseconds timeout) {
+std::uint32_t RunLedger::add_device(int qos, Nanoseconds timeout) {
   Device device;
   device.qos = qos;
   device.timeout = timeout;
@@ -36,26 +36,26 @@ std::uint32_t Ledger::add_device(int qos, Nanoseconds timeout) {
   return static_cast<std::uint32_t>(devices_.size());
 }
 
-Ledger::Device* Ledger::device_of(std::uint32_t device) {
+RunLedger::Device* RunLedger::device_of(std::uint32_t device) {
   return device == 0 || device > devices_.size() ? nullptr : &devices_[device - 1];
 }
 
-bool Ledger::knows(std::uint32_t device, std::uint64_t number) const {
+bool RunLedger::knows(std::uint32_t device, std::uint64_t number) const {
   return device > 0 && device <= devices_.size() && number < devices_[device - 1].entries.size();
 }
 
-Nanoseconds Ledger::deadline_of(std::uint32_t device, std::uint64_t number) const {
+Nanoseconds RunLedger::deadline_of(std::uint32_t device, std::uint64_t number) const {
   if (!knows(device, number)) return INT64_MAX;
   const Device& of = devices_[device - 1];
   return of.entries[number].sent_at + of.timeout;
 }
 
-bool Ledger::is_answered(std::uint32_t device, std::uint64_t number) const {
+bool RunLedger::is_answered(std::uint32_t device, std::uint64_t number) const {
   return knows(device, number) &&
          devices_[device - 1].entries[number].answer.outcome != Outcome::None;
 }
 
-std::uint32_t Ledger::on_sent(std::uint32_t device, Nanoseconds now) {
+std::uint32_t RunLedger::on_sent(std::uint32_t device, Nanoseconds now) {
   Device& of = *device_of(device);
   Entry entry;
   entry.sent_at = now;
@@ -67,8 +67,8 @@ std::uint32_t Ledger::on_sent(std::uint32_t device, Nanoseconds now) {
 
 // --- replies
 
-void Ledger::on_answered(std::uint32_t device, std::uint64_t number, Answer answer, Nanoseconds now,
-                         Nanoseconds own_part) {
+void RunLedger::on_answered(std::uint32_t device, std::uint64_t number, Answer answer,
+                            Nanoseconds now, Nanoseconds own_part) {
   if (!knows(device, number)) {
     violations_.add(Breach::TwoReplies, [] { return std::string("a reply to no request"); });
     return;
@@ -89,7 +89,7 @@ void Ledger::on_answered(std::uint32_t device, std::uint64_t number, Answer answ
   }
 }
 
-void Ledger::check_answer(std::uint32_t device, std::uint64_t number, const Entry& entry) {
+void RunLedger::check_answer(std::uint32_t device, std::uint64_t number, const Entry& entry) {
   if (!fits(entry.answer)) breach(Breach::BadReply, device, number, "not in the table");
   switch (entry.answer.outcome) {
     case Outcome::Ok:
@@ -105,7 +105,7 @@ void Ledger::check_answer(std::uint32_t device, std::uint64_t number, const Entr
       } else if (entry.is_poison) {
         ++figures_.poison_rejected;
       } else {
-        breach(Breach::Condemned, device, number, "the broker never refused it");
+        breach(Breach::RejectedNotRefused, device, number, "the broker never refused it");
       }
       if (entry.answer.published == Published::No && entry.is_recorded) {
         breach(Breach::NoButSent, device, number, "recorded before");
@@ -125,7 +125,7 @@ void Ledger::check_answer(std::uint32_t device, std::uint64_t number, const Entr
   }
 }
 
-void Ledger::check_times(std::uint32_t device, std::uint64_t number, Nanoseconds own_part) {
+void RunLedger::check_times(std::uint32_t device, std::uint64_t number, Nanoseconds own_part) {
   const Device& of = devices_[device - 1];
   const Entry& entry = of.entries[number];
   const Nanoseconds took = entry.answered_at - entry.sent_at;
@@ -144,8 +144,8 @@ void Ledger::check_times(std::uint32_t device, std::uint64_t number, Nanoseconds
 
 // --- what the broker gets
 
-void Ledger::on_arrived(std::uint32_t device, std::uint64_t number, const Source& source, Fate fate,
-                        Nanoseconds now) {
+void RunLedger::on_arrived(std::uint32_t device, std::uint64_t number, const PublishSource& source,
+                           Fate fate, Nanoseconds now) {
   if (!knows(device, number)) {
     violations_.add(Breach::Protocol, [] { return std::string("a message that nobody sent"); });
     return;
@@ -181,16 +181,17 @@ void Ledger::on_arrived(std::uint32_t device, std::uint64_t number, const Source
     case Fate::Refused:
       entry.is_refused = true;
       return;
-    case Fate::HungUp:
+    case Fate::Dropped:
       entry.is_poison = true;
-      ++figures_.poison_hang_ups;
+      ++figures_.poison_drops;
       return;
     case Fate::Ignored:
       return;
   }
 }
 
-void Ledger::check_order(std::uint32_t device, std::uint64_t number, const Source& source) {
+void RunLedger::check_order(std::uint32_t device, std::uint64_t number,
+                            const PublishSource& source) {
   Device& of = devices_[device - 1];
   Entry& entry = of.entries[number];
   const auto at = static_cast<std::int64_t>(number);
@@ -211,26 +212,26 @@ void Ledger::check_order(std::uint32_t device, std::uint64_t number, const Sourc
   of.last_arrived = at;
 }
 
-void Ledger::on_released(std::uint32_t device, std::uint64_t number) {
+void RunLedger::on_released(std::uint32_t device, std::uint64_t number) {
   if (knows(device, number)) devices_[device - 1].entries[number].is_released = true;
 }
 
-void Ledger::on_acknowledgement_lost(std::uint32_t device, std::uint64_t number) {
+void RunLedger::on_acknowledgement_lost(std::uint32_t device, std::uint64_t number) {
   if (knows(device, number)) devices_[device - 1].entries[number].acknowledgement_lost = true;
 }
 
 // --- was there time?
 
-void Ledger::on_trouble(Nanoseconds now) {
+void RunLedger::on_trouble(Nanoseconds now) {
   if (calm_since_ != 0) calm_.emplace_back(calm_since_, now);
   calm_since_ = 0;
 }
 
-void Ledger::on_calm(Nanoseconds now) {
+void RunLedger::on_calm(Nanoseconds now) {
   if (calm_since_ == 0) calm_since_ = now;
 }
 
-bool Ledger::had_time(Nanoseconds from, Nanoseconds to) const {
+bool RunLedger::had_time(Nanoseconds from, Nanoseconds to) const {
   const auto is_enough = [&](Nanoseconds begin, Nanoseconds end) {
     return std::min(end, to) - std::max(begin, from) >= limits_.honest_stretch;
   };
@@ -242,7 +243,7 @@ bool Ledger::had_time(Nanoseconds from, Nanoseconds to) const {
 
 // --- the end
 
-void Ledger::finish(Nanoseconds) {
+void RunLedger::finish(Nanoseconds) {
   for (std::uint32_t number = 1; number <= devices_.size(); ++number) {
     const Device& device = devices_[number - 1];
     for (std::size_t i = 0; i < device.entries.size(); ++i) {
@@ -266,7 +267,7 @@ void Ledger::finish(Nanoseconds) {
 
 /// A device that ends on a repeat must have lost the newer ones to their deadline or to a refusal:
 /// those are handed over no more.
-void Ledger::check_last(std::uint32_t number, const Device& device) {
+void RunLedger::check_last(std::uint32_t number, const Device& device) {
   if (device.last_arrived < 0 || device.last_arrived == device.newest_arrived) return;
   const Entry& last = device.entries[static_cast<std::size_t>(device.last_arrived)];
   if (device.last_arrived < device.newest_ok && !last.acknowledgement_lost) {
@@ -280,12 +281,13 @@ void Ledger::check_last(std::uint32_t number, const Device& device) {
 
 // --- words
 
-void Ledger::breach(Breach kind, std::uint32_t device, std::uint64_t number,
-                    std::string_view what) {
+void RunLedger::breach(Breach kind, std::uint32_t device, std::uint64_t number,
+                       std::string_view what) {
   violations_.add(kind, [&] { return tell(device, number, what); });
 }
 
-std::string Ledger::tell(std::uint32_t device, std::uint64_t number, std::string_view what) const {
+std::string RunLedger::tell(std::uint32_t device, std::uint64_t number,
+                            std::string_view what) const {
   const Device& of = devices_[device - 1];
   const Entry& entry = of.entries[number];
   char text[400];
@@ -347,4 +349,4 @@ const char* to_string(Published published) {
   return "";
 }
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run

@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "ledger.h"
 #include "poller.h"
 #include "random.h"
+#include "run_ledger.h"
 
-namespace sluice::ledger {
+namespace sluice::ledger_run {
 
 struct ClientPlan {
   bool uses_ids = true;  ///< without ids, replies must come in the order of the requests
@@ -26,15 +26,15 @@ struct ClientPlan {
 };
 
 /// How much of the time from a deadline to now is not sluice's: see Run.
-using NotSluices = std::function<Nanoseconds(Nanoseconds deadline, Nanoseconds now)>;
+using ExcusedDelay = std::function<Nanoseconds(Nanoseconds deadline, Nanoseconds now)>;
 
-class Client final : public Pollable {
+class LoadClient final : public Pollable {
  public:
-  Client(Poller& poller, Ledger& ledger, ClientPlan plan, std::uint64_t seed,
-         NotSluices not_sluices);
-  ~Client();
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
+  LoadClient(Poller& poller, RunLedger& ledger, ClientPlan plan, std::uint64_t seed,
+             ExcusedDelay excused_delay);
+  ~LoadClient();
+  LoadClient(const LoadClient&) = delete;
+  LoadClient& operator=(const LoadClient&) = delete;
 
   /// False where nobody listens.
   bool connect(std::uint16_t port);
@@ -53,10 +53,10 @@ class Client final : public Pollable {
   void watch_writable(bool on);
 
   Poller& poller_;
-  Ledger& ledger_;
+  RunLedger& ledger_;
   const ClientPlan plan_;
   Random random_;
-  const NotSluices not_sluices_;
+  const ExcusedDelay excused_delay_;
   int fd_ = -1;
   bool watches_writable_ = false;
   bool end_is_expected_ = false;
@@ -70,4 +70,4 @@ class Client final : public Pollable {
 /// What a reply says; pure.
 Answer parse_answer(std::string_view line);
 
-}  // namespace sluice::ledger
+}  // namespace sluice::ledger_run
