@@ -1,4 +1,4 @@
-// Reads, cuts packets, writes, and ends in one of the two ways in which a connection can end.
+// Reads, splits packets, writes, and closes in one of two ways.
 #include "broker_session.h"
 
 #include <sys/epoll.h>
@@ -95,7 +95,7 @@ void BrokerSession::put(std::string&& bytes, std::size_t ends, Nanoseconds delay
   if (delay > 0 || !later_.empty()) {
     later_.push_back({now + delay, std::move(bytes), ends});
   } else {
-    output_ += bytes;  // written when all that was read is dealt with
+    output_ += bytes;  // written after all input is handled
     ends_in_output_ += ends;
   }
 }
@@ -132,7 +132,7 @@ void BrokerSession::flush() {
   watch_what_is_needed();
 }
 
-/// What TLS has to say of its own comes along.
+/// Includes TLS's own records.
 void BrokerSession::encrypt() {
   if (tls_ == nullptr) {
     sending_ += output_;
@@ -147,7 +147,7 @@ void BrokerSession::watch_what_is_needed() {
   if (fd_ < 0) return;
   std::uint32_t needed = is_throttled_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
   if (!sending_.empty()) needed |= EPOLLOUT;
-  // Without EPOLLIN it is not watched at all: an error would be told again and again.
+  // Without EPOLLIN it is not watched at all: an error would be reported again and again.
   const bool watch = !is_frozen_ && needed != 0;
   if (!watch) {
     if (is_watched_) poller_.forget(fd_);
@@ -178,7 +178,7 @@ void BrokerSession::read_on() {
 
 void BrokerSession::close() {
   if (fd_ < 0) return;
-  ::close(fd_);  // leaves the loop, too
+  ::close(fd_);  // removes it from the loop, too
   fd_ = -1;
   state_ = State::Closed;
   broker_.on_closed(*this);

@@ -1,5 +1,5 @@
-// One connection that the stand-in has accepted: its bytes in and out, and what is wrong with it.
-// What its packets mean, FaultyBroker knows.
+// One connection accepted by the simulated broker: its bytes in and out, and its impairments.
+// FaultyBroker interprets its packets.
 #pragma once
 
 #include <cstddef>
@@ -25,14 +25,14 @@ class BrokerSession final : public Pollable {
   enum class State : std::uint8_t {
     Fresh,   ///< no CONNECT yet
     Live,    ///< connected
-    Ended,   ///< told goodbye; what still comes in is dropped
+    Ended,   ///< closing; further input is dropped
     Closed,  ///< may be destroyed
   };
-  /// What faults have made of it.
+  /// What faults do to it.
   struct Impairments {
-    bool is_silent = false;     ///< reads, and answers nothing ever again
+    bool is_silent = false;     ///< reads, and never answers again
     bool swallows = false;      ///< records, and acknowledges nothing
-    unsigned acks_to_lose = 0;  ///< so many acknowledgements more get lost on the way
+    unsigned acks_to_lose = 0;  ///< number of further acknowledgements to lose
   };
   /// A message between its PUBLISH and the end of its handshake.
   struct Open {
@@ -48,28 +48,28 @@ class BrokerSession final : public Pollable {
 
   void on_events(std::uint32_t events) override;
 
-  /// Puts the bytes on their way, `delay` from now.
+  /// Sends the bytes `delay` from now.
   void send(std::string&& bytes, Nanoseconds delay, Nanoseconds now);
   /// The same for the last acknowledgement of a message.
   void send_last(std::string&& bytes, Nanoseconds delay, Nanoseconds now);
-  /// Sends what has become due.
+  /// Sends the delayed bytes that are due.
   void send_due(Nanoseconds now);
   void freeze();
   void thaw();
-  /// Reads on after the broker's bandwidth was used up.
+  /// Continues reading after the broker's bandwidth was used up.
   void read_on();
 
   void reset();
-  /// What is in the output goes first; then the end of the stream.
+  /// Sends the output, then shuts the connection down.
   void close_gracefully(Nanoseconds now);
-  /// An ended one whose peer does not close.
+  /// Closes it if the peer does not close in time.
   void close_if_overdue(Nanoseconds now);
 
   State state() const { return state_; }
   bool is_live() const { return state_ == State::Live; }
   bool is_open() const { return state_ == State::Fresh || state_ == State::Live; }
   bool is_frozen() const { return is_frozen_; }
-  /// The peer, too, takes it for a connection; certain only while nothing is frozen.
+  /// The connection is open for the peer, too. Reliable only while nothing is frozen.
   bool peer_holds_it() const;
 
   void become_live(bool is_v5, std::string client_id, const PublishSource& source,
@@ -81,9 +81,9 @@ class BrokerSession final : public Pollable {
 
   Impairments impairments;
   std::unordered_map<std::uint16_t, Open> open;  ///< by packet identifier
-  /// QoS 2, in the order of their PUBRECs, which is the order that their PUBRELs must have.
+  /// QoS 2, in the order of their PUBRECs, in which their PUBRELs must come.
   std::deque<std::uint16_t> received;
-  /// Messages whose last acknowledgement has not been written: the peer cannot know of it.
+  /// Messages whose last acknowledgement has not been written yet.
   std::size_t in_flight = 0;
 
  private:
@@ -111,7 +111,7 @@ class BrokerSession final : public Pollable {
   struct Later {
     Nanoseconds due = 0;
     std::string bytes;
-    std::size_t ends = 0;  // messages that these bytes acknowledge for good
+    std::size_t ends = 0;  // messages completed by these bytes
   };
   void put(std::string&& bytes, std::size_t ends, Nanoseconds delay, Nanoseconds now);
 

@@ -7,10 +7,11 @@
 namespace sluice::ledger_run {
 namespace {
 
-constexpr Nanoseconds kShortest = 100 * kMillisecond;  // an instant, and what follows from it
+constexpr Nanoseconds kShortest =
+    100 * kMillisecond;  // of a fault without a length, and its effects
 constexpr Nanoseconds kRepeatAfter = kSecond;
-/// A silent connection that the end of the fault leaves over is sluice's to find out: for so long
-/// at most it counts as a fault that lasts.
+/// A connection that stays silent after its fault has to be detected by sluice. Until then, but at
+/// most for this long, it counts as a fault.
 constexpr Nanoseconds kSilentAtMost = 2500 * kMillisecond;
 constexpr Nanoseconds kPoisonAtMost = 8 * kSecond;
 constexpr std::array kResetEvery = {4 * kMillisecond, 15 * kMillisecond, 60 * kMillisecond,
@@ -63,7 +64,7 @@ void FaultPlayer::tick(Nanoseconds now) {
   if (running_.empty() && further_resets_ == 0 && !is_silent) ledger_.on_calm(now);
 }
 
-/// What is being sent again is lost once more, in the middle of it.
+/// Resets again while messages are being resent.
 void FaultPlayer::reset_again(Nanoseconds now) {
   if (further_resets_ == 0 || now < next_reset_) return;
   --further_resets_;
@@ -176,7 +177,7 @@ void FaultPlayer::begin(const Planned& planned, Nanoseconds now) {
     case Fault::ReceiveMaximum1:
       mode.receive_maximum = 1;
       if (planned.on_all) mode.delay = std::max(mode.delay, kSlowWithOne);
-      // First let the windows fill, so that there is a lot to be sent again, one by one.
+      // First let the windows fill, so that many messages have to be resent one by one.
       for (BrokerSession* session : broker_.live())
         session->impairments.swallows = true;
       plan_further_resets(planned, kMostFurtherResets, now);

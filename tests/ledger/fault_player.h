@@ -1,4 +1,5 @@
-// Carries out a schedule of faults on the stand-in, and tells the ledger when nothing is wrong.
+// Carries out a schedule of faults on the simulated broker, and tells the ledger when no fault is
+// active.
 #pragma once
 
 #include <cstddef>
@@ -21,13 +22,13 @@ class FaultPlayer {
   bool is_over() const {
     return next_ == schedule_.size() && running_.empty() && further_resets_ == 0;
   }
-  /// The same faults once more, a while after `now`.
+  /// Starts the same faults again, kRepeatAfter after `now`.
   void repeat(Nanoseconds now);
-  /// Ends what runs.
+  /// Ends the running faults.
   void end_all(Nanoseconds now);
 
   std::uint64_t made() const { return made_; }
-  /// The names of what runs now.
+  /// The names of the running faults.
   std::string running() const;
 
  private:
@@ -47,10 +48,10 @@ class FaultPlayer {
   std::size_t next_ = 0;
   std::vector<Planned> running_;
   std::uint64_t made_ = 0;
-  unsigned further_resets_ = 0;  // resets of all that are still to come
+  unsigned further_resets_ = 0;  // further resets of all connections
   Nanoseconds next_reset_ = 0;
   Nanoseconds reset_every_ = 0;
-  Nanoseconds silent_until_ = 0;  // silent connections are left, and count as a fault
+  Nanoseconds silent_until_ = 0;  // until then, silent connections count as a fault
 };
 
 }  // namespace sluice::ledger_run

@@ -1,4 +1,4 @@
-// The list of faults, and what a seed makes of it.
+// The list of faults, and the schedule that a seed gives.
 #include "faults.h"
 
 #include <algorithm>
@@ -65,8 +65,8 @@ const std::vector<FaultInfo>& all_faults() {
       {Fault::ResetAll, "reset-all", "every connection is reset, mostly several times in a row",
        false},
       {Fault::ResetOne, "reset-one", "one connection is reset", false},
-      {Fault::ListenerGone, "listener-gone", "all are reset, and nobody listens for a while",
-       false},
+      {Fault::ListenerGone, "listener-gone",
+       "all are reset, and the listener is closed for a while", false},
       {Fault::Freeze, "freeze", "nothing is read, from all or from one, for a while", false},
       {Fault::Swallow, "swallow", "acknowledgements are swallowed, then the connections are reset",
        false},
@@ -81,7 +81,8 @@ const std::vector<FaultInfo>& all_faults() {
        "DISCONNECT: server busy, session taken over, packet too large or quota", false},
       {Fault::ReceiveMaximum1, "receive-maximum-1", "new connections have a Receive Maximum of 1",
        true},
-      {Fault::Poison, "poison", "the broker hangs up whenever it reads one certain message", false},
+      {Fault::Poison, "poison", "the broker disconnects whenever it reads one certain message",
+       false},
       {Fault::StuckSession, "stuck-session",
        "one connection is not read, and its identifier gets no other; then what lies there is read",
        false},

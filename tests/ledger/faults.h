@@ -45,12 +45,13 @@ struct Planned {
   Fault fault = Fault::ResetAll;
   Nanoseconds begin = 0;
   Nanoseconds length = 0;
-  bool on_all = false;     ///< all connections, or one
-  std::uint64_t draw = 0;  ///< which one, which code, how many: whatever the fault has to choose
+  bool on_all = false;  ///< all connections, or one
+  std::uint64_t draw =
+      0;  ///< random number for the fault's choices: which connection, code or number
 };
 
-/// Each fault at least once, in an order, at instants and of lengths that only the seed decides;
-/// some of them overlap. `quick`: everything shorter.
+/// Each fault at least once. The seed decides their order, begin and length; some overlap. `quick`:
+/// everything shorter.
 std::vector<Planned> draw_schedule(std::uint64_t seed, const std::vector<Fault>& faults,
                                    bool quick);
 

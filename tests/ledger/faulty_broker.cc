@@ -1,4 +1,4 @@
-// What the stand-in does with each packet.
+// How the simulated broker handles each packet.
 #include "faulty_broker.h"
 
 #include <netinet/in.h>
@@ -47,7 +47,8 @@ FaultyBroker::~FaultyBroker() {
 void FaultyBroker::listen() {
   if (listener_ >= 0) return;
   listener_ = listen_on(port_);
-  if (listener_ < 0) throw std::runtime_error("the stand-in's port was taken by somebody else");
+  if (listener_ < 0)
+    throw std::runtime_error("the simulated broker's port was taken by another process");
   poller_.watch(listener_, *this, EPOLLIN);
   listener_is_frozen_ = false;
 }
@@ -104,7 +105,7 @@ void FaultyBroker::spend(std::size_t bytes) {
 
 void FaultyBroker::on_packet(BrokerSession& session, const wire::Packet& packet) {
   if (!session.is_live() && packet.type != wire::Type::Connect) {
-    if (session.impairments.is_silent) return;  // what was sent without waiting for the CONNACK
+    if (session.impairments.is_silent) return;  // packets sent before the CONNACK
     on_malformed(session);
     return;
   }
@@ -180,7 +181,7 @@ void FaultyBroker::on_connect(BrokerSession& session, const wire::Packet& packet
 
 void FaultyBroker::take_over(BrokerSession& old) {
   if (old.peer_holds_it()) {
-    complain(Breach::TwoConnections, old, "still open when its identifier connected anew");
+    complain(Breach::TwoConnections, old, "still open when its identifier connected again");
   }
   disconnect(old, kTakenOver);
 }
@@ -188,9 +189,9 @@ void FaultyBroker::take_over(BrokerSession& old) {
 void FaultyBroker::disconnect(BrokerSession& session, std::uint8_t code) {
   if (!session.is_live()) return;
   if (session.is_v5() && !session.impairments.is_silent) {
-    std::string goodbye;
-    wire::append_disconnect(goodbye, code);
-    session.send(std::move(goodbye), 0, now_ns());
+    std::string packet;
+    wire::append_disconnect(packet, code);
+    session.send(std::move(packet), 0, now_ns());
   }
   by_client_id_.erase(session.client_id());
   session.close_gracefully(now_ns());
@@ -246,7 +247,7 @@ void FaultyBroker::on_pubrel(BrokerSession& session, const wire::Packet& packet)
   acknowledge(session, wire::Type::Pubcomp, *packet_id, 0);
 }
 
-/// PUBREL only answers a PUBREC, and in their order (MQTT 5, sections 4.3.3 and 4.6).
+/// A PUBREL answers a PUBREC, in the same order (MQTT 5, sections 4.3.3 and 4.6).
 void FaultyBroker::check_release(BrokerSession& session, std::uint16_t packet_id) {
   auto& received = session.received;
   const auto found = std::find(received.begin(), received.end(), packet_id);
@@ -272,7 +273,7 @@ void FaultyBroker::acknowledge(BrokerSession& session, wire::Type type, std::uin
   if (session.impairments.acks_to_lose > 0 && random_.one_in(2)) {
     --session.impairments.acks_to_lose;
     ledger_.on_acknowledgement_lost(message.device, message.number);
-    session.open.erase(open);  // the broker takes it for acknowledged
+    session.open.erase(open);  // for the broker it is acknowledged
     --session.in_flight;
     return;
   }
@@ -296,7 +297,7 @@ void FaultyBroker::drop(BrokerSession& session) {
       by_client_id_.erase(session.client_id());
       return;
     case DropWay::Reset:
-      session.send_due(now_ns());  // what it had acknowledged before
+      session.send_due(now_ns());  // earlier acknowledgements
       session.reset();
       return;
     case DropWay::WithReason:

@@ -1,6 +1,6 @@
-// The stand-in for a broker: takes what sluice publishes, enters it into the ledger before it
-// acknowledges, and misbehaves as it is told. Sessions are never kept: every connection starts
-// clean, and a CONNECT ends the identifier's connection from before.
+// The simulated broker: receives what sluice publishes, enters it into the ledger before
+// acknowledging it, and misbehaves as ordered. It keeps no sessions: every connection starts clean,
+// and a CONNECT closes the former connection of its client identifier.
 #pragma once
 
 #include <cstddef>
@@ -20,21 +20,21 @@
 
 namespace sluice::ledger_run {
 
-/// What is wrong with the broker as a whole. Set by faults, back to this by their end.
+/// What is wrong with the whole broker. Faults set it and reset it at their end.
 struct Mode {
-  bool is_frozen = false;         ///< accepts and reads nothing
-  bool take_over_waits = false;   ///< who connects with a frozen one's identifier gets no answer
-  bool is_silent = false;         ///< who connects now gets no answer, ever
-  bool swallows = false;          ///< who connects now gets no acknowledgement
-  std::uint8_t connack_code = 0;  ///< refuses who connects now
-  std::uint8_t old_connack_code = 0;  ///< the same in the words of 3.1.1
+  bool is_frozen = false;        ///< accepts and reads nothing
+  bool take_over_waits = false;  ///< a new connection with a frozen one's identifier gets no answer
+  bool is_silent = false;        ///< new connections never get an answer
+  bool swallows = false;         ///< new connections get no acknowledgements
+  std::uint8_t connack_code = 0;      ///< refuses new connections
+  std::uint8_t old_connack_code = 0;  ///< the same as a code of MQTT 3.1.1
   std::uint8_t refusal_code = 0;      ///< refuses every third message
-  std::uint16_t receive_maximum = 0;  ///< 0: says nothing
+  std::uint16_t receive_maximum = 0;  ///< 0: none announced
   Nanoseconds delay = 0;              ///< of every answer
-  std::size_t bytes_per_second = 0;   ///< reads no faster; 0: at any speed
+  std::size_t bytes_per_second = 0;   ///< read bandwidth; 0: unlimited
 };
 
-/// How the broker ends a connection because of one message.
+/// How the broker drops a connection because of a poison message.
 enum class DropWay : std::uint8_t { Gracefully, Reset, WithReason };
 
 class FaultyBroker final : public Pollable {
@@ -46,7 +46,7 @@ class FaultyBroker final : public Pollable {
 
   std::uint16_t port() const { return port_; }
   void on_events(std::uint32_t events) override;
-  /// Every turn: what is late goes out, what is over is cleared away.
+  /// Every turn: sends delayed answers and destroys closed connections.
   void tick(Nanoseconds now);
 
   // --- for faults
@@ -55,13 +55,13 @@ class FaultyBroker final : public Pollable {
   void listen();
   /// Live connections in the order of their identifiers.
   std::vector<BrokerSession*> live() const;
-  /// Every connection that is open, also one without a CONNECT.
+  /// Every open connection, also before its CONNECT.
   std::vector<BrokerSession*> all_open() const;
   void thaw_all();
   void disconnect(BrokerSession& session, std::uint8_t code);
-  /// From now on the broker hangs up whenever it reads a certain message: the next one that comes.
+  /// Makes the next new messages poison: the broker disconnects whenever it reads one of them.
   void choose_poison(unsigned messages, DropWay way);
-  /// A poisonous message is wanted or has no reply yet.
+  /// A poison message is still to come or has no reply yet.
   bool waits_for_poison() const;
   std::size_t silent_sessions() const;
 
@@ -99,7 +99,7 @@ class FaultyBroker final : public Pollable {
   unsigned poison_wanted_ = 0;
   DropWay drop_way_ = DropWay::Gracefully;
 
-  double budget_ = 0;  // bytes that may be read at once, where the bandwidth is bounded
+  double budget_ = 0;  // bytes that may be read now, with a limited bandwidth
   Nanoseconds last_tick_ = 0;
 };
 

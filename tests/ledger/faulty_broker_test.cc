@@ -1,5 +1,5 @@
-// The stand-in itself, over real sockets: what it finds wrong with a client, and the schedule of
-// its faults.
+// The simulated broker itself, over real sockets: what it finds wrong with a client, and the
+// schedule of its faults.
 #include "faulty_broker.h"
 
 #include <openssl/ssl.h>
@@ -38,7 +38,7 @@ std::string publish_packet(char id, std::string_view payload, int qos = 1, bool 
                 text("t") + std::string({0, id, 0}) + std::string(payload));
 }
 
-/// A stand-in with a ledger that knows device 1 and its messages 0 to 9.
+/// A broker with a ledger that knows device 1 and its messages 0 to 9.
 struct Lab {
   Poller poller;
   RunLedger ledger{Limits{}, now_ns()};
@@ -68,7 +68,7 @@ struct Lab {
     poller.turn(1);
     broker.tick(now_ns());
   }
-  /// Turns until so many bytes have come in, or the end of the stream ("" and no more).
+  /// Runs turns until this many bytes have come in, or the end of the stream ("" and no more).
   std::string read(int fd, std::size_t size) {
     std::string got;
     for (int turns = 0; turns < 2000 && got.size() < size; ++turns) {
@@ -293,7 +293,7 @@ TEST_CASE("the loop knows for how much of a time it was late itself") {
   while (now_ns() < begin + 20 * kMillisecond) {
   }
   poller.turn(0);
-  poller.turn(0);  // nobody is late here, but the time before counts
+  poller.turn(0);  // this turn is not late, but the time before counts
   const Nanoseconds now = now_ns();
   CHECK(poller.own_part(begin, now) > 15 * kMillisecond);
   CHECK(poller.own_part(begin, now) <= now - begin);

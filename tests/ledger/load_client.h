@@ -1,5 +1,5 @@
-// One client of sluice: sends numbered messages for devices of its own, keeps a window of requests
-// unanswered, and enters each reply into the ledger.
+// One client of sluice: sends numbered messages for its own devices, keeps a window of unanswered
+// requests, and enters each reply into the ledger.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +20,12 @@ namespace sluice::ledger_run {
 struct ClientPlan {
   bool uses_ids = true;  ///< without ids, replies must come in the order of the requests
   unsigned window = 16;
-  Nanoseconds timeout = 0;                  ///< of every request: their deadlines keep their order
+  Nanoseconds timeout = 0;  ///< of every request, so that deadlines are in the order of requests
   std::vector<std::uint32_t> qos1_devices;  ///< either may be empty
   std::vector<std::uint32_t> qos2_devices;
 };
 
-/// How much of the time from a deadline to now is not sluice's: see Run.
+/// The part of the time from a deadline to now that sluice did not cause; see Run.
 using ExcusedDelay = std::function<Nanoseconds(Nanoseconds deadline, Nanoseconds now)>;
 
 class LoadClient final : public Pollable {
@@ -36,14 +36,14 @@ class LoadClient final : public Pollable {
   LoadClient(const LoadClient&) = delete;
   LoadClient& operator=(const LoadClient&) = delete;
 
-  /// False where nobody listens.
+  /// False: nothing listens there.
   bool connect(std::uint16_t port);
   bool has_room() const { return fd_ >= 0 && outstanding_ < plan_.window; }
   /// Queues one request; flush() writes.
   void send_one();
   void flush();
   void on_events(std::uint32_t events) override;
-  /// From now on the end of the connection is what was asked for.
+  /// From now on the connection may be closed.
   void expect_end() { end_is_expected_ = true; }
 
  private:
@@ -67,7 +67,7 @@ class LoadClient final : public Pollable {
   std::deque<std::pair<std::uint32_t, std::uint64_t>> in_order_;  ///< without ids: oldest first
 };
 
-/// What a reply says; pure.
+/// Parses a reply.
 Answer parse_answer(std::string_view line);
 
 }  // namespace sluice::ledger_run

@@ -11,23 +11,23 @@ namespace {
 
 constexpr const char* kUsage =
     R"(usage: tools/ledger [OPTION...]
-Sends numbered messages through sluice to a stand-in for a broker that misbehaves, and proves from both
+Sends numbered messages through sluice to a simulated broker that misbehaves, and proves from both
 ends that every promise was kept.
 
   --seeds A..B      one run for each of these seeds (1); a seed decides which fault comes when, how
-                    long, and whom it hits, but not how the processes take turns
+                    long, and which connections it hits, but not how the processes are scheduled
   --faults LIST     all (default), or names with commas between; `list` shows them
-  --messages N      at least so many in each run (50000)
+  --messages N      minimum for each run (50000)
   --connections N   clients (50)
   --window N        unanswered requests of each (16)
   --rate N          requests a second of all clients together, 0: as fast as answered (8000)
   --protocol P      5 (default) or 3.1.1
-  --tls             the stand-in speaks TLS
+  --tls             the broker speaks TLS
   --qos Q           1 or 2: of every message; by default one in four is QoS 2, the others QoS 1. Kept at QoS 2
                     means: never twice on one connection, code 1 not before its PUBREL, PUBRELs in the order of
                     the PUBRECs; on a new connection it may come again
   --quick           shorter faults and pauses, 5000 messages
-  --binary PATH     the sluice to run; by default a release build, made anew where it is old
+  --binary PATH     the sluice to run; by default a release build, rebuilt if it is old
   --debug           its log at level debug
   --keep            keep its folder (configuration, log) also where all went well
 

@@ -1,4 +1,4 @@
-// The one epoll loop of this program, and a measure of how late it was itself.
+// The epoll loop of this program; also measures its own delays.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace sluice::ledger_run {
 
-/// Whoever has a descriptor in the loop. It lives until the end of the turn in which it is closed.
+/// The owner of a descriptor in the loop. It lives until the end of the turn in which it closes it.
 class Pollable {
  public:
   virtual void on_events(std::uint32_t events) = 0;
@@ -29,12 +29,11 @@ class Poller {
   void change(int fd, Pollable& by, std::uint32_t events);
   void forget(int fd);
 
-  /// One turn: waits so long at most, then calls whoever has something to do.
+  /// One turn: waits for timeout_ms at most, then calls the owners with events.
   void turn(int timeout_ms);
 
-  /// How much of the time from `since` to `now` this program was late itself: busy with its turn,
-  /// or waiting for a processor. What is read now may have lain there so long; and where the whole
-  /// machine stood still, nobody else could do better.
+  /// The part of the time from `since` to `now` in which this program was late: busy with its turn,
+  /// or waiting for a processor. What it reads now may have arrived that much earlier.
   Nanoseconds own_part(Nanoseconds since, Nanoseconds now) const;
   Nanoseconds worst_stall() const { return worst_stall_; }
   void forget_worst_stall() { worst_stall_ = 0; }
@@ -44,7 +43,7 @@ class Poller {
 
   int epoll_fd_;
   Nanoseconds woke_at_;
-  Nanoseconds missed_ = 0;  // short delays of the last turn, too short for stalls_
+  Nanoseconds missed_ = 0;  // delays of the last turn, too short for stalls_
   std::deque<std::pair<Nanoseconds, Nanoseconds>> stalls_;  // of the last seconds, oldest first
   Nanoseconds worst_stall_ = 0;
 };

@@ -10,8 +10,8 @@ namespace sluice::ledger_run {
 namespace {
 
 constexpr const char* kLegend =
-    R"(sent: requests. ok: code 1. ordered: rejected, because the stand-in refused it. poison: messages the broker
-hangs up on that were found out / times it hung up. refused: broker_unavailable; "needless": of those, where
+    R"(sent: requests. ok: code 1. ordered: rejected, because the broker refused it. poison: poison messages that
+were found / connections dropped because of them. refused: broker_unavailable; "needless": of those, where
 1.5 s without any fault lay between sending and deadline (below 0.1 % of all messages). again: arrivals beyond
 a message's first. stale: devices that ended on a repeat because the newer messages had reached their deadline.
 late: worst reply, counted from its deadline (at most 250 ms), less what the driver was late or sluice waited for

@@ -22,16 +22,16 @@ constexpr Nanoseconds kLongestLoad = 300 * kSecond;
 constexpr Nanoseconds kCalmAtTheEnd = 300 * kMillisecond;
 constexpr Nanoseconds kReplyGrace = 2 * kSecond;
 constexpr Nanoseconds kStopWithin = 15 * kSecond;
-constexpr double kLongestBurst = 0.02;  // seconds of the rate that may be saved up
+constexpr double kLongestBurst = 0.02;  // seconds of the rate that may accumulate
 constexpr Nanoseconds kNoteEvery = 10 * kMillisecond;
 constexpr Nanoseconds kWorthALook = 100 * kMillisecond;
 constexpr Nanoseconds kShowEvery = 200 * kMillisecond;
 
-/// The shortest is over before most faults are.
+/// The shortest is over before most faults end.
 constexpr std::array kTimeouts = {800 * kMillisecond, 2500 * kMillisecond, 4000 * kMillisecond,
                                   4000 * kMillisecond, 6000 * kMillisecond};
 constexpr Nanoseconds kLongestTimeout = 6000 * kMillisecond;
-constexpr unsigned kQos1Devices = 6;  // of each client, where both are sent
+constexpr unsigned kQos1Devices = 6;  // of each client, if both are sent
 constexpr unsigned kQos2Devices = 3;
 constexpr unsigned kDevices = kQos1Devices + kQos2Devices;
 constexpr unsigned kWithoutIdsOneIn = 5;
@@ -82,7 +82,7 @@ void Run::turn() {
   if (interrupted != 0) throw std::runtime_error("interrupted");
 }
 
-/// Until it listens and has a connection to the stand-in: a start is not what is tested here.
+/// Until sluice listens and has a connection to the broker: the start is not under test.
 void Run::wait_for_sluice() {
   const Nanoseconds end = now_ns() + kStartWithin;
   while (broker_.live().empty()) {
@@ -97,8 +97,8 @@ void Run::wait_for_sluice() {
   }
 }
 
-/// Of a reply's delay behind its deadline: where this program was late itself, or where sluice
-/// waited for a processor. Mostly both at the same time, so the longer of the two.
+/// The excused part of a reply's delay after its deadline: this program was late, or sluice waited
+/// for a processor. Mostly both at the same time, so the longer one.
 Nanoseconds Run::excused_delay(Nanoseconds deadline, Nanoseconds now) {
   const Nanoseconds own = poller_.own_part(deadline, now);
   if (now - deadline - own < kWorthALook) return own;
@@ -132,8 +132,8 @@ void Run::open_clients() {
   }
 }
 
-/// Requests go out as long as faults come. Where the schedule is over before there were enough
-/// requests, it begins again.
+/// Sends requests while the schedule runs. If it ends before enough requests were sent, it is
+/// repeated.
 void Run::load() {
   const Nanoseconds begin = now_ns();
   last_turn_ = begin;
@@ -175,7 +175,7 @@ void Run::send_what_is_due(Nanoseconds now) {
     client->flush();
 }
 
-/// Waits for the last replies, and a little longer for what may come though it should not.
+/// Waits for the last replies, and kCalmAtTheEnd longer for replies that must not come.
 void Run::settle() {
   const Nanoseconds end = now_ns() + kLongestTimeout + kReplyGrace;
   while (ledger_.unanswered() > 0 && now_ns() < end)

@@ -1,4 +1,4 @@
-// One seed from its start to its end: the stand-in, sluice, the clients, the faults, the verdict.
+// One seed from start to end: the broker, sluice, the clients, the faults, the result.
 #pragma once
 
 #include <csignal>
@@ -28,15 +28,15 @@ struct RunResult {
   std::uint64_t faults_made = 0;
   Nanoseconds took = 0;
   Nanoseconds worst_stall = 0;
-  Nanoseconds longest_wait = 0;  ///< of sluice for a processor, behind a deadline
-  std::string folder;            ///< kept; empty where it is gone
+  Nanoseconds longest_wait = 0;  ///< of sluice for a processor, after a deadline
+  std::string folder;            ///< kept; empty: removed
 };
 
 class Run {
  public:
   Run(const Options& options, std::uint64_t seed);
 
-  /// Throws std::runtime_error where the run could not take place.
+  /// Throws std::runtime_error if the run could not take place.
   RunResult execute();
 
  private:
@@ -60,7 +60,7 @@ class Run {
   std::optional<FaultPlayer> player_;
   std::vector<std::unique_ptr<LoadClient>> clients_;
   std::size_t next_client_ = 0;
-  double allowance_ = 0;  // requests that the rate permits now
+  double allowance_ = 0;  // requests that the rate allows now
   Nanoseconds last_turn_;
   Nanoseconds last_shown_ = 0;
   Nanoseconds last_noted_ = 0;

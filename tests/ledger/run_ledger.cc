@@ -1,5 +1,5 @@
-// The checks. Each compares what was promised with what the stand-in and the clients have seen;
-// where the two sides read their clocks, the later reading is taken, so that none is ever in doubt.
+// The checks. Each compares a promise with what the broker and the clients have seen. Where both
+// sides read their clocks, the later reading counts, so that no finding is in doubt.
 #include "run_ledger.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint16_t kManyArrivals = 60000;
 
-/// The table of the contract: what may stand beside an error.
+/// The table of the contract: the values of `published` allowed with each error.
 bool fits(const Answer& answer) {
   switch (answer.outcome) {
     case Outcome::Ok:
@@ -134,7 +134,7 @@ void RunLedger::check_times(std::uint32_t device, std::uint64_t number, Nanoseco
   figures_.worst_late = std::max(figures_.worst_late, late);
   if (late > limits_.settle_within) breach(Breach::LateReply, device, number, "too late");
   const bool is_refusal = entry.answer.outcome == Outcome::Unavailable;
-  // The queue is larger than all that is ever outstanding here: never full, so never refused early.
+  // The queue is larger than the number of outstanding requests: never full, so no early refusal.
   if ((entry.answer.outcome == Outcome::Timeout || is_refusal) &&
       took < of.timeout - limits_.clock_slack) {
     breach(Breach::EarlyReply, device, number, "before its deadline");
@@ -147,7 +147,7 @@ void RunLedger::check_times(std::uint32_t device, std::uint64_t number, Nanoseco
 void RunLedger::on_arrived(std::uint32_t device, std::uint64_t number, const PublishSource& source,
                            Fate fate, Nanoseconds now) {
   if (!knows(device, number)) {
-    violations_.add(Breach::Protocol, [] { return std::string("a message that nobody sent"); });
+    violations_.add(Breach::Protocol, [] { return std::string("a message that no client sent"); });
     return;
   }
   Entry& entry = devices_[device - 1].entries[number];
@@ -160,7 +160,7 @@ void RunLedger::on_arrived(std::uint32_t device, std::uint64_t number, const Pub
   if (entry.arrivals < kManyArrivals) ++entry.arrivals;
 
   entry.is_recorded = entry.is_recorded || fate == Fate::Recorded;
-  // What a dead broker reads reaches no subscriber, in whatever order.
+  // What a silent broker reads reaches no subscriber, so its order is not checked.
   if (fate != Fate::Ignored) check_order(device, number, source);
   const Answer& answer = entry.answer;
   if (answer.outcome != Outcome::None && source.connected_at > entry.answered_at) {
@@ -265,8 +265,8 @@ void RunLedger::finish(Nanoseconds) {
   });
 }
 
-/// A device that ends on a repeat must have lost the newer ones to their deadline or to a refusal:
-/// those are handed over no more.
+/// If a device's last arrival is a repeat, the newer messages must have timed out or been refused:
+/// they are not sent again.
 void RunLedger::check_last(std::uint32_t number, const Device& device) {
   if (device.last_arrived < 0 || device.last_arrived == device.newest_arrived) return;
   const Entry& last = device.entries[static_cast<std::size_t>(device.last_arrived)];
@@ -294,13 +294,13 @@ std::string RunLedger::tell(std::uint32_t device, std::uint64_t number,
   int size =
       std::snprintf(text, sizeof text, "device %u (QoS %d) message %ju: sent at %.3f s", device,
                     of.qos, std::uintmax_t{number}, as_seconds(entry.sent_at - start_));
-  std::string told(text, static_cast<std::size_t>(size));
+  std::string described(text, static_cast<std::size_t>(size));
   if (entry.answer.outcome != Outcome::None) {
     size = std::snprintf(text, sizeof text, ", answered after %.1f of %.0f ms: %s, published: %s",
                          as_milliseconds(entry.answered_at - entry.sent_at),
                          as_milliseconds(of.timeout), to_string(entry.answer.outcome),
                          to_string(entry.answer.published));
-    told.append(text, static_cast<std::size_t>(size));
+    described.append(text, static_cast<std::size_t>(size));
   }
   if (entry.arrivals > 0) {
     size =
@@ -308,11 +308,11 @@ std::string RunLedger::tell(std::uint32_t device, std::uint64_t number,
                       unsigned{entry.arrivals}, as_seconds(entry.arrived_at - start_),
                       entry.last_source, entry.is_recorded ? "" : ", not recorded",
                       entry.acknowledgement_lost ? ", acknowledgement lost" : "");
-    told.append(text, static_cast<std::size_t>(size));
+    described.append(text, static_cast<std::size_t>(size));
   }
-  told += "; ";
-  told += what;
-  return told;
+  described += "; ";
+  described += what;
+  return described;
 }
 
 const char* to_string(Outcome outcome) {
@@ -338,7 +338,7 @@ const char* to_string(Outcome outcome) {
 const char* to_string(Published published) {
   switch (published) {
     case Published::None:
-      return "not said";
+      return "absent";
     case Published::No:
       return "no";
     case Published::Unknown:

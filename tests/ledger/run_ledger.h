@@ -1,5 +1,6 @@
-// The book of one run: what was sent for each device, what was answered, what the broker got; and
-// the promises held against it. Knows neither sockets nor clocks: the callers pass the times in.
+// The record of one run: what was sent for each device, what was answered, what the broker
+// received; and the checks of sluice's promises. It knows neither sockets nor clocks: callers pass
+// the times in.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 
 namespace sluice::ledger_run {
 
-/// What a reply says. `Other` is an error that this load cannot cause.
+/// The result in a reply. `Other` is an error that this load cannot cause.
 enum class Outcome : std::uint8_t { None, Ok, Rejected, Unavailable, Overloaded, Timeout, Other };
 enum class Published : std::uint8_t { None, No, Unknown, Other };
 
@@ -22,40 +23,41 @@ struct Answer {
   Published published = Published::None;
 };
 
-/// What the stand-in did with a PUBLISH.
+/// What the simulated broker did with a PUBLISH.
 enum class Fate : std::uint8_t {
-  Recorded,  ///< taken; the acknowledgement goes out, or is swallowed
+  Recorded,  ///< accepted; its acknowledgement is sent or swallowed
   Refused,   ///< answered with a failure code
-  Dropped,   ///< the connection was ended because of it
-  Ignored,   ///< read by a broker that is dead but for its sockets
+  Dropped,   ///< the connection was dropped because of it
+  Ignored,   ///< read by a silent broker
 };
 
 /// The connection that a PUBLISH came in on.
 struct PublishSource {
   std::uint32_t serial = 0;      ///< 1, 2, 3, ... in the order of their CONNECTs
-  Nanoseconds connected_at = 0;  ///< when the CONNECT was read: nothing was handed over before
+  Nanoseconds connected_at = 0;  ///< when the CONNECT was read; no message was sent before
 };
 
 struct Limits {
-  Nanoseconds clock_slack = 2 * kMillisecond;      ///< a reply may seem so much too early
-  Nanoseconds settle_within = 250 * kMillisecond;  ///< and come so late after its deadline
-  /// A stretch without any fault that is long enough to connect again and to send.
+  Nanoseconds clock_slack = 2 * kMillisecond;      ///< a reply may seem this much too early
+  Nanoseconds settle_within = 250 * kMillisecond;  ///< and come this late after its deadline
+  /// A time without any fault that is long enough to reconnect and to send.
   Nanoseconds honest_stretch = 1500 * kMillisecond;
-  double needless_share = 0.001;  ///< refusals with such a stretch, of all messages: below this
+  double needless_share =
+      0.001;  ///< upper bound of refusals in spite of such a time, of all messages
 };
 
 struct Figures {
   std::uint64_t messages = 0;
   std::uint64_t ok = 0;
-  std::uint64_t refused_as_ordered = 0;  ///< `rejected`, because the stand-in said so
+  std::uint64_t refused_as_ordered = 0;  ///< `rejected`, because the simulated broker refused them
   std::uint64_t poison_rejected = 0;
   std::uint64_t poison_drops = 0;
   std::uint64_t unavailable = 0;
-  std::uint64_t needless = 0;  ///< of those, where an honest retry would have had time
+  std::uint64_t needless = 0;  ///< of those, with time to reconnect and send
   std::uint64_t timeouts = 0;
   std::uint64_t duplicates = 0;  ///< arrivals beyond a message's first
   std::uint64_t stale_ends = 0;  ///< devices left with an old message: the newer ones timed out
-  Nanoseconds worst_late = INT64_MIN;  ///< answered minus deadline, the driver's own part taken off
+  Nanoseconds worst_late = INT64_MIN;  ///< answered minus deadline, without the excused delay
   Nanoseconds worst_settled = 0;       ///< sent to answered
 };
 
@@ -66,9 +68,9 @@ class RunLedger {
   /// Device numbers count from 1, in the order of these calls; returned.
   std::uint32_t add_device(int qos, Nanoseconds timeout);
 
-  /// Enters a request that is about to be written; returns its number, 0, 1, 2, ... per device.
+  /// Enters a request before it is written; returns its number, 0, 1, 2, ... per device.
   std::uint32_t on_sent(std::uint32_t device, Nanoseconds now);
-  /// `own_part`: how long after the deadline the driver was late itself.
+  /// `own_part`: the excused part of the delay after the deadline.
   void on_answered(std::uint32_t device, std::uint64_t number, Answer answer, Nanoseconds now,
                    Nanoseconds own_part);
   /// Before the acknowledgement is written.
@@ -76,14 +78,14 @@ class RunLedger {
                   Fate fate, Nanoseconds now);
   /// QoS 2: its PUBREL has come; before the PUBCOMP is written.
   void on_released(std::uint32_t device, std::uint64_t number);
-  /// The stand-in kept this message's acknowledgement back and acknowledges newer ones.
+  /// The broker dropped this message's acknowledgement and acknowledges newer ones.
   void on_acknowledgement_lost(std::uint32_t device, std::uint64_t number);
 
-  /// Faults begin (the broker cannot be expected to serve) and are over.
+  /// A fault begins; the last fault is over.
   void on_trouble(Nanoseconds now);
   void on_calm(Nanoseconds now);
 
-  /// After the last reply: what is missing, and what a device was left with.
+  /// After the last reply: checks for missing replies and for the last message of each device.
   void finish(Nanoseconds now);
 
   bool knows(std::uint32_t device, std::uint64_t number) const;

@@ -1,5 +1,5 @@
-// Every kind of breach is found, and what is lawful is not taken for one: a check that cannot fail
-// would prove nothing.
+// Every kind of breach is found, and allowed behaviour is not: a check that cannot fail would prove
+// nothing.
 #include "run_ledger.h"
 
 #include "catch.h"
@@ -26,7 +26,7 @@ struct Book {
   void answer(std::uint64_t number, Answer answer, std::int64_t ms, std::int64_t own_ms = 0) {
     ledger.on_answered(device, number, answer, at(ms), own_ms * kMillisecond);
   }
-  /// On connection `serial`, which was made so many milliseconds after the start.
+  /// On connection `serial`, made `connected_ms` after the start.
   void arrive(std::uint64_t number, std::uint32_t serial, Fate fate = Fate::Recorded,
               std::int64_t connected_ms = 0) {
     ledger.on_arrived(device, number, {serial, at(connected_ms)}, fate, at(1));

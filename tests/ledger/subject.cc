@@ -1,4 +1,4 @@
-// Starts sluice, ends it by its process id, and reads what it left behind.
+// Starts sluice, ends it by its process id, and reads its log.
 #include "subject.h"
 
 #include <fcntl.h>
@@ -22,8 +22,8 @@ namespace {
 constexpr std::size_t kLastLines = 15;
 constexpr Nanoseconds kRemembered = 15 * kSecond;
 
-/// Times that let a fault and the way back from it fit into a few seconds. FaultPlayer and
-/// RunLedger's Limits count on reconnect_max_ms and on ack_timeout_ms.
+/// Times so short that a fault and the recovery fit into a few seconds. FaultPlayer and Limits
+/// depend on reconnect_max_ms and ack_timeout_ms.
 constexpr const char* kBroker = R"(connections = 4
 keepalive_s = 5
 connect_timeout_ms = 1000
@@ -53,10 +53,10 @@ Subject::Subject(const SubjectPlan& plan) : port_(find_free_port()) {
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ > 0) return;
-  // It must not outlive this program, however that ends.
+  // It must end with this program, in every case.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
-  ::setpgid(0, 0);  // Ctrl-C is for this program, which ends it in its own way
+  ::setpgid(0, 0);  // Ctrl-C is for this program, which ends sluice itself
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   const int in = ::open("/dev/null", O_RDONLY);
   if (out < 0 || in < 0) ::_exit(127);

@@ -1,4 +1,4 @@
-// The sluice that is under test: a process of its own with a configuration in a folder of its own.
+// The sluice under test: a process with its own configuration and folder.
 #pragma once
 
 #include <sys/types.h>
@@ -30,17 +30,17 @@ class Subject {
 
   std::uint16_t port() const { return port_; }
   const std::string& folder() const { return folder_; }
-  /// Reads how long it has waited for a processor so far; a few times a second is enough.
+  /// Records how long it has waited for a processor so far. Call it a few times a second.
   void note_waiting(Nanoseconds now);
-  /// How long it waited for a processor in that time, to its disadvantage in doubt.
+  /// How long it waited for a processor in that time; the lower bound, if uncertain.
   Nanoseconds waited(Nanoseconds since, Nanoseconds now);
-  /// True once it has ended; then `exit_text()` says how.
+  /// True once it has ended; `exit_text()` says how.
   bool has_ended();
   void terminate() const;
   void kill();
   bool ended_well() const { return status_ == 0; }
   std::string exit_text() const;
-  /// A sanitizer's first words in its output; empty if there are none.
+  /// The first line of a sanitizer in its output; empty if there is none.
   std::string sanitizer_report() const;
   std::string last_lines() const;
   void keep() { keeps_folder_ = true; }
@@ -53,7 +53,7 @@ class Subject {
   pid_t pid_ = -1;
   int status_ = -1;
   bool keeps_folder_ = false;
-  std::deque<std::pair<Nanoseconds, Nanoseconds>> waiting_;  // when, and how long in all by then
+  std::deque<std::pair<Nanoseconds, Nanoseconds>> waiting_;  // time, and the total wait up to then
 };
 
 }  // namespace sluice::ledger_run

@@ -1,4 +1,4 @@
-// The names of what can be broken.
+// The names of the violations.
 #include "violations.h"
 
 namespace sluice::ledger_run {
@@ -10,21 +10,21 @@ const char* to_string(Breach kind) {
     case Breach::TwoReplies:
       return "more than one reply";
     case Breach::BadReply:
-      return "a reply that cannot be";
+      return "a reply that is not allowed";
     case Breach::OkNotRecorded:
       return "code 1, but not recorded";
     case Breach::OkTooEarly:
-      return "code 1 before QoS 2 was through";
+      return "code 1 before QoS 2 was complete";
     case Breach::NoButSent:
       return "published: no, but the broker got it";
     case Breach::RejectedNotRefused:
-      return "rejected, though the broker did not refuse it";
+      return "rejected, but the broker did not refuse it";
     case Breach::FirstOutOfOrder:
       return "first arrivals out of order";
     case Breach::OutOfOrder:
       return "out of order on one connection";
     case Breach::OldAfterNew:
-      return "repeated behind a newer one that was acknowledged";
+      return "repeated after a newer one that was acknowledged";
     case Breach::LastNotNewest:
       return "the last of a device is not its newest";
     case Breach::EarlyReply:
@@ -36,17 +36,17 @@ const char* to_string(Breach kind) {
     case Breach::TwiceOnConnection:
       return "twice on one connection";
     case Breach::NeedlessRefusals:
-      return "refused though there was time";
+      return "refused in spite of time to send";
     case Breach::TwoConnections:
       return "two connections of one identifier";
     case Breach::ReceiveMaximum:
       return "more in flight than Receive Maximum";
     case Breach::Protocol:
-      return "against MQTT";
+      return "not allowed by MQTT";
     case Breach::ConnectionLost:
-      return "a client's connection was ended";
+      return "a client's connection was closed";
     case Breach::BadEnd:
-      return "a bad end of sluice";
+      return "sluice ended with a failure";
   }
   return "";
 }
