@@ -1,4 +1,4 @@
-// What an operator reads of clients that do the same wrong thing again and again.
+// The log lines about clients that repeat the same fault.
 #include "log_capture.h"
 #include "support.h"
 

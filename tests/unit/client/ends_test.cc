@@ -1,4 +1,4 @@
-// Every way in which a connection ends: gently, so that no reply is lost.
+// Every way in which a connection closes: gracefully, so that no reply is lost.
 #include "support.h"
 
 namespace sluice::client {
@@ -8,7 +8,7 @@ bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-/// What a client has to close after a gentle end.
+/// The time a client has to close after a graceful close.
 constexpr Duration kLinger = std::chrono::seconds(1);
 
 }  // namespace
@@ -65,7 +65,7 @@ TEST_CASE("a frame that is too large ends the connection without a reset", "[cli
   lab.wait_for_requests(1);
   lab.run_until([&] { return peer.all_sent(); });
   CHECK(peer.received().empty());
-  // Unread input would turn the close into a reset, which destroys what the peer has not read yet.
+  // Unread input would turn the close into a reset, which discards what the peer has not read yet.
   peer.stop_receiving();
   lab.intake.answer(0);
   lab.run_until([&] { return lab.loop.would_sleep(); });  // all is read
@@ -259,7 +259,7 @@ TEST_CASE("draining ends each client when its last reply is out", "[client]") {
   lab.server->drain();
   lab.wait_for_end(idle);
   lab.wait_for_end(partial);
-  busy.send(request("b"));  // decoded while draining: the intake says what becomes of it
+  busy.send(request("b"));  // decoded while draining: the intake decides about it
   lab.wait_for_requests(2);
   CHECK_FALSE(busy.at_end());
   lab.intake.answer(1);
@@ -281,7 +281,7 @@ TEST_CASE("draining serves what is decoded already", "[client]") {
   for (int i = 0; i < 200; ++i)
     burst += request("a");
   peer.send(burst);
-  lab.wait_for_requests(1);  // one turn's share; the rest is read and waits
+  lab.wait_for_requests(1);  // one turn's budget; the rest is read and waits
   CHECK(lab.intake.submitted.size() < 200);
   lab.server->drain();
   lab.wait_for_end(peer);

@@ -1,4 +1,4 @@
-// How large requests are read: in larger pieces, within a share of each turn, and counted.
+// How large requests are read: in larger pieces, within a budget for each turn, and counted.
 #include "reading_lab.h"
 
 namespace sluice::client {
@@ -30,7 +30,7 @@ TEST_CASE("where input_bytes are used up a large request is read in small pieces
   lab.read(large.substr(0, 10000));
   CHECK(lab.stream.read_size == event::Loop::kReadBufferBytes);
   std::uint32_t counted = 0;
-  lab.context.input.set_parked(counted, 35000);  // somebody else's
+  lab.context.input.set_parked(counted, 35000);  // other clients' bytes
   lab.read(large.substr(10000, 1000));
   CHECK(lab.stream.read_size == kRead);
   lab.context.input.set_parked(counted, 0);

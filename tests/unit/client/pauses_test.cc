@@ -1,4 +1,4 @@
-// When a client is not read from, and that it goes on by itself.
+// When reading from a client is paused, and that it resumes by itself.
 #include "support.h"
 
 namespace sluice::client {
@@ -38,7 +38,7 @@ TEST_CASE("a parked client is not read from until it is resumed", "[client]") {
 
   lab.intake.mode = FakeIntake::Mode::Hold;
   lab.server->grant(lab.intake.submitted[0].origin, 0);
-  CHECK(lab.intake.submitted.size() == 1);  // never from inside
+  CHECK(lab.intake.submitted.size() == 1);  // never from within the call
   lab.wait_for_requests(3);
   CHECK(lab.intake.submitted[1].topic == "b");
   CHECK(lab.intake.submitted[2].topic == "c");
@@ -188,10 +188,10 @@ TEST_CASE("above input_bytes nobody begins a request that is longer than a read"
   CHECK(lab.intake.submitted.size() == 1);
   CHECK(lab.counters().paused == 2);
   Peer& small = lab.connect();
-  small.send(request("small"));  // it came whole: the memory for one read is everybody's
+  small.send(request("small"));  // it came whole: each client has memory for one read
   lab.wait_for_line(small, 0);
 
-  partial.send(large.substr(25000));  // who has begun may finish
+  partial.send(large.substr(25000));  // a request that has begun may be completed
   lab.wait_for_line(partial, 0);
   lab.wait_for_line(third, 1);
   CHECK(lab.counters().paused == 1);
@@ -216,7 +216,7 @@ TEST_CASE("a client that leaves makes room in input_bytes", "[client]") {
   Peer& waiting = lab.connect();
   waiting.send(request_of(20000));
   lab.run_until([&] { return lab.counters().paused == 2; });
-  lab.server->end_all();  // and those that stand in line leave it
+  lab.server->end_all();  // and waiting clients leave the queue
   lab.run_until([&] { return lab.counters().paused == 0; });
   lab.wait_for_end(waiting);
 }
@@ -258,7 +258,6 @@ TEST_CASE("one client's burst does not hold up another client", "[client]") {
 }
 
 // --- grants
-// ---------------------------------------------------------------------------------------
 
 TEST_CASE("a client that waited claims no more room than its input can need", "[client]") {
   Lab lab([](config::Config& config) { config.limits.max_pipeline = 4; });
@@ -279,9 +278,9 @@ TEST_CASE("a client that waited claims no more room than its input can need", "[
     return lab.server->grant(lab.intake.submitted[number].origin, most);
   };
   CHECK(claimed(0, 31) == 0);
-  CHECK(claimed(1, 31) == 2);  // no more fit into so many bytes
+  CHECK(claimed(1, 31) == 2);  // no more fit into these bytes
   CHECK(claimed(2, 2) == 2);
-  CHECK(claimed(2, 31) == 3);  // with the one that waited, max_pipeline
+  CHECK(claimed(2, 31) == 3);  // max_pipeline, with the one that waited
   CHECK(lab.server->grant({.source = lab.server.get()}, 31) == 0);
   lab.intake.mode = FakeIntake::Mode::Hold;
   lab.wait_for_requests(3 + 0 + 1 + 3);

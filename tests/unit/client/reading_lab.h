@@ -1,4 +1,4 @@
-// One client on a stream that counts what is asked of it.
+// One client on a stream that counts the calls to it.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace sluice::client {
 
-/// Reads what the test says, when it says so.
+/// Delivers the bytes that the test reads.
 class FakeStream final : public event::Stream {
  public:
   struct Log {
@@ -100,19 +100,19 @@ struct ReadingLab {
     source.client = nullptr;
   }
 
-  /// Bytes come in one read, if there is anybody who reads.
+  /// Delivers the bytes in one read, if the client reads.
   void read(std::string_view bytes) {
     REQUIRE(stream.is_reading);
     REQUIRE(bytes.size() <= stream.read_size);
     const std::string scratch(bytes);
     stream.handler->on_read({scratch.data(), scratch.size()});
   }
-  /// The same, with the end of the turn.
+  /// The same, and ends the turn.
   void read_in_turn(std::string_view bytes) {
     read(bytes);
     loop.run_turns(2);
   }
-  /// Room for the request that was parked.
+  /// Gives room to the parked request.
   void resume() {
     intake.choose = {};
     intake.mode = FakeIntake::Mode::Answer;
@@ -135,7 +135,7 @@ struct ReadingLab {
   ClientConnection client;
 };
 
-/// What one read takes, but amid a large request.
+/// The size of one read, except within a large request.
 inline constexpr std::size_t kRead = 16384;
 
 }  // namespace sluice::client

@@ -1,4 +1,4 @@
-// When a client that waits is stopped, and what comes of what it sends meanwhile.
+// When reading from a waiting client stops, and what happens to its input meanwhile.
 #include "reading_lab.h"
 
 namespace sluice::client {
@@ -65,7 +65,7 @@ TEST_CASE("a client that waits for input_bytes is stopped at once", "[client][re
   limits.input_bytes = 1024;
   ReadingLab lab(limits);
   std::uint32_t counted = 0;
-  lab.context.input.set_parked(counted, 2000);  // somebody else's
+  lab.context.input.set_parked(counted, 2000);  // other clients' bytes
   lab.read(request_of(500).substr(0, 300));
   CHECK(lab.client.is_paused_for(PauseReason::Input));
   CHECK_FALSE(lab.stream.is_reading);

@@ -1,4 +1,4 @@
-// Which reply goes where, and when.
+// The order and the time of replies.
 #include "client/ordered_replies.h"
 
 #include <random>
@@ -51,11 +51,11 @@ TEST_CASE("texts that are out count as memory until most of what is kept is out"
   std::string out;
   replies.advance(out);
   CHECK(out.size() == 38 * text.size());
-  CHECK(replies.kept_bytes() >= 97 * text.size());  // 59 are still to go
+  CHECK(replies.kept_bytes() >= 97 * text.size());  // 59 are still stored
   CHECK(replies.kept_bytes() < before);
   replies.advance(out);
   CHECK(out.size() == 87 * text.size());
-  CHECK(replies.kept_bytes() < 20 * text.size());  // 10 are
+  CHECK(replies.kept_bytes() < 20 * text.size());  // 10 are still stored
   replies.advance(out);
   CHECK(out.size() == 97 * text.size());
   CHECK(replies.kept_bytes() == 0);
@@ -208,7 +208,7 @@ TEST_CASE("a reply to a client that is gone reaches nobody", "[client]") {
   CHECK(lab.intake.forgotten[0].is_same_stream(gone));
   CHECK(lab.server->about(gone).text() == "client gone");
 
-  Peer& second = lab.connect();  // in the same place of the table
+  Peer& second = lab.connect();  // in the same slot of the table
   second.send(request("b"));
   lab.wait_for_requests(2);
   const ledger::Origin next = lab.intake.submitted[1].origin;
@@ -276,7 +276,7 @@ class Bustle {
   int seen_ = 0;
 };
 
-/// How many ends of turns pass until the peer has so many lines.
+/// The number of turn ends until the peer has `lines` lines.
 int ends_until(Lab& lab, Bustle& bustle, Peer& peer, std::size_t lines) {
   const int before = bustle.ends();
   lab.run_until([&] { return peer.lines() == lines; });
@@ -297,7 +297,7 @@ TEST_CASE("in busy turns a small reply waits a little for company, if its client
   CHECK(alone > 4);
   CHECK(alone < 12);
   lab.intake.answer(1);
-  lab.intake.answer(2);  // the last one: nobody comes after it
+  lab.intake.answer(2);  // the last one: no other follows
   CHECK(ends_until(lab, bustle, peer, 3) <= 4);
 }
 

@@ -115,7 +115,7 @@ void Peer::receive() {
       received_.append(buffer.data(), static_cast<std::size_t>(count));
     } else if (count == 0) {
       at_end_ = true;
-      // A reset behind the end does not show in recv(), but where data were lost it would.
+      // recv() does not report a reset after the end of the stream.
       int error = 0;
       socklen_t size = sizeof(error);
       ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);

@@ -1,4 +1,4 @@
-// A server with a scripted intake behind it, and clients on plain sockets before it.
+// A server between a scripted intake and clients on plain sockets.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace sluice::client {
 
-/// Takes what is submitted and does with it what the test says.
+/// Handles each submitted request as the test orders.
 class FakeIntake final : public ledger::Intake {
  public:
   enum class Mode { Hold, Answer, Park };
@@ -35,7 +35,7 @@ class FakeIntake final : public ledger::Intake {
                        const ledger::Terms& terms) noexcept override;
   void forget(const ledger::Origin& origin) noexcept override { forgotten.push_back(origin); }
 
-  /// Answers the request of that number (from 0) with code 1, and gives it back.
+  /// Answers the request of that number (from 0) with code 1, and returns it.
   void answer(std::size_t number);
   /// The number of the first request with this topic; it must have come.
   std::size_t find(std::string_view topic) const;
@@ -46,7 +46,7 @@ class FakeIntake final : public ledger::Intake {
   std::vector<ledger::Origin> forgotten;
 };
 
-/// One client's socket, non-blocking, in the hands of the test.
+/// One client's non-blocking socket.
 class Peer {
  public:
   static Peer tcp(std::uint16_t port);
@@ -58,9 +58,9 @@ class Peer {
   /// Queues bytes; pump() sends what the socket takes.
   void send(std::string_view bytes);
   void shut_down();
-  /// Closes with a reset: whatever the server still has to say is lost.
+  /// Closes with a reset: replies still to come are lost.
   void reset();
-  /// Sends and receives what is possible now.
+  /// Sends and receives what it can without waiting.
   void pump();
   void stop_receiving() { receives_ = false; }
   void start_receiving() { receives_ = true; }
@@ -69,7 +69,7 @@ class Peer {
   bool at_end() const { return at_end_; }
   bool was_reset() const { return was_reset_; }
   const std::string& received() const { return received_; }
-  /// How many whole lines have come.
+  /// The number of whole lines received.
   std::size_t lines() const;
   /// One whole line, from 0, without its newline.
   std::string line(std::size_t number) const;
@@ -87,7 +87,7 @@ class Peer {
   bool was_reset_ = false;
 };
 
-/// Ends with a closed loop, which proves that nothing was left behind.
+/// The destructor closes the loop, which proves that no handle is left.
 class Lab {
  public:
   explicit Lab(const std::function<void(config::Config&)>& change = {});
@@ -97,17 +97,17 @@ class Lab {
 
   Peer& connect();
   Peer& connect_unix();
-  /// A client that takes no replies, so that few of them fit the socket.
+  /// A client that does not read its replies.
   Peer& connect_without_reading();
-  /// Turns the loop and pumps all peers until the condition holds, while no time passes.
+  /// Runs turns and pumps all peers until the condition holds, without advancing the clock.
   void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
   void run_turns(int count) { loop.run_turns(count); }
-  /// Waits until so many requests were submitted in all.
+  /// Waits until `count` requests were submitted in all.
   void wait_for_requests(std::size_t count);
   /// Waits for a line and returns it.
   std::string wait_for_line(Peer& peer, std::size_t number);
   void wait_for_end(Peer& peer);
-  /// Moves the clock on.
+  /// Advances the clock.
   void advance(Duration time) { loop.advance(time); }
   const ServerCounters& counters() const { return server->counters(); }
 
@@ -121,13 +121,13 @@ class Lab {
   std::vector<std::unique_ptr<Peer>> peers_;
 };
 
-/// A request; without `id` its reply keeps the order.
+/// A request; without an id, its reply is sent in order.
 std::string request(std::string_view topic, std::string_view id_json = {});
 /// This many requests, each with an id of 250 characters, which its reply repeats.
 std::string with_long_replies(int count);
 /// A request, made `bytes` long by its message.
 std::string request_of(std::size_t bytes, std::string_view topic = "large");
-/// The same, with its length before it.
+/// `body` as a length-prefixed frame.
 std::string frame(std::string_view body);
 
 }  // namespace sluice::client

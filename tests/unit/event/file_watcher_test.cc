@@ -1,4 +1,4 @@
-// FileWatcher and Work: what is looked at and done beside the loop.
+// FileWatcher and Work: what runs outside the loop's thread.
 #include "event/file_watcher.h"
 
 #include <unistd.h>
@@ -29,12 +29,12 @@ class Watched {
     loop.advance(kInterval);
     loop.run_until([&] { return !loop->has_requests(); });
   }
-  /// Enough looks to see whatever there is to see.
+  /// Enough checks to find any change.
   void settle() {
     for (int looks = 0; looks < 5; ++looks)
       look();
   }
-  /// The second look that finds the same tells, and no other.
+  /// Only the second check with the same result reports it.
   void expect(int count) {
     look();
     look();
@@ -97,7 +97,7 @@ TEST_CASE("a file is not told of while it is being written", "[file]") {
   const std::string path = folder.file("f");
   write(path, "");
   Watched watched(path);
-  // A byte before each: no two looks find the same.
+  // A byte before each check: no two checks find the same.
   for (int looks = 0; looks < 40; ++looks) {
     std::ofstream(path, std::ios::binary | std::ios::app) << 'x';
     watched.look();
@@ -132,7 +132,7 @@ TEST_CASE("nobody is told of the end of work whose owner is gone", "[work]") {
       std::this_thread::yield();
     *done = true;
   });
-  // Under way by now, or cancelled: both are an end.
+  // In progress or cancelled by now: either way it ends.
   work.reset();
   *go_on = true;
   loop.run_until([&] { return !loop->has_requests(); });

@@ -25,7 +25,7 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// While it lives this process cannot open anything.
+/// Uses up all descriptors of this process as long as it exists.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -167,7 +167,7 @@ TEST_CASE("a shortage in which one after the other is accepted all the same is o
       here.loop.advance(Duration(50));  // it waits
     }
     here.loop.advance(Duration(50));
-    CHECK(here.acceptor.streams.size() == next + 1);  // and nobody else
+    CHECK(here.acceptor.streams.size() == next + 1);  // and no other
   }
   CHECK(said.count("accept: ") == 1);
   CHECK(said.count("accepting again") == 0);

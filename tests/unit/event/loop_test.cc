@@ -1,4 +1,4 @@
-// The loop's turn: work put off to its end, objects buried between two turns, and its close.
+// The loop's turn: deferred work, objects destroyed between two turns, and closing the loop.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,19 +10,19 @@
 namespace sluice::event {
 namespace {
 
-/// Writes its letter into a text whenever it runs, and asks again as often as told.
+/// Appends its letter to a text whenever it runs, and reschedules itself as often as ordered.
 class Job {
  public:
   Job(Loop& loop, std::string& text, char letter, int again = 0)
       : text_(text), letter_(letter), again_(again), deferred_(loop, bind<&Job::run>(this)) {}
   Deferred& deferred() { return deferred_; }
 
-  std::unique_ptr<Job> victim;  // dies when this runs
+  std::unique_ptr<Job> other;  // destroyed when this runs
 
  private:
   void run() {
     text_ += letter_;
-    victim.reset();
+    other.reset();
     if (again_-- > 0) deferred_.schedule();
   }
 
@@ -36,18 +36,19 @@ struct Idler {
   void on_fired() noexcept {}
 };
 
-/// Something that dies, and may leave more to be buried.
-class Mortal {
+/// A retired object that may retire another one in its destructor.
+class RetiredObject {
  public:
-  Mortal(Loop& loop, std::string& text, char letter) : loop_(loop), text_(text), letter_(letter) {}
-  ~Mortal() {
+  RetiredObject(Loop& loop, std::string& text, char letter)
+      : loop_(loop), text_(text), letter_(letter) {}
+  ~RetiredObject() {
     text_ += letter_;
     loop_.retire(std::move(heir));
   }
-  Mortal(const Mortal&) = delete;
-  Mortal& operator=(const Mortal&) = delete;
+  RetiredObject(const RetiredObject&) = delete;
+  RetiredObject& operator=(const RetiredObject&) = delete;
 
-  std::unique_ptr<Mortal> heir;
+  std::unique_ptr<RetiredObject> heir;
 
  private:
   Loop& loop_;
@@ -119,10 +120,10 @@ TEST_CASE("deferred work that dies before its turn does not run", "[loop]") {
     Job gone(loop, text, 'x');
     gone.deferred().schedule();
   }
-  Job killer(loop, text, 'k');
-  killer.victim = std::make_unique<Job>(loop, text, 'v');
-  killer.deferred().schedule();
-  killer.victim->deferred().schedule();  // stands behind its killer in the same batch
+  Job destroyer(loop, text, 'k');
+  destroyer.other = std::make_unique<Job>(loop, text, 'v');
+  destroyer.deferred().schedule();
+  destroyer.other->deferred().schedule();  // behind its destroyer, in the same batch
   loop.run_turns(3);
   CHECK(text == "k");
 }
@@ -130,11 +131,11 @@ TEST_CASE("deferred work that dies before its turn does not run", "[loop]") {
 TEST_CASE("retired objects die between two turns, first in first out", "[loop]") {
   TestLoop loop;
   std::string text;
-  auto first = std::make_unique<Mortal>(loop, text, '1');
-  first->heir = std::make_unique<Mortal>(loop, text, '3');
+  auto first = std::make_unique<RetiredObject>(loop, text, '1');
+  first->heir = std::make_unique<RetiredObject>(loop, text, '3');
   loop->retire(std::move(first));
-  loop->retire(std::make_unique<Mortal>(loop, text, '2'));
-  loop->retire(std::unique_ptr<Mortal>());
+  loop->retire(std::make_unique<RetiredObject>(loop, text, '2'));
+  loop->retire(std::unique_ptr<RetiredObject>());
   CHECK(text.empty());
   loop.run_turns(2);
   CHECK(text == "123");
@@ -143,8 +144,8 @@ TEST_CASE("retired objects die between two turns, first in first out", "[loop]")
 TEST_CASE("closing a loop buries what was retired", "[loop]") {
   std::string text;
   Loop loop;
-  auto last = std::make_unique<Mortal>(loop, text, '1');
-  last->heir = std::make_unique<Mortal>(loop, text, '2');
+  auto last = std::make_unique<RetiredObject>(loop, text, '1');
+  last->heir = std::make_unique<RetiredObject>(loop, text, '2');
   loop.retire(std::move(last));
   CHECK(loop.close() == 0);
   CHECK(text == "12");

@@ -16,7 +16,7 @@ class Connection {
     stream->set_handler(&recorder);
   }
 
-  /// Turns the loop and receives until so many bytes have come, or the connection has ended.
+  /// Runs turns and receives until `bytes` bytes have come, or the connection is closed.
   void receive(std::size_t bytes) {
     loop_.run_until([&] {
       received += peer->receive();
@@ -24,7 +24,7 @@ class Connection {
     });
   }
   void receive_all() { receive(received.max_size()); }
-  /// Writes until the socket takes no more; returns how much that was.
+  /// Writes until the socket is full; returns the number of bytes.
   std::size_t fill() {
     std::size_t written = 0;
     while (stream->unsent() == 0) {
@@ -71,7 +71,7 @@ TEST_CASE("no read is larger than the read size", "[stream]") {
   connection.stream->start_reading();
   loop.run_until([&] { return connection.recorder.received.size() == 50000; });
   CHECK(connection.recorder.largest == 1000);
-  connection.stream->set_read_size(10 * Loop::kReadBufferBytes);  // there is no more scratch
+  connection.stream->set_read_size(10 * Loop::kReadBufferBytes);  // larger than the loop's buffer
   connection.peer->send(std::string(50000, 'x'));
   loop.run_until([&] { return connection.recorder.received.size() == 100000; });
   CHECK(connection.recorder.largest <= Loop::kReadBufferBytes);
@@ -97,7 +97,7 @@ TEST_CASE("a full socket takes the rest later, in order", "[stream]") {
     written += 10000;
   }
   CHECK(connection.stream->unsent() >= 100000);
-  CHECK(connection.recorder.sent == 0);  // never from inside a call
+  CHECK(connection.recorder.sent == 0);  // never from within a call
   connection.receive(written);
   REQUIRE(connection.received.size() == written);
   for (std::size_t i = 0; i < 10; ++i) {

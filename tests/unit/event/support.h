@@ -1,4 +1,4 @@
-// Sockets and files for the other side, and what a stream tells.
+// Sockets and files of the peer, and a recorder of a stream's events.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class Folder {
   std::string path_;
 };
 
-/// The plain, blocking socket on the other side.
+/// The peer's plain, blocking socket.
 class Socket {
  public:
   static Socket tcp(std::uint16_t port);
@@ -41,7 +41,7 @@ class Socket {
 
   int fd() const noexcept { return fd_; }
   void send(std::string_view bytes);
-  /// What has come; does not wait.
+  /// The bytes received so far; does not wait.
   std::string receive();
   bool at_end() const noexcept { return at_end_; }
   bool was_reset() const noexcept { return was_reset_; }
@@ -55,7 +55,7 @@ class Socket {
   bool was_reset_ = false;
 };
 
-/// Writes down what a stream tells.
+/// Records a stream's events.
 class Recorder final : public StreamHandler {
  public:
   void on_read(std::span<const char> bytes) noexcept override;

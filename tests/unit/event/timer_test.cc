@@ -1,4 +1,4 @@
-// Timers: when they fire, in which order, and what may happen to them meanwhile.
+// Timers: when they fire, in which order, and what may change meanwhile.
 #include "event/timer.h"
 
 #include <sys/socket.h>
@@ -20,7 +20,7 @@ namespace {
 
 using std::chrono::hours;
 
-/// Writes its letter when its timer fires, and does then what the test says.
+/// Appends its letter when its timer fires, and then does what the test orders.
 class Alarm {
  public:
   Alarm(Loop& loop, std::string& text, char letter)
@@ -45,7 +45,7 @@ struct Scene {
     return *made;
   }
   Timer& timer(char letter) { return alarm(letter).timer; }
-  /// The clock moves on while the loop is kept from turning.
+  /// Advances the clock without running the loop.
   void stall(Duration time) {
     loop.clock.move_to(loop.clock.now() + time);
     loop.run_turns();
@@ -56,7 +56,7 @@ struct Scene {
   std::map<char, std::unique_ptr<Alarm>> alarms;
 };
 
-/// Dies in its own callback, by way of Loop::retire().
+/// Destroys itself in its own callback, through Loop::retire().
 class OneShot {
  public:
   OneShot(Loop& loop, bool& fired) : loop_(loop), fired_(fired) {}
@@ -225,7 +225,7 @@ TEST_CASE("a timer's owner may retire itself when it fires", "[timer]") {
 TEST_CASE("whatever is started, stopped and destroyed, the others fire in their order", "[timer]") {
   Scene scene;
   std::mt19937 dice(3);
-  // By deadline and number of the start; what is equal in both is one.
+  // By deadline, then by the order of starts.
   std::map<std::pair<TimePoint, int>, char> expected;
   int starts = 0;
   const auto forget = [&](char letter) {
@@ -260,7 +260,6 @@ TEST_CASE("whatever is started, stopped and destroyed, the others fire in their 
 }
 
 // --- with the system's clock
-// --------------------------------------------------------------------------------------
 
 namespace {
 
@@ -281,7 +280,7 @@ struct RealScene {
   std::vector<std::unique_ptr<Alarm>> alarms;
 };
 
-/// Wakes a loop that sleeps, once, by a socket on which something waits.
+/// Wakes a sleeping loop once, through a readable socket.
 class Interrupt {
  public:
   Interrupt(Loop& loop, std::function<void()> what) : what_(std::move(what)) {

@@ -1,4 +1,4 @@
-// TLS: what a certificate is checked for.
+// The name that a certificate is verified for.
 #include "event/tls_context.h"
 
 #include <openssl/ssl.h>

@@ -1,4 +1,4 @@
-// TLS over a socket that does not block, against a server in the same process.
+// TLS over a non-blocking socket, against a server in the same process.
 #include "event/tls_stream.h"
 
 #include <openssl/ssl.h>
@@ -18,14 +18,14 @@ namespace sluice::event {
 namespace {
 
 using State = Transfer::State;
-/// Both ends of one connection: ours is what is tested.
+/// Both ends of one connection; the client's end is under test.
 struct Scene {
   explicit Scene(wire::TlsServer::Versions versions = wire::TlsServer::Versions::Tls12)
       : shared(versions) {
-    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes where the other end may be gone
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL may write after the peer has closed
   }
 
-  /// Their end takes what has come and sends what it has to say.
+  /// The server's end receives what has come and sends its answers.
   void step() {
     server.feed(ends.receive(), heard);
     send_pending();
@@ -58,7 +58,7 @@ struct Scene {
   }
 };
 
-/// With bytes that TLS knows nothing of; how many.
+/// Sends bytes that are not TLS; returns their number.
 std::size_t fill(const SocketPair& ends) {
   const std::array<char, 4096> bytes{};
   std::size_t filled = 0;
@@ -68,7 +68,8 @@ std::size_t fill(const SocketPair& ends) {
   return filled;
 }
 
-/// Until the socket has no room; the other end does not read. Returns what has to be offered again.
+/// Writes until the socket is full, while the peer does not read. Returns what has to be passed
+/// again.
 std::string write_until_full(TlsStream& stream) {
   const std::string piece(16384, 'x');
   Transfer put;
@@ -96,7 +97,7 @@ TEST_CASE("a handshake waits for bytes, and for room where the socket is full", 
 TEST_CASE("a handshake whose other end is gone has failed", "[tls]") {
   Scene scene;
   CHECK(scene.stream.handshake().state == State::WaitsReadable);
-  scene.ends.receive();  // what is left unread would make a reset of it
+  scene.ends.receive();  // unread bytes would turn the close into a reset
   scene.ends.close_theirs();
   const State state = scene.stream.handshake().state;
   CHECK((state == State::Ended || state == State::Failed));

@@ -30,7 +30,7 @@ class Pipe {
   Pipe& operator=(const Pipe&) = delete;
   int reading() const { return ends_[0]; }
   int writing() const { return ends_[1]; }
-  /// Makes it another pipe, under the same two numbers.
+  /// Replaces it by another pipe with the same two descriptors.
   void reopen() {
     const std::array<int, 2> former = ends_;
     for (const int fd : ends_)
@@ -181,7 +181,7 @@ TEST_CASE("a name becomes addresses, each once, in a later turn", "[resolver]") 
   Answer answer;
   Resolver resolver(loop, bind<&Answer::on_resolved>(&answer));
   resolver.resolve("localhost");
-  resolver.resolve("127.0.0.9");  // ignored: one question at a time
+  resolver.resolve("127.0.0.9");  // ignored: one name at a time
   CHECK(resolver.is_busy());
   CHECK_FALSE(answer.given);
   loop.run_until([&] { return answer.given.has_value(); });

@@ -1,4 +1,4 @@
-// Each request is counted once per broker it was for, or once where it reached none.
+// Each request is counted once for each of its brokers, or once if it reached none.
 #include <string>
 #include <vector>
 
@@ -96,7 +96,7 @@ TEST_CASE("what one broker says beforehand counts for that one alone", "[counter
 }
 
 TEST_CASE("a dead and full broker counts what it turns away", "[counters]") {
-  LedgerLab lab({narrow_broker()});  // never comes
+  LedgerLab lab({narrow_broker()});  // never connects
   Peer& peer = lab.connect();
   peer.send(request("held", 1));
   lab.run_until([&] { return lab.pools[0]->queued() == 1; });

@@ -20,7 +20,7 @@ std::vector<config::Broker> two_brokers() {
   return {a, narrow_broker("b")};
 }
 
-/// Brings both up, and waits until both have been given this request of a client.
+/// Brings both up, and waits until both have received this request of a client.
 Peer& send_to_both(LedgerLab& lab, const std::string& wanted) {
   lab.bring_up();
   Peer& peer = lab.connect();
@@ -45,7 +45,7 @@ TEST_CASE("a request for two brokers is sent when both have acknowledged", "[fan
 TEST_CASE("one deadline for both: each broker's part is told, late ones change nothing",
           "[fan-out]") {
   std::vector<config::Broker> brokers = two_brokers();
-  brokers[1].max_inflight = 2;  // a window full of late ones would be replaced
+  brokers[1].max_inflight = 2;  // a window full of late messages would be replaced
   LedgerLab lab(brokers);
   Peer& peer = send_to_both(lab, request("x", 7, {.timeout_ms = 50}));
   lab.connection(0).ack();
@@ -118,7 +118,7 @@ TEST_CASE(
 TEST_CASE("where one broker is dead and full, none is sent anything", "[fan-out]") {
   std::vector<config::Broker> brokers = two_brokers();
   LedgerLab lab(brokers);
-  lab.bring_up(0, {});  // b never comes
+  lab.bring_up(0, {});  // b never connects
   Peer& peer = lab.connect();
   peer.send(request("held", 900));
   lab.run_until([&] { return lab.pools[1]->queued() == 1; });

@@ -1,4 +1,4 @@
-// What the ledger takes for each request while very many of them wait.
+// Memory that the ledger allocates for each request while thousands wait.
 #include <chrono>
 #include <cstddef>
 #include <utility>
@@ -21,8 +21,8 @@ config::Broker roomy() {
 }
 
 struct Cost {
-  std::size_t requests = 0;  ///< for which memory was taken
-  std::size_t steps = 0;     ///< requests for which a block was taken that grows with their number
+  std::size_t requests = 0;  ///< that allocated memory
+  std::size_t steps = 0;     ///< that allocated a block whose size grows with their number
 };
 
 /// Queues many requests at a broker that is down, from a client that is gone.

@@ -1,5 +1,5 @@
-// What may stand between a source and the ledger: an intake towards the one, a source towards the
-// other, which holds some requests, answers some by itself and passes the others on.
+// A stage between a source and the ledger: an Intake for the one and a Source for the other, which
+// holds some requests, answers some itself and passes the others on.
 #include "ledger/intake.h"
 
 #include <cstdint>
@@ -17,8 +17,8 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-/// "forbidden" is answered here, "later" is held until release(), all else goes on. It keeps the
-/// origin of each, and has one of its own for it.
+/// Answers "forbidden" itself, holds "later" until release(), and passes all else on. It keeps the
+/// origin of each request, and submits it with an origin of its own.
 class Gate final : public Intake, public Source {
  public:
   explicit Gate(Intake& next) : next_(next) {}
@@ -39,7 +39,7 @@ class Gate final : public Intake, public Source {
     return pass_on(origin, origin.index, request, terms);
   }
   void forget(const Origin& origin) noexcept override {
-    // Nothing is heard any more of what waits there.
+    // The next stage drops the waiting request and reports nothing.
     if (const auto waits = waiting_.find(origin.index); waits != waiting_.end()) {
       origins_.erase(waits->second);
       waiting_.erase(waits);
@@ -47,7 +47,7 @@ class Gate final : public Intake, public Source {
     next_.forget(own(origin.index, 0));
   }
 
-  /// Passes on what is held, each as a stream of its own.
+  /// Passes on the held requests, each as a stream of its own.
   void release() {
     for (Held& held : std::exchange(held_, {}))
       pass_on(held.origin, kHeld + held_streams_++, held.request, held.terms);

@@ -21,20 +21,20 @@
 
 namespace sluice::ledger {
 
-/// One link and every device from 1 to 999, unless the test says otherwise. Times are so long that
-/// none comes by itself.
+/// One link and every device from 1 to 999, unless the test changes it. Timeouts are so long that
+/// none expires by itself.
 config::Broker broker_named(std::string name);
 /// The same, with room for one message in flight and one in the queue.
 config::Broker narrow_broker(std::string name = "a");
 
-/// What a broker announces that takes no QoS 2.
+/// The CONNACK of a broker without QoS 2.
 inline mqtt::Connack without_qos2() {
   mqtt::Connack connack;
   connack.maximum_qos = 1;
   return connack;
 }
 
-/// Ends with a closed loop, which proves that nothing was left behind.
+/// The destructor closes the loop, which proves that no handle is left.
 class LedgerLab {
  public:
   explicit LedgerLab(std::vector<config::Broker> brokers = {broker_named("a")});
@@ -53,14 +53,14 @@ class LedgerLab {
 
   /// Waits for the condition while no time passes.
   void run_until(const std::function<bool()>& condition) { loop.run_until(condition); }
-  /// Moves the clock on.
+  /// Advances the clock.
   void advance(Duration time) { loop.advance(time); }
-  /// Enough turns for everything that follows from what has happened so far.
+  /// Runs enough turns for all consequences of what has happened so far.
   void settle() { loop.run_turns(20); }
   std::string wait_for_line(client::Peer& peer, std::size_t number);
-  /// Waits until a connection was given so many messages in all.
+  /// Waits until `count` messages in all were sent on a connection.
   void wait_for_sent(std::size_t count, std::size_t pool = 0);
-  /// Waits until so many clients wait for room.
+  /// Waits until `count` clients wait for room.
   void wait_for_parked(std::size_t count);
 
   event::TestLoop loop;
@@ -80,7 +80,7 @@ class FullLab : public LedgerLab {
  public:
   explicit FullLab(config::Broker broker = narrow_broker());
 
-  /// Sends requests of `two`, of which the first one waits for room.
+  /// Sends requests from `two`, the first of which waits for room.
   void park(const std::string& requests);
 
   client::Peer& one = connect();

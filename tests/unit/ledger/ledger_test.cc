@@ -1,4 +1,4 @@
-// The ledger: one reply to each request, deadlines, waiting in turn, and the stop.
+// The ledger: one reply to each request, deadlines, waiting in turn, and shutdown.
 #include "ledger/ledger.h"
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned kSoon = 20;
 constexpr Duration kJustBefore(kSoon - 1);
 
-/// Nothing comes before the deadline of kSoon; returns the line that comes then.
+/// Checks that no reply comes before the deadline of kSoon; returns the line that comes then.
 std::string wait_for_deadline(LedgerLab& lab, Peer& peer) {
   lab.advance(kJustBefore);
   CHECK(peer.lines() == 0);
@@ -66,7 +66,6 @@ TEST_CASE("a device in no range has no route", "[ledger]") {
 }
 
 // --- deadlines
-// ------------------------------------------------------------------------------------
 
 TEST_CASE("a request handed over and not acknowledged in time is a timeout, answered once",
           "[ledger]") {
@@ -129,7 +128,6 @@ TEST_CASE("a shorter deadline set later comes first", "[ledger]") {
 }
 
 // --- waiting for room
-// -----------------------------------------------------------------------------
 
 TEST_CASE("clients without room are served in turn", "[ledger]") {
   FullLab lab;
@@ -202,7 +200,7 @@ TEST_CASE("a client that comes later does not take the room before those who wai
   lab.wait_for_parked(1);
   lab.connection().ack();
   lab.run_until([&] { return lab.pools[0]->queued() == 3; });
-  three.send(request("three", 12));  // there is room now, but not yet for those who wait
+  three.send(request("three", 12));  // there is room now, but not yet for waiting requests
   lab.wait_for_parked(2);
   for (std::size_t i = 2; i <= 7; ++i) {
     lab.wait_for_sent(i);
@@ -223,7 +221,7 @@ TEST_CASE("a client that waits for room holds up no device that has a link of it
   for (int i = 0; i < 6; ++i)
     flood.send(request("flood", 7));
   lab.wait_for_parked(1);
-  CHECK(lab.pools[0]->queued() == 2);  // its line has its half of the queue
+  CHECK(lab.pools[0]->queued() == 2);  // the link's backlog has its half of the queue
   Peer& other = lab.connect();
   other.send(request("other", 8));
   lab.run_until([&] { return lab.pools[0]->in_flight() == 2; });
@@ -245,7 +243,7 @@ TEST_CASE("a request that found no room until its deadline is answered, and its 
 TEST_CASE("a parked request is dropped with its client", "[ledger]") {
   FullLab lab;
   lab.park(request("parked", 1));
-  lab.server->end_all();  // a paused client is read from only now, so its end is seen only now
+  lab.server->end_all();  // a paused client is read only now, so its end is seen only now
   lab.two.reset();
   lab.run_until([&] { return lab.server->counters().connections <= 1; });
   lab.connection().ack();
@@ -281,11 +279,10 @@ TEST_CASE("whoever waits for a broker that is found dead is told at once", "[led
   CHECK(has(lab.wait_for_line(lab.two, 0), R"("error":"broker_unavailable","published":"no")"));
   lab.two.send(request("another", 1));
   CHECK(has(lab.wait_for_line(lab.two, 1), R"("error":"broker_unavailable","published":"no")"));
-  CHECK(lab.one.lines() == 0);  // what fits the queue is held
+  CHECK(lab.one.lines() == 0);  // what fits the queue is kept
 }
 
 // --- the stop
-// -------------------------------------------------------------------------------------
 
 TEST_CASE("while draining new requests are refused and old ones settled", "[ledger]") {
   LedgerLab lab;

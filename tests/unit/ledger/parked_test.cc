@@ -1,4 +1,4 @@
-// Many clients that wait for room in one link's line.
+// Many clients that wait for room in one link's backlog.
 #include <string>
 #include <vector>
 
@@ -14,8 +14,8 @@ namespace {
 
 constexpr int kWaiting = 20;
 
-/// Device 7 is bound to a link that acknowledges nothing, with one message there and two in its
-/// line; the other link is free.
+/// Device 7 is pinned to a link that acknowledges nothing, with one message in flight and two in
+/// its backlog; the other link is free.
 class Stuck {
  public:
   Stuck() : lab({two_links()}) {

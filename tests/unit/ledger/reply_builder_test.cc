@@ -1,4 +1,4 @@
-// From what the brokers did to the one reply.
+// The one reply that follows from the brokers' results.
 #include "ledger/reply_builder.h"
 
 #include <memory>
@@ -19,7 +19,7 @@ using protocol::Reply;
 
 namespace {
 
-/// How one broker deals with its delivery.
+/// The result of one broker's delivery.
 enum class Fate { Ok, Unheard, Refused, Poisoned, TimedOut, NotTaken };
 
 /// A pending request with one delivery for each fate, at the brokers a, b, c.
@@ -50,9 +50,8 @@ class Case {
       case Fate::Refused:
         return delivery.finish({.kind = Outcome::Kind::Rejected, .reason_code = 0x87});
       case Fate::Poisoned:
-        return delivery.finish({.kind = Outcome::Kind::Rejected,
-                                .may_be_published = true,
-                                .detail = "the broker hung up"});
+        return delivery.finish(
+            {.kind = Outcome::Kind::Rejected, .may_be_published = true, .detail = "disconnected"});
       case Fate::TimedOut:
         delivery.handed_over = true;
         return delivery.abandon();

@@ -1,4 +1,4 @@
-// Which brokers a device belongs to.
+// The brokers of a device.
 #include "ledger/router.h"
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What a source may rely on: one that serves a queue of its own for one broker, and one like a TCP
+// What a source may rely on: one that serves its own queue for one broker, and one like a TCP
 // client, which waits.
 #include "ledger/source.h"
 
@@ -18,7 +18,7 @@ namespace {
 
 const Terms kForB{.broker = "b", .when_full = WhenFull::Refuse};
 
-/// Two brokers: both hold the devices from 1 to 99, only the first one those up to 999.
+/// Two brokers: both have the devices from 1 to 99, only the first one those up to 999.
 std::vector<config::Broker> two_brokers() {
   config::Broker b = narrow_broker("b");
   b.max_dev_no = 100;
@@ -37,7 +37,7 @@ config::Broker slow_broker(std::size_t queue, std::string name = "a") {
   return broker;
 }
 
-/// A broker with all its room taken, and so many acknowledgements that there is some again.
+/// A broker without room, and acknowledgements until there is room again.
 struct Busy : LedgerLab {
   explicit Busy(std::size_t queue, std::vector<config::Broker> more = {})
       : LedgerLab(with(slow_broker(queue), std::move(more))) {
@@ -56,7 +56,7 @@ struct Busy : LedgerLab {
       settle();
     }
   }
-  /// The names of what was sent behind the fillers, all acknowledged.
+  /// The names of the messages sent after the fillers, with all acknowledged.
   Texts sent_behind(std::size_t fillers) {
     run_until([&] {
       connection().ack_all();
@@ -74,7 +74,6 @@ struct Busy : LedgerLab {
 }  // namespace
 
 // --- without a deadline, for one broker, refused when full
-// ----------------------------------------------------------------
 
 TEST_CASE("a request for one named broker goes there alone, whatever the ranges", "[source]") {
   TwoBrokers lab;
@@ -180,7 +179,6 @@ TEST_CASE("what a broker announces to refuse is reported before it is answered",
 }
 
 // --- one that waits
-// -------------------------------------------------------------------------------
 
 TEST_CASE("a stream that waited is granted room for what it has, before others that wait",
           "[source]") {
@@ -330,7 +328,7 @@ TEST_CASE("what a connection refuses that was not asked before is settled at onc
   small.maximum_packet_size = 40;
   lab.bring_up(0, small);
   TestSource source(lab.loop, *lab.ledger);
-  // The one that announces nothing has no room; it is the one that is asked beforehand.
+  // The connection without a maximum packet size has no room; refusal_of() asks that one.
   roomy.set_congested(true);
   CHECK(source.submit("short", 1) == Taken::Accepted);
   CHECK(source.submit(std::string(100, 'x'), 2) == Taken::Settled);

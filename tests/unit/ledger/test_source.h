@@ -1,5 +1,5 @@
-// A source in the hands of a test: it notes what it is given back, and submits what it has at the
-// end of a turn, as a TCP client does.
+// A scripted source: records what it is given, and submits its requests at the end of a turn, as a
+// TCP client does.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class TestSource final : public Source {
 
   /// Submits one request of stream 0, whose payload is `name`.
   Taken submit(std::string_view name, std::int64_t device, const Terms& terms = {});
-  /// What this stream submits at the end of turns, until one of them waits.
+  /// Adds requests that this stream submits at the end of turns, until one of them waits.
   void add(std::uint32_t stream, std::string_view name, std::int64_t device, int count = 1);
   void forget(std::uint32_t stream);
   Origin origin(std::uint32_t stream, std::uint64_t slot = 0) {

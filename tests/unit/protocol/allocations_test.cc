@@ -1,4 +1,4 @@
-// A steady load of requests takes no memory anew. Counts what this program takes by `new`.
+// A steady load of requests allocates nothing. Counts the program's calls of `new`.
 #include "allocations.h"
 
 #include <memory>
@@ -15,8 +15,8 @@
 namespace sluice::protocol {
 namespace {
 
-/// Frames, decodes and answers `count` requests with messages of 100 to 131 bytes. Asserts nothing
-/// itself: a reporter of the test framework allocates for each assertion.
+/// Frames, decodes and answers `count` requests with messages of 100 to 131 bytes. Has no
+/// assertions: the test framework allocates for each.
 class Line {
  public:
   bool run(int count) {

@@ -1,4 +1,4 @@
-// What the decoder's tests share: requests to be varied, and the two ways a decoding ends.
+// Shared by the decoder's tests: requests to vary, and checks of both kinds of results.
 #pragma once
 
 #include <string>

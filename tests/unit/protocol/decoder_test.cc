@@ -1,4 +1,4 @@
-// The request table, row by row: what each member may be, what it may not, and how that is said.
+// The request table, row by row: the allowed values of each member, and the fault for others.
 #include <string>
 #include <utility>
 #include <vector>

@@ -41,7 +41,8 @@ void drain(FrameReader& reader, std::vector<std::string>& out) {
   }
 }
 
-/// What a reader tells of `pieces`, fed one after another from memory that is then overwritten.
+/// The frames of a reader that is fed `pieces` one after another from memory that is then
+/// overwritten.
 std::vector<std::string> read_pieces(const std::vector<std::string>& pieces,
                                      std::size_t limit = kLimit) {
   SpareBlocks spare;
@@ -77,7 +78,7 @@ std::string framed(const std::string& text) {
 
 using Told = std::vector<std::string>;
 
-/// Checks what is told of `input`, whole, split at every place and byte by byte.
+/// Checks the frames of `input`: whole, split at every byte, and byte by byte.
 void expect(const std::string& input, const Told& wanted, std::size_t limit = kLimit) {
   CHECK(read_whole(input, limit) == wanted);
   CHECK(read_pieces(single_bytes(input), limit) == wanted);

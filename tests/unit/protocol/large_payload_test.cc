@@ -1,4 +1,4 @@
-// Where a large message lies: in the block that it was read into, or in one of its own.
+// The memory of a large message: the block that it was read into, or one of its own.
 #include <algorithm>
 #include <cstddef>
 #include <initializer_list>
@@ -16,7 +16,7 @@ using namespace sluice::protocol;
 
 namespace {
 
-/// No two stretches of it are alike.
+/// A text without repeated parts.
 std::string payload_of(std::size_t size) {
   std::string payload;
   for (std::size_t i = 0; payload.size() < size; ++i)
@@ -30,11 +30,11 @@ std::string text_of(std::string_view payload, std::string_view more = {}) {
          std::string(payload) + "\"}";
 }
 
-/// What one client sends, read in pieces and decoded where it lies.
+/// One client's input, read in pieces and decoded in place.
 struct Input {
   void read(std::string_view text, std::size_t piece) {
     for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) {
-      const std::string memory(text.substr(0, piece));  // used for other things afterwards
+      const std::string memory(text.substr(0, piece));  // reused afterwards
       reader.feed(memory);
       for (Frame frame = reader.next(); frame.kind == Frame::Kind::Request; frame = reader.next()) {
         Decoded decoded = decoder.decode(frame.bytes, reader.block_of_request());

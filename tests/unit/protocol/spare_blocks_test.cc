@@ -1,4 +1,4 @@
-// Blocks for large requests: that they serve again, and that no more are kept than allowed.
+// Blocks for large requests: they are reused, and no more are kept than allowed.
 #include "protocol/spare_blocks.h"
 
 #include <string>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kPiece = 65536;
 
-/// Feeds `request` in pieces; false if it is not told whole, once, at its end.
+/// Feeds `request` in pieces. False: the reader did not report it whole, once, at its end.
 bool pass(FrameReader& reader, const std::string& request) {
   for (std::size_t at = 0; at < request.size(); at += kPiece) {
     const std::string_view piece = std::string_view(request).substr(at, kPiece);

@@ -1,4 +1,4 @@
-// Topics, text properties, base64 and excerpts: what passes and what is refused.
+// Topics, text properties, base64 and excerpts: what is accepted and what is rejected.
 #include <string>
 
 #include "base/utf8.h"

@@ -1,4 +1,4 @@
-// Which requests are read without the JSON parser, and that the result is the same either way.
+// Which requests are read without the JSON parser, and that both ways give the same result.
 #include "protocol/usual_request.h"
 
 #include <string>
