@@ -2,7 +2,7 @@
 import pytest
 
 from harness.client import encode, request
-from harness.fake_broker import HANG_UP, withhold
+from harness.fake_broker import DROP, withhold
 from harness.replies import assert_failure, assert_success
 from harness.sluice import broker_table
 from harness.waiting import wait_until
@@ -68,7 +68,7 @@ def test_no_matching_subscribers_is_a_success_that_says_so(scripted):
 
 @pytest.mark.parametrize("qos", [1, 2])
 def test_a_message_the_broker_hangs_up_on_again_when_it_is_alone_is_rejected_as_unknown(lab, qos):
-    fake = lab.fake_broker(on_publish=lambda publish: HANG_UP if publish.payload == b"poison" else None)
+    fake = lab.fake_broker(on_publish=lambda publish: DROP if publish.payload == b"poison" else None)
     sluice = lab.sluice(broker_table(fake, connections=2))
     sluice.wait_for_connections(2)  # a message is not rejected while no other connection is up
     poisoner, client = sluice.client(), sluice.client()
@@ -82,7 +82,7 @@ def test_a_message_the_broker_hangs_up_on_again_when_it_is_alone_is_rejected_as_
 
 
 def test_innocent_messages_beside_poison_are_all_delivered(lab):
-    fake = lab.fake_broker(on_publish=lambda publish: HANG_UP if publish.payload == b"poison" else None)
+    fake = lab.fake_broker(on_publish=lambda publish: DROP if publish.payload == b"poison" else None)
     sluice = lab.sluice(broker_table(fake, connections=2))
     client = sluice.client()
     messages = ["a", "b", "poison", "c", "d"]
@@ -115,7 +115,7 @@ def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(lab, reason):
     assert_success(client.ask(request(message="old")))
     assert {connect.version for connect in fake.connects} == {4, 5}
     assert fake.connects[-1].version == 4
-    fake.hang_up()
+    fake.drop_connections()
     assert_success(client.ask(request(message="again")))
     assert fake.connects[-1].version == 4
     assert fake.payloads() == [b"old", b"again"]
@@ -159,4 +159,4 @@ def test_every_connection_says_goodbye_at_the_end(lab):
     assert_success(sluice.client().ask(request()))
     fake.wait_for(lambda broker: len(broker.connects) >= 5, "five connections")
     assert sluice.stop() == 0
-    wait_until(lambda: len(fake.goodbyes) == 5, "five DISCONNECTs")
+    wait_until(lambda: len(fake.disconnects) == 5, "five DISCONNECTs")

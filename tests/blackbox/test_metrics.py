@@ -273,7 +273,7 @@ def test_reconnects_and_what_is_sent_again_are_counted(lab):
     client.send_raw(b"".join(encode(request(device=1 + i, message=i)) for i in range(3)))
     fake.wait_for_publishes(3)
     fake.on_publish = acknowledge
-    fake.hang_up()
+    fake.drop_connections()
     assert_successes(client, 3)
     metrics = scrape(sluice)
     assert metrics("sluice_reconnects_total", broker="main") == 1

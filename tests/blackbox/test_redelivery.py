@@ -98,7 +98,7 @@ def test_what_was_unacknowledged_is_sent_again_first_under_the_same_identifier_a
     client.send_raw(b"".join(encode(request(message=m)) for m in "abc"))
     fake.wait_for_publishes(2)
     fake.on_publish = acknowledge
-    fake.hang_up()
+    fake.drop_connections()
     assert_successes(client, 3)
     assert fake.payloads() == [b"a", b"b", b"a", b"b", b"c"]
     assert not any(publish.dup for publish in fake.publishes)
@@ -113,7 +113,7 @@ def test_each_connection_keeps_its_own_identifier(lab):
     first = {connect.client_id for connect in fake.connects}
     assert len(first) == 4
     assert all(f"-{sluice.port}-main-" in client_id for client_id in first)
-    fake.hang_up()
+    fake.drop_connections()
     fake.wait_for(lambda broker: len(broker.connects) >= 8, "four more")
     assert {connect.client_id for connect in fake.connects} == first
 
@@ -126,7 +126,7 @@ def test_what_was_answered_timeout_is_never_handed_over_again(lab):
     for reply in client.read_replies(5):
         assert_failure(reply, "timeout", "unknown")
     fake.on_publish = acknowledge
-    fake.hang_up()
+    fake.drop_connections()
     assert_success(client.ask(request(message="marker")))
     assert fake.payloads() == [f"late {i}".encode() for i in range(5)] + [b"marker"]
 
@@ -237,7 +237,7 @@ def test_qos_0_is_answered_1_and_promises_nothing_more(lab):
     client = lab.sluice(broker_table(fake, connections=1)).client()
     assert_success(client.ask(request(qos=0, message="once")))
     fake.wait_for_publishes(1)
-    fake.hang_up()
+    fake.drop_connections()
     assert_success(client.ask(request(message="marker")))
     assert fake.payloads() == [b"once", b"marker"]
 
@@ -255,7 +255,7 @@ def test_qos_0_arrives_once_where_a_full_socket_took_a_part_of_it_and_the_connec
     with sluice.frozen():
         fake.resume()
         wait_until(lambda: net.under_way_to(fake.port) == 0, "the broker has read it")
-        fake.hang_up()
+        fake.drop_connections()
         fake.wait_for(lambda broker: not broker.identifiers(), "the end of the connection")
         arrived = len(fake.publishes)
     for reply in client.read_replies(2000):

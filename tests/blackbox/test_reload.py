@@ -161,7 +161,7 @@ def test_a_name_to_listen_on_is_looked_up_and_one_that_is_not_found_refuses_the_
     assert_success(rig.sluice.client(address=("localhost", ports[0])).ask(request()))
     rig.sluice.config["admin"]["listen"] = f"localhost:{ports[1]}"
     rig.sluice.write_config()
-    rig.sluice.hang_up()
+    rig.sluice.send_sighup()
     # The first of its addresses, where there are several.
     rig.sluice.admin_host, rig.sluice.admin_port = socket.getaddrinfo("localhost", None)[0][4][0], ports[1]
     rig.sluice.wait_for_status("/readyz", 200)
@@ -181,7 +181,7 @@ def test_clients_that_have_just_connected_to_a_listener_are_not_cut_off_with_it(
     with rig.sluice.frozen():
         rig.sluice.write_config()
         late = [rig.sluice.client(address=("127.0.0.1", other)) for _ in range(20)]
-        rig.sluice.hang_up()
+        rig.sluice.send_sighup()
     for client in late:
         assert_success(client.ask(request()))
     rig.sluice.wait_for_reloads(2)
@@ -256,7 +256,7 @@ def test_a_stop_is_not_disturbed_by_a_reload(lab):
     sluice.wait_for_log("listeners closed")
     sluice.config["replies"] = {"success": "done"}
     sluice.write_config()
-    sluice.hang_up()
+    sluice.send_sighup()
     sluice.wait_for_log("SIGHUP: shutting down, not reloading")
     fake.acknowledge_all()
     assert_success(client.read_reply())
@@ -271,8 +271,8 @@ def test_a_stop_does_not_wait_for_a_file_that_a_reload_waits_for(lab, tmp_path):
     sluice.wait_for_connections(4)
     file.unlink()
     os.mkfifo(file)  # to be read for ever: nobody writes
-    sluice.hang_up()
+    sluice.send_sighup()
     sluice.wait_for_log("SIGHUP: reloading")
-    sluice.hang_up()
+    sluice.send_sighup()
     sluice.wait_for_log("reload already in progress")
     assert sluice.stop() == 0

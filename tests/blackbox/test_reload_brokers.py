@@ -73,7 +73,7 @@ def test_a_removed_broker_gets_nothing_new_and_keeps_what_it_has(lab):
     assert fake.payloads() == [b"in flight", b"queued", b"parked"]
     wait_until(lambda: sluice.broker_status() is None, "the broker is gone")
     assert not scrape(sluice).of("sluice_requests_total", broker="main")
-    assert len(fake.goodbyes) == 1
+    assert len(fake.disconnects) == 1
     for client in clients:
         assert_failure(client.ask(request(device=4)), "no_route")
 
@@ -235,7 +235,7 @@ def test_what_a_leaving_slot_had_in_flight_when_it_was_lost_is_sent_again_under_
     sluice.config["broker"][0]["connections"] = 1
     sluice.reload()
     fake.on_publish = acknowledge
-    fake.hang_up()
+    fake.drop_connections()
     assert_successes(client, 2)
     sluice.wait_for_connections(1)
     assert [connect.client_id for connect in fake.connects].count("x-1") == 2

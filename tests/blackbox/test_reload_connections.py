@@ -33,11 +33,11 @@ def test_a_connection_with_another_setting_is_replaced_when_all_is_acknowledged(
     sluice, client = with_messages(lab, fake)
     sluice.config["broker"][0]["keepalive_s"] = 77
     sluice.reload()
-    assert len(fake.connects) == 2 and not fake.goodbyes
+    assert len(fake.connects) == 2 and not fake.disconnects
     fake.recover()
     assert_successes(client, 8)
     fake.wait_for(lambda broker: len(broker.connects) == 4, "two successors")
-    assert sorted(fake.goodbyes) == ["x-0", "x-1"]
+    assert sorted(fake.disconnects) == ["x-0", "x-1"]
     assert [connect.keepalive for connect in fake.connects] == [30, 30, 77, 77]
     assert not fake.overlaps
     assert_all_in_order(fake)
@@ -51,7 +51,7 @@ def test_what_was_lost_while_it_waited_for_the_change_is_sent_again_under_the_sa
     sluice.config["broker"][0]["username"] = "somebody"
     sluice.reload()
     fake.on_publish = acknowledge
-    fake.hang_up()
+    fake.drop_connections()
     assert_successes(client, 8)
     sluice.wait_for_connections(2)
     assert_all_in_order(fake)
@@ -64,7 +64,7 @@ def test_under_another_identifier_a_slot_brings_to_its_end_what_it_has_under_the
     sluice, client = with_messages(lab, fake)
     sluice.config["broker"][0]["client_id"] = "y-{slot}"
     sluice.reload()
-    fake.hang_up()
+    fake.drop_connections()
     fake.wait_for_publishes(12)
     assert {connect.client_id for connect in fake.connects} == {"x-0", "x-1"}
     fake.recover()
@@ -214,11 +214,11 @@ def test_after_a_reload_a_broker_is_asked_again_whether_it_speaks_mqtt_5(lab):
     fake = lab.fake_broker(connack=connack)
     sluice = lab.sluice(broker_table(fake, connections=1))
     assert versions == [5, 4]
-    fake.hang_up()
+    fake.drop_connections()
     fake.wait_for(lambda broker: len(broker.connects) == 3, "a connection")
     assert versions == [5, 4, 4]
     sluice.wait_for_connections(1)
     sluice.reload()
-    fake.hang_up()
+    fake.drop_connections()
     fake.wait_for(lambda broker: len(broker.connects) == 4, "a connection")
     assert versions == [5, 4, 4, 5]

@@ -1,1 +1,1 @@
-"""The parts that the black-box tests are made of: a real broker, a subscriber, sluice, clients, a relay."""
+"""The parts of the black-box tests: a real broker, a subscriber, sluice, clients, a relay."""

@@ -1,4 +1,4 @@
-"""A scripted broker's end of one connection: with TLS or without, and in what pieces its bytes leave."""
+"""A scripted broker's end of one connection: plain or TLS, and how its bytes are split into segments."""
 import contextlib
 import select
 import socket
@@ -21,10 +21,10 @@ class BrokerEnd:
         self._unread = bytearray()
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = tls.wrap_bio(self._from_peer, self._to_peer, server_side=True) if tls else None
-        self.before_waiting = lambda: None  # called where nothing is left to be read at once
+        self.before_waiting = lambda: None  # called before a read that would wait
 
     def shake_hands(self):
-        """Comes first, and is nothing without TLS."""
+        """Call it first. Does nothing without TLS."""
         while self._tls:
             with self._lock:
                 try:
@@ -37,7 +37,7 @@ class BrokerEnd:
             self._feed()
 
     def read(self, count):
-        """Exactly so many bytes, or EOFError."""
+        """Exactly `count` bytes, or EOFError."""
         while len(self._unread) < count:
             self.before_waiting()
             data = self._receive()
@@ -57,7 +57,7 @@ class BrokerEnd:
             self._flush()
 
     def wait_until_read(self):
-        """Until the peer has read all that was sent, so that what is sent next is another read; or has left."""
+        """Waits until the peer has read all that was sent, so that the next bytes are another read, or has closed."""
         wait_until(lambda: not net.unread_by_peer(self._socket), "the client reads its input", pause_s=0.0002)
 
     def has_left(self):
@@ -90,7 +90,7 @@ class BrokerEnd:
         self._from_peer.write(data)
 
     def _decrypt(self):
-        """None: more is needed; b"": the end."""
+        """None: more input is needed; b"": end of the stream."""
         with self._lock:
             try:
                 return self._tls.read(READ_BYTES)
@@ -108,7 +108,7 @@ class BrokerEnd:
 
 
 class Whole:
-    """Each packet leaves as soon as it is made, in one segment."""
+    """Sends each packet at once, in one segment."""
 
     def __init__(self, end):
         self._end = end
@@ -118,7 +118,7 @@ class Whole:
 
 
 class SplitAtEveryByte:
-    """Each byte leaves when the one before it has been read, over TLS in a record of its own."""
+    """Sends each byte when the one before it has been read, over TLS in one record each."""
 
     def __init__(self, end):
         self._end = end
@@ -132,19 +132,19 @@ class SplitAtEveryByte:
 
 
 class Glued:
-    """All that there is to answer leaves in one segment, over TLS in one record, when all that came is read."""
+    """Sends all answers in one segment, over TLS in one record, when all input is read."""
 
     def __init__(self, end):
         self._end = end
         self._lock = threading.Lock()
         self._waiting = bytearray()
-        end.before_waiting = self._leave
+        end.before_waiting = self._send_waiting
 
     def send(self, data):
         with self._lock:
             self._waiting += data
 
-    def _leave(self):
+    def _send_waiting(self):
         with self._lock:
             data, self._waiting = bytes(self._waiting), bytearray()
         if data:

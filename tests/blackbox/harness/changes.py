@@ -1,16 +1,16 @@
-"""Reloads of every kind, to be applied one after the other while sluice has something to do."""
+"""Reloads of every kind, applied one after the other while sluice is under load."""
 import random
 
 from . import net
 from .sluice import broker_table
 
-LOW, HIGH = 0, 41                      # devices 1 to 40: those always have a route
-COMING_AND_GOING = (1000000, 1000013)  # those have one now and then
+LOW, HIGH = 0, 41                      # devices 1 to 40, which always have a route
+COMING_AND_GOING = (1000000, 1000013)  # devices that have a route only sometimes
 BORDERS = (11, 21, 31)
 
 
 class Certificates:
-    """Files for broker.tls whose content changes: two authorities' certificates, and the client's own ones."""
+    """Files for broker.tls whose content changes: certificates of two authorities and of the client."""
 
     def __init__(self, folder, trusted, other, own):
         self._contents = [(trusted.ca.read_bytes(), own[0]),
@@ -27,7 +27,7 @@ class Certificates:
 
 
 def tables(first, second, certificates):
-    """The [[broker]] tables that Changes works on. None is dead only because the machine is slow."""
+    """The [[broker]] tables that Changes modifies. dead_after_ms is long, for slow machines."""
     lasting = {"dead_after_ms": 60000}
     return [broker_table(first, name="steady", low=LOW, high=BORDERS[0], **lasting),
             broker_table(second.tls_url, name="neighbour", low=BORDERS[0] - 1, high=HIGH, tls=certificates.table,
@@ -38,7 +38,7 @@ def tables(first, second, certificates):
 
 class Changes:
     """"steady" is at the first broker, with or without TLS, or at the third one; "neighbour", over TLS, at the
-    second, where "moving" and "extra" come and go. `turn`: how often there was a change of this kind before."""
+    second, where "moving" and "extra" come and go. `turn`: number of earlier changes of this kind."""
 
     def __init__(self, sluice, first, second, third, certificates, seed):
         self._sluice = sluice
@@ -57,8 +57,8 @@ class Changes:
             self.defaults, self.texts, self.log, self.nothing]
 
     def next(self, rounds, first=0):
-        """Makes one change after the other: all kinds, in another order each time. With first=1 already those of the
-        first round make something else of the configuration."""
+        """Makes one change after the other: all kinds, in another order each round. With first=1 the changes of the
+        first round, too, modify the configuration."""
         for turn in range(first, first + rounds):
             self._dice.shuffle(self._kinds)
             for kind in self._kinds:
@@ -68,7 +68,7 @@ class Changes:
     def _is_present(self, table):
         return any(each is table for each in self._config["broker"])
 
-    # --- where a broker is, and how it is spoken to
+    # --- a broker's address and protocol
     def place(self, turn):
         url = self._steady["url"] = self._places[turn % 3]
         self._steady.pop("tls", None)
@@ -102,9 +102,9 @@ class Changes:
     def instance(self, turn):
         self._config["server"]["instance"] = f"i{turn}"
 
-    # --- what it is called, and how much it gets
+    # --- its name and its limits
     def name(self, _turn):
-        """Not of one that is away: it would be another one that comes back."""
+        """Not for an absent broker: it would come back as another one."""
         for table in filter(self._is_present, self._tables):
             name, _, renamed = table["name"].partition("-")
             table["name"] = name if renamed else f"{name}-renamed"
@@ -118,7 +118,7 @@ class Changes:
             table["max_inflight"] = self._dice.choice([1, 2, 8, 20, "auto"])
 
     def queue(self, _turn):
-        """Not of one that comes and goes: until its first connection it would refuse what its queue does not hold."""
+        """Not for a broker that comes and goes: before its first connection it refuses requests beyond its queue."""
         for table in (self._steady, self._neighbour):
             table["queue_messages"] = self._dice.choice([1, 5, 10000])
             table["inflight_bytes"] = self._dice.choice([50, 4194304])
@@ -128,14 +128,14 @@ class Changes:
             table.update(ack_timeout_ms=15000 + turn, connect_timeout_ms=5000 + turn, dead_after_ms=60000 + turn,
                          reconnect_max_ms=500 + turn)
 
-    # --- which devices it has
+    # --- its devices
     def border(self, turn):
-        """The devices at the border go from one broker to the other."""
+        """Moves the devices at the border from one broker to the other."""
         self._steady["max_dev_no"] = BORDERS[(turn + 1) % 3]
         self._neighbour["min_dev_no"] = self._steady["max_dev_no"] - 1
 
     def overlap(self, _turn):
-        """The next ones beyond it have both."""
+        """Gives the next devices beyond the border to both."""
         self._neighbour["min_dev_no"] = max(self._neighbour["min_dev_no"] - 5, LOW)
 
     def _turn_over(self, table):
@@ -148,7 +148,7 @@ class Changes:
     def extra(self, _turn):
         self._turn_over(self._extra)
 
-    # --- all else
+    # --- other settings
     def listeners(self, turn):
         self._config["server"]["listen"] = [*self._sluice.listen, f"tcp://127.0.0.1:{self._more_listeners[turn % 2]}"]
 

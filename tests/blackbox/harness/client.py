@@ -11,11 +11,11 @@ from .waiting import BOUND_S, wait_until
 
 
 class EndOfConnection(AssertionError):
-    """The connection ended where a reply was expected."""
+    """The connection was closed instead of a reply."""
 
 
 def request(device=1001, topic="dev/1001/cmd", message="open", **members):
-    """A request as a dict, in the order in which today's clients write it."""
+    """A request as a dict, with its members in the order of the existing clients."""
     return {"device_id": device, "mqtt_topic": topic, "message": message, **members}
 
 
@@ -27,13 +27,13 @@ def encode(value):
 
 
 def frame(value):
-    """The same behind a 4-byte big-endian length."""
+    """The same after a 4-byte big-endian length."""
     body = encode(value)
     return struct.pack(">I", len(body)) + body
 
 
 class Client:
-    """is_paused(client): what sluice says of it."""
+    """is_paused(client): whether sluice reports it as paused."""
 
     def __init__(self, address, family=None, receive_buffer=None, tls=None, end=b"\n", is_paused=None):
         if family is None:
@@ -59,15 +59,15 @@ class Client:
         self.socket.sendall(data)
 
     def send(self, value):
-        """One request of a JSON stream, with no framing at all."""
+        """One request of a JSON stream, without framing."""
         self.send_raw(encode(value))
 
     def send_frame(self, value):
         self.send_raw(frame(value))
 
     def send_in_background(self, data):
-        """Sends while the caller does other things: sluice may stop reading for a while. A connection
-        that ends meanwhile ends the sending."""
+        """Sends in a thread, because sluice may stop reading for a while. A connection that is closed meanwhile
+        ends it."""
         def work():
             try:
                 self.socket.sendall(data)
@@ -84,8 +84,8 @@ class Client:
         wait_until(lambda: net.unread_by_peer(self.socket) == 0, "sluice reads its input", pause_s=0.0005)
 
     def wait_until_paused(self):
-        """Waits until sluice leaves input of this connection unread, and goes on leaving it: it says that it has
-        paused it, and no turn of its loop, of which each answer takes one, makes the input less or more."""
+        """Waits until sluice reports this connection as paused and leaves its input unread: the unread bytes stay the
+        same over five answers of /status, each of which takes a turn of its loop."""
         seen = []
 
         def settled():
@@ -107,7 +107,7 @@ class Client:
         return bool(chunk)
 
     def read_line(self):
-        """One reply as its bytes, `[replies] end` taken off."""
+        """The bytes of one reply, without `[replies] end`."""
         assert self._end, "without an end of replies use read_bytes"
         scanned = 0
         while True:
@@ -139,24 +139,24 @@ class Client:
         return json.loads(self.read_bytes(length))
 
     def read_until_eof(self):
-        """Waits for the end of the connection and returns all that came before; then this side ends, too, so that
-        sluice need not wait for it. A reset fails here."""
+        """Waits until the peer closes and returns all that came before; then closes this side, too, so that sluice
+        need not wait for it. A reset fails here."""
         while self._fill():
             pass
-        with contextlib.suppress(OSError):  # where something is still being sent, the other side may reset it now
+        with contextlib.suppress(OSError):  # while a thread is sending, the peer may reset the connection now
             self.half_close()
         rest = bytes(self._input)
         self._input.clear()
         return rest
 
     def read_replies_until_eof(self):
-        """All replies left; the connection must have ended behind a whole one."""
+        """All remaining replies; the connection must be closed after a whole one."""
         rest = self.read_until_eof()
         assert not rest or rest.endswith(self._end), rest[-200:]
         return [json.loads(line) for line in rest.split(self._end) if line]
 
     def has_input(self):
-        """Whether a byte has come that was not read yet; does not wait."""
+        """Whether there is unread input; does not wait."""
         if self._input:
             return True
         self.socket.settimeout(0)
@@ -176,13 +176,13 @@ class Client:
         return self.read_reply()
 
     def reset(self):
-        """Ends it without a word: nothing of it stays in the kernel's table, where thousands would slow down all
-        that looks there."""
+        """Closes with a reset, which leaves no TIME_WAIT entry: thousands in the kernel's table would slow down every
+        search there."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def close(self):
-        """Ends the connection; wakes a sender in the background."""
+        """Closes the connection; wakes a sender in the background."""
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -1,7 +1,7 @@
-"""A scripted broker: it does what no real one does on request. A thread for each connection.
+"""A scripted broker, for what no real one does on request. It has a thread for each connection.
 
-It announces limits, refuses a CONNECT, holds acknowledgements back, answers with a reason code, or
-hangs up on a certain payload, and keeps a record of everything it was sent.
+It announces limits, refuses a CONNECT, withholds acknowledgements, answers with a reason code, or disconnects on a
+certain payload, and records everything it receives.
 """
 import contextlib
 import socket
@@ -15,30 +15,30 @@ from . import net
 from .broker_end import BrokerEnd, Whole
 from .waiting import BOUND_S
 
-HANG_UP = object()
+DROP = object()
 WITHHOLD = object()
 
 
 def withhold(_publish):
-    """on_publish of a broker that acknowledges nothing by itself."""
+    """on_publish of a broker that withholds all acknowledgements."""
     return WITHHOLD
 
 
 def acknowledge(_publish):
-    """on_publish of one that acknowledges everything."""
+    """on_publish of a broker that acknowledges everything."""
 
 
 Connection = namedtuple("Connection", "end unacknowledged")
 
 
 class FakeBroker:
-    """connack(connect) → reason code, 0 by default, or bytes to send in the place of a CONNACK. on_publish(publish) → None to acknowledge, a reason
-    code, WITHHOLD (until acknowledge_all()), or HANG_UP. Limits are announced over MQTT 5 only. `overlaps`:
-    client identifiers that connected while another connection had them.
+    """connack(connect) → reason code, 0 by default, or bytes to send instead of a CONNACK. on_publish(publish) → None
+    to acknowledge, a reason code, WITHHOLD (until acknowledge_all()), or DROP (the connection). Limits are announced
+    over MQTT 5 only. `overlaps`: client identifiers that connected while another connection had them.
 
-    tls: a harness.certs.Server. pieces: Whole, SplitAtEveryByte or Glued of harness.broker_end, for all that it sends.
-    early: the version in which it accepts before it has read the CONNECT. behind_connack(connect) → what leaves
-    behind the CONNACK, in the same segment. `answers`: packets of sluice that acknowledge what this one has sent."""
+    tls: a harness.certs.Server. pieces: Whole, SplitAtEveryByte or Glued of harness.broker_end, for all it sends.
+    early: the MQTT version of a CONNACK sent before the CONNECT is read. behind_connack(connect) → bytes sent right
+    after the CONNACK, in the same segment. `answers`: packets in which sluice acknowledges this broker's packets."""
 
     host = "127.0.0.1"
 
@@ -68,7 +68,7 @@ class FakeBroker:
         self._withheld = []
         self.connects = []
         self.publishes = []
-        self.goodbyes = []
+        self.disconnects = []
         self.answers = []
         self.overlaps = []
         self._identifiers = {}
@@ -89,9 +89,9 @@ class FakeBroker:
         context.load_cert_chain(tls.certificate, tls.key)
         return context
 
-    # --- what a test asks and does
+    # --- for tests
     def wait_for(self, condition, what):
-        """Waits until condition(self) holds; it is looked at after everything that arrives."""
+        """Waits until condition(self) holds; it is checked after each arrival."""
         with self._changed:
             assert self._changed.wait_for(lambda: condition(self), BOUND_S), (
                 f"not within {BOUND_S:g} s: {what}; {len(self.connects)} connects, {len(self.publishes)} publishes")
@@ -105,7 +105,7 @@ class FakeBroker:
             return [publish.payload for publish in self.publishes]
 
     def acknowledge_all(self):
-        """Acknowledges what is held back, in the order in which it came. A peer that has left gets nothing."""
+        """Sends the withheld acknowledgements in the order of arrival, except to closed connections."""
         with self._changed:
             held, self._withheld = self._withheld, []
             for out, version, publish in held:
@@ -113,7 +113,7 @@ class FakeBroker:
                     self._acknowledge(out, version, publish, 0)
 
     def recover(self):
-        """Acknowledges all from now on, what is held back first."""
+        """Acknowledges everything from now on, withheld messages first."""
         self.on_publish = acknowledge
         self.acknowledge_all()
 
@@ -124,8 +124,8 @@ class FakeBroker:
     def resume(self):
         self._reading.set()
 
-    def hang_up(self):
-        """Ends all connections as they are."""
+    def drop_connections(self):
+        """Closes all connections at once, without a DISCONNECT."""
         with self._changed:
             for connection in self._live.values():
                 connection.end.shut()
@@ -139,10 +139,10 @@ class FakeBroker:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.hang_up()
+        self.drop_connections()
         self.resume()
 
-    # --- how it works
+    # --- implementation
     def _accept(self):
         while True:
             try:
@@ -195,7 +195,7 @@ class FakeBroker:
                 self._complete(out, connect.version, packet)
             elif packet.kind == mqtt.DISCONNECT:
                 with self._changed:
-                    self.goodbyes.append(connect.client_id)
+                    self.disconnects.append(connect.client_id)
                     self._changed.notify_all()
                 return
             elif packet.kind == mqtt.PUBLISH:
@@ -222,10 +222,10 @@ class FakeBroker:
             answer = self.on_publish(publish)
             if answer is WITHHOLD:
                 self._withheld.append((out, version, publish))
-            elif answer is not HANG_UP:
+            elif answer is not DROP:
                 self._acknowledge(out, version, publish, answer or 0)
             self._changed.notify_all()
-        return answer is not HANG_UP
+        return answer is not DROP
 
     def _acknowledge(self, out, version, publish, reason):
         if not publish.qos:

@@ -1,4 +1,4 @@
-"""Makes the parts of a test and ends them in the right order, whatever happened."""
+"""Makes the parts of a test and closes them in the right order in every case."""
 from .broker import Broker
 from .fake_broker import FakeBroker
 from .relay import Relay

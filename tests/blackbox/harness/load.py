@@ -1,4 +1,4 @@
-"""Clients that keep sending numbered messages, and the account of what became of each."""
+"""Clients that keep sending numbered messages, and a record of each result."""
 import itertools
 import threading
 from collections import defaultdict
@@ -12,16 +12,16 @@ UNAVAILABLE = ("broker_unavailable", "no")
 
 
 def qos_of(device):
-    """Each device has one, so that its messages have one order."""
+    """Each device has one QoS, so that its messages have one order."""
     return device % 3
 
 
 class Load:
-    """Each client of it sends 30 requests at once, several for each of its devices, again and again until told to
-    stop. A message is published to d/DEVICE and holds its number."""
+    """Each client sends batches of 30 requests, several for each of its devices, until close(). A message is published
+    to d/DEVICE; its payload is its number."""
 
     DEPTH = 30
-    # Between two times: a test that is busy with its load alone, or a subscriber that falls behind, tells nothing.
+    # Between batches: neither may the load use the whole processor, nor may a subscriber fall behind.
     PAUSE_S = 0.02
 
     def __init__(self, sluice):
@@ -30,10 +30,10 @@ class Load:
         self._faults = []
         self._threads = []
         self.acknowledged, self.unknown, self.refused = (defaultdict(set) for _ in range(3))
-        self.failures = set()  # each (error, published) that a request was answered with
+        self.failures = set()  # each (error, published) of a reply
 
     def add(self, devices, may_fail=(), timeout_ms=60000):
-        """One more client. may_fail: (error, published) that its requests may be answered with."""
+        """Starts one more client. may_fail: the (error, published) allowed in its replies."""
         work = (self._sluice.client(), list(devices), set(may_fail), timeout_ms)
         thread = threading.Thread(target=self._guard, args=work, daemon=True)
         self._threads.append(thread)
@@ -57,7 +57,7 @@ class Load:
                                            timeout_ms=timeout_ms, qos=qos_of(device))))
             under_way.add(name)
             while len(under_way) >= most:
-                # Where there is no route it goes on one by one, or there would be little else to do.
+                # Without a route it sends one by one; otherwise such requests would be most of the load.
                 most = self.DEPTH if self._take(client.read_reply(), under_way, may_fail) else 1
         while under_way:
             self._take(client.read_reply(), under_way, may_fail)
@@ -76,7 +76,7 @@ class Load:
         (self.refused if reply["published"] == "no" else self.unknown)[device].add(number)
         return failure != NO_ROUTE
 
-    # --- what a test asks
+    # --- for tests
     def goes_on(self, further=0, devices=None):
         """Waits until this many more messages (for these devices) have been acknowledged."""
         def count():
@@ -98,8 +98,8 @@ class Load:
         self.goes_on()
 
     def assert_account(self, *subscribers, repeats=False):
-        """All that was answered with code 1 has arrived, nothing that was answered "no", and each subscriber has
-        seen every device's messages in order: each once, or `repeats` besides. Returns what each of them has seen,
+        """Everything answered with code 1 has arrived, nothing answered "no" has, and each subscriber has received
+        every device's messages in order: each once, or more often with `repeats`. Returns what each has received,
         {device: [numbers]}."""
         def missing():
             seen = {(m.topic, m.payload) for subscriber in subscribers for m in subscriber.messages()}

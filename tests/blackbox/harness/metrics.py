@@ -1,4 +1,4 @@
-"""What /metrics says, parsed: every family with its HELP, TYPE and series."""
+"""/metrics, parsed: every family with its HELP, TYPE and series."""
 import re
 
 SERIES = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)')
@@ -31,7 +31,7 @@ class Metrics:
         return self.series[name, frozenset(labels.items())]
 
     def of(self, name, **labels):
-        """All series of this name that have these labels: {the other labels: value}."""
+        """All series of this name with these labels: {the other labels: value}."""
         wanted = set(labels.items())
         return {have - wanted: value for (series, have), value in self.series.items()
                 if series == name and wanted <= have}
@@ -40,7 +40,7 @@ class Metrics:
         return sum(self.of(name, **labels).values())
 
     def results(self, broker):
-        """{result: count} of one broker, "" for those that reached none, without those at 0."""
+        """{result: count} of one broker, or of requests that reached none (""), without zeros."""
         return {dict(have)["result"]: value
                 for have, value in self.of("sluice_requests_total", broker=broker).items() if value}
 

@@ -1,4 +1,4 @@
-"""Just enough of MQTT 5 and 3.1.1 to play a broker, and to talk to one: reading packets, building the few there are."""
+"""Enough of MQTT 5 and 3.1.1 to act as a broker and to talk to one: reads packets and builds the few needed."""
 import struct
 from collections import namedtuple
 
@@ -36,7 +36,7 @@ def take_bytes(data, at):
 
 
 def counted(data):
-    """Behind their 2-byte length."""
+    """After their 2-byte length."""
     return struct.pack(">H", len(data)) + data
 
 

@@ -1,4 +1,4 @@
-"""Free ports, reachability, and what the kernel knows of a connection."""
+"""Free ports, reachability, and the kernel's information about a connection."""
 import errno
 import functools
 import itertools
@@ -7,12 +7,12 @@ import random
 import socket
 import struct
 
-# What one process claims; a test uses a few dozen.
+# The ports of one process; a test uses a few dozen.
 BLOCK_PORTS = 250
 
 
 def _blocks():
-    """First ports of the blocks that there are. They lie below the range of outgoing connections: a port of that
+    """The first ports of all blocks. They lie below the range of outgoing connections: a port of that
     range could be taken by any client between two starts of a broker, or even connect to itself."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as text:
         first_outgoing = int(text.read().split()[0])
@@ -21,7 +21,7 @@ def _blocks():
 
 
 class _Ports:
-    """A block of ports that no other process of any test run on this machine hands out. It is claimed by a name that
+    """A block of ports that no other process of a test run on this machine uses. It is claimed by a name that
     the kernel gives to one socket only and takes back when the process ends."""
 
     def __init__(self):
@@ -55,12 +55,12 @@ _ports = functools.cache(_Ports)
 
 
 def free_port(host="127.0.0.1"):
-    """A free port that is handed out again only after all others of the block."""
+    """A free port, returned again only after all others of the block."""
     return _ports().take(host)
 
 
 def accepts(port, host="127.0.0.1"):
-    """Whether something listens there now."""
+    """Whether a process listens there now."""
     try:
         with socket.create_connection((host, port), timeout=5):
             return True
@@ -86,9 +86,9 @@ def unread_by_peer(sock):
         answer = kernel.recv(8192)
     if _HEADER.unpack_from(answer)[1] == _NLMSG_ERROR:
         (error,) = struct.unpack_from("=i", answer, _HEADER.size)
-        assert error == -errno.ENOENT, f"the kernel tells nothing of its sockets: {os.strerror(-error)}"
+        assert error == -errno.ENOENT, f"the kernel reports no sockets: {os.strerror(-error)}"
         return None
-    if answer[_HEADER.size + 1] == _LISTENING:  # named where it has no such connection any more
+    if answer[_HEADER.size + 1] == _LISTENING:  # returned instead of a connection that is gone
         return None
     return struct.unpack_from("=I", answer, _AT_RECEIVE_QUEUE)[0]
 
@@ -105,6 +105,6 @@ def _queues():
 
 def under_way_to(port):
     """Bytes that sockets took for the loopback connections to this port and that have not been read there yet. Bytes
-    go from the sender's queue to the receiver's: looked at in this order, none can be missed in between."""
+    move from the sender's queue to the receiver's: read in this order, none can be missed."""
     unacknowledged = sum(queued for _, remote, queued, _ in _queues() if remote == port)
     return unacknowledged + sum(unread for local, _, _, unread in _queues() if local == port)

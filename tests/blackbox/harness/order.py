@@ -1,4 +1,4 @@
-"""What a subscriber may see of an ordered run (contract, promise 2)."""
+"""The order in which a subscriber may receive messages (contract, promise 2)."""
 
 
 def assert_in_order(numbers):

@@ -1,4 +1,4 @@
-"""A child process whose error output is collected, and which is always ended by its own id."""
+"""A child process whose output is collected, and which is always ended by its process id."""
 import os
 import select
 import signal
@@ -31,7 +31,7 @@ class Process:
             self._take_written()
 
     def _take_written(self):
-        """All that the child has written so far."""
+        """Everything that the child has written so far."""
         with self._lock:
             while not self._ended and self._poll().poll(0):
                 chunk = os.read(self._child.stdout.fileno(), 65536)
@@ -43,7 +43,7 @@ class Process:
         return self._child.pid
 
     def output(self):
-        """All that was written so far, standard output and error output together."""
+        """Everything written so far, standard output and standard error together."""
         self._take_written()
         return b"".join(self._chunks).decode("utf-8", "replace")
 
@@ -55,8 +55,7 @@ class Process:
             os.kill(self._child.pid, number)
 
     def freeze(self):
-        """Returns once it stands still: where the machine is busy it may before that take what happens after the
-        signal for having happened before."""
+        """Returns once the process is stopped: on a busy machine it may run for a while after the signal."""
         self.signal(signal.SIGSTOP)
         wait_until(lambda: not self.is_running() or self._state() == "T", lambda: f"{self.pid} stands still", pause_s=0)
 
@@ -76,7 +75,7 @@ class Process:
         return self._child.returncode
 
     def kill(self):
-        """Ends it at once; harmless when it has ended."""
+        """Kills it; does nothing if it has ended."""
         if self.is_running():
             self.signal(signal.SIGKILL)
             self._child.wait()

@@ -8,14 +8,14 @@ from collections import namedtuple
 from . import net
 from .waiting import BOUND_S
 
-# What the target sends first on each connection, `opening_bytes` of it, arrives in pieces as over a real network:
+# The first `opening_bytes` from the target on each connection arrive in pieces, as over a real network:
 # each `pause_s` after the one before, the very first after `delay_s`.
 Split = namedtuple("Split", "piece_bytes pause_s delay_s opening_bytes", defaults=(500, 0.005, 0.03, 8192))
 
 
 class Relay:
-    """Its own thread for each connection. Stalled, it reads from neither side, so that the senders'
-    sockets fill up; cut, it resets every connection; refusing, it accepts no connection. `split`: a Split."""
+    """Has a thread for each connection. Stalled, it reads from neither side, so that the senders' sockets fill up;
+    cut, it resets every connection; refusing, it accepts no connection. `split`: a Split."""
 
     def __init__(self, target, host="127.0.0.1", split=None):
         self.host = host
@@ -36,7 +36,7 @@ class Relay:
     def url(self):
         return f"mqtt://{self.host}:{self.port}"
 
-    # --- what a test does
+    # --- for tests
     def stall(self):
         self._flowing.clear()
 
@@ -44,7 +44,7 @@ class Relay:
         self._flowing.set()
 
     def cut(self, count=None):
-        """Resets all connections, or the oldest `count`: what is under way in either direction is lost."""
+        """Resets all connections, or the oldest `count`: data in transit in either direction is lost."""
         with self._lock:
             self._take_waiting()
             count = len(self._pairs) if count is None else count
@@ -54,7 +54,7 @@ class Relay:
                 self._reset(end)
 
     def refuse(self):
-        """New connections are refused from now on; those that exist stay."""
+        """Refuses new connections from now on; existing ones stay."""
         with self._lock:
             self._take_waiting()
             listener, self._listener = self._listener, None
@@ -63,7 +63,7 @@ class Relay:
             listener.close()
 
     def accept(self):
-        """Undoes refuse()."""
+        """Accepts connections again."""
         listener = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((self.host, self.port))
@@ -79,7 +79,7 @@ class Relay:
         self.cut()
         self._flowing.set()
 
-    # --- how it works
+    # --- implementation
     @staticmethod
     def _reset(end):
         try:
@@ -101,7 +101,7 @@ class Relay:
                 self._take_waiting()
 
     def _take_waiting(self):
-        """Who is connected for the kernel is connected: cut() means it, too. Called with the lock."""
+        """Accepts connections that are in the backlog, so that cut() resets them, too. Called with the lock."""
         while self._listener:
             try:
                 near, _ = self._listener.accept()

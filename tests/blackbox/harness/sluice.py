@@ -1,4 +1,4 @@
-"""The program under test: its configuration as a dict, its start, its end, and its log."""
+"""The program under test: its configuration as a dict, its start, its exit, and its log."""
 import contextlib
 import http.client
 import json
@@ -100,7 +100,7 @@ class Sluice:
         self.listen = listen or [f"tcp://127.0.0.1:{self.port}"]
         self.config = {
             "server": {"listen": self.listen, "drain_timeout_ms": 5000, **(server or {})},
-            # What waits only because the machine is busy shall not time out.
+            # Requests must not time out only because the machine is busy.
             "defaults": {"publish_timeout_ms": 60000},
             **tables,
             "log": {"level": "debug", **(log or {})},
@@ -111,16 +111,14 @@ class Sluice:
         self.write_config()
 
     def write_config(self, text=None):
-        """Writes `config` (or the text) whole: sluice, which watches the file, never finds a part of it, however
-        long a busy test takes to write."""
+        """Replaces the file atomically by `config` (or the text): sluice watches it and must not read a part of it."""
         fresh = self.file.with_suffix(".new")
         fresh.write_text(toml(self.config) if text is None else text, encoding="utf-8")
         fresh.rename(self.file)
 
-    # --- another configuration while it runs
+    # --- reload
     def reloads(self):
-        """How many configurations were taken over, and how many refused; by its log while its admin
-        interface is off."""
+        """The numbers of reloads applied and rejected; from the log while the admin interface is off."""
         if self.admin_port is None:
             log = self.log()
             return log.count("configuration reloaded: "), log.count("reload rejected, ")
@@ -128,25 +126,25 @@ class Sluice:
         return found["ok"], found["refused"]
 
     def reload(self, refused=False, text=None):
-        """Writes `config` (or the text) to the file, sends SIGHUP, and waits until it is in force or refused. Frozen
-        meanwhile, sluice cannot find the file by itself before the signal comes, and read it twice."""
+        """Writes `config` (or the text) to the file, sends SIGHUP, and waits until it is applied or rejected. sluice
+        is frozen meanwhile, or it could find the changed file before the signal and read it twice."""
         before = self.reloads()
         with self.frozen():
             self.write_config(text)
-            self.hang_up()
+            self.send_sighup()
         if not refused:
             self._follow_admin()
         self.wait_for_reloads(before[0] + (not refused), before[1] + refused)
 
     def _follow_admin(self):
-        """Its admin interface answers where `config` says, if it is to be on."""
+        """Uses the admin address of `config`, or none."""
         port = int(self.config["admin"]["listen"].rpartition(":")[2] or 0) or None
         if port not in (None, self.admin_port):
             self.admin_port = port
             self.wait_for_status("/healthz", 200)
         self.admin_port = port
 
-    def hang_up(self):
+    def send_sighup(self):
         self.signal(signal.SIGHUP)
 
     @contextlib.contextmanager
@@ -162,7 +160,7 @@ class Sluice:
         def there():
             now = self.reloads()
             return now[0] >= done and now[1] >= refused
-        # The log grows under load, and to look through it often would cost more than to wait.
+        # The log grows under load: searching it often would cost more than waiting.
         wait_until(there,
                    lambda: f"{done} reloads, {refused} refused; now {self.reloads()}\n{self.log()[-4000:]}",
                    pause_s=0.01 if self.admin_port else 0.05)
@@ -171,11 +169,11 @@ class Sluice:
         return json.loads(self.http("/status")[1])
 
     def broker_status(self, name="main"):
-        """What /status says of one broker; None where it says nothing."""
+        """One broker's entry in /status; None if it has none."""
         return next((each for each in self.status()["brokers"] if each["name"] == name), None)
 
     def wait_for_connections(self, count, name="main"):
-        """Waits until this many are up, and there are no others."""
+        """Waits until this many connections are up, and there are no others."""
         def there():
             slots = self.broker_status(name)["connections"]
             return len(slots) == count and all(slot["state"] == "Ready" for slot in slots)
@@ -186,7 +184,7 @@ class Sluice:
         return self._process.pid
 
     def start(self, until="ready", env=None, descriptors=None, arguments=()):
-        """until: "ready" (every broker has a connection), "alive" (it serves, whatever its brokers do) or
+        """until: "ready" (every broker has a connection), "alive" (it serves, with or without brokers) or
         None (no waiting). descriptors: its hard limit of open files. arguments: further ones of serve."""
         self._exit = None
         limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
@@ -207,15 +205,14 @@ class Sluice:
                           lambda: f"/{pattern}/ in the log:\n{self.log()[-4000:]}")
 
     def start_clock(self):
-        """A request is begun, and not ended, where request_timeout_ms says how long something may take; see
-        assert_in_time."""
+        """Sends the beginning of a request: its request_timeout_ms bounds what follows; see assert_in_time."""
         client = self.client()
         client.send_raw(b"{")
         client.wait_until_read()
 
     def assert_in_time(self, pattern):
-        """What the log says of it came before that request had taken too long. Both by sluice's own clock: time in
-        which a busy machine does not let it run counts for both."""
+        """A line with `pattern` is in the log before that request has timed out. sluice's own clock measures both, so
+        time in which a busy machine does not run it counts for both."""
         self.wait_for_log(pattern)
         before = re.split(pattern, self.log(), maxsplit=1, flags=re.IGNORECASE)[0]
         assert TOOK_TOO_LONG not in before, f"/{pattern}/ came too late:\n{before[-4000:]}"
@@ -246,7 +243,7 @@ class Sluice:
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, former)
 
     def processor_seconds(self):
-        """Of all its threads, in user and in system mode."""
+        """Of all threads, in user and in system mode."""
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -271,7 +268,7 @@ class Sluice:
             assert self._process.is_running(), f"it ended early:\n{self.log()}"
             answer = self.http(path)
             return answer[0] == status
-        wait_until(there, lambda: f"{path} says {status}, and not {answer}; the log:\n{self.log()[-4000:]}")
+        wait_until(there, lambda: f"{path} answers {status}, not {answer}; the log:\n{self.log()[-4000:]}")
 
     # --- its clients
     def client(self, **more):
@@ -281,13 +278,13 @@ class Sluice:
         return client
 
     def _is_paused(self, client):
-        """Of all that are paused, those that have been longest are named."""
+        """/status lists the clients paused longest."""
         host, port = client.socket.getsockname()
         clients = self.status()["clients"]
         assert clients["paused"] <= len(clients["paused_longest"]), "more are paused than are named"
         return any(paused["peer"] == f"{host}:{port}" for paused in clients["paused_longest"])
 
-    # --- its end
+    # --- exit
     def signal(self, number):
         self._process.signal(number)
 
@@ -295,19 +292,19 @@ class Sluice:
         self.signal(signal.SIGTERM)
 
     def kill(self):
-        """As a crash would."""
+        """Ends it with SIGKILL, like a crash."""
         self.signal(signal.SIGKILL)
         self._exit = self._process.wait()
         self.expected_exit = -signal.SIGKILL
 
     def wait(self):
-        """Waits for its end; returns the exit status."""
+        """Waits until it exits; returns the exit status."""
         self._exit = self._process.wait()
         self.assert_clean()
         return self._exit
 
     def stop(self):
-        """Its clients leave first, so that it need not wait for them."""
+        """Closes its clients first, so that it need not wait for them."""
         for client in self._sockets:
             client.close()
         self.terminate()
@@ -318,7 +315,7 @@ class Sluice:
         assert not found, self.log()[max(0, found.start() - 500):found.start() + 6000]
 
     def close(self):
-        """The end of the test: it must still run, or have ended as the test expected."""
+        """Called at the end of the test: sluice must still run, or have exited as the test expected."""
         for client in self._sockets:
             client.close()
         if self._process is None:

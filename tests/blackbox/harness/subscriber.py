@@ -1,4 +1,4 @@
-"""What a device would see: an MQTT 5 subscriber on a broker connection of its own."""
+"""A device: an MQTT 5 subscriber with its own connection to the broker."""
 import threading
 from collections import defaultdict, namedtuple
 

@@ -43,12 +43,12 @@ class RetiredObject {
       : loop_(loop), text_(text), letter_(letter) {}
   ~RetiredObject() {
     text_ += letter_;
-    loop_.retire(std::move(heir));
+    loop_.retire(std::move(next));
   }
   RetiredObject(const RetiredObject&) = delete;
   RetiredObject& operator=(const RetiredObject&) = delete;
 
-  std::unique_ptr<RetiredObject> heir;
+  std::unique_ptr<RetiredObject> next;
 
  private:
   Loop& loop_;
@@ -132,7 +132,7 @@ TEST_CASE("retired objects die between two turns, first in first out", "[loop]")
   TestLoop loop;
   std::string text;
   auto first = std::make_unique<RetiredObject>(loop, text, '1');
-  first->heir = std::make_unique<RetiredObject>(loop, text, '3');
+  first->next = std::make_unique<RetiredObject>(loop, text, '3');
   loop->retire(std::move(first));
   loop->retire(std::make_unique<RetiredObject>(loop, text, '2'));
   loop->retire(std::unique_ptr<RetiredObject>());
@@ -145,7 +145,7 @@ TEST_CASE("closing a loop buries what was retired", "[loop]") {
   std::string text;
   Loop loop;
   auto last = std::make_unique<RetiredObject>(loop, text, '1');
-  last->heir = std::make_unique<RetiredObject>(loop, text, '2');
+  last->next = std::make_unique<RetiredObject>(loop, text, '2');
   loop.retire(std::move(last));
   CHECK(loop.close() == 0);
   CHECK(text == "12");
