@@ -1,4 +1,4 @@
-// Stands for src/config/file.cc: what a fuzzer makes up names no file of this machine.
+// Replaces src/config/file.cc: a fuzzer's paths must not read files of this machine.
 #include "config/file.h"
 
 namespace sluice::config {

@@ -1,5 +1,5 @@
-// libFuzzer: any text is a configuration within the documented limits, or faults that each have
-// their place in it. The environment and the files are a fixed few.
+// libFuzzer: any text is a configuration within the documented limits, or gives faults with a
+// position in it. Environment and files are a fixed few.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -34,7 +34,7 @@ std::optional<std::string> look_up(const std::string& name) {
   return std::nullopt;
 }
 
-/// How many characters each line has. What is no UTF-8 counts by the byte.
+/// The number of characters of each line. Invalid UTF-8 counts by the byte.
 std::vector<std::size_t> line_lengths(std::string_view text) {
   const bool whole = is_utf8(text);
   std::vector<std::size_t> lengths{0};
@@ -54,7 +54,7 @@ void check_faults(const std::vector<Fault>& faults, std::string_view text) {
   for (const Fault& fault : faults) {
     require(fault.file == "f");
     require(fault.line >= 1 && fault.line <= lengths.size());
-    // What is missing at a line's end is right behind it, where its newline is.
+    // What is missing at a line's end is reported at its newline.
     require(fault.column >= 1 && fault.column <= lengths[fault.line - 1] + 1);
     require(last <= std::pair(fault.line, fault.column));
     last = {fault.line, fault.column};

@@ -1,4 +1,4 @@
-// libFuzzer: whatever the decoder is given, its results keep what the contract promises of them.
+// libFuzzer: for any input, the decoder's results are as the contract promises.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -35,7 +35,7 @@ void check(const Request& request, const DecodeSettings& settings, std::size_t i
   }
 }
 
-/// An id is JSON of its own: it decodes as the id of another request, and that one alone.
+/// An id is one JSON value: it decodes as the id of another request.
 void check_id(Decoder& decoder, std::string_view id) {
   if (id.empty()) return;
   const auto other = decoder.decode("{\"token\":\"\",\"id\":" + std::string(id) + "}");
@@ -50,12 +50,12 @@ void check(Decoder& decoder, const Fault& fault) {
   std::string reply;
   encoder.append(Reply::failure(fault.error, Published::No, fault.detail), fault.id,
                  Framing::Stream, reply);
-  // The reply is one JSON object: only its missing members are at fault.
+  // The reply is one JSON object: decoding it finds only missing members.
   const auto again = decoder.decode(reply);
   require(std::get<Fault>(again).detail == "device_id: missing");
 }
 
-/// What the tight decoder takes, the wide one takes too, and as the same.
+/// What the tight decoder accepts, the wide one decodes to the same result.
 void compare(const Decoded& tight, const Decoded& wide) {
   if (const auto* small = std::get_if<Request>(&tight)) {
     const auto& large = std::get<Request>(wide);
@@ -78,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Decoder tight_decoder(kTight);
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   check_id(decoder, decoder.find_id(input));
-  // What a client had sent when its connection ended.
+  // The bytes sent before a connection was closed.
   check_id(decoder, decoder.find_id(input.substr(0, size / 2)));
   const Decoded decoded = decoder.decode(input);
   if (const auto* request = std::get_if<Request>(&decoded)) {

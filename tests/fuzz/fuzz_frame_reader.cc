@@ -24,9 +24,9 @@ namespace {
 constexpr std::size_t kMaxStream = 640;  // a few of the longest requests: more is only slower
 
 enum class Look {
-  All,      // as the server does: everything, then saved
-  AllLate,  // saved first: the memory of the read is gone when it is looked at
-  One,      // one frame: the client was paused by it
+  All,      // like the server: all frames, then save()
+  AllLate,  // save() first: the read buffer is reused before the frames are read
+  One,      // one frame, which paused the client
   None,     // the client is paused
 };
 
@@ -62,7 +62,7 @@ class Reading {
       : limit_(limit), next_(next), reader_(limit, spare_) {}
 
   void take(std::string_view bytes, Look look) {
-    // Memory of exactly this size: a byte read beyond it is seen.
+    // Memory of exactly this size: reading beyond it is detected.
     std::vector<char> piece(bytes.begin(), bytes.end());
     reader_.feed({piece.data(), piece.size()});
     unseen_ += piece.size();
@@ -107,7 +107,7 @@ class Reading {
     if (unseen_ == 0) {
       require(reader_.buffered() <= limit_);
     } else {
-      // What was consumed goes once it is half of what is held.
+      // Consumed bytes are dropped once they are half of those held.
       require(reader_.buffered() <= 2 * (limit_ + unseen_));
     }
   }
@@ -116,7 +116,7 @@ class Reading {
   Frame (*const next_)(FrameReader&);
   SpareBlocks spare_;
   FrameReader reader_;
-  std::size_t unseen_ = 0;  // bytes fed since next() last said NeedMore, at most
+  std::size_t unseen_ = 0;  // upper bound of the bytes fed since the last NeedMore
   std::vector<std::string> out_;
 };
 

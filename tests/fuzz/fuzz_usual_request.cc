@@ -22,7 +22,7 @@ namespace {
 constexpr DecodeSettings kWide;
 constexpr DecodeSettings kTight{4, 2, 500, 1000};
 
-/// The escape moves what follows: the place where a text is no longer JSON may differ.
+/// The escape shifts what follows: the offset of a JSON fault may differ.
 std::string_view without_place(std::string_view text) {
   constexpr std::string_view kNotJson = "fault bad_request: not JSON: ";
   return text.starts_with(kNotJson) ? text.substr(0, text.find(" at byte ")) : text;

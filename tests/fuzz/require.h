@@ -1,4 +1,4 @@
-// What every fuzzer says when something does not hold: libFuzzer keeps the input of an abort.
+// Aborts if a condition does not hold: libFuzzer keeps the input of an abort.
 #pragma once
 
 #include <cstdlib>
