@@ -1,4 +1,4 @@
-// Counts what a test program takes by `new`. Linking it replaces the program's operators.
+// Counts a test program's calls of `new`. Linking it replaces the program's operators.
 #pragma once
 
 #include <cstddef>

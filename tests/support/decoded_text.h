@@ -1,5 +1,4 @@
-// For comparing decodings: a Decoded as one text, and a request written in another way that means
-// the same.
+// For comparing decodings: a Decoded as one text, and a different text of the same request.
 #pragma once
 
 #include <fmt/format.h>

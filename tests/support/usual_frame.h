@@ -1,4 +1,4 @@
-// The next frame as the server looks for it.
+// Reads the next frame as the server does.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace sluice {
 
-/// As FrameReader::next(), but a usual request that lies whole in what was read is read at once,
-/// without a look for its end.
+/// Like FrameReader::next(), but a usual request that was read whole is taken in one pass, without
+/// searching for its end first.
 inline protocol::Frame next_usual_or_other(protocol::FrameReader& reader) {
   constexpr std::uint32_t kMaxTimeoutMs = 60000;
   const std::string_view ahead = reader.ahead();
