@@ -15,7 +15,7 @@ from harness.client import Client, encode, frame, request as request_of
 DEADLINE_S = 4.0  # publish_timeout_ms of the configuration
 MAX_PIPELINE = 64  # and its max_pipeline
 DEVICES = {place: 24 for place in PLACES}
-# Short deadlines only where faults are meant to end some of them: a busy machine must not fail the calm broker.
+# Short deadlines only where disturbances let some of them expire: a busy machine must not fail the calm broker.
 SHORT_S = {"rough": (0.3, 0.8, 1.5), "both": (1.5, 2.5)}
 WEIGHTS = {"rough": 5, "both": 2, "calm": 3}
 ORDERED = {**WEIGHTS, "nowhere": 1}  # without ids, replies that differ show that the order is kept
@@ -23,13 +23,13 @@ DRAIN_S = 30
 
 
 class Crowd:
-    """What the clients of one cycle share: where sluice listens, when to stop, the streams."""
+    """Shared by the clients of one cycle: sluice's addresses, the end of the load, the streams."""
 
     def __init__(self, address, unix_path):
         self.address = address
         self.unix_path = unix_path
         self.streams = []
-        self.broken = []  # what went wrong in a client itself
+        self.broken = []  # exceptions in a client itself
         self._stop = threading.Event()
         self._threads = []
 
@@ -53,7 +53,7 @@ class Crowd:
         self._stop.wait(seconds)
 
     def stop(self):
-        """Waits until every client has had its last reply; returns how many did not come to an end."""
+        """Waits until every client has its last reply; returns the number of clients that did not end."""
         self._stop.set()
         end = time.monotonic() + 2 * DRAIN_S
         for thread in self._threads:
@@ -66,7 +66,7 @@ class Crowd:
 
 
 def make(stream, rng, weights, size=0, deadlines=True):
-    """A request with its line in the ledger, as a dict to be encoded."""
+    """A request as a dict, added to its stream."""
     place = rng.choices(list(weights), list(weights.values()))[0]
     device = PLACES[place][rng.randrange(DEVICES[place])]
     qos = rng.choices((0, 1, 2), (2, 5, 3))[0]
@@ -82,12 +82,12 @@ def make(stream, rng, weights, size=0, deadlines=True):
 
 
 def batch(stream, rng, count, framing, **more):
-    """Bytes of `count` requests; all count as sent at the moment the first was made."""
+    """Bytes of `count` requests; all count as sent when the first was made."""
     return b"".join([framing(make(stream, rng, **more)) for _ in range(count)])
 
 
 def finish(client, stream, read):
-    """Ends its own side; then come all replies, the end, and nothing in between."""
+    """Half-closes; then expects all replies and the end of the stream, and nothing else."""
     client.half_close()
     while stream.outstanding():
         stream.settle(read())
@@ -97,7 +97,7 @@ def finish(client, stream, read):
 
 
 def converse(crowd, rng, stream, window, address=None, framed=False, pause_s=0.01, **more):
-    """A long-lived client: keeps up to `window` requests outstanding, ends its own side, gets all its replies."""
+    """A long-lived client: keeps up to `window` requests outstanding, half-closes, and gets all its replies."""
     client = crowd.open(stream, address)
     read, framing = (client.read_frame, frame) if framed else (client.read_reply, encode)
     try:
@@ -138,18 +138,18 @@ def calm_only(crowd, rng):
 
 
 def greedy(crowd, rng):
-    """Sends more than it may have outstanding: it is paused and read again, all the time."""
+    """Sends more than max_pipeline: sluice pauses and resumes it again and again."""
     window = 3 * MAX_PIPELINE
     converse(crowd, rng, Stream("greedy", held_s=2 * DEADLINE_S), window=window, weights=WEIGHTS, pause_s=0.05)
 
 
 def large(crowd, rng):
-    """Fills sockets while the other end does not read."""
+    """Fills sockets while the peer does not read."""
     converse(crowd, rng, Stream("large messages"), window=32, weights={"rough": 3, "calm": 1}, size=16384, pause_s=0.1)
 
 
 def one_by_one(crowd, rng):
-    """As today's callers: a connection, a request, its reply, the end."""
+    """Like the existing callers: one connection for each request."""
     stream = Stream("one by one", ids=False)
     client = crowd.open(stream)
     try:
@@ -178,7 +178,7 @@ def coming_and_going(crowd, rng):
 
 
 def half_closing(crowd, rng):
-    """Says at once that it is done, and still gets every reply."""
+    """Half-closes at once, and still gets every reply."""
     stream = Stream("half-closing", ids=rng.random() < 0.5)
     client = crowd.open(stream)
     try:
@@ -192,7 +192,7 @@ def half_closing(crowd, rng):
 
 
 def vanishing(crowd, rng):
-    """Resets its connection with requests, sometimes half a request, under way and no reply read."""
+    """Resets its connection without reading replies, sometimes within a request."""
     stream = Stream("vanishing", vanished=True)
     client = crowd.open(stream)
     try:

@@ -1,5 +1,5 @@
-"""What is done to the rough broker and to the way there. Each is a function of the scene and of random numbers; it
-returns what it did in a few words, when it is over and the broker can be reached again."""
+"""Disturbances of the rough broker and of the relay in front of it. Each is a function of the scene and of random
+numbers; it returns a description once it is over and the broker is reachable again."""
 import time
 from dataclasses import dataclass
 from typing import Callable
@@ -74,7 +74,7 @@ def _refuse(scene, rng):
 
 
 def _freeze_and_cut(scene, rng):
-    """The broker still holds what the dead connections had brought it."""
+    """The broker still has unread input of the dead connections."""
     seconds = rng.uniform(0.2, 1.5)
     scene.rough.freeze()
     time.sleep(seconds)
@@ -102,7 +102,7 @@ ALL = [
 
 
 def shuffled(rng):
-    """Without end: every disturbance once, in another order each time."""
+    """Endless: every disturbance once, in another order each round."""
     while True:
         bag = list(ALL)
         rng.shuffle(bag)

@@ -1,20 +1,20 @@
-"""What counts as a violation. Nothing here touches a socket or a clock, so that each rule can be shown to fail."""
+"""The rules for violations. They use neither sockets nor clocks, so that each rule can be tested."""
 import statistics
 from dataclasses import dataclass
 
 from .ledger import CALM, REACHES, ROUGH, numbers_of
 
-# A reply may be so much later than its deadline; it has to pass a busy machine and this program's own threads.
+# A reply may be this much later than its deadline, because of a busy machine and this program's threads.
 LATE_S = 1.0
-# A loop's clock stands still for a moment while it works.
+# A reply may be this much earlier: the loop's clock does not advance within a turn.
 EARLY_S = 0.05
-# Resident memory may differ by so much between the first and the last third after the warm-up.
+# Resident memory may grow by this share and these bytes between the first and the last third after the warm-up.
 GROWTH_SHARE = 0.05
 GROWTH_BYTES = 1 << 20
-# Fewer calm moments than this after the warm-up say nothing about growth.
+# With fewer calm moments after the warm-up, growth is not judged.
 FEWEST_SAMPLES = 6
 
-LAWFUL = {
+ALLOWED = {
     "rough": {("timeout", "unknown"), ("broker_unavailable", "no")},
     "both": {("timeout", "unknown"), ("partial", "some")},
     "calm": set(),
@@ -24,18 +24,18 @@ LAWFUL = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What happened to a broker during a cycle: connections of sluice to it were lost; it ended and forgot."""
+    """A broker's cycle: whether sluice lost connections to it, and whether it lost its state."""
     connections_lost: bool = False
     forgot: bool = False
 
 
 def judge_stream(stream, allowance_s=LATE_S):
-    """One client connection: each request has one reply, a lawful one, in order where there are no ids, in time."""
+    """One client connection: each request has one reply, allowed, in time, and without ids in order."""
     found = list(stream.faults)
     due = 0.0
     for number, request in enumerate(stream.requests):
         what = f"request {number} (device {request.device}, QoS {request.qos}, {request.deadline_s:g} s)"
-        # Without ids a reply may have to wait for those before it.
+        # Without ids a reply may wait for earlier ones.
         own = request.at + stream.held_s + request.deadline_s
         due = own if stream.ids else max(due, own)
         if request.reply is not None:
@@ -51,14 +51,14 @@ def judge_reply(request, latest):
     took = request.reply_at - request.at
     if reply.get("code") == 1:
         if request.place == "nowhere":
-            yield f"sent although no range holds its device: {reply}"
-    elif reply.get("code") != 2 or kind not in LAWFUL[request.place]:
+            yield f"sent although no range contains its device: {reply}"
+    elif reply.get("code") != 2 or kind not in ALLOWED[request.place]:
         if request.place == "calm":
-            yield f"failed although nothing was done to its broker: {reply}"
+            yield f"failed although its broker was not disturbed: {reply}"
         else:
-            yield f"not a lawful reply here: {reply}"
+            yield f"not an allowed reply here: {reply}"
     elif request.place == "both" and reply.get("brokers", {}).get(CALM) != "ok":
-        yield f"failed at the broker that nothing was done to: {reply}"
+        yield f"failed at the undisturbed broker: {reply}"
     elif request.place == "both" and ROUGH not in reply["brokers"]:
         yield f"does not name both brokers: {reply}"
     elif request.place != "nowhere" and took < request.deadline_s - EARLY_S:
@@ -68,7 +68,7 @@ def judge_reply(request, latest):
 
 
 def judge_arrivals(broker, facts, streams, arrivals):
-    """What one broker's subscriber saw, in its order, against the replies that the clients got."""
+    """Compares the messages of one broker's subscriber, in their order, with the clients' replies."""
     by_number = {stream.number: stream for stream in streams}
     highest, seen, found = {}, {}, []
     for payload in arrivals:
@@ -86,13 +86,13 @@ def judge_arrivals(broker, facts, streams, arrivals):
             found.append(f"{what}: arrived, but its reply says that it was not published: {request.reply}")
         if not first:
             if not facts.connections_lost:
-                found.append(f"{what}: arrived twice, and no connection had been lost")
+                found.append(f"{what}: arrived twice, but no connection was lost")
             continue
         key = (number, request.device, request.qos)
         before = highest.get(key, -1)
-        # A message not acknowledged before its connection was lost may still come out of the broker's own buffers.
-        late_is_lawful = facts.connections_lost and request.outcome_at(broker) == "unknown"
-        if index < before and not late_is_lawful:
+        # A message not acknowledged before its connection was lost may still arrive from the broker's buffers.
+        late_is_allowed = facts.connections_lost and request.outcome_at(broker) == "unknown"
+        if index < before and not late_is_allowed:
             found.append(f"{what}: arrived for the first time after request {before} of the same device and QoS")
         highest[key] = max(before, index)
     if not facts.forgot:
@@ -101,7 +101,7 @@ def judge_arrivals(broker, facts, streams, arrivals):
 
 
 def missing(broker, streams, seen):
-    """QoS 1 and 2 answered "ok", and the broker has not forgotten: the subscriber must have it."""
+    """QoS 1 and 2 answered "ok" by a broker that kept its state: the subscriber must have received it."""
     for stream in streams:
         for index, request in enumerate(stream.requests):
             if (request.qos > 0 and broker in REACHES[request.place] and request.outcome_at(broker) == "ok"
@@ -115,7 +115,7 @@ def judge_descriptors(baseline, now):
 
 
 def growth(samples):
-    """Bytes between the medians of the first and the last third of a series; None where it is too short."""
+    """The growth in bytes between the medians of the first and the last third of a series; None: too short."""
     if len(samples) < FEWEST_SAMPLES:
         return None
     third = len(samples) // 3
@@ -137,7 +137,7 @@ def judge_memory(samples):
 
 
 def judge_stragglers(broker, streams, arrivals):
-    """What arrives a cycle late was unknown to its client; never may it be something that was answered "no"."""
+    """Messages that arrive a cycle late must not have been answered "no"."""
     by_number = {stream.number: stream for stream in streams}
     for number, index in map(numbers_of, arrivals):
         if number in by_number and by_number[number].requests[index].outcome_at(broker) == "no":

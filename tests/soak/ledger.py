@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 ROUGH, CALM = "rough", "calm"  # the broker with all the faults, and the one without any
-# Which brokers' ranges hold these devices (both bounds of a range are exclusive).
+# The brokers whose ranges contain these devices (both bounds of a range are exclusive).
 RANGES = {ROUGH: (0, 3000), CALM: (2000, 5000)}
 PLACES = {"rough": range(1, 2001), "both": range(2001, 3000), "calm": range(3000, 5000), "nowhere": range(5000, 9000)}
 REACHES = {"rough": (ROUGH,), "both": (ROUGH, CALM), "calm": (CALM,), "nowhere": ()}
@@ -23,7 +23,7 @@ class Request:
     reply_at: float = 0.0
 
     def outcome_at(self, broker):
-        """What its client knows of the copy for this broker: "ok", "no", or "unknown"."""
+        """The client's knowledge about the delivery to this broker: "ok", "no", or "unknown"."""
         if self.reply is None:
             return "unknown"
         if self.reply.get("code") == 1:
@@ -37,7 +37,7 @@ class Request:
 @dataclass
 class Stream:
     """held_s: how long a request may have to wait before sluice reads it and its deadline begins (a client that sends
-    more than max_pipeline, at a broker that does nothing); vanished: the client is gone, its replies are not awaited."""
+    more than max_pipeline, at a blocked broker); vanished: the client has reset its connection and gets no replies."""
     kind: str
     ids: bool = True
     held_s: float = 0.0
@@ -55,7 +55,7 @@ class Stream:
         return len(self.requests) - self.replied
 
     def settle(self, reply, at=None):
-        """Files a reply under its request: by its id, or else under the oldest one unanswered."""
+        """Adds a reply to its request: by its id, or to the oldest unanswered one."""
         number = reply.get("id") if self.ids else self.replied
         if not isinstance(number, int) or not 0 <= number < len(self.requests):
             self.faults.append(f"a reply that belongs to no request: {reply}")
@@ -74,6 +74,6 @@ def payload_of(stream, number, size=0):
 
 
 def numbers_of(payload):
-    """(stream, request) of what a subscriber received."""
+    """(stream, request) of a message that a subscriber received."""
     stream, number, _ = payload.split(b" ", 2)
     return int(stream), int(number)

@@ -1,4 +1,4 @@
-"""The course of a soak: cycles of load, one disturbance and a calm moment; then a table and a verdict."""
+"""The course of a soak: cycles of load, one disturbance and a calm moment; then a table and the result."""
 import collections
 import itertools
 import random
@@ -22,7 +22,7 @@ OUTCOMES = ("ok", "timeout", "broker_unavailable", "partial", "no_route", "unrea
 
 @dataclass
 class Cycle:
-    """What one cycle came to."""
+    """The result of one cycle."""
     name: str
     done: str = ""
     at_s: float = 0.0
@@ -69,7 +69,7 @@ class Soak:
         finally:
             late = crowd.stop()
         if late:
-            result.violations.append(f"{late} clients did not come to an end")
+            result.violations.append(f"{late} clients did not end")
         result.violations += crowd.broken
         return crowd
 
@@ -126,13 +126,13 @@ def run(minutes, seed, folder, log=None):
         try:
             scene.close()
         except AssertionError as fault:
-            ending = [f"sluice's end: {fault}"] if whole else []
+            ending = [f"sluice's exit: {fault}"] if whole else []
     return report(cycles, ending, minutes, seed)
 
 
 def print_cycle(cycle, total):
-    told = ", ".join(f"{name} {cycle.outcomes[name]}" for name in cycle.outcomes if cycle.outcomes[name])
-    print(f"{cycle.at_s:7.1f} s  {cycle.done:36s} {total:9,d} requests ({told}); {cycle.descriptors} descriptors, "
+    outcomes = ", ".join(f"{name} {cycle.outcomes[name]}" for name in cycle.outcomes if cycle.outcomes[name])
+    print(f"{cycle.at_s:7.1f} s  {cycle.done:36s} {total:9,d} requests ({outcomes}); {cycle.descriptors} descriptors, "
           f"{mib(cycle.resident)} MiB", flush=True)
     show(cycle.violations)
 

@@ -21,8 +21,8 @@ ESTABLISHED, LISTENING = "01", "0A"  # as /proc/net/tcp has it
 
 
 class Tap(Subscriber):
-    """A subscriber that hands over what came since it was last asked, and keeps nothing. Subscribed with QoS 0, it
-    sees messages in the order in which the broker took them, whatever their own QoS."""
+    """A subscriber that returns what came since the last call, and keeps nothing. Subscribed with QoS 0, it
+    receives messages in the order in which the broker received them, whatever their own QoS."""
 
     def __init__(self, broker):
         self._arrived, self._guard = [], threading.Lock()
@@ -43,7 +43,7 @@ class Tap(Subscriber):
 
 
 class Scene:
-    """log: a file for sluice's debug log; without one it says only warnings, kept in memory."""
+    """log: a file for sluice's debug log; without one, only warnings are logged, and kept in memory."""
 
     def __init__(self, folder, log=None):
         self._lab = Lab(folder)
@@ -70,14 +70,14 @@ class Scene:
             raise
 
     def close(self):
-        """Ends everything; raises where sluice does not shut down gracefully with 0."""
+        """Ends everything; raises if sluice does not shut down gracefully with 0."""
         self._lab.close()
 
-    # --- a calm moment: everything has to be as it was
+    # --- a calm moment: everything has to be as before
     def recover(self):
-        """What is not back in time, in words; nothing else is running."""
+        """What has not recovered in time, in words; no load is running."""
         try:
-            self._wait("/readyz says 200", lambda: self.sluice.http("/readyz")[0] == 200)
+            self._wait("/readyz answers 200", lambda: self.sluice.http("/readyz")[0] == 200)
             for name, port in ((ROUGH, self.relay.port), (CALM, self.calm.port)):
                 self._wait(f"{CONNECTIONS} connections to {name}", lambda p=port: self._connections(p) == CONNECTIONS)
             self._probe()
@@ -95,7 +95,7 @@ class Scene:
         return sum(state == ESTABLISHED and remote == port for _, remote, state in self._sockets())
 
     def _sockets(self):
-        """(own port, peer's port, state) of sluice's TCP sockets; its descriptors say which are its own."""
+        """(own port, peer's port, state) of sluice's TCP sockets, found by its descriptors."""
         own = set()
         for link in os.scandir(f"/proc/{self.sluice.pid}/fd"):
             try:
@@ -124,14 +124,14 @@ class Scene:
             self._wait(f"probes arrive at {name}", lambda t=tap: t.holds(wanted))
 
     def descriptors_at_rest(self):
-        """Open descriptors once the last accepted connection is gone: what every later calm moment is held to."""
+        """Open descriptors after the last accepted connection is closed: the baseline of every later calm moment."""
         ports = (self.sluice.port, self.sluice.admin_port)
         self._wait("sluice has closed all accepted connections", lambda: not any(
             own in ports and state != LISTENING for own, _, state in self._sockets()))
         return self.sluice.open_descriptors()
 
     def descriptors(self, wanted):
-        """Open descriptors as soon as they are `wanted`, or when they had time enough to become that."""
+        """Open descriptors as soon as they are `wanted`, or after CLOSING_S."""
         end = time.monotonic() + CLOSING_S
         while (count := self.sluice.open_descriptors()) != wanted and time.monotonic() < end:
             time.sleep(0.02)
@@ -142,7 +142,7 @@ class Scene:
 
 
 class Pulse:
-    """How long this program itself was kept from running: what replies then seem to be late by."""
+    """How long this program was not scheduled: replies seem late by as much."""
 
     STEP_S = 0.05
 
