@@ -36,7 +36,7 @@ def image():
 
 
 def remove_leftovers(cache):
-    """Of runs that were killed."""
+    """Removes what killed runs have left."""
     for folder in cache.glob("stages-*"):
         if not Path("/proc", folder.name.removeprefix("stages-")).exists():
             shutil.rmtree(folder)
@@ -44,7 +44,7 @@ def remove_leftovers(cache):
 
 @pytest.fixture
 def lab(image, tmp_path):  # pylint: disable=unused-argument,redefined-outer-name
-    """As in the black-box suite, in a network of its own. The image is built before, for that needs the mirrors."""
+    """As in the black-box suite, in its own network. The image is built first, because that needs the mirrors."""
     with PrivateNetwork():
         lab = Lab(tmp_path)
         yield lab

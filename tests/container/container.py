@@ -1,5 +1,5 @@
-"""Runs an image's command as an engine would: process 1 of a new process namespace, in the image's root file system,
-read only, as the image's user and without any capability."""
+"""Runs an image's command like a container engine: process 1 of a new process namespace, in the image's root file
+system, read only, as the image's user and without any capability."""
 import http.client
 import os
 import signal
@@ -29,7 +29,7 @@ exec chroot "$root" /usr/bin/setpriv --reuid="$user" --regid="$group" --clear-gr
 
 
 class Container:
-    """mounts: {file: place in the container}; arguments: instead of the image's CMD."""
+    """mounts: {file: path in the container}; arguments: instead of the image's CMD."""
 
     def __init__(self, image, environment=None, mounts=None, arguments=None):
         self._image = image
@@ -46,7 +46,7 @@ class Container:
 
     @property
     def pid(self):
-        """Of its process 1, as it is called outside."""
+        """The process id of its process 1, seen from outside."""
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
                 try:
@@ -58,7 +58,7 @@ class Container:
         raise AssertionError(f"it has ended:\n{self.log()}")
 
     def status(self):
-        """Of process 1, as the kernel has it: {"Uid": "…", …}."""
+        """/proc/PID/status of process 1: {"Uid": "…", …}."""
         lines = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines()
         return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
@@ -79,7 +79,7 @@ class Container:
         def answers():
             assert self._process.is_running(), f"it has ended:\n{self.log()}"
             return self.http(path) == 200
-        wait_until(answers, lambda: f"{path} says 200; the log:\n{self.log()}")
+        wait_until(answers, lambda: f"{path} answers 200; the log:\n{self.log()}")
         return self
 
     def client(self):
@@ -88,7 +88,7 @@ class Container:
         return client
 
     def execute(self, command):
-        """Runs a command beside process 1, as `docker exec` does: (exit status, output)."""
+        """Runs a command beside process 1, like `docker exec`: (exit status, output)."""
         done = subprocess.run(
             ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--root", "--wd", f"--setuid={self._user}",
              f"--setgid={self._group}", "--", "/usr/bin/env", "-i", *self._environment, *command],
@@ -100,7 +100,7 @@ class Container:
         os.kill(self.pid, number)
 
     def stop(self):
-        """What `docker stop` sends first."""
+        """Sends the first signal of `docker stop`."""
         self.signal(signal.Signals[self._image.stage.settings["STOPSIGNAL"]])
 
     def wait(self):

@@ -1,11 +1,11 @@
-"""Reads a Dockerfile as far as ours goes; an unknown instruction is an error, never ignored."""
+"""Reads the part of the Dockerfile syntax that ours uses; an unknown instruction is an error."""
 import json
 import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# What an image's processes find in their environment when the Dockerfile sets no PATH.
+# PATH of an image's processes if the Dockerfile sets none.
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STEPS = {"RUN", "COPY", "WORKDIR", "ENV", "USER"}
 REMARKS = {"LABEL", "EXPOSE"}
@@ -34,7 +34,7 @@ class Stage:
         return [value for keyword, value in self.steps if keyword == "COPY"]
 
     def user(self):
-        """USER as it stands at the end: "9501:9501", or root's without one."""
+        """The last USER: "9501:9501", or root's without one."""
         return next((value for keyword, value in reversed(self.steps) if keyword == "USER"), "0:0")
 
     def environment(self):
@@ -48,7 +48,7 @@ class Stage:
         return next((value for keyword, value in reversed(self.steps) if keyword == "WORKDIR"), "/")
 
     def command(self):
-        """What the container starts: both have to be in exec form, for a shell would keep the stop signal to itself."""
+        """The container's command: both must be in exec form, because a shell would not pass on the stop signal."""
         return as_list(self, "ENTRYPOINT") + as_list(self, "CMD")
 
     def health_command(self):
@@ -57,7 +57,7 @@ class Stage:
         return exec_form(command), dict(re.findall(r"--([a-z-]+)=(\S+)", options))
 
     def packages(self):
-        """Names that this stage's apt-get install lines carry."""
+        """The packages in this stage's apt-get install lines."""
         found = []
         for command in self.run_commands():
             for install in re.findall(r"apt-get install ([^&|;]*)", command):
@@ -75,7 +75,7 @@ def as_list(stage, keyword):
 
 
 def logical_lines(text):
-    """Without comments, and with continued lines made one."""
+    """Removes comments and joins continued lines."""
     lines, pending = [], ""
     for line in text.splitlines():
         if line.lstrip().startswith("#") or not line.strip():

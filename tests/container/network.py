@@ -1,4 +1,4 @@
-"""A network of the test's own, with nothing but loopback: the image's ports are free in it, whatever this machine runs."""
+"""The test's own network, with only loopback: the image's ports are free in it."""
 import ctypes
 import fcntl
 import os
@@ -19,7 +19,7 @@ def _checked(result):
 
 
 class PrivateNetwork:
-    """Moves the calling thread there; processes and threads that it starts later are there too."""
+    """Moves the calling thread into it, with the processes and threads that it starts later."""
 
     def __enter__(self):
         self._former = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)

@@ -1,5 +1,5 @@
-"""Builds the stages of a Dockerfile without a container engine: each in a root file system of its own, made with
-debootstrap from the mirrors this machine uses itself, RUN with chroot in namespaces of its own, COPY by copying."""
+"""Builds the stages of a Dockerfile without a container engine: each in its own root file system, made with debootstrap
+from this machine's mirrors, RUN with chroot in its own namespaces, COPY by copying."""
 import os
 import re
 import shutil
@@ -12,12 +12,12 @@ import pytest
 import dockerfile
 
 IMAGE = re.compile(r"debian:([a-z]+)-slim")
-# What changes how apt reaches its mirrors, proxies above all.
+# The variables that change how apt reaches its mirrors, above all proxies.
 REACHING = re.compile(r"^Acquire::(http|https|Check|Retries|Force)[^ ]* \"[^\"]+\";")
 
 
 def run(*command, **more):
-    """Runs it to its end; its output is shown only when it fails."""
+    """Runs it to the end; shows its output only if it fails."""
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False, **more)
     assert done.returncode == 0, f"{' '.join(map(str, command))}\nended with {done.returncode}:\n{done.stdout[-6000:]}"
@@ -25,7 +25,7 @@ def run(*command, **more):
 
 
 def missing(folder):
-    """Why no root file system can be built in this folder and entered, or None."""
+    """The reason why no root file system can be built and entered in this folder, or None."""
     if os.getuid() != 0:
         return "only root may make a root file system and enter it"
     for program in ("debootstrap", "unshare", "nsenter", "setpriv", "mosquitto"):
@@ -55,7 +55,7 @@ def sources(suite):
 
 
 class Base:
-    """The image that both stages start from. It is made once and kept as a tarball: that takes minutes."""
+    """The image that both stages start from. Made once, which takes minutes, and kept as a tarball."""
 
     def __init__(self, image, folder):
         known = IMAGE.fullmatch(image)
@@ -87,7 +87,7 @@ class Base:
         shutil.rmtree(root)
 
     def _connect(self, root):
-        """Gives it this machine's way to the mirrors, as an engine would give it its network."""
+        """Gives it this machine's access to the mirrors, as an engine gives its network."""
         lines = [f"deb {' '.join(source)}\n" for source in self.sources]
         (root / "etc/apt/sources.list").write_text("".join(lines), encoding="utf-8")
         settings = [line + "\n" for line in run("apt-config", "dump").splitlines() if REACHING.match(line)]
@@ -134,7 +134,7 @@ class Image:
                 inside(root, work_folder).mkdir(parents=True, exist_ok=True)
 
     def _run(self, root, command, work_folder, environment, user):
-        """In mount and process namespaces of its own: what it mounts or leaves running ends with it."""
+        """Runs it in its own mount and process namespaces: mounts and processes end with it."""
         number, group = user.split(":")
         as_user = [] if number == "0" else [f"--setuid={number}", f"--setgid={group}"]
         self.log.append(f"RUN {command}\n" + run(

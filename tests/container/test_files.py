@@ -1,5 +1,5 @@
-"""Dockerfile, compose.yaml, conf/container and docs/container.md agree with one another, and with what they stand for
-elsewhere. Needs nothing but the files; what they do is tested in test_image.py."""
+"""Dockerfile, compose.yaml, conf/container and docs/container.md agree with one another and with the rest of the tree.
+Needs only the files; test_image.py tests what they do."""
 import re
 import subprocess
 import tomllib
@@ -14,8 +14,8 @@ from harness.sluice import binary
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = re.compile(r"\$\{(\w+)(?::-(.*))?\}")
-REQUIRED = None  # as a default
-# The container's own loopback would be of no use.
+REQUIRED = None  # in the place of a default
+# The container's own loopback would not be reachable.
 OTHER_THAN_THE_DEFAULT = {"server.listen", "admin.listen"}
 
 
@@ -113,7 +113,7 @@ def test_the_packages_are_those_of_install_deps_and_of_the_documents():
 
 
 def installed_by(page):
-    """What each apt-get install command of a page of the documentation names."""
+    """The packages of each apt-get install command in a page of the documentation."""
     commands = re.findall(r"apt-get install ((?:.*\\\n)*.*)", text(page))
     return [{word for word in command.split() if not word.startswith(("-", "\\"))} for command in commands]
 
