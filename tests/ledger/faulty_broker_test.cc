@@ -98,7 +98,7 @@ TEST_CASE("the stand-in records a message before it acknowledges it") {
   const int fd = lab.connected("a");
   Lab::write(fd, publish_packet(7, "1:0:"));
   CHECK(lab.read(fd, 4) == std::string({0x40, 2, 0, 7}));
-  lab.ledger.on_answered(1, 0, {Outcome::Ok, Published::None}, now_ns(), 0);
+  lab.ledger.on_answered(1, 0, {AnswerKind::Ok, Published::None}, now_ns(), 0);
   CHECK(lab.ledger.violations().total() == 0);
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("the poisonous message ends its connection each time, and no other mes
   Lab::write(fd, publish_packet(1, "1:1:"));
   CHECK(lab.read(fd, 4).size() == 4);
   CHECK(lab.broker.waits_for_poison());
-  lab.ledger.on_answered(1, 0, {Outcome::Rejected, Published::Unknown}, now_ns(), 0);
+  lab.ledger.on_answered(1, 0, {AnswerKind::Rejected, Published::Unknown}, now_ns(), 0);
   CHECK_FALSE(lab.broker.waits_for_poison());
   CHECK(lab.ledger.figures().poison_drops == 2);
   CHECK(lab.ledger.violations().total() == 0);

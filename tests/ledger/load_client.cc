@@ -29,12 +29,12 @@ std::string_view text_after(std::string_view line, std::string_view name) {
   return rest.substr(0, rest.find('"'));
 }
 
-Outcome outcome_of(std::string_view error) {
-  if (error == "timeout") return Outcome::Timeout;
-  if (error == "broker_unavailable") return Outcome::Unavailable;
-  if (error == "rejected") return Outcome::Rejected;
-  if (error == "overloaded") return Outcome::Overloaded;
-  return Outcome::Other;
+AnswerKind outcome_of(std::string_view error) {
+  if (error == "timeout") return AnswerKind::Timeout;
+  if (error == "broker_unavailable") return AnswerKind::Unavailable;
+  if (error == "rejected") return AnswerKind::Rejected;
+  if (error == "overloaded") return AnswerKind::Overloaded;
+  return AnswerKind::Other;
 }
 
 Published published_of(std::string_view text) {
@@ -50,8 +50,8 @@ Answer parse_answer(std::string_view line) {
   Answer answer;
   // `detail`, the one member with free text, comes after these.
   answer.published = published_of(text_after(line, "\"published\":\""));
-  answer.outcome =
-      line.starts_with("{\"code\":1,") ? Outcome::Ok : outcome_of(text_after(line, "\"error\":\""));
+  answer.outcome = line.starts_with("{\"code\":1,") ? AnswerKind::Ok
+                                                    : outcome_of(text_after(line, "\"error\":\""));
   return answer;
 }
 

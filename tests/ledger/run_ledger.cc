@@ -13,13 +13,13 @@ constexpr std::uint16_t kManyArrivals = 60000;
 /// The table of the contract: the values of `published` allowed with each error.
 bool fits(const Answer& answer) {
   switch (answer.outcome) {
-    case Outcome::Ok:
+    case AnswerKind::Ok:
       return answer.published == Published::None;
-    case Outcome::Rejected:
+    case AnswerKind::Rejected:
       return answer.published == Published::No || answer.published == Published::Unknown;
-    case Outcome::Unavailable:
+    case AnswerKind::Unavailable:
       return answer.published == Published::No;
-    case Outcome::Timeout:
+    case AnswerKind::Timeout:
       return answer.published == Published::Unknown;
     default:
       return false;
@@ -52,7 +52,7 @@ Nanoseconds RunLedger::deadline_of(std::uint32_t device, std::uint64_t number) c
 
 bool RunLedger::is_answered(std::uint32_t device, std::uint64_t number) const {
   return knows(device, number) &&
-         devices_[device - 1].entries[number].answer.outcome != Outcome::None;
+         devices_[device - 1].entries[number].answer.outcome != AnswerKind::None;
 }
 
 std::uint32_t RunLedger::on_sent(std::uint32_t device, Nanoseconds now) {
@@ -75,7 +75,7 @@ void RunLedger::on_answered(std::uint32_t device, std::uint64_t number, Answer a
   }
   Device& of = devices_[device - 1];
   Entry& entry = of.entries[number];
-  if (entry.answer.outcome != Outcome::None) {
+  if (entry.answer.outcome != AnswerKind::None) {
     breach(Breach::TwoReplies, device, number, "answered once more");
     return;
   }
@@ -84,7 +84,7 @@ void RunLedger::on_answered(std::uint32_t device, std::uint64_t number, Answer a
   --unanswered_;
   check_answer(device, number, entry);
   check_times(device, number, own_part);
-  if (answer.outcome == Outcome::Ok) {
+  if (answer.outcome == AnswerKind::Ok) {
     of.newest_ok = std::max(of.newest_ok, static_cast<std::int64_t>(number));
   }
 }
@@ -92,14 +92,14 @@ void RunLedger::on_answered(std::uint32_t device, std::uint64_t number, Answer a
 void RunLedger::check_answer(std::uint32_t device, std::uint64_t number, const Entry& entry) {
   if (!fits(entry.answer)) breach(Breach::BadReply, device, number, "not in the table");
   switch (entry.answer.outcome) {
-    case Outcome::Ok:
+    case AnswerKind::Ok:
       ++figures_.ok;
       if (!entry.is_recorded) breach(Breach::OkNotRecorded, device, number, "never recorded");
       if (devices_[device - 1].qos == 2 && !entry.is_released) {
         breach(Breach::OkTooEarly, device, number, "never released");
       }
       return;
-    case Outcome::Rejected:
+    case AnswerKind::Rejected:
       if (entry.is_refused) {
         ++figures_.refused_as_ordered;
       } else if (entry.is_poison) {
@@ -111,16 +111,16 @@ void RunLedger::check_answer(std::uint32_t device, std::uint64_t number, const E
         breach(Breach::NoButSent, device, number, "recorded before");
       }
       return;
-    case Outcome::Unavailable:
-    case Outcome::Overloaded:
+    case AnswerKind::Unavailable:
+    case AnswerKind::Overloaded:
       ++figures_.unavailable;
       if (entry.arrivals > 0) breach(Breach::NoButSent, device, number, "it had arrived before");
       return;
-    case Outcome::Timeout:
+    case AnswerKind::Timeout:
       ++figures_.timeouts;
       return;
-    case Outcome::Other:
-    case Outcome::None:
+    case AnswerKind::Other:
+    case AnswerKind::None:
       return;
   }
 }
@@ -133,9 +133,9 @@ void RunLedger::check_times(std::uint32_t device, std::uint64_t number, Nanoseco
   figures_.worst_settled = std::max(figures_.worst_settled, took);
   figures_.worst_late = std::max(figures_.worst_late, late);
   if (late > limits_.settle_within) breach(Breach::LateReply, device, number, "too late");
-  const bool is_refusal = entry.answer.outcome == Outcome::Unavailable;
+  const bool is_refusal = entry.answer.outcome == AnswerKind::Unavailable;
   // The queue is larger than the number of outstanding requests: never full, so no early refusal.
-  if ((entry.answer.outcome == Outcome::Timeout || is_refusal) &&
+  if ((entry.answer.outcome == AnswerKind::Timeout || is_refusal) &&
       took < of.timeout - limits_.clock_slack) {
     breach(Breach::EarlyReply, device, number, "before its deadline");
   }
@@ -163,18 +163,18 @@ void RunLedger::on_arrived(std::uint32_t device, std::uint64_t number, const Pub
   // What a silent broker reads reaches no subscriber, so its order is not checked.
   if (fate != Fate::Ignored) check_order(device, number, source);
   const Answer& answer = entry.answer;
-  if (answer.outcome != Outcome::None && source.connected_at > entry.answered_at) {
+  if (answer.outcome != AnswerKind::None && source.connected_at > entry.answered_at) {
     breach(Breach::SentAfterReply, device, number,
            "on a connection made " +
                std::to_string((source.connected_at - entry.answered_at) / kMillisecond) +
                " ms after its reply");
   }
   const bool never_handed_over =
-      answer.outcome == Outcome::Unavailable || answer.outcome == Outcome::Overloaded;
+      answer.outcome == AnswerKind::Unavailable || answer.outcome == AnswerKind::Overloaded;
   if (never_handed_over) breach(Breach::NoButSent, device, number, "it arrived after its reply");
   switch (fate) {
     case Fate::Recorded:
-      if (answer.outcome == Outcome::Rejected && answer.published == Published::No) {
+      if (answer.outcome == AnswerKind::Rejected && answer.published == Published::No) {
         breach(Breach::NoButSent, device, number, "recorded after its reply");
       }
       return;
@@ -247,7 +247,7 @@ void RunLedger::finish(Nanoseconds) {
   for (std::uint32_t number = 1; number <= devices_.size(); ++number) {
     const Device& device = devices_[number - 1];
     for (std::size_t i = 0; i < device.entries.size(); ++i) {
-      if (device.entries[i].answer.outcome == Outcome::None) {
+      if (device.entries[i].answer.outcome == AnswerKind::None) {
         breach(Breach::NoReply, number, i, "never answered");
       }
     }
@@ -295,7 +295,7 @@ std::string RunLedger::tell(std::uint32_t device, std::uint64_t number,
       std::snprintf(text, sizeof text, "device %u (QoS %d) message %ju: sent at %.3f s", device,
                     of.qos, std::uintmax_t{number}, as_seconds(entry.sent_at - start_));
   std::string described(text, static_cast<std::size_t>(size));
-  if (entry.answer.outcome != Outcome::None) {
+  if (entry.answer.outcome != AnswerKind::None) {
     size = std::snprintf(text, sizeof text, ", answered after %.1f of %.0f ms: %s, published: %s",
                          as_milliseconds(entry.answered_at - entry.sent_at),
                          as_milliseconds(of.timeout), to_string(entry.answer.outcome),
@@ -315,21 +315,21 @@ std::string RunLedger::tell(std::uint32_t device, std::uint64_t number,
   return described;
 }
 
-const char* to_string(Outcome outcome) {
+const char* to_string(AnswerKind outcome) {
   switch (outcome) {
-    case Outcome::None:
+    case AnswerKind::None:
       return "none";
-    case Outcome::Ok:
+    case AnswerKind::Ok:
       return "code 1";
-    case Outcome::Rejected:
+    case AnswerKind::Rejected:
       return "rejected";
-    case Outcome::Unavailable:
+    case AnswerKind::Unavailable:
       return "broker_unavailable";
-    case Outcome::Overloaded:
+    case AnswerKind::Overloaded:
       return "overloaded";
-    case Outcome::Timeout:
+    case AnswerKind::Timeout:
       return "timeout";
-    case Outcome::Other:
+    case AnswerKind::Other:
       return "another error";
   }
   return "";

@@ -15,11 +15,19 @@
 namespace sluice::ledger_run {
 
 /// The result in a reply. `Other` is an error that this load cannot cause.
-enum class Outcome : std::uint8_t { None, Ok, Rejected, Unavailable, Overloaded, Timeout, Other };
+enum class AnswerKind : std::uint8_t {
+  None,
+  Ok,
+  Rejected,
+  Unavailable,
+  Overloaded,
+  Timeout,
+  Other
+};
 enum class Published : std::uint8_t { None, No, Unknown, Other };
 
 struct Answer {
-  Outcome outcome = Outcome::None;
+  AnswerKind outcome = AnswerKind::None;
   Published published = Published::None;
 };
 
@@ -141,7 +149,7 @@ class RunLedger {
   Violations violations_;
 };
 
-const char* to_string(Outcome outcome);
+const char* to_string(AnswerKind outcome);
 const char* to_string(Published published);
 
 }  // namespace sluice::ledger_run

@@ -11,11 +11,11 @@ using namespace sluice::ledger_run;
 
 constexpr Nanoseconds kStart = 1000 * kSecond;
 constexpr Nanoseconds kTimeout = 4 * kSecond;
-constexpr Answer kOk{Outcome::Ok, Published::None};
-constexpr Answer kTimedOut{Outcome::Timeout, Published::Unknown};
-constexpr Answer kUnavailable{Outcome::Unavailable, Published::No};
-constexpr Answer kRejected{Outcome::Rejected, Published::No};
-constexpr Answer kRejectedUnknown{Outcome::Rejected, Published::Unknown};
+constexpr Answer kOk{AnswerKind::Ok, Published::None};
+constexpr Answer kTimedOut{AnswerKind::Timeout, Published::Unknown};
+constexpr Answer kUnavailable{AnswerKind::Unavailable, Published::No};
+constexpr Answer kRejected{AnswerKind::Rejected, Published::No};
+constexpr Answer kRejectedUnknown{AnswerKind::Rejected, Published::Unknown};
 
 /// A ledger with one device; times are milliseconds after the start.
 struct Book {
@@ -156,9 +156,9 @@ TEST_CASE("a reply that the table does not know is found") {
   book.send();
   book.answer(
       0,
-      GENERATE(Answer{Outcome::Other, Published::No}, Answer{Outcome::Timeout, Published::No},
-               Answer{Outcome::Unavailable, Published::Unknown},
-               Answer{Outcome::Timeout, Published::None}),
+      GENERATE(Answer{AnswerKind::Other, Published::No}, Answer{AnswerKind::Timeout, Published::No},
+               Answer{AnswerKind::Unavailable, Published::Unknown},
+               Answer{AnswerKind::Timeout, Published::None}),
       4000);
   CHECK(book.found_only(Breach::BadReply));
 }
@@ -351,17 +351,17 @@ TEST_CASE("ten cases of a kind are told, all are counted") {
 }
 
 TEST_CASE("a reply is read as the contract writes it") {
-  const auto reads = [](std::string_view line, Outcome outcome, Published published) {
+  const auto reads = [](std::string_view line, AnswerKind outcome, Published published) {
     const Answer answer = parse_answer(line);
     return answer.outcome == outcome && answer.published == published;
   };
-  CHECK(reads(R"({"code":1,"msg":"x","id":5})", Outcome::Ok, Published::None));
+  CHECK(reads(R"({"code":1,"msg":"x","id":5})", AnswerKind::Ok, Published::None));
   CHECK(reads(R"({"code":2,"msg":"x","error":"timeout","published":"unknown","detail":""})",
-              Outcome::Timeout, Published::Unknown));
+              AnswerKind::Timeout, Published::Unknown));
   CHECK(reads(R"({"code":2,"msg":"x","error":"broker_unavailable","published":"no"})",
-              Outcome::Unavailable, Published::No));
+              AnswerKind::Unavailable, Published::No));
   CHECK(reads(R"({"code":2,"msg":"x","error":"rejected","published":"no","reason_code":151})",
-              Outcome::Rejected, Published::No));
-  CHECK(reads(R"({"code":2,"msg":"x","error":"bad_request","published":"no"})", Outcome::Other,
+              AnswerKind::Rejected, Published::No));
+  CHECK(reads(R"({"code":2,"msg":"x","error":"bad_request","published":"no"})", AnswerKind::Other,
               Published::No));
 }
