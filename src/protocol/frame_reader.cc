@@ -107,7 +107,7 @@ std::string_view FrameReader::join_item() {
 /// Moves the bytes that are not consumed to the front, in linear time: only if at least half are
 /// consumed, or if all are scanned. The current request then moves once, and nothing else is held
 /// until it ends, however it grows.
-void FrameReader::copy_rest() {
+void FrameReader::save() {
   tidy();
   const bool is_looked_at = held_at_ == held_size_;
   if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {

@@ -49,34 +49,16 @@ class FrameReader {
 
   /// Adds bytes just read, which must stay valid until save(). Call it only after save(), or when
   /// all earlier input is consumed.
-  void feed(std::string_view input) {
-    // Single bytes are what has to be cheapest.
-    if (input.size() == 1 && held_size_ < quick_end_ && is_plain(input.front(), quick_stops_)) {
-      held_.data()[held_size_++] = input.front();
-    } else if (is_quick(input)) {
-      for (const char byte : input)
-        held_.data()[held_size_++] = byte;
-    } else {
-      refer_to(input);
-    }
-  }
+  void feed(std::string_view input);
   /// The next thing found. What it refers to is valid until the next call of any member.
-  Frame next() {
-    if (quick_end_ > 0) {
-      held_at_ = held_size_;
-      return {};
-    }
-    return look_further();
-  }
+  Frame next();
   /// The input that next() would scan, if a request of a JSON stream begins with its first byte; at
   /// most max_request_bytes. Empty: call next(). Valid until the next call of any member.
   std::string_view ahead();
   /// Instead of next(): consumes a request, the first `size` bytes of ahead().
   void pass(std::size_t size) noexcept;
   /// Copies the bytes that are not consumed: the memory passed to feed() is free for reuse.
-  void save() {
-    if (quick_end_ == 0) copy_rest();
-  }
+  void save();
   /// The input has ended, after next() returned NeedMore. A Fault within a request, else NeedMore.
   Frame finish();
 

@@ -43,9 +43,6 @@ class ObjectScanner {
   void start() noexcept { *this = ObjectScanner(); }
   /// Scans `piece` from its first byte to the next result; `used` is the number of bytes scanned.
   Result scan(std::string_view piece, std::size_t& used) noexcept;
-  /// The stops that apply to the next byte; an escaped byte is always scanned.
-  std::uint8_t stops() const noexcept { return in_string_ ? kInside : kOutside; }
-  bool is_escaped() const noexcept { return escaped_; }
 
  private:
   Result scan_string(const char*& at, const char* end) noexcept;
@@ -84,13 +81,6 @@ class FrameScanner {
   /// Scans `piece`, which follows the bytes used before, up to the next event. With NeedMore, all
   /// of `piece` is used.
   Step step(std::string_view piece) noexcept;
-  /// How many plain bytes (see is_plain) may follow that change nothing but the request's size.
-  std::size_t plain_room() const noexcept;
-  /// What stops a run of plain bytes in the current request.
-  std::uint8_t stops() const noexcept { return state_ == State::Object ? object_.stops() : 0; }
-  /// In place of step() for `bytes` plain bytes, at most plain_room().
-  void pass_plain(std::size_t bytes) noexcept { size_ += bytes; }
-
   Framing framing() const noexcept { return framing_; }
   /// A request, or garbage that will be answered, has begun and is neither complete nor answered.
   bool is_inside() const noexcept;
