@@ -8,8 +8,8 @@
 namespace sluice::admin {
 
 /// A token bucket: a burst of 50, then 100 a second. Without a token the caller sends the last page
-/// again, which is then at most 10 ms old. Without the budget a client that asks without pause costs
-/// 2.6 times the processor time for each answer (68 instead of 27 us).
+/// again, which is then at most 10 ms old. Without the budget a client that asks without pause
+/// costs 2.6 times the processor time for each answer (68 instead of 27 us).
 class RenderBudget {
  public:
   bool allows(TimePoint now) noexcept {

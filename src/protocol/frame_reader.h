@@ -43,9 +43,7 @@ class FrameReader {
   FrameReader& operator=(FrameReader&&) noexcept = default;
 
   /// Takes effect at once, for the current request, too.
-  void set_max_request_bytes(std::size_t bytes) noexcept {
-    scanner_.set_max_request_bytes(bytes);
-  }
+  void set_max_request_bytes(std::size_t bytes) noexcept { scanner_.set_max_request_bytes(bytes); }
 
   /// Adds bytes just read, which must stay valid until save(). Call it only after save(), or when
   /// all earlier input is consumed.

@@ -11,8 +11,8 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(500);
-/// Devices share the entries, whatever the number of connections. A table, and not a function of the
-/// links that are up: a device that went back to a former link could overtake what it had sent.
+/// Devices share the entries, whatever the number of connections. A table, and not a function of
+/// the links that are up: a device that went back to a former link could overtake what it had sent.
 constexpr std::size_t kQos0AffinityEntries = 1024;
 /// A connection that was up for this long was not lost to a session takeover.
 constexpr Duration kShortUptime = std::chrono::seconds(10);
