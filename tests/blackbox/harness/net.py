@@ -12,8 +12,8 @@ BLOCK_PORTS = 250
 
 
 def _blocks():
-    """The first ports of all blocks. They lie below the range of outgoing connections: a port of that
-    range could be taken by any client between two starts of a broker, or even connect to itself."""
+    """The first ports of all blocks. They lie below the range of outgoing connections: a port of that range could be
+    taken by any client between two starts of a broker, or even connect to itself."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as text:
         first_outgoing = int(text.read().split()[0])
     low, high = (10240, first_outgoing) if first_outgoing > 11000 else (61001, 65536)
@@ -21,8 +21,8 @@ def _blocks():
 
 
 class _Ports:
-    """A block of ports that no other process of a test run on this machine uses. It is claimed by a name that
-    the kernel gives to one socket only and takes back when the process ends."""
+    """A block of ports that no other process of a test run on this machine uses. It is claimed by a name that the
+    kernel gives to one socket only and takes back when the process ends."""
 
     def __init__(self):
         self._claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -43,6 +43,8 @@ class _Ports:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         for port in itertools.islice(self._cycle, BLOCK_PORTS):
             with socket.socket(family, socket.SOCK_STREAM) as probe:
+                # As every listener here does: a closed connection in TIME_WAIT does not occupy a port for a minute.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind((host, port))
                 except OSError:
