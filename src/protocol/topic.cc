@@ -14,7 +14,7 @@ namespace sluice::protocol {
 namespace {
 
 constexpr std::size_t kMaxBytes = 65535;
-constexpr std::size_t kMaxSlashes = 200;
+constexpr std::size_t kMaxSlashes = kMostTopicLevels - 1;
 
 bool is_non_character(char32_t code) {
   return (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFE) == 0xFFFE;
@@ -35,6 +35,11 @@ bool is_plain_topic(std::string_view topic) noexcept {
   for (const char c : topic)
     is_plain &= kPlain[static_cast<unsigned char>(c)];
   return is_plain;
+}
+
+/// MQTT 5, section 4.7.2: clients shall not publish there.
+bool is_of_the_broker(std::string_view topic) noexcept {
+  return topic.starts_with("$SYS") && (topic.size() == 4 || topic[4] == '/');
 }
 
 std::optional<std::string> character_fault(std::string_view text) {
@@ -59,16 +64,21 @@ std::optional<std::string> character_fault(std::string_view text) {
 
 }  // namespace
 
+std::size_t topic_levels(std::string_view topic) noexcept {
+  return static_cast<std::size_t>(std::count(topic.begin(), topic.end(), '/')) + 1;
+}
+
 std::optional<std::string> topic_fault(std::string_view topic) {
   if (topic.empty() || topic.size() > kMaxBytes) {
     return fmt::format("expected 1 to {} bytes, got {}", kMaxBytes, topic.size());
   }
+  if (is_of_the_broker(topic)) return "$SYS belongs to the broker, which may disconnect for it";
   if (is_plain_topic(topic)) return std::nullopt;
   if (auto fault = character_fault(topic)) return fault;
   if (topic.find_first_of("+#") != std::string_view::npos) {
     return "wildcards (+ and #) are not allowed, got " + quoted_excerpt(topic);
   }
-  const auto slashes = static_cast<std::size_t>(std::count(topic.begin(), topic.end(), '/'));
+  const std::size_t slashes = topic_levels(topic) - 1;
   if (slashes > kMaxSlashes) {
     return fmt::format("at most {} slashes are allowed, got {}", kMaxSlashes, slashes);
   }

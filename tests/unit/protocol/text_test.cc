@@ -55,8 +55,17 @@ TEST_CASE("a topic has no wildcards, a text may", "[topic]") {
 
 TEST_CASE("a topic has at most 200 slashes", "[topic]") {
   CHECK_FALSE(topic_fault(std::string(200, '/')));
+  CHECK(topic_levels(std::string(200, '/')) == kMostTopicLevels);
   CHECK(topic_fault(std::string(201, '/')) == "at most 200 slashes are allowed, got 201");
   CHECK_FALSE(text_fault(std::string(201, '/')));
+}
+
+TEST_CASE("the topics of the broker itself are refused, other ones with a dollar are not",
+          "[topic]") {
+  for (const char* topic : {"$SYS", "$SYS/", "$SYS/broker/uptime"})
+    CHECK(topic_fault(topic) == "$SYS belongs to the broker, which may disconnect for it");
+  for (const char* topic : {"$SYSTEM/a", "$aws/things/a/shadow/update", "a/$SYS/b", "$"})
+    CHECK_FALSE(topic_fault(topic));
 }
 
 TEST_CASE("topics and texts hold no control characters", "[topic]") {
