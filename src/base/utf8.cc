@@ -65,4 +65,14 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+std::string_view cut_utf8(std::string_view text, std::size_t most) noexcept {
+  if (text.size() <= most) return text;
+  const auto is_continued = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  };
+  while (most > 0 && is_continued(most))
+    --most;
+  return text.substr(0, most);
+}
+
 }  // namespace sluice

@@ -14,6 +14,8 @@ struct Utf8Char {
 /// The character `text` begins with. `text` must not be empty.
 Utf8Char first_utf8_char(std::string_view text) noexcept;
 bool is_utf8(std::string_view text) noexcept;
+/// As much from the front of UTF-8 as fits in `most` bytes without cutting a character.
+std::string_view cut_utf8(std::string_view text, std::size_t most) noexcept;
 
 /// U+0000 to U+001F and U+007F to U+009F: what a terminal may obey.
 constexpr bool is_control(char32_t code) noexcept {
