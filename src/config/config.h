@@ -109,6 +109,9 @@ struct Broker {
   Duration reconnect_max{30000};
   Duration dead_after{1000};
   std::optional<unsigned> max_inflight;  ///< nothing: "auto"
+  int max_qos = 2;                       ///< what the broker takes, whatever it announces
+  unsigned max_topic_levels = 201;       ///< the same
+  std::size_t max_incoming_packet_bytes = 65536;
   std::size_t inflight_bytes = 4194304;
   std::size_t queue_messages = 10000;
   std::size_t queue_bytes = 16777216;

@@ -62,10 +62,11 @@ std::string endpoint(const Broker& broker) {
 
 std::string connection_key(const Broker& broker) {
   // Texts of the user go in with their length, so that no two brokers look alike by chance.
-  return fmt::format("{} tls={} insecure={} protocol={} keepalive={} user={}:{} password={}:{}",
-                     endpoint(broker), broker.tls_enabled, broker.tls.insecure,
-                     broker.protocol == Protocol::V5, broker.keepalive_s, broker.username.size(),
-                     broker.username, broker.password.size(), broker.password);
+  return fmt::format(
+      "{} tls={} insecure={} protocol={} keepalive={} incoming={} user={}:{} password={}:{}",
+      endpoint(broker), broker.tls_enabled, broker.tls.insecure, broker.protocol == Protocol::V5,
+      broker.keepalive_s, broker.max_incoming_packet_bytes, broker.username.size(), broker.username,
+      broker.password.size(), broker.password);
 }
 
 std::vector<std::optional<std::size_t>> match_brokers(const std::vector<KnownBroker>& known,

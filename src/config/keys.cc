@@ -262,6 +262,9 @@ void read_broker(Section& table, Broker& broker) {
   read_login(table, broker);
   read_times(table, broker);
   table.number_or("max_inflight", broker.max_inflight, {1, 65535}, "auto");
+  table.number("max_qos", broker.max_qos, {0, 2});
+  table.number("max_topic_levels", broker.max_topic_levels, {1, 201});
+  table.number("max_incoming_packet_bytes", broker.max_incoming_packet_bytes, {1024, 268435460});
   table.number("inflight_bytes", broker.inflight_bytes, {1, kTebibyte});
   table.number("queue_messages", broker.queue_messages, {1, 1000000000});
   table.number("queue_bytes", broker.queue_bytes, {1, kTebibyte});

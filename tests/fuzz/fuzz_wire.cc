@@ -100,7 +100,7 @@ class DecoderReader {
 /// An established connection with a message of each QoS in flight.
 class SessionReader {
  public:
-  explicit SessionReader(Protocol protocol) : session_(protocol, 60) {
+  explicit SessionReader(Protocol protocol) : session_(protocol, 60, kLongest) {
     const std::string_view connack("\x20\x03\x00\x00\x00", 5);
     session_.receive(protocol == Protocol::V5 ? connack : std::string_view("\x20\x02\x00\x00", 4),
                      {});
@@ -144,6 +144,7 @@ class SessionReader {
     reported_ += session_.acks().size();
     require(reported_ <= 3);
     session_.acks().clear();
+    session_.forget_reasons();
   }
 
   Session session_;

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "mqtt/reason_codes.h"
 #include "mqtt/transport/wire_encoder.h"
+#include "protocol/topic.h"
 
 namespace sluice::mqtt {
 namespace {
@@ -17,11 +20,24 @@ Outcome refusal(int reason_code, std::string detail) {
 
 }  // namespace
 
-std::optional<Outcome> announced_refusal(const Connack& connack, const protocol::Request& request) {
-  if (request.qos > connack.maximum_qos) {
+std::optional<Outcome> known_refusal(const KnownLimits& limits, const protocol::Request& request) {
+  if (request.qos > limits.max_qos) {
     return refusal(reason::kQosNotSupported, fmt::format("the broker accepts QoS 0 to {}, not {}",
-                                                         connack.maximum_qos, request.qos));
+                                                         limits.max_qos, request.qos));
   }
+  if (limits.max_topic_levels >= protocol::kMostTopicLevels) return std::nullopt;
+  const std::size_t levels = protocol::topic_levels(request.topic());
+  if (levels <= limits.max_topic_levels) return std::nullopt;
+  return refusal(reason::kTopicNameInvalid,
+                 fmt::format("the broker accepts topics of {} levels, not of {} (max_topic_levels)",
+                             limits.max_topic_levels, levels));
+}
+
+std::optional<Outcome> announced_refusal(const Connack& connack, const KnownLimits& limits,
+                                         const protocol::Request& request) {
+  KnownLimits lower = limits;
+  lower.max_qos = std::min(connack.maximum_qos, limits.max_qos);
+  if (auto refused = known_refusal(lower, request)) return refused;
   if (request.retain && !connack.retain_available) {
     return refusal(reason::kRetainNotSupported, "the broker does not accept retained messages");
   }
@@ -37,9 +53,10 @@ std::optional<Outcome> announced_refusal(const Connack& connack, const protocol:
   return std::nullopt;
 }
 
-std::uint64_t announcement_of(const Connack& connack) noexcept {
-  std::uint64_t sum = std::uint64_t{connack.maximum_packet_size.value_or(0)} << 4;
-  sum |= std::uint64_t{connack.maximum_qos} << 2;
+std::uint64_t announcement_of(const Connack& connack, const KnownLimits& limits) noexcept {
+  std::uint64_t sum = std::uint64_t{connack.maximum_packet_size.value_or(0)} << 8;
+  sum = (sum | limits.max_topic_levels) << 4;
+  sum |= std::uint64_t{std::min(connack.maximum_qos, limits.max_qos)} << 2;
   return sum | (connack.retain_available ? 2U : 0U) | 1U;
 }
 

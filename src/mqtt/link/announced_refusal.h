@@ -10,11 +10,21 @@
 
 namespace sluice::mqtt {
 
-/// The refusal of a message that exceeds the CONNACK's limits: too large, QoS too high, retain not
-/// available. The broker would close the connection on it.
-std::optional<Outcome> announced_refusal(const Connack& connack, const protocol::Request& request);
+/// What the broker accepts whatever it announces: from the settings, or as learnt.
+struct KnownLimits {
+  std::uint8_t max_qos = 2;
+  std::uint8_t max_topic_levels = 201;
+};
 
-/// Equal for CONNACKs with the same limits; never 0.
-std::uint64_t announcement_of(const Connack& connack) noexcept;
+/// The refusal of a message that exceeds these limits.
+std::optional<Outcome> known_refusal(const KnownLimits& limits, const protocol::Request& request);
+
+/// That, or the refusal of a message that exceeds the CONNACK's limits: too large, QoS too high,
+/// retain not available. The broker would close the connection on it.
+std::optional<Outcome> announced_refusal(const Connack& connack, const KnownLimits& limits,
+                                         const protocol::Request& request);
+
+/// Equal for the same limits; never 0.
+std::uint64_t announcement_of(const Connack& connack, const KnownLimits& limits) noexcept;
 
 }  // namespace sluice::mqtt

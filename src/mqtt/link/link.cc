@@ -86,6 +86,7 @@ Link::Link(Context context, unsigned slot, std::string client_id)
       timer_(loop_, bind<&Link::on_timer>(this)),
       turn_end_(loop_, bind<&Link::on_turn_end>(this)),
       backoff_(broker_.reconnect_min, broker_.reconnect_max),
+      limits_(context.limits),
       window_(broker_.max_inflight, context.window_tuner) {}
 
 Link::~Link() {
@@ -130,7 +131,8 @@ void Link::fail_attempt(const Loss& loss) noexcept {
 }
 
 void Link::retry_now() noexcept {
-  const bool has_failed = latest_loss_ == Loss::Kind::Unreachable;
+  const bool has_failed =
+      latest_loss_ == Loss::Kind::Unreachable || latest_loss_ == Loss::Kind::Unanswered;
   if (state_ != LinkState::Backoff || !has_failed || !timer_.is_active()) return;
   timer_.stop();
   news_.wants_connection = true;
@@ -244,6 +246,7 @@ void Link::tick() noexcept {
     lose({Loss::Kind::Closed, 0, "disconnected; the broker did not close in time"});
     return;
   }
+  if (in_flight_.abandoned() > 0) check_replacement_soon();
   const std::size_t former_size = window_.size();
   window_.tick(loop_.precise_now());
   const bool has_opened = note_window();

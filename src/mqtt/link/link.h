@@ -18,6 +18,7 @@
 #include "event/loop.h"
 #include "event/timer.h"
 #include "mqtt/delivery.h"
+#include "mqtt/link/announced_refusal.h"
 #include "mqtt/link/backlog.h"
 #include "mqtt/link/in_flight.h"
 #include "mqtt/link/poison_detector.h"
@@ -69,6 +70,7 @@ class Link final : public ListNode<> {
     const config::Broker& broker;
     Random& random;
     WindowTuner& window_tuner;
+    const KnownLimits& limits;
     TransportEvents& events;  ///< gets the reports of its transports
     TransportFactory factory;
     /// Called after the link has worked at the end of a turn or in a timer: take news().
@@ -213,6 +215,7 @@ class Link final : public ListNode<> {
   LinkState state_ = LinkState::Idle;
   config::Protocol protocol_ = config::Protocol::V5;
   Connack connack_;
+  const KnownLimits& limits_;
   InflightWindow window_;
   InFlight in_flight_;
   bool was_full_ = false;               // the window was full, and too little of it is free yet

@@ -121,9 +121,9 @@ Delivery* Link::release_fenced() noexcept {
 
 /// Checks each delivery once per announcement; a broker's CONNACKs usually announce the same.
 std::optional<Outcome> Link::refusal_of(Delivery& delivery) const {
-  const std::uint64_t announcement = announcement_of(connack_);
+  const std::uint64_t announcement = announcement_of(connack_, limits_);
   if (delivery.cleared_for == announcement) return std::nullopt;
-  std::optional<Outcome> refusal = announced_refusal(connack_, *delivery.request);
+  std::optional<Outcome> refusal = announced_refusal(connack_, limits_, *delivery.request);
   if (!refusal) delivery.cleared_for = announcement;
   return refusal;
 }

@@ -11,6 +11,9 @@ namespace {
 /// For sending DISCONNECT and the broker's close.
 constexpr Duration kDisconnectTimeout = std::chrono::seconds(1);
 
+/// A broker that acknowledged within this time is slow, not silent.
+constexpr Duration kStalled = std::chrono::seconds(2);
+
 }  // namespace
 
 void Link::replace() noexcept {
@@ -79,12 +82,15 @@ void Link::send_disconnect() noexcept {
   transport_->disconnect();
 }
 
-/// Abandoned deliveries hold the whole window, or a quarter of it is known to be lost.
+/// A quarter of the window is known to be lost, or all of it is held by abandoned deliveries and
+/// nothing is acknowledged. A slow broker is not replaced: it would have to do its work twice.
 bool Link::is_leaking() noexcept {
   const std::size_t places = poison_.is_one_at_a_time() ? 1 : window_.usual();
   const std::size_t abandoned = in_flight_.abandoned();
   const std::size_t many = std::max<std::size_t>(places / 4, 1);
-  return abandoned >= places || (abandoned >= many && in_flight_.skipped_by_later_acks() >= many);
+  const bool is_stalled = loop_.now() - in_flight_.last_progress() >= kStalled;
+  if (abandoned >= places && (is_stalled || poison_.is_one_at_a_time())) return true;
+  return abandoned >= many && in_flight_.skipped_by_later_acks() >= many;
 }
 
 /// A lost acknowledgement costs a window slot for as long as the connection lives. Once they are

@@ -22,7 +22,7 @@ ConnectScheduler::ConnectScheduler(event::Loop& loop, const config::Broker& brok
       attempt_(attempt),
       pause_timer_(loop, bind<&ConnectScheduler::start_next>(this)),
       start_(loop, bind<&ConnectScheduler::start_next>(this)),
-      protocol_(broker.protocol) {
+      protocol_(broker) {
   reset_addresses();
 }
 
@@ -49,6 +49,7 @@ void ConnectScheduler::enqueue(Link& link) {
 
 bool ConnectScheduler::on_success() {
   --connecting_;
+  protocol_.note_success();
   paused_until_ = {};
   start_.schedule();
   return !std::exchange(is_healthy_, true);
@@ -59,12 +60,9 @@ void ConnectScheduler::on_failure(const Loss& loss) {
   start_.schedule();
   if (loss.kind == Loss::Kind::Closed) return;  // sluice ended it: the broker may be well
   is_healthy_ = false;
-  if (loss.kind == Loss::Kind::Refused && loss.reason_code == reason::kUnsupportedProtocolVersion &&
-      protocol_ == config::Protocol::V5) {
-    log::warn(log::Subject::broker(broker_.name),
-              "does not support MQTT 5; using 3.1.1 until the next reload");
-    protocol_ = config::Protocol::V311;
-  } else if (is_lasting(loss)) {
+  const config::Protocol former = protocol_.current();
+  protocol_.note_failure(loss);
+  if (protocol_.current() == former && is_lasting(loss)) {
     // All links would be refused: one of them retries, once per reconnect_max.
     paused_until_ = loop_.now() + broker_.reconnect_max;
   }

@@ -13,6 +13,7 @@
 #include "event/resolver.h"
 #include "event/timer.h"
 #include "mqtt/link/link.h"
+#include "mqtt/pool/protocol_choice.h"
 
 namespace sluice::mqtt {
 
@@ -43,11 +44,11 @@ class ConnectScheduler {
   /// `address_changed` resolves the host name again.
   void reset(bool address_changed);
   /// Ends the fallback to 3.1.1: the next attempts use the configured protocol.
-  void reset_protocol() noexcept { protocol_ = broker_.protocol; }
+  void reset_protocol() noexcept { protocol_.reset(); }
   /// Starts no more attempts.
   void stop() noexcept;
 
-  config::Protocol protocol() const noexcept { return protocol_; }
+  config::Protocol protocol() const noexcept { return protocol_.current(); }
 
  private:
   void reset_addresses();
@@ -68,7 +69,7 @@ class ConnectScheduler {
   bool is_healthy_ = false;  // the latest attempt succeeded
   bool stopped_ = false;
   TimePoint paused_until_{};
-  config::Protocol protocol_;
+  ProtocolChoice protocol_;
   event::Resolver::Addresses addresses_;
   TimePoint resolved_at_{};
   std::size_t next_address_ = 0;

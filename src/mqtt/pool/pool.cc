@@ -1,5 +1,7 @@
 #include "mqtt/pool/pool.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -16,6 +18,7 @@ constexpr Duration kTick = std::chrono::milliseconds(500);
 constexpr std::size_t kQos0AffinityEntries = 1024;
 /// A connection that was up for this long was not lost to a session takeover.
 constexpr Duration kShortUptime = std::chrono::seconds(10);
+constexpr unsigned kTakeoversToTell = 3;
 constexpr unsigned kShortLivesForTakeover = 3;
 
 /// A disconnect without a reason, or with one that can be about a message.
@@ -37,6 +40,11 @@ bool may_be_poison(const Loss& loss) noexcept {
 
 }  // namespace
 
+KnownLimits Pool::limits_of(const config::Broker& broker) noexcept {
+  return {.max_qos = static_cast<std::uint8_t>(broker.max_qos),
+          .max_topic_levels = static_cast<std::uint8_t>(broker.max_topic_levels)};
+}
+
 Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings settings,
            ClientIdRegistry* registry)
     : loop_(loop),
@@ -48,6 +56,7 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       connection_key_(std::move(settings.connection_key)),
       registry_(registry),
       scheduler_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
+      limits_(limits_of(broker_)),
       wanted_slots_(settings.client_ids.size()),
       qos0_affinity_(kQos0AffinityEntries),
       replace_(loop, bind<&Pool::continue_replacing>(this)),
@@ -142,8 +151,12 @@ void Slot::on_connected(const Connack& connack) noexcept {
   link.come_up(connack);
   pool.take_news(*this);
 }
-void Slot::on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept {
-  pool.take_acknowledgement(*this, packet_id, reason_code);
+void Slot::on_acknowledged(std::uint16_t packet_id, int reason_code,
+                           std::string_view reason) noexcept {
+  pool.take_acknowledgement(*this, packet_id, reason_code, reason);
+}
+void Slot::on_qos2_downgraded() noexcept {
+  pool.note_qos2_downgrade();
 }
 void Slot::on_writable() noexcept {
   pool.note_may_send(*this);
@@ -161,21 +174,32 @@ Link::Context Pool::link_context(Slot& slot) noexcept {
           .broker = broker_,
           .random = random_,
           .window_tuner = window_tuner_,
+          .limits = limits_,
           .events = slot,
           .factory = [this](TransportEvents& events) { return factory_(loop_, events, broker_); },
           .has_news = bind<&Slot::on_news>(&slot)};
 }
 
-void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code) noexcept {
+void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code,
+                                std::string_view reason) noexcept {
   pump_.schedule();  // before the link's flush, which then sends the next messages, too
   Delivery* delivery = slot.link.acknowledge(packet_id);
   if (delivery == nullptr) return;
   // The copy is refused, but one sent on a lost connection may have been published.
   const bool is_refused = reason_code >= reason::kFirstError;
-  finish(*delivery, {.kind = is_refused ? Outcome::Kind::Rejected : Outcome::Kind::Acknowledged,
-                     .reason_code = reason_code,
-                     .may_be_published = is_refused && delivery->sent_again});
+  finish(*delivery,
+         {.kind = is_refused ? Outcome::Kind::Rejected : Outcome::Kind::Acknowledged,
+          .reason_code = reason_code,
+          .may_be_published = is_refused && delivery->sent_again,
+          .detail = reason.empty() ? std::string() : fmt::format("message rejected: {}", reason)});
   note_may_send(slot);
+}
+
+/// Holds until the next reload. QoS 2 messages in flight still get their PUBACK.
+void Pool::note_qos2_downgrade() noexcept {
+  if (limits_.max_qos < 2) return;
+  limits_.max_qos = 1;
+  log_.qos2_downgraded();
 }
 
 /// Called after each call to a link that may change its news().
@@ -220,7 +244,8 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   if (lost_in == LinkState::Connecting) {
     scheduler_.on_failure(loss);
     // The broker was down, so the disconnect before was not about a message.
-    if (loss.kind == Loss::Kind::Unreachable) clear_all_strikes();
+    if (loss.kind == Loss::Kind::Unreachable || loss.kind == Loss::Kind::Unanswered)
+      clear_all_strikes();
   }
   Link& link = slot.link;
   ready_links_.forget(slot);
@@ -279,7 +304,20 @@ void Pool::note_takeover(Link& link, const Loss& loss) noexcept {
     if (lives < kShortLivesForTakeover) return;
   }
   ++counters_.taken_over;
-  log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_reported);
+  note_lone_takeover();
+  if (lone_takeovers_ >= kTakeoversToTell) {
+    log_.username_is_client_id(loop_.now());
+  } else if (lone_takeovers_ == 0) {
+    log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_reported);
+  }
+}
+
+/// A broker that takes the user name for the client identifier lets about one of the pool's
+/// connections stand at a time; another client takes over its own, and leaves the others.
+void Pool::note_lone_takeover() noexcept {
+  const bool is_alone = ready_ <= std::max<std::size_t>(wanted_slots_ / 4, 1);
+  const bool is_possible = !broker_.username.empty() && wanted_slots_ > 1 && is_alone;
+  lone_takeovers_ = is_possible ? lone_takeovers_ + 1 : 0;
 }
 
 void Pool::on_tick() noexcept {

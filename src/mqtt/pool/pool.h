@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -20,6 +21,7 @@
 #include "mqtt/pool/device_table.h"
 #include "mqtt/pool/pool_log.h"
 #include "mqtt/pool/ready_links.h"
+#include "mqtt/pool/rejected_topics.h"
 #include "mqtt/pool/slot.h"
 #include "mqtt/pool/waiters.h"
 #include "mqtt/transport/transport.h"
@@ -97,8 +99,9 @@ class Pool final {
   /// Holds no message, not even an abandoned one.
   bool is_empty() const noexcept { return devices_.size() + qos0_devices_.size() == 0; }
 
-  /// The refusal by the limits of a connection's CONNACK, if any.
-  std::optional<Outcome> refusal_of(Delivery& delivery) const;
+  /// The refusal by the settings, by the limits of a connection's CONNACK, or because the broker
+  /// has just disconnected on a message of the same device and topic; if any.
+  std::optional<Outcome> refusal_of(Delivery& delivery);
   /// `in_turn`: for the waiting request that is being served; others queue behind those that wait.
   Admission admission(const protocol::Request& request, bool in_turn) noexcept;
   /// For a request just refused for lack of room. on_room() follows once what it waits for is below
@@ -144,7 +147,10 @@ class Pool final {
  private:
   friend struct Slot;
   Link::Context link_context(Slot& slot) noexcept;
-  void take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code) noexcept;
+  void take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_code,
+                            std::string_view reason) noexcept;
+  void note_qos2_downgrade() noexcept;
+  static KnownLimits limits_of(const config::Broker& broker) noexcept;
   void take_news(Slot& slot) noexcept;
   void note_ready(Slot& slot) noexcept;
   void note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept;
@@ -187,6 +193,7 @@ class Pool final {
   void reject_poison(Link& link) noexcept;
   void note_disconnect(Link& link, const Loss& loss) noexcept;
   void clear_all_strikes() noexcept;
+  void note_lone_takeover() noexcept;
   void note_takeover(Link& link, const Loss& loss) noexcept;
   void note_may_send(Slot& slot) noexcept;
   void pump() noexcept;
@@ -211,6 +218,8 @@ class Pool final {
   ClientIdRegistry* registry_;
   ConnectScheduler scheduler_;
   WindowTuner window_tuner_;
+  KnownLimits limits_;  // from the settings, but QoS 1 once the broker was found not to support 2
+  RejectedTopics rejected_topics_;
   // Those in the settings, and behind them those that are being removed.
   std::vector<std::unique_ptr<Slot>> slots_;
   std::size_t wanted_slots_ = 0;
@@ -237,7 +246,8 @@ class Pool final {
   bool serves_above_low_mark_ = false;  // once: only reserved room had stopped the waiters
 
   std::size_t ready_ = 0;
-  bool has_strikes_ = false;  // a link may have noted one since the last clear_all_strikes()
+  bool has_strikes_ = false;     // a link may have noted one since the last clear_all_strikes()
+  unsigned lone_takeovers_ = 0;  // in a row, with hardly any other connection up
   bool was_connected_ = false;
   bool started_ = false;
   bool stopped_ = false;

@@ -6,9 +6,19 @@
 
 namespace sluice::mqtt {
 
-std::optional<Outcome> Pool::refusal_of(Delivery& delivery) const {
+std::optional<Outcome> Pool::refusal_of(Delivery& delivery) {
+  const int code =
+      rejected_topics_.find(delivery.device_id, delivery.request->topic(), loop_.now());
+  if (code >= 0) {
+    return Outcome{.kind = Outcome::Kind::Rejected,
+                   .reason_code = code,
+                   .may_be_published = false,
+                   .detail =
+                       "less than a minute ago the broker disconnected twice on a message of "
+                       "this device and topic"};
+  }
   const Link* link = ready_links_.any();
-  return link == nullptr ? std::nullopt : link->refusal_of(delivery);
+  return link == nullptr ? known_refusal(limits_, *delivery.request) : link->refusal_of(delivery);
 }
 
 /// The slot in whose backlog the request would wait, because its device is pinned there; null: it

@@ -30,8 +30,7 @@ Level PoolLog::level_for_change(TimePoint now, Level wanted) {
   if (change_throttle_.note(now)) return wanted;
   if (!std::exchange(is_flapping_, true)) {
     log::warn(subject(),
-              "connections are flapping (another process with the same [server] instance?); "
-              "suppressing further messages");
+              "connections are flapping; suppressing further messages");
   }
   return Level::Debug;
 }
@@ -116,6 +115,21 @@ void PoolLog::taken_over(TimePoint now, unsigned slot, const std::string& client
           "session takeover: another client {}uses client ID {}; give each process its own "
           "[server] instance or client_id",
           is_reported ? "" : "probably ", client_id);
+}
+
+void PoolLog::username_is_client_id(TimePoint now) {
+  log::at(takeover_throttle_.note(now) ? Level::Warn : Level::Debug, subject(),
+          "each connection ends the one before: the broker seems to use the username ({}) as the "
+          "client identifier (Mosquitto: use_username_as_clientid); turn that off there, or set "
+          "connections = 1",
+          broker_.username);
+}
+
+void PoolLog::qos2_downgraded() {
+  log::warn(
+      subject(),
+      "acknowledges QoS 2 as QoS 1 (it knows no QoS 2, like RabbitMQ); QoS 2 is rejected until "
+      "the next reload, max_qos = 1 rejects it from the start");
 }
 
 void PoolLog::rejected(TimePoint now, unsigned slot, std::int64_t device) {

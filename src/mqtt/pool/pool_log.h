@@ -35,6 +35,10 @@ class PoolLog {
   /// No connection for dead_after_ms.
   void dead(TimePoint now);
   void taken_over(TimePoint now, unsigned slot, const std::string& client_id, bool is_reported);
+  /// Take-overs among the pool's own connections.
+  void username_is_client_id(TimePoint now);
+  /// It knows no QoS 2.
+  void qos2_downgraded();
   void rejected(TimePoint now, unsigned slot, std::int64_t device);
 
   /// Logs summaries of suppressed messages that are due; to be called about twice a second.

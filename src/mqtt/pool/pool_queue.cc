@@ -133,6 +133,8 @@ void Pool::tidy(Delivery& delivery) noexcept {
 void Pool::reject_poison(Link& link) noexcept {
   Delivery& delivery = link.resend_queue().front();
   log_.rejected(loop_.now(), link.slot(), delivery.device_id);
+  rejected_topics_.add(delivery.device_id, delivery.request->topic(), delivery.strike_code,
+                       loop_.now());
   link.remove_poison();
   finish(delivery, {.kind = Outcome::Kind::Rejected,
                     .reason_code = delivery.strike_code,

@@ -25,6 +25,8 @@ void Pool::reconfigure(PoolSettings settings) {
   const bool dead_after_changed = broker_.dead_after != settings.broker.dead_after;
   if (broker_.name != settings.broker.name) counters_ = {};
   broker_ = std::move(settings.broker);
+  limits_ = limits_of(broker_);
+  rejected_topics_.clear();
   factory_ = std::move(settings.factory);
   connection_key_ = std::move(settings.connection_key);
   totals_.waiting.set_limits(broker_.queue_messages, broker_.queue_bytes);

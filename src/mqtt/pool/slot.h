@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/list.h"
 #include "mqtt/link/link.h"
@@ -34,7 +35,9 @@ struct Slot final : TransportEvents,
   Slot(Pool& of, unsigned number, std::string client_id);
 
   void on_connected(const Connack& connack) noexcept override;
-  void on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept override;
+  void on_acknowledged(std::uint16_t packet_id, int reason_code,
+                       std::string_view reason) noexcept override;
+  void on_qos2_downgraded() noexcept override;
   void on_writable() noexcept override;
   void on_lost(const Loss& loss) noexcept override;
   void on_news() noexcept;

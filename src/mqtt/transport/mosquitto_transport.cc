@@ -16,6 +16,7 @@ namespace sluice::mqtt {
 namespace {
 
 constexpr int kNotSentLowWater = 131072;  // bytes that the kernel may hold unsent
+constexpr int kInvalidPort = 70000;
 /// From this version on the library leaves the handshake to SSL_read and SSL_write.
 constexpr int kFirstWithoutOwnHandshake = 2'000'015;
 
@@ -65,7 +66,7 @@ Result<void> MosquittoTransport::connect(const ConnectOptions& options) noexcept
     drop(false);
     return error;
   }
-  session_.emplace(options.protocol, broker_.keepalive_s);
+  session_.emplace(options.protocol, broker_.keepalive_s, broker_.max_incoming_packet_bytes);
   attach();
   return {};
 }
@@ -76,12 +77,14 @@ Result<void> MosquittoTransport::configure(const ConnectOptions& options) {
   mosquitto_int_option(handle_, MOSQ_OPT_PROTOCOL_VERSION,
                        is_v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
   mosquitto_int_option(handle_, MOSQ_OPT_TCP_NODELAY, 1);
-  if (!broker_.username.empty() &&
-      mosquitto_username_pw_set(handle_, broker_.username.c_str(),
-                                broker_.password.empty() ? nullptr : broker_.password.c_str()) !=
-          MOSQ_ERR_SUCCESS) {
+  const auto given = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
+  // MQTT 3.1.1 has no password without a user name (section 3.1.2.9).
+  const bool has_login = !broker_.username.empty() || (is_v5 && !broker_.password.empty());
+  if (has_login && mosquitto_username_pw_set(handle_, given(broker_.username),
+                                             given(broker_.password)) != MOSQ_ERR_SUCCESS) {
     return Error{"the user name or password is not valid UTF-8"};
   }
+  if (is_v5) announce_longest_packet();
   if (tls_ != nullptr) {
     tls_->take_failure();
     mosquitto_int_option(handle_, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
@@ -90,6 +93,17 @@ Result<void> MosquittoTransport::configure(const ConnectOptions& options) {
     }
   }
   return {};
+}
+
+/// The library takes properties of the CONNECT only with a call that would block. If that call is
+/// refused, for an invalid port, it keeps them for the next one.
+void MosquittoTransport::announce_longest_packet() {
+  mosquitto_property* properties = nullptr;
+  mosquitto_property_add_int32(&properties, MQTT_PROP_MAXIMUM_PACKET_SIZE,
+                               static_cast<std::uint32_t>(broker_.max_incoming_packet_bytes));
+  mosquitto_connect_bind_v5(handle_, "-", kInvalidPort, static_cast<int>(broker_.keepalive_s),
+                            nullptr, properties);
+  mosquitto_property_free_all(&properties);
 }
 
 /// The first event is the outcome of the TCP connect.

@@ -59,6 +59,7 @@ class MosquittoTransport final : public Transport {
 
   // Opening
   Result<void> configure(const ConnectOptions& options);
+  void announce_longest_packet();
   void attach();
   void handshake() noexcept;
   void end_handshake() noexcept;
@@ -118,6 +119,7 @@ class MosquittoTransport final : public Transport {
   bool congested_ = false;
   bool has_room_to_report_ = false;
   bool closing_ = false;                // disconnect() was called
+  bool is_closed_unanswered_ = false;   // by the broker, after CONNECT was sent
   std::optional<std::string> failure_;  // what ended the connection, unless the Session has it
   std::optional<Loss> loss_;            // to be reported
   std::vector<Session::Ack> reporting_;

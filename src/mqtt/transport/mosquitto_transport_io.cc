@@ -113,6 +113,7 @@ void MosquittoTransport::fail(const event::Transfer& transfer) noexcept {
     failure_ = "TLS: " + transfer.text;
   } else if (is_closed || transfer.error == 0) {
     failure_ = "the broker closed the connection";
+    is_closed_unanswered_ = phase_ == Phase::Established && !session_->is_connected();
   } else {
     failure_ = std::strerror(transfer.error);
   }

@@ -34,7 +34,7 @@ void MosquittoTransport::arm() noexcept {
     return;
   }
   watcher_->watch(
-      {.readable = session_->wants_input(),
+      {.readable = true,
        .writable = (waits_for_room_ && !writes_when_readable_) || reads_when_writable_});
 }
 
@@ -67,15 +67,23 @@ void MosquittoTransport::on_peer_closed() noexcept {
 
 Loss MosquittoTransport::describe_loss() const {
   const std::optional<Loss>& end = session_->end();
-  if (end && end->kind == Loss::Kind::Refused)
-    return {end->kind, end->reason_code, mosquitto_reason_string(end->reason_code)};
   if (end && end->reason_code != 0) {
+    const std::string_view what =
+        end->kind == Loss::Kind::Refused ? "" : "the broker disconnected: ";
     return {end->kind, end->reason_code,
-            fmt::format("the broker disconnected: {}", mosquitto_reason_string(end->reason_code))};
+            fmt::format("{}{}{}{}", what, mosquitto_reason_string(end->reason_code),
+                        end->text.empty() ? "" : ": ", end->text)};
   }
   if (closing_) return {Loss::Kind::Closed, 0, "disconnected"};
+  if (end && end->kind == Loss::Kind::Disconnected && !end->text.empty())
+    return {end->kind, 0, fmt::format("the broker disconnected: {}", end->text)};
   const bool has_text = end && !end->text.empty();
   if (has_text) return *end;
+  if (!session_->is_connected() && is_closed_unanswered_) {
+    return {Loss::Kind::Unanswered, 0,
+            "the broker closed the connection instead of answering the CONNECT (it may be full, "
+            "refuse the login, or not speak this MQTT version)"};
+  }
   const auto kind = session_->is_connected() ? Loss::Kind::Disconnected : Loss::Kind::Unreachable;
   return {kind, 0, failure_.value_or("the broker closed the connection")};
 }
@@ -100,13 +108,15 @@ void MosquittoTransport::report() noexcept {
 }
 
 void MosquittoTransport::report_acks() noexcept {
+  if (session_->take_qos2_downgrade()) events_.on_qos2_downgraded();
   reporting_.swap(session_->acks());
   for (const Session::Ack& ack : reporting_) {
     if (handle_ == nullptr) break;
     session_->release(ack.packet_id);
-    events_.on_acknowledged(ack.packet_id, ack.reason_code);
+    events_.on_acknowledged(ack.packet_id, ack.reason_code, session_->reason_of(ack));
   }
   reporting_.clear();
+  if (session_->acks().empty()) session_->forget_reasons();
 }
 
 }  // namespace sluice::mqtt

@@ -4,14 +4,18 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "mqtt/reason_codes.h"
 #include "mqtt/transport/wire_encoder.h"
+#include "mqtt/transport/wire_properties.h"
 
 namespace sluice::mqtt {
 namespace {
 
-/// sluice stops reading from a broker that leaves more bytes of answers than this unread.
-constexpr std::size_t kMostAnswerBytes = 65536;
+/// Answers that may wait for a broker that does not read, beyond one for each message in flight.
+constexpr std::size_t kMostOwed = 16;
+/// Bytes of a Reason String or Server Reference that go into a reply or the log.
+constexpr std::size_t kLongestReason = 200;
 /// Between two ticks. A ping leaves up to this much early, never late.
 constexpr Duration kTick{500};
 
@@ -38,6 +42,28 @@ std::string_view view(const std::array<char, Size>& packet) noexcept {
   return {packet.data(), packet.size()};
 }
 
+/// A text property of the packet; empty where there is none.
+std::string_view text_of(const Packet& packet, PropertyId id) {
+  PropertyReader reader(packet.type, packet.properties);
+  Property property;
+  while (reader.next(property)) {
+    if (property.id == id) return property.text;
+  }
+  return {};
+}
+
+/// What the broker said beside a code: its Reason String and its Server Reference (MQTT 5, sections
+/// 3.2.2.3 and 3.14.2.2).
+std::string words_of(const Packet& packet) {
+  const std::string_view reason = text_of(packet, PropertyId::ReasonString);
+  const std::string_view server = text_of(packet, PropertyId::ServerReference);
+  std::string words;
+  if (!reason.empty()) words = fmt::format("\"{}\"", cut_utf8(reason, kLongestReason));
+  if (server.empty()) return words;
+  return fmt::format("{}{}it names another server: {}", words, words.empty() ? "" : "; ",
+                     cut_utf8(server, kLongestReason));
+}
+
 Awaits first_of(std::uint8_t qos) noexcept {
   if (qos == 0) return Awaits::Socket;
   return qos == 1 ? Awaits::Puback : Awaits::Pubrec;
@@ -45,8 +71,11 @@ Awaits first_of(std::uint8_t qos) noexcept {
 
 }  // namespace
 
-Session::Session(config::Protocol protocol, unsigned keepalive_s) noexcept
-    : protocol_(protocol), keep_alive_(std::chrono::seconds(keepalive_s)), decoder_(protocol) {}
+Session::Session(config::Protocol protocol, unsigned keepalive_s,
+                 std::size_t longest_packet) noexcept
+    : protocol_(protocol),
+      keep_alive_(std::chrono::seconds(keepalive_s)),
+      decoder_(protocol, longest_packet) {}
 
 // --- input
 
@@ -116,7 +145,12 @@ void Session::take_connack(const Packet& packet, TimePoint now) {
     return;
   }
   if (packet.reason_code != 0) {
-    end_ = Loss{Loss::Kind::Refused, to_v5_code(packet.reason_code), {}};
+    end_by(Loss::Kind::Refused, to_v5_code(packet.reason_code), packet);
+    return;
+  }
+  if (protocol_ == config::Protocol::V5 && packet.is_of_v311) {
+    // It has taken the CONNECT for one of its own version, and would misread all that follows.
+    end_ = Loss{Loss::Kind::Refused, reason::kUnsupportedProtocolVersion, {}};
     return;
   }
   is_connected_ = true;
@@ -127,12 +161,14 @@ void Session::take_connack(const Packet& packet, TimePoint now) {
   last_sent_ = now;
 }
 
+/// RabbitMQ answers QoS 2 with it: it has the message, and knows of no PUBREL.
 void Session::take_puback(const Packet& packet) {
   const Awaits awaits = states_.of(packet.packet_id);
-  if (awaits == Awaits::Puback) {
+  if (awaits == Awaits::Pubrec) downgrades_qos2_ = packet.reason_code < reason::kFirstError;
+  if (awaits == Awaits::Puback || awaits == Awaits::Pubrec) {
     complete(packet);
-  } else if (awaits == Awaits::Pubrec || awaits == Awaits::Pubcomp) {
-    fail("a PUBACK for a message of QoS 2");
+  } else if (awaits == Awaits::Pubcomp) {
+    fail("a PUBACK behind the PUBREC of a message of QoS 2");
   }
 }
 
@@ -166,27 +202,35 @@ void Session::take_publish(const Packet& packet) {
 
 void Session::take_disconnect(const Packet& packet) {
   const bool has_reason = packet.reason_code >= reason::kFirstError;
-  end_ = Loss{Loss::Kind::Disconnected, has_reason ? packet.reason_code : 0, {}};
+  end_by(Loss::Kind::Disconnected, has_reason ? packet.reason_code : 0, packet);
+}
+
+void Session::end_by(Loss::Kind kind, int reason_code, const Packet& packet) {
+  end_ = Loss{kind, reason_code, words_of(packet)};
 }
 
 void Session::complete(const Packet& packet) {
   states_.set(packet.packet_id, Awaits::Report);
-  acks_.push_back({packet.packet_id, packet.reason_code});
+  Ack& ack = acks_.emplace_back(Ack{packet.packet_id, packet.reason_code});
+  if (packet.reason_code < reason::kFirstError) return;
+  const std::string_view reason = text_of(packet, PropertyId::ReasonString);
+  if (reason.empty()) return;
+  reasons_.emplace_back(cut_utf8(reason, kLongestReason));
+  ack.reason = static_cast<std::uint32_t>(reasons_.size());
 }
 
+/// Input is read on while they wait: a broker that applies back pressure might wait for that.
 void Session::answer(PacketType type, std::uint16_t packet_id) {
   if (has_sent_disconnect_) return;
   const auto packet = ack_packet(type, packet_id);
   output_.append(view(packet));
-  answers_ += packet.size();
-}
-
-bool Session::wants_input() const noexcept {
-  return answers_ <= kMostAnswerBytes || output_.unsent() <= kMostAnswerBytes;
+  owed_.push_back(output_.written());
+  if (is_stuck_ && owed_.size() > states_.used() + kMostOwed)
+    fail(fmt::format("it does not read, and {} answers wait for it", owed_.size()));
 }
 
 void Session::fail(std::string_view what) {
-  end_ = Loss{is_connected_ ? Loss::Kind::Disconnected : Loss::Kind::Unreachable, 0,
+  end_ = Loss{is_connected_ ? Loss::Kind::Faulty : Loss::Kind::Unreachable, 0,
               fmt::format("protocol error by the broker: {}", what)};
 }
 
@@ -212,7 +256,7 @@ PublishStatus Session::publish(const protocol::Request& request, std::uint16_t& 
   if (!packet.is_possible()) return PublishStatus::Refused;
   packet_id = states_.take(first_of(request.qos));
   if (packet_id == 0) {  // no window is larger than this
-    end_ = Loss{Loss::Kind::Disconnected, 0, "all 65535 packet identifiers are in use"};
+    end_ = Loss{Loss::Kind::Leaking, 0, "all 65535 packet identifiers are in use"};
     return PublishStatus::Broken;
   }
   if (const protocol::Block& payload = request.payload_block()) {
@@ -233,10 +277,12 @@ void Session::disconnect() {
 /// QoS 0 completes when the kernel has taken its last byte: from then on it may arrive, so it must
 /// not be sent again. Without its last byte it cannot arrive.
 void Session::sent(std::size_t bytes, TimePoint now) {
+  is_stuck_ = bytes < output_.unsent();
   if (bytes == 0) return;
   last_sent_ = now;
   output_.take(bytes);
-  if (output_.is_empty()) answers_ = 0;
+  const auto is_out = [this](std::uint64_t end) { return end <= output_.taken(); };
+  owed_.erase(owed_.begin(), std::find_if_not(owed_.begin(), owed_.end(), is_out));
   auto next = sending_.begin();
   for (; next != sending_.end() && next->end <= output_.taken(); ++next) {
     states_.set(next->packet_id, Awaits::Report);

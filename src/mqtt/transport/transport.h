@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "config/config.h"
 #include "protocol/request.h"
@@ -28,10 +29,12 @@ struct Connack {
 struct Loss {
   enum class Kind {
     Unreachable,   ///< not connected: refused, no route, timeout, unknown name, TLS
+    Unanswered,    ///< the broker closed the connection instead of answering the CONNECT
     Refused,       ///< refused by the CONNACK; `reason_code` is one of MQTT 5
     Disconnected,  ///< the broker or the network closed an established connection
     Silent,        ///< no answer to a ping, or no acknowledgement for ack_timeout_ms
     Leaking,       ///< sluice replaces it: too many acknowledgements are missing
+    Faulty,        ///< sluice closed it: the broker sent what MQTT does not allow
     Closed,        ///< sluice closed it: shutdown or reload
   };
   Kind kind = Kind::Disconnected;
@@ -55,8 +58,12 @@ class TransportEvents {
   /// The CONNACK accepted the connection. If it ends in the same event, only on_lost() comes.
   virtual void on_connected(const Connack& connack) noexcept = 0;
   /// A PUBACK, a PUBCOMP or a refusing PUBREC came; for QoS 0: the kernel took the bytes. Once for
-  /// each message, unless the connection is lost first.
-  virtual void on_acknowledged(std::uint16_t packet_id, int reason_code) noexcept = 0;
+  /// each message, unless the connection is lost first. `reason`: the Reason String of a refusal
+  /// (MQTT 5, section 3.4.2.2.2), UTF-8, valid during the call; may be empty.
+  virtual void on_acknowledged(std::uint16_t packet_id, int reason_code,
+                               std::string_view reason) noexcept = 0;
+  /// A QoS 2 message was acknowledged by a PUBACK, which is reported next; at most once.
+  virtual void on_qos2_downgraded() noexcept = 0;
   /// is_congested() has become false.
   virtual void on_writable() noexcept = 0;
   /// The attempt or the connection has ended, also after disconnect(). drop() has to follow.

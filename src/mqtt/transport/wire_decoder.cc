@@ -42,9 +42,15 @@ PacketDecoder::Next PacketDecoder::cut_and_parse(Packet& packet) {
     partial_.clear();
     if (partial_.capacity() > kKeptBytes) partial_.shrink_to_fit();
   }
+  if (oversized_.is_under_way()) return skip_oversized(packet);
   if (!partial_.empty()) return complete_partial(packet);
   wanted_ = size_of(rest_);
   if (!fault_.empty()) return Next::Malformed;
+  if (wanted_ > longest_) {
+    const std::uint8_t first = byte_at(rest_, 0);
+    rest_.remove_prefix(head_size_);
+    return begin_oversized(first, packet);
+  }
   if (wanted_ == 0 || rest_.size() < wanted_) {
     partial_ = std::exchange(rest_, {});
     return Next::NeedMore;
@@ -62,12 +68,40 @@ PacketDecoder::Next PacketDecoder::complete_partial(Packet& packet) {
     if (!fault_.empty()) return Next::Malformed;
   }
   if (wanted_ == 0) return Next::NeedMore;
+  if (wanted_ > longest_) {
+    const std::uint8_t first = byte_at(partial_, 0);
+    partial_.clear();
+    return begin_oversized(first, packet);
+  }
   const std::size_t missing = std::min(wanted_ - partial_.size(), rest_.size());
   partial_ += rest_.substr(0, missing);
   rest_.remove_prefix(missing);
   if (partial_.size() < wanted_) return Next::NeedMore;
   partial_is_given_ = true;
   return parse(partial_, packet);
+}
+
+/// Behind the fixed header.
+PacketDecoder::Next PacketDecoder::begin_oversized(std::uint8_t first, Packet& packet) {
+  const auto qos = static_cast<std::uint8_t>(first >> 1 & 3);
+  if (qos == 3) {
+    fault_ = "PUBLISH: QoS 3";
+    return Next::Malformed;
+  }
+  oversized_ = OversizedPublish(qos, wanted_ - head_size_);
+  return skip_oversized(packet);
+}
+
+PacketDecoder::Next PacketDecoder::skip_oversized(Packet& packet) {
+  oversized_.skip(rest_);
+  if (oversized_.is_under_way()) return Next::NeedMore;
+  packet = Packet();
+  packet.type = PacketType::Publish;
+  packet.qos = oversized_.qos();
+  packet.packet_id = oversized_.packet_id();
+  if ((packet.qos > 0) == (packet.packet_id > 0)) return Next::Packet;
+  fault_ = "PUBLISH: cut off, or packet identifier 0";
+  return Next::Malformed;
 }
 
 std::optional<PacketType> PacketDecoder::begun() const noexcept {
@@ -86,14 +120,20 @@ std::size_t PacketDecoder::size_of(std::string_view begin) {
     const std::uint8_t part = byte_at(begin, i);
     length |= static_cast<std::size_t>(part & 0x7F) << (7 * (i - 1));
     if (part >= 0x80) continue;
-    if (1 + i + length <= longest_) return 1 + i + length;
-    fault_ = fmt::format("{} of {} bytes, more than {}", to_string(type_of(byte_at(begin, 0))),
-                         1 + i + length, longest_);
-    return 0;
+    head_size_ = 1 + i;
+    fault_ = fault_of_size(type_of(byte_at(begin, 0)), head_size_ + length);
+    return fault_.empty() ? head_size_ + length : 0;
   }
   fault_ =
       fmt::format("{}: length field of more than 4 bytes", to_string(type_of(byte_at(begin, 0))));
   return 0;
+}
+
+/// Only to an MQTT 5 broker the limit is announced; any other may send a message of any size.
+std::string PacketDecoder::fault_of_size(PacketType type, std::size_t size) const {
+  if (size <= longest_ || (!is_v5_ && type == PacketType::Publish)) return {};
+  return fmt::format("{} of {} bytes; max_incoming_packet_bytes is {}", to_string(type), size,
+                     longest_);
 }
 
 /// A packet's first byte holds its type and its flags.
@@ -167,14 +207,17 @@ PacketDecoder::Next PacketDecoder::parse(std::string_view bytes, Packet& packet)
   return Next::Malformed;
 }
 
-/// A broker without MQTT 5 refuses it with a CONNACK of its own version, without properties.
+/// A broker without MQTT 5 answers with a CONNACK of its own version, without properties. A refusal
+/// is read in any form.
 std::string PacketDecoder::parse_connack(std::string_view body, Packet& packet) const {
   WireReader reader(body);
   std::uint8_t flags = 0;
   if (!reader.take_byte(flags) || !reader.take_byte(packet.reason_code)) return kTruncated;
   if (flags > 1) return fmt::format("flags {} instead of 0 or 1", flags);
   packet.is_session_present = flags == 1;
-  if (!is_v5_ || (reader.rest().empty() && packet.reason_code != 0)) return exactly(body, 2);
+  packet.is_of_v311 = reader.rest().empty();
+  if (!is_v5_) return packet.reason_code == 0 ? exactly(body, 2) : std::string();
+  if (packet.is_of_v311) return {};
   if (!reader.take_properties(packet.properties)) return "truncated properties";
   if (!reader.rest().empty()) return "bytes after the properties";
   return {};

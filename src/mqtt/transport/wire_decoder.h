@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "mqtt/transport/oversized_publish.h"
 #include "mqtt/transport/transport.h"
 #include "mqtt/transport/wire.h"
 
@@ -23,13 +24,15 @@ struct Packet {
   bool is_duplicate = false;        ///< PUBLISH
   bool is_retained = false;         ///< PUBLISH
   bool is_session_present = false;  ///< CONNACK
+  bool is_of_v311 = false;          ///< CONNACK: without properties, in answer to an MQTT 5 CONNECT
   std::string_view topic;           ///< PUBLISH
   std::string_view payload;         ///< PUBLISH; the reason codes of a SUBACK
   std::string_view properties;      ///< all types but PINGRESP; checked, for a PropertyReader
 };
 
 /// One connection's input. It holds at most one packet, and refuses packets longer than the limit
-/// when it has read their length. Not thread-safe.
+/// when it has read their length; of an MQTT 3.1.1 PUBLISH above it only the head is read, and topic
+/// and payload stay empty. Not thread-safe.
 class PacketDecoder {
  public:
   enum class Next {
@@ -38,11 +41,9 @@ class PacketDecoder {
     Malformed,  ///< fault() says why; the rest of the input is ignored
   };
 
-  /// The longest packet that is taken. A publisher gets acknowledgements, each with texts of up to
-  /// 64 KiB; longer packets are none that sluice has asked for.
-  static constexpr std::size_t kLongestPacket = 1 << 20;
-
-  explicit PacketDecoder(config::Protocol protocol, std::size_t longest = kLongestPacket) noexcept
+  /// `longest`: bytes of a whole packet, as MQTT 5 counts its Maximum Packet Size (section
+  /// 3.1.2.11.4).
+  PacketDecoder(config::Protocol protocol, std::size_t longest) noexcept
       : is_v5_(protocol == config::Protocol::V5), longest_(longest) {}
 
   /// The bytes must stay valid until next() returns something else than Packet.
@@ -73,8 +74,11 @@ class PacketDecoder {
   Next next_of_any_kind(Packet& packet);
   Next cut_and_parse(Packet& packet);
   Next complete_partial(Packet& packet);
+  Next begin_oversized(std::uint8_t first, Packet& packet);
+  Next skip_oversized(Packet& packet);
   /// The size of the packet that begins with these bytes; 0: not known yet, or a fault.
   std::size_t size_of(std::string_view begin);
+  std::string fault_of_size(PacketType type, std::size_t size) const;
   std::string fault_of_first(std::uint8_t first) const;
   Next parse(std::string_view bytes, Packet& packet);
   std::string parse_connack(std::string_view body, Packet& packet) const;
@@ -88,7 +92,9 @@ class PacketDecoder {
   std::string_view rest_;          // unread input
   std::string partial_;            // the beginning of a packet that was not whole in it
   std::size_t wanted_ = 0;         // the size of that packet, once it is known
+  std::size_t head_size_ = 0;      // of its fixed header
   bool partial_is_given_ = false;  // next() has returned it
+  OversizedPublish oversized_;
   std::string fault_;
 };
 

@@ -99,6 +99,7 @@ TEST_CASE("connections depend on address, login, protocol, keep alive and TLS, a
   CHECK(changes_key([](Broker& b) { b.password = "p"; }));
   CHECK(changes_key([](Broker& b) { b.protocol = Protocol::V311; }));
   CHECK(changes_key([](Broker& b) { b.keepalive_s = 7; }));
+  CHECK(changes_key([](Broker& b) { b.max_incoming_packet_bytes = 7; }));
   CHECK(changes_key([](Broker& b) { b.tls_enabled = true; }));
   CHECK(changes_key([](Broker& b) { b.tls.insecure = true; }));
   CHECK_FALSE(changes_key([](Broker& b) { b.name = "b"; }));

@@ -95,6 +95,55 @@ TEST_CASE("a broker that does not know MQTT 5 is spoken to in 3.1.1 from then on
   CHECK(lab.broker.attempts.back()->options.protocol == config::Protocol::V311);
 }
 
+namespace {
+
+/// Answers the next attempts as given (A: accepts, U: closes unanswered, N: not authorized), and
+/// returns the versions that they spoke.
+std::string versions_of(PoolLab& lab, const std::string& answers) {
+  std::string versions;
+  for (const char answer : answers) {
+    lab.run_until([&] { return lab.broker.pending() == 1; });
+    Connection& attempt = *lab.broker.attempts.back();
+    versions += attempt.options.protocol == config::Protocol::V5 ? '5' : '3';
+    if (answer == 'A') attempt.accept();
+    if (answer == 'U') attempt.end({Loss::Kind::Unanswered, 0, "closed"});
+    if (answer == 'N') attempt.refuse(reason::kNotAuthorized);
+    lab.turn();
+  }
+  return versions;
+}
+
+void with_quick_retries(config::Broker& broker) {
+  broker.reconnect_min = broker.reconnect_max = std::chrono::milliseconds(100);
+}
+
+}  // namespace
+
+TEST_CASE("where two attempts are closed unanswered the versions are tried in turn",
+          "[connect-scheduler]") {
+  PoolLab lab(1, with_quick_retries);
+  lab.pool->start();
+  CHECK(versions_of(lab, "UUUUUUA") == "5533553");
+  lab.connection().lose();
+  CHECK(versions_of(lab, "UUUA") == "3333");  // what got a CONNACK is kept
+}
+
+TEST_CASE("a version that got any CONNACK is not given up for being closed unanswered",
+          "[connect-scheduler]") {
+  PoolLab lab(1, with_quick_retries);
+  lab.pool->start();
+  CHECK(versions_of(lab, "UNUUUUA") == "5555555");
+}
+
+TEST_CASE("where 3.1.1 is configured it is all that is tried", "[connect-scheduler]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    with_quick_retries(broker);
+    broker.protocol = config::Protocol::V311;
+  });
+  lab.pool->start();
+  CHECK(versions_of(lab, "UUUUA") == "33333");
+}
+
 TEST_CASE("a success ends the others' waiting early", "[connect-scheduler]") {
   PoolLab lab(2, without_retries);
   start_with_a_failure(lab);

@@ -71,7 +71,7 @@ struct Connection {
   void ack(std::size_t place = 0, int code = 0) {
     const std::uint16_t packet_id = unacked.at(place).packet_id;
     unacked.erase(unacked.begin() + static_cast<std::ptrdiff_t>(place));
-    reports_to().on_acknowledged(packet_id, code);
+    reports_to().on_acknowledged(packet_id, code, {});
   }
   void ack_all() {
     while (!unacked.empty())
@@ -202,7 +202,7 @@ class FakeTransport final : public Transport {
   }
   void report() noexcept {
     for (const std::uint16_t packet_id : std::exchange(connection_->found_acks, {})) {
-      if (connection_->is_open()) connection_->events->on_acknowledged(packet_id, 0);
+      if (connection_->is_open()) connection_->events->on_acknowledged(packet_id, 0, {});
     }
     if (connection_->is_open() && connection_->found) connection_->end(Loss(*connection_->found));
   }

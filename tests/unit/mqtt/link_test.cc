@@ -87,12 +87,12 @@ TEST_CASE("an acknowledgement of something unknown does nothing", "[link]") {
   PoolLab lab;
   lab.bring_up();
   Note& note = lab.send(1);
-  lab.connection().events->on_acknowledged(4711, 0);
-  lab.connection().events->on_acknowledged(0, 0);
+  lab.connection().events->on_acknowledged(4711, 0, {});
+  lab.connection().events->on_acknowledged(0, 0, {});
   CHECK(note.times_done == 0);
   const std::uint16_t id = lab.connection().unacked[0].packet_id;
   lab.connection().ack();
-  lab.connection().events->on_acknowledged(id, 0);
+  lab.connection().events->on_acknowledged(id, 0, {});
   CHECK(note.times_done == 1);
 }
 
@@ -321,6 +321,42 @@ TEST_CASE("what the CONNACK announces is refused before it is sent", "[link]") {
   CHECK_FALSE(refused.outcome.may_be_published);
   CHECK(lab.connection().sent.empty());
   CHECK(lab.pool->in_flight() == 0);
+}
+
+TEST_CASE("max_qos counts whatever the broker announces, connected or not, and by a reload",
+          "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_qos = 1; });
+  CHECK(lab.pool->refusal_of(lab.make(1, {.qos = 2})));
+  lab.bring_up();
+  Note& refused = lab.send(1, {.qos = 2});
+  CHECK(refused.is(Outcome::Kind::Rejected));
+  CHECK(refused.outcome.reason_code == reason::kQosNotSupported);
+  CHECK(lab.connection().sent.empty());
+  lab.change([](PoolSettings& settings) { settings.broker.max_qos = 2; });
+  CHECK_FALSE(lab.pool->refusal_of(lab.make(1, {.qos = 2})));
+}
+
+TEST_CASE("a broker that takes QoS 2 for QoS 1 is given none until the next reload", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& first = lab.send(1, {.qos = 2});
+  lab.connection().events->on_qos2_downgraded();
+  lab.connection().ack();
+  CHECK(first.is_acknowledged());
+  CHECK(lab.send(1, {.qos = 2}).outcome.reason_code == reason::kQosNotSupported);
+  CHECK(lab.send(1, {.qos = 1}).times_done == 0);
+  lab.change([](PoolSettings&) {});
+  CHECK(lab.send(2, {.qos = 2}).times_done == 0);
+  CHECK(lab.connection().sent.size() == 3);
+}
+
+TEST_CASE("what the broker says to a refusal is in the outcome", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& note = lab.send(1);
+  const std::uint16_t id = lab.connection().unacked.at(0).packet_id;
+  lab.connection().events->on_acknowledged(id, 0x97, "over quota");
+  CHECK(note.outcome.detail == "message rejected: over quota");
 }
 
 TEST_CASE("a message refused when it is sent again may have been published before", "[link]") {

@@ -112,8 +112,8 @@ TEST_CASE("a packet of exactly the broker's maximum goes, one byte more is refus
           "[announced_refusal]") {
   Connack connack;
   connack.maximum_packet_size = 13;
-  CHECK_FALSE(announced_refusal(connack, request(1, "t", "hello")));
-  const auto refusal = announced_refusal(connack, request(1, "t", "hello!"));
+  CHECK_FALSE(announced_refusal(connack, {}, request(1, "t", "hello")));
+  const auto refusal = announced_refusal(connack, {}, request(1, "t", "hello!"));
   REQUIRE(refusal);
   CHECK(refusal->kind == Outcome::Kind::Rejected);
   CHECK(refusal->reason_code == reason::kPacketTooLarge);
@@ -125,21 +125,31 @@ TEST_CASE("a packet of exactly the broker's maximum goes, one byte more is refus
 TEST_CASE("a QoS above the broker's maximum is refused, up to it not", "[announced_refusal]") {
   Connack connack;
   connack.maximum_qos = 1;
-  CHECK_FALSE(announced_refusal(connack, request(0, "t", "")));
-  CHECK_FALSE(announced_refusal(connack, request(1, "t", "")));
-  const auto refusal = announced_refusal(connack, request(2, "t", ""));
+  CHECK_FALSE(announced_refusal(connack, {}, request(0, "t", "")));
+  CHECK_FALSE(announced_refusal(connack, {}, request(1, "t", "")));
+  const auto refusal = announced_refusal(connack, {}, request(2, "t", ""));
   REQUIRE(refusal);
   CHECK(refusal->reason_code == reason::kQosNotSupported);
+}
+
+TEST_CASE("a topic of more levels than the broker takes is refused", "[announced_refusal]") {
+  const KnownLimits limits{.max_topic_levels = 3};
+  CHECK_FALSE(known_refusal(limits, request(1, "a/b/c", "")));
+  const auto refusal = known_refusal(limits, request(1, "a/b//c", ""));
+  REQUIRE(refusal);
+  CHECK(refusal->reason_code == reason::kTopicNameInvalid);
+  CHECK(refusal->detail == "the broker accepts topics of 3 levels, not of 4 (max_topic_levels)");
+  CHECK(announcement_of({}, limits) != announcement_of({}, {}));
 }
 
 TEST_CASE("a retained message is refused where the broker keeps none", "[announced_refusal]") {
   Connack connack;
   protocol::Request retained = request(1, "t", "");
   retained.retain = true;
-  CHECK_FALSE(announced_refusal(connack, retained));
+  CHECK_FALSE(announced_refusal(connack, {}, retained));
   connack.retain_available = false;
-  const auto refusal = announced_refusal(connack, retained);
+  const auto refusal = announced_refusal(connack, {}, retained);
   REQUIRE(refusal);
   CHECK(refusal->reason_code == reason::kRetainNotSupported);
-  CHECK_FALSE(announced_refusal(connack, request(1, "t", "")));
+  CHECK_FALSE(announced_refusal(connack, {}, request(1, "t", "")));
 }

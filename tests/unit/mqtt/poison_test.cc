@@ -57,6 +57,46 @@ TEST_CASE(
   CHECK(test.sent().empty());
 }
 
+TEST_CASE("a repeat of a poison message costs no connection for a minute", "[pool][poison]") {
+  Suspects test(1);
+  for (int death = 0; death < 4; ++death) {
+    test.disconnect();
+    test.lab.advance(std::chrono::seconds(1));
+  }
+  REQUIRE(test.notes[0]->is(Outcome::Kind::Rejected));
+  const auto refused = [&](std::int64_t device) {
+    return test.lab.pool->refusal_of(test.lab.make(device)).has_value();
+  };
+  CHECK(refused(1));
+  CHECK_FALSE(refused(2));
+  test.lab.advance(std::chrono::seconds(55));
+  CHECK(refused(1));
+  test.lab.advance(std::chrono::seconds(6));
+  CHECK_FALSE(refused(1));
+}
+
+TEST_CASE("the latest 64 topics that were rejected are remembered", "[poison]") {
+  RejectedTopics rejected;
+  const TimePoint now{std::chrono::hours(1)};
+  for (int device = 0; device < 65; ++device)
+    rejected.add(device, "t", device, now);
+  CHECK(rejected.find(0, "t", now) == -1);
+  CHECK(rejected.find(1, "t", now) == 1);
+  CHECK(rejected.find(64, "t", now) == 64);
+  CHECK(rejected.find(64, "u", now) == -1);
+  CHECK(rejected.find(64, "t", now + RejectedTopics::kKept) == -1);
+}
+
+TEST_CASE("a connection that sluice ends for the broker's fault blames no message and no rival",
+          "[link][poison]") {
+  Suspects test(1);
+  for (int i = 0; i < 8; ++i)
+    reconnect(test.lab, test.slot, Loss::Kind::Faulty);
+  CHECK(test.sent() == Texts{"1"});  // at once, each time
+  CHECK(test.notes[0]->times_done == 0);
+  CHECK(test.lab.pool->counters().taken_over == 0);
+}
+
 TEST_CASE("suspects go one by one, new messages wait, and only the poison is rejected",
           "[link][poison]") {
   Suspects test(3);

@@ -18,8 +18,10 @@ namespace sluice::mqtt {
 
 /// A session in the hands of a broker; the time is the test's.
 struct SessionScene {
+  static constexpr std::size_t kLongestPacket = 65536;
+
   explicit SessionScene(config::Protocol version = config::Protocol::V5, unsigned keepalive_s = 0)
-      : protocol(version), session(version, keepalive_s) {}
+      : protocol(version), session(version, keepalive_s, kLongestPacket) {}
 
   SessionScene& connect(const std::string& properties = {}) {
     if (protocol == config::Protocol::V5) {
@@ -57,14 +59,17 @@ struct SessionScene {
     return all;
   }
   std::vector<wire::Type> take_types() { return packet_types(take_all()); }
-  /// "ID" or "ID/code" of each message that has its outcome; they are reported now.
+  /// "ID" or "ID/code" or "ID/code: reason" of each message that has its outcome; they are reported
+  /// now.
   std::string take_acks() {
     std::string all;
     for (const Session::Ack& ack : std::exchange(session.acks(), {})) {
       session.release(ack.packet_id);
       all += (all.empty() ? "" : " ") + std::to_string(ack.packet_id);
       if (ack.reason_code != 0) all += "/" + std::to_string(ack.reason_code);
+      if (ack.reason != 0) all += ": " + std::string(session.reason_of(ack));
     }
+    session.forget_reasons();
     return all;
   }
   std::string end() const { return session.end() ? session.end()->text : "(none)"; }

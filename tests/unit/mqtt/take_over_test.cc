@@ -1,5 +1,8 @@
 // Session takeover by another client: reported by the broker, or inferred.
+#include <algorithm>
+
 #include "base/log.h"
+#include "log_capture.h"
 #include "mqtt/reason_codes.h"
 #include "pool_lab.h"
 
@@ -68,4 +71,27 @@ TEST_CASE("a message that the broker disconnects on is no takeover", "[pool][tak
   }
   CHECK(poison.is(Outcome::Kind::Rejected));
   CHECK(lab.pool->counters().taken_over == 0);
+}
+
+TEST_CASE("a broker that takes the user name for the client identifier is named",
+          "[pool][take-over]") {
+  const bool has_username = GENERATE(true, false);
+  PoolLab lab(8, [&](config::Broker& broker) {
+    if (has_username) broker.username = "shop";
+  });
+  LogCapture said(log::Level::Warn);
+  lab.pool->start();
+  // Each connection that comes up ends the one before it.
+  unsigned up = 8;
+  for (int round = 0; round < 6; ++round) {
+    lab.run_until([&] { return lab.broker.pending() > 0; });
+    const auto next = std::find_if(lab.broker.attempts.begin(), lab.broker.attempts.end(),
+                                   [](const auto& attempt) { return attempt->is_pending(); });
+    (*next)->accept();
+    const auto slot = static_cast<unsigned>((*next)->options.client_id[1] - '0');
+    if (up < 8) lab.connection(up).lose(Loss::Kind::Disconnected, reason::kSessionTakenOver);
+    up = slot;
+    lab.turn();
+  }
+  CHECK(said.count("use the username (shop) as the client identifier") == (has_username ? 1 : 0));
 }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,9 +26,10 @@ namespace sluice::mqtt {
 class Reports final : public TransportEvents {
  public:
   void on_connected(const Connack&) noexcept override { note("connected"); }
-  void on_acknowledged(std::uint16_t packet_id, int) noexcept override {
+  void on_acknowledged(std::uint16_t packet_id, int, std::string_view) noexcept override {
     note("acknowledged " + std::to_string(packet_id));
   }
+  void on_qos2_downgraded() noexcept override { note("downgraded"); }
   void on_writable() noexcept override { note("writable"); }
   void on_lost(const Loss& loss) noexcept override {
     last_loss = loss;

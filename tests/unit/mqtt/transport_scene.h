@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catch.h"
@@ -18,7 +19,8 @@ namespace sluice::mqtt {
 
 struct RecordedEvents final : TransportEvents {
   void on_connected(const Connack&) noexcept override { connected = true; }
-  void on_acknowledged(std::uint16_t, int) noexcept override { ++acknowledged; }
+  void on_acknowledged(std::uint16_t, int, std::string_view) noexcept override { ++acknowledged; }
+  void on_qos2_downgraded() noexcept override {}
   void on_writable() noexcept override { ++writable; }
   void on_lost(const Loss& loss) noexcept override { losses.push_back(loss); }
 

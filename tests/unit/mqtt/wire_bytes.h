@@ -20,6 +20,22 @@ std::string bytes(const char (&literal)[Size]) {
   return std::string(literal, Size - 1);
 }
 
+/// A Variable Byte Integer.
+inline std::string varint(std::size_t value) {
+  std::string out;
+  do {
+    out += static_cast<char>(value % 128 + (value >= 128 ? 128 : 0));
+    value /= 128;
+  } while (value > 0);
+  return out;
+}
+
+/// A text behind its length.
+inline std::string wire_text(std::string_view text) {
+  std::string out{static_cast<char>(text.size() >> 8), static_cast<char>(text.size())};
+  return out += text;
+}
+
 inline protocol::Request request_of(std::uint8_t qos, std::string_view topic,
                                     std::string_view payload,
                                     std::unique_ptr<protocol::Properties> properties = nullptr) {
