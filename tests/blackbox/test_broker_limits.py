@@ -76,8 +76,11 @@ def test_a_message_the_broker_hangs_up_on_again_when_it_is_alone_is_rejected_as_
     for device in range(2, 30):
         assert_success(client.ask(request(device=device, message="good", timeout_ms=30000)))
     assert_failure(poisoner.read_reply(), "rejected", "unknown")
-    assert_success(poisoner.ask(request(device=1, message="after")))
+    assert_success(poisoner.ask(request(device=1, topic="dev/1/other", message="after")))
     assert fake.payloads().count(b"poison") == 4  # twice as the oldest, twice alone
+    connects = len(fake.connects)
+    assert_failure(poisoner.ask(request(device=1, message="poison", qos=qos)), "rejected")  # at once, for a minute
+    assert len(fake.connects) == connects and fake.payloads().count(b"poison") == 4
     sluice.wait_for_log(r"broker disconnected twice on the same message \(device 1\)")
 
 

@@ -1,12 +1,15 @@
 """What a broker may make of its bytes: it splits them at every byte, glues many packets together, speaks before it is
 spoken to, or sends what MQTT does not know. It is served, or that one connection ends in words."""
+import contextlib
+
 import pytest
 
 from harness import mqtt_packets as mqtt
 from harness.certs import Authority
 from harness.broker_end import Glued, SplitAtEveryByte, Whole
 from harness.client import encode, request
-from harness.replies import assert_success
+from harness.fake_broker import WITHHOLD
+from harness.replies import assert_failure, assert_success
 from harness.sluice import broker_table
 
 PIECES = pytest.mark.parametrize("pieces", [SplitAtEveryByte, Glued], ids=["split-at-every-byte", "glued"])
@@ -159,6 +162,116 @@ def test_an_unknown_property_ends_the_connection_it_came_by_and_nothing_else(lab
         assert_success(client.ask(request(device=1 + device)))
     assert len(fake.connects) == 4 and not fake.overlaps
     assert sluice.log().count("protocol error by the broker") == 1
+
+
+# --- what is too large, and what comes without being read
+LARGE = mqtt.publish(4, "t", b"x" * 70000, 1, 7)
+
+
+def test_an_mqtt_5_broker_is_told_how_much_it_may_send_and_loses_the_connection_for_more(lab, tls):
+    trickster = Trickster(lab, tls=tls)
+    sluice = lab.sluice(table(trickster.fake, tls, 5, connections=2, max_incoming_packet_bytes=70000))
+    sluice.wait_for_connections(2)
+    assert all(b"\x27" + (70000).to_bytes(4, "big") in connect.properties for connect in trickster.fake.connects)
+    trickster.outs[0].send(mqtt.publish(5, "t", b"x" * 69900, 1, 7))
+    trickster.fake.wait_for(lambda broker: broker.answers, "a PUBACK")
+    trickster.outs[1].send(mqtt.publish(5, "t", b"x" * 70000, 1, 7))
+    sluice.wait_for_log("protocol error by the broker: PUBLISH of 70010 bytes; max_incoming_packet_bytes is 70000")
+    trickster.fake.wait_for(lambda broker: len(broker.connects) == 3, "the one that was ended connects anew")
+
+
+def test_a_large_message_of_a_broker_of_3_1_1_is_passed_over_and_acknowledged(lab, tls):
+    trickster = Trickster(lab, tls=tls)
+    sluice = lab.sluice(table(trickster.fake, tls, 4, connections=1))
+    assert_success(sluice.client().ask(request()))
+    trickster.outs[0].send(LARGE + LARGE)
+    trickster.fake.wait_for(lambda broker: len(broker.answers) == 2, "two PUBACKs")
+    assert {packet.body for packet in trickster.fake.answers} == {b"\0\7"}
+    assert_success(sluice.client().ask(request()))
+    assert len(trickster.fake.connects) == 1
+
+
+@VERSIONS
+def test_a_broker_that_sends_without_reading_loses_that_connection_and_costs_no_memory(lab, version):
+    trickster = Trickster(lab)
+    fake = trickster.fake
+    sluice = lab.sluice(table(fake, None, version, connections=1, keepalive_s=0))
+    client = sluice.client()
+    assert_success(client.ask(request()))
+    fake.stall()
+    before = sluice.resident_bytes()
+    client.send_in_background(encode(request(message="x" * 100000)) * 40)  # more than the sockets hold
+    with contextlib.suppress(OSError):
+        for _ in range(2000):
+            trickster.outs[0].send(mqtt.publish(version, "t", b"x", 1, 7) * 1000)
+    sluice.wait_for_log("protocol error by the broker: it does not read, and [0-9]+ answers wait for it")
+    assert sluice.resident_bytes() < before + (64 << 20)
+
+
+# --- what it says in words
+def test_a_broker_that_answers_qos_2_with_a_puback_has_the_message_and_gets_no_more_of_them(lab, tls):
+    trickster = Trickster(lab, tls=tls)
+    fake = trickster.fake
+
+    def as_qos_1(publish):
+        trickster.outs[-1].send(mqtt.acknowledgement(mqtt.PUBACK, publish.packet_id, 5))
+        return WITHHOLD
+
+    fake.on_publish = as_qos_1
+    sluice = lab.sluice(table(fake, tls, 5, connections=1))
+    client = sluice.client()
+    client.send_in_background(encode(request(qos=2)) * 3)
+    assert {client.read_reply()["code"] for _ in range(3)} <= {1, 2}
+    reply = client.ask(request(qos=2))
+    assert_failure(reply, "rejected")
+    assert reply["reason_code"] == 0x9B
+    assert_success(client.ask(request(qos=1)))
+    assert len(fake.connects) == 1
+    assert sluice.log().count("acknowledges QoS 2 as QoS 1") == 1
+
+
+def test_max_qos_rejects_what_is_above_it_before_there_is_a_connection(lab):
+    fake = lab.fake_broker(connack=lambda connect: 0x88)
+    sluice = lab.sluice(broker_table(fake, max_qos=1), until="alive")
+    reply = sluice.client().ask(request(qos=2))
+    assert_failure(reply, "rejected")
+    assert reply["reason_code"] == 0x9B
+
+
+def test_the_reason_of_a_refusal_is_in_the_reply(lab, tls):
+    trickster = Trickster(lab, tls=tls)
+
+    def refuse(publish):
+        reason = b"\x1f" + mqtt.counted("quota\r\nof \u4e0d \"b\"".encode())
+        body = publish.packet_id.to_bytes(2, "big") + b"\x97" + mqtt.variable_integer(len(reason)) + reason
+        trickster.outs[-1].send(mqtt.packet(mqtt.PUBACK, 0, body))
+        return WITHHOLD
+
+    trickster.fake.on_publish = refuse
+    sluice = lab.sluice(table(trickster.fake, tls, 5, connections=1))
+    reply = sluice.client().ask(request())
+    assert_failure(reply, "rejected")
+    assert reply["reason_code"] == 0x97
+    assert reply["detail"].endswith("message rejected: quota\r\nof \u4e0d \"b\"")
+
+
+SAID = b"\x1f" + mqtt.counted(b"moved\x07") + b"\x1c" + mqtt.counted(b"other.example.net:1883")
+
+
+def test_what_a_broker_says_with_a_refusal_or_a_disconnect_is_logged_escaped(lab):
+    refusal = mqtt.packet(mqtt.CONNACK, 0, b"\0\x9d" + mqtt.variable_integer(len(SAID)) + SAID)
+    sluice = lab.sluice(broker_table(lab.fake_broker(connack=lambda connect: refusal)), until="alive")
+    sluice.wait_for_log('refused by .*: Server moved: "moved.x07"; it names another server: other.example.net:1883')
+    trickster = Trickster(lab)
+    sluice = lab.sluice(table(trickster.fake, None, 5, connections=1))
+    trickster.outs[0].send(mqtt.packet(mqtt.DISCONNECT, 0, b"\x9d" + mqtt.variable_integer(len(SAID)) + SAID))
+    sluice.wait_for_log('disconnected: Server moved: "moved.x07"; it names another server: other.example.net:1883')
+
+
+def test_a_password_goes_without_a_user_name_over_mqtt_5(lab):
+    fake = lab.fake_broker()
+    lab.sluice(broker_table(fake, connections=1, password="secret")).wait_for_connections(1)
+    assert [(connect.username, connect.password) for connect in fake.connects] == [(None, b"secret")]
 
 
 def test_an_unknown_property_in_a_connack_ends_that_attempt_and_nothing_else(lab, tls):

@@ -6,7 +6,7 @@ CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
 SUBACK, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = 9, 11, 12, 13, 14, 15
 
 Packet = namedtuple("Packet", "kind flags body")
-Connect = namedtuple("Connect", "version client_id clean username password keepalive")
+Connect = namedtuple("Connect", "version client_id clean username password keepalive properties")
 Publish = namedtuple("Publish", "topic payload qos retain dup packet_id")
 
 
@@ -62,8 +62,10 @@ def parse_connect(body):
     version, flags = body[at], body[at + 1]
     (keepalive,) = struct.unpack_from(">H", body, at + 2)
     at += 4
+    properties = b""
     if version == 5:
         length, at = take_integer(body, at)
+        properties = body[at:at + length]
         at += length
     client_id, at = take_bytes(body, at)
     username = password = None
@@ -71,7 +73,7 @@ def parse_connect(body):
         username, at = take_bytes(body, at)
     if flags & 0x40:
         password, at = take_bytes(body, at)
-    return Connect(version, client_id.decode(), bool(flags & 2), username, password, keepalive)
+    return Connect(version, client_id.decode(), bool(flags & 2), username, password, keepalive, properties)
 
 
 def parse_publish(flags, body, version):
