@@ -1,15 +1,12 @@
 """A real Mosquitto with its own configuration on its own port, to be frozen, killed and restarted."""
-import contextlib
 import os
-import signal
 import subprocess
 
 from . import net
-from .process import Process
-from .waiting import wait_until
+from .broker_process import BrokerProcess
 
 
-class Broker:
+class Broker(BrokerProcess):
     """options: further lines of mosquitto.conf as a dict; tls: a harness.certs.Server; also_tls: the same for
     a second listener, at tls_url, which wants client certificates and logs the names in them; tls_version: the
     only one it speaks, such as "TLSv1.2"; passwords: dict; acl: text of an ACL file; verbose: log() shows every
@@ -17,8 +14,7 @@ class Broker:
 
     def __init__(self, folder, host="127.0.0.1", options=None, tls=None, client_certificates=False,
                  passwords=None, acl=None, port=None, verbose=True, also_tls=None, tls_version=None):
-        self.host = host
-        self.port = port or net.free_port(host)
+        super().__init__("Mosquitto", port, host)
         self.tls = tls
         self.also_tls = also_tls
         self.tls_url = f"mqtts://localhost:{net.free_port(host)}" if also_tls else None
@@ -26,7 +22,6 @@ class Broker:
         self._file = folder / f"mosquitto-{self.port}.conf"
         self._passwords = passwords
         self._verbose = verbose
-        self._process = None
         self._file.write_text(self._text(options or {}, client_certificates, acl), encoding="utf-8")
         self._env = {**os.environ, "OPENSSL_CONF": str(self._limit_tls(tls_version))} if tls_version else None
 
@@ -77,48 +72,4 @@ class Broker:
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
     def start(self):
-        assert self._process is None
-        self._process = Process(["mosquitto", "-c", str(self._file), *(["-v"] if self._verbose else [])],
-                                env=self._env)
-        wait_until(lambda: net.accepts(self.port, self.host) or not self._process.is_running(),
-                   "Mosquitto listening")
-        assert self._process.is_running(), self._process.output()
-        return self
-
-    def log(self):
-        return self._process.output()
-
-    def freeze(self):
-        self._process.freeze()
-
-    def thaw(self):
-        if self._process:
-            self._process.thaw()
-
-    @contextlib.contextmanager
-    def frozen(self):
-        self.freeze()
-        try:
-            yield
-        finally:
-            self.thaw()
-
-    def kill(self):
-        """As a crash would: kill -9."""
-        self._end(signal.SIGKILL)
-
-    def stop(self):
-        self._end(signal.SIGTERM)
-
-    def _end(self, number):
-        if self._process is None:
-            return
-        self._process.signal(number)
-        self._process.thaw()
-        self._process.wait()
-        self._process = None
-
-    def close(self):
-        if self._process:
-            self._process.kill()
-            self._process = None
+        return self._run(["mosquitto", "-c", str(self._file), *(["-v"] if self._verbose else [])], env=self._env)

@@ -1,4 +1,4 @@
-"""A device: an MQTT 5 subscriber with its own connection to the broker."""
+"""A device: a subscriber with its own connection to the broker, over MQTT 5 unless 3.1.1 is asked for."""
 import threading
 from collections import defaultdict, namedtuple
 
@@ -15,14 +15,15 @@ class Subscriber:
     comes back. With qos 0 it never writes, so a broker that is killed cannot reset its connection
     and take unread messages away."""
 
-    def __init__(self, broker, topic="#", qos=2, username=None, password=None, tls=None):
+    def __init__(self, broker, topic="#", qos=2, username=None, password=None, tls=None, protocol="5"):
         self._lock = threading.Lock()
         self._messages = []
         self._by_topic = defaultdict(list)
         self._subscriptions = 0
         self._topic = topic
         self._qos = qos
-        self._client = mqtt.Client(protocol=mqtt.MQTTv5)
+        self._is_5 = protocol == "5"
+        self._client = mqtt.Client(protocol=mqtt.MQTTv5 if self._is_5 else mqtt.MQTTv311)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -38,7 +39,10 @@ class Subscriber:
         self.wait_for_subscriptions(1)
 
     def _on_connect(self, client, _userdata, _flags, _reason, _properties=None):
-        client.subscribe(self._topic, options=SubscribeOptions(qos=self._qos, retainAsPublished=True))
+        if self._is_5:
+            client.subscribe(self._topic, options=SubscribeOptions(qos=self._qos, retainAsPublished=True))
+        else:
+            client.subscribe(self._topic, self._qos)
 
     def _on_subscribe(self, *_arguments):
         with self._lock:
@@ -46,7 +50,7 @@ class Subscriber:
 
     def _on_message(self, _client, _userdata, message):
         received = Received(message.topic, bytes(message.payload), message.qos, bool(message.retain),
-                            message.properties)
+                            message.properties if self._is_5 else None)
         with self._lock:
             self._messages.append(received)
             self._by_topic[received.topic].append(received)
