@@ -58,6 +58,7 @@ ROWS = (
     ("tests/support/*", Scope({"ledger"}, {"event", "mqtt", "ledger-program"})),
     ("tests/ledger/*", Scope({"ledger"}, {"ledger-program"})),
     ("tests/soak/*", Scope({"soak-judge"})),
+    ("tests/brokers/*", Scope({"brokers"})),
     ("tests/container/*", Scope({"container-files"})),
     ("tests/prometheus/*", Scope(black_box={"test_prometheus"})),
     ("conf/*", Scope({"container-files"}, {"config"})),

@@ -71,6 +71,8 @@ def more_jobs():
           for way, how, options in LEDGER_WAYS],
         Job("slow", "the slow black-box tests", 52, 1500,
             pytest(*side_by_side(2), "-m", "slow", "tests/blackbox", sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
+        Job("brokers", "sluice against Mosquitto, RabbitMQ, ejabberd and aedes", 50, 360,
+            pytest("-n", "4", "--dist", "loadgroup", "tests/brokers", sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
         Job("build-clang", "everything with clang, without precompiled headers", 117, 1800,
             CLANG_BUILD.job(), lane=Lane.FILL),
         Job("fuzz", "the fuzzers, a minute of a core for each", 122, 600,
