@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import net
+from harness import net, sluice
+from harness.certs import Authority
 from harness.waiting import BOUND_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,9 +26,26 @@ def run(*command, env=None):
                           capture_output=True, encoding="utf-8", check=False)
 
 
+def blocks(document, language):
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+
+
+# --- configurations
+def test_the_configurations_for_brokers_are_valid(tmp_path):
+    examples = blocks("docs/brokers.md", "toml")
+    assert len(examples) >= 2
+    own = Authority(tmp_path).issue("aws", "DNS:localhost")
+    for example in examples:
+        file = tmp_path / "sluice.toml"
+        file.write_text(example.replace("/etc/sluice/aws.crt", str(own.certificate))
+                        .replace("/etc/sluice/aws.key", str(own.key)), encoding="utf-8")
+        variables = {name: "value" for name in re.findall(r"\$\{(\w+)\}", example)}
+        assert sluice.run("check", "-c", str(file), env=variables)[0] == 0, example
+
+
 # --- PHP
 def php_blocks(document):
-    return re.findall(r"```php\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    return blocks(document, "php")
 
 
 def run_php(code, port=9501):
