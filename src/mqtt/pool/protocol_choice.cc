@@ -22,24 +22,30 @@ void ProtocolChoice::reset() noexcept {
 }
 
 void ProtocolChoice::note_success() {
-  if (std::exchange(was_answered_, true)) return;
-  if (current_ != broker_.protocol) report_fallback("closes on an MQTT 5 CONNECT");
+  note_connack();
 }
 
 void ProtocolChoice::note_failure(const Loss& loss) {
-  if (broker_.protocol != Protocol::V5) return;
   if (loss.kind == Loss::Kind::Refused) {
-    const bool knows_no_v5 = loss.reason_code == reason::kUnsupportedProtocolVersion;
-    if (knows_no_v5 && current_ == Protocol::V5) {
+    const bool is_too_new = loss.reason_code == reason::kUnsupportedProtocolVersion;
+    if (is_too_new && current_ == Protocol::V5) {
       current_ = Protocol::V311;
+      was_answered_ = true;
       report_fallback("does not support MQTT 5");
+    } else {
+      note_connack();
     }
-    was_answered_ = true;
   } else if (loss.kind == Loss::Kind::Unanswered && !was_answered_ &&
-             ++unanswered_ == kUnansweredAttempts) {
+             broker_.protocol == Protocol::V5 && ++unanswered_ == kUnansweredAttempts) {
     unanswered_ = 0;
     current_ = current_ == Protocol::V5 ? Protocol::V311 : Protocol::V5;
   }
+}
+
+/// The version that gets the first CONNACK is kept, even where that refuses.
+void ProtocolChoice::note_connack() {
+  if (std::exchange(was_answered_, true)) return;
+  if (current_ != broker_.protocol) report_fallback("closes on an MQTT 5 CONNECT");
 }
 
 void ProtocolChoice::report_fallback(const char* why) const {

@@ -7,8 +7,8 @@
 namespace sluice::mqtt {
 
 /// The configured version, or 3.1.1 where that is 5 and the broker does not speak it: it refuses
-/// the version, or closes the connection twice instead of answering. A broker closes so for other
-/// reasons, too, so the versions are tried in turn until one gets a CONNACK. Not thread-safe.
+/// the version, or closes the connection twice instead of answering. It may close for other
+/// reasons, so the versions are tried in turn until one gets a CONNACK. Not thread-safe.
 class ProtocolChoice {
  public:
   /// `broker` outlives it.
@@ -22,11 +22,12 @@ class ProtocolChoice {
   void note_failure(const Loss& loss);
 
  private:
+  void note_connack();
   void report_fallback(const char* why) const;
 
   const config::Broker& broker_;
   config::Protocol current_;
-  bool was_answered_ = false;  // a CONNACK came: the broker knows the version
+  bool was_answered_ = false;  // a CONNACK came, perhaps a refusal: the version stays
   unsigned unanswered_ = 0;    // attempts in a row with the current one
 };
 

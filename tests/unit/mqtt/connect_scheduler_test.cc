@@ -1,6 +1,7 @@
 // When a pool connects to its broker, how often, and with which protocol.
 #include <chrono>
 
+#include "log_capture.h"
 #include "mqtt/reason_codes.h"
 #include "pool_lab.h"
 
@@ -133,6 +134,20 @@ TEST_CASE("a version that got any CONNACK is not given up for being closed unans
   PoolLab lab(1, with_quick_retries);
   lab.pool->start();
   CHECK(versions_of(lab, "UNUUUUA") == "5555555");
+}
+
+TEST_CASE("a fallback is logged once, also where its first CONNACK refuses, with a lone password",
+          "[connect-scheduler]") {
+  PoolLab lab(1, [](config::Broker& broker) {
+    with_quick_retries(broker);
+    broker.password = "secret";
+  });
+  const LogCapture said;
+  lab.pool->start();
+  CHECK(versions_of(lab, "UUNA") == "5533");
+  CHECK(said.count("closes on an MQTT 5 CONNECT; using 3.1.1 until the next reload") == 1);
+  CHECK(said.count("the password is not sent") == 1);
+  CHECK(said.count("secret") == 0);
 }
 
 TEST_CASE("where 3.1.1 is configured it is all that is tried", "[connect-scheduler]") {
