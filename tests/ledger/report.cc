@@ -10,12 +10,13 @@ namespace sluice::ledger_run {
 namespace {
 
 constexpr const char* kLegend =
-    R"(sent: requests. ok: code 1. ordered: rejected, because the broker refused it. poison: poison messages that
-were found / connections dropped because of them. refused: broker_unavailable; "needless": of those, where
-1.5 s without any fault lay between sending and deadline (below 0.1 % of all messages). again: arrivals beyond
-a message's first. stale: devices that ended on a repeat because the newer messages had reached their deadline.
-late: worst reply, counted from its deadline (at most 250 ms), less what the driver was late or sluice waited for
-a processor in that time, whichever is longer. stall: the longest the driver was late; wait: the longest such wait. settled: the longest time from sending to reply.
+    R"(sent: requests. ok: code 1. ordered: rejected, because the broker refused it. poison: poison messages that were
+found / connections dropped because of them / rejected unsent within a minute, being of the same device and topic.
+refused: broker_unavailable; "needless": of those, where 1.5 s without any fault lay between sending and deadline
+(below 0.1 % of all messages). again: arrivals beyond a message's first. stale: devices that ended on a repeat
+because the newer messages had reached their deadline. late: worst reply, counted from its deadline (at most 250
+ms), less what the driver was late or sluice waited for a processor in that time, whichever is longer. stall: the
+longest the driver was late; wait: the longest such wait. settled: the longest time from sending to reply.
 )";
 
 void clear_progress() {
@@ -25,11 +26,11 @@ void clear_progress() {
 void print_row(const char* name, const Figures& f, std::uint64_t faults, Nanoseconds stall,
                Nanoseconds wait, Nanoseconds took, std::uint64_t violations) {
   char poison[32];
-  std::snprintf(poison, sizeof poison, "%ju/%ju", std::uintmax_t{f.poison_rejected},
-                std::uintmax_t{f.poison_drops});
+  std::snprintf(poison, sizeof poison, "%ju/%ju/%ju", std::uintmax_t{f.poison_rejected},
+                std::uintmax_t{f.poison_drops}, std::uintmax_t{f.behind_poison});
   std::printf(
-      "%-6s %8ju %8ju %7ju %6s %7ju %8ju %8ju %7ju %5ju %6ju %7.0f %8.0f %6.0f %6.0f %5.0f  ", name,
-      std::uintmax_t{f.messages}, std::uintmax_t{f.ok}, std::uintmax_t{f.refused_as_ordered},
+      "%-6s %8ju %8ju %7ju %10s %7ju %8ju %8ju %7ju %5ju %6ju %7.0f %8.0f %6.0f %6.0f %5.0f  ",
+      name, std::uintmax_t{f.messages}, std::uintmax_t{f.ok}, std::uintmax_t{f.refused_as_ordered},
       poison, std::uintmax_t{f.unavailable}, std::uintmax_t{f.needless}, std::uintmax_t{f.timeouts},
       std::uintmax_t{f.duplicates}, std::uintmax_t{f.stale_ends}, std::uintmax_t{faults},
       f.messages == 0 ? 0.0 : as_milliseconds(f.worst_late), as_milliseconds(f.worst_settled),
@@ -48,6 +49,7 @@ void add(Figures& sum, const Figures& f) {
   sum.refused_as_ordered += f.refused_as_ordered;
   sum.poison_rejected += f.poison_rejected;
   sum.poison_drops += f.poison_drops;
+  sum.behind_poison += f.behind_poison;
   sum.unavailable += f.unavailable;
   sum.needless += f.needless;
   sum.timeouts += f.timeouts;
@@ -65,9 +67,9 @@ void print_head(const Options& options) {
               options.window, options.is_v5 ? "MQTT 5" : "MQTT 3.1.1",
               options.has_tls ? " over TLS" : "", kQos[options.qos], options.faults_text.c_str(),
               kLegend);
-  std::printf("%-6s %8s %8s %7s %6s %7s %8s %8s %7s %5s %6s %7s %8s %6s %6s %5s  verdict\n", "seed",
-              "sent", "ok", "ordered", "poison", "refused", "needless", "timeout", "again", "stale",
-              "faults", "late ms", "settled", "stall", "wait", "s");
+  std::printf("%-6s %8s %8s %7s %10s %7s %8s %8s %7s %5s %6s %7s %8s %6s %6s %5s  verdict\n",
+              "seed", "sent", "ok", "ordered", "poison", "refused", "needless", "timeout", "again",
+              "stale", "faults", "late ms", "settled", "stall", "wait", "s");
   std::fflush(stdout);
 }
 

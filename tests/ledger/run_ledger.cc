@@ -104,6 +104,9 @@ void RunLedger::check_answer(std::uint32_t device, std::uint64_t number, const E
         ++figures_.refused_as_ordered;
       } else if (entry.is_poison) {
         ++figures_.poison_rejected;
+        devices_[device - 1].poison_rejected_at = entry.answered_at;
+      } else if (is_behind_poison(devices_[device - 1], entry)) {
+        ++figures_.behind_poison;
       } else {
         breach(Breach::RejectedNotRefused, device, number, "the broker never refused it");
       }
@@ -123,6 +126,11 @@ void RunLedger::check_answer(std::uint32_t device, std::uint64_t number, const E
     case AnswerKind::None:
       return;
   }
+}
+
+bool RunLedger::is_behind_poison(const Device& of, const Entry& entry) {
+  return entry.arrivals == 0 && entry.answer.published == Published::No &&
+         entry.answered_at - of.poison_rejected_at < kPoisonMemory;
 }
 
 void RunLedger::check_times(std::uint32_t device, std::uint64_t number, Nanoseconds own_part) {

@@ -59,6 +59,8 @@ struct Figures {
   std::uint64_t ok = 0;
   std::uint64_t refused_as_ordered = 0;  ///< `rejected`, because the simulated broker refused them
   std::uint64_t poison_rejected = 0;
+  std::uint64_t behind_poison =
+      0;  ///< rejected unsent, as the device's poison was found just before
   std::uint64_t poison_drops = 0;
   std::uint64_t unavailable = 0;
   std::uint64_t needless = 0;  ///< of those, with time to reconnect and send
@@ -120,6 +122,10 @@ class RunLedger {
     bool is_poison = false;
     bool acknowledgement_lost = false;
   };
+  /// So long sluice rejects other messages of a poison message's device and topic (a device has one
+  /// topic here), and a second for replies that were late.
+  static constexpr Nanoseconds kPoisonMemory = 61 * kSecond;
+
   struct Device {
     int qos = 1;
     Nanoseconds timeout = 0;
@@ -128,10 +134,12 @@ class RunLedger {
     std::int64_t newest_ok = -1;
     std::int64_t last_arrived = -1;
     std::uint32_t last_source = 0;
+    Nanoseconds poison_rejected_at = -kPoisonMemory;
   };
 
   Device* device_of(std::uint32_t device);
   void check_answer(std::uint32_t device, std::uint64_t number, const Entry& entry);
+  static bool is_behind_poison(const Device& of, const Entry& entry);
   void check_times(std::uint32_t device, std::uint64_t number, Nanoseconds own_part);
   void check_order(std::uint32_t device, std::uint64_t number, const PublishSource& source);
   void check_last(std::uint32_t number, const Device& device);

@@ -151,6 +151,33 @@ TEST_CASE("only what the broker refused or hung up on may be rejected") {
   }
 }
 
+TEST_CASE("behind a poison message its device's other ones may be rejected unsent, for a minute") {
+  Book book;
+  book.send();
+  book.send();
+  book.arrive(0, 1, Fate::Dropped);
+  SECTION("not before it was found") {
+    book.answer(1, kRejected, 5);
+    CHECK(book.found_only(Breach::RejectedNotRefused));
+  }
+  SECTION("once it was") {
+    book.answer(0, kRejectedUnknown, 5);
+    SECTION("within the minute") {
+      book.answer(1, kRejected, 60'000);
+      CHECK(book.found(Breach::RejectedNotRefused) == 0);
+      CHECK(book.ledger.figures().behind_poison == 1);
+    }
+    SECTION("not after it") {
+      book.answer(1, kRejected, 66'100);
+      CHECK(book.found(Breach::RejectedNotRefused) == 1);
+    }
+    SECTION("not where the reply says that it may be published") {
+      book.answer(1, kRejectedUnknown, 5);
+      CHECK(book.found_only(Breach::RejectedNotRefused));
+    }
+  }
+}
+
 TEST_CASE("a reply that the table does not know is found") {
   Book book;
   book.send();
