@@ -80,18 +80,18 @@ def test_a_reply_too_many_without_ids_is_found():
     ("rejected", "no"), ("overloaded", "no"), ("bad_request", "no"), ("shutting_down", "no"), ("no_route", "no"),
     ("timeout", "no"), ("broker_unavailable", "unknown"), ("partial", "some"), (None, None)])
 def test_an_error_that_nothing_has_called_for_is_found(error, published):
-    only(faults_of(stream_of({"code": 2, "error": error, "published": published})), "not a lawful reply")
+    only(faults_of(stream_of({"code": 2, "error": error, "published": published})), "not an allowed reply")
 
 
 def test_a_code_that_does_not_exist_is_found():
-    only(faults_of(stream_of({"code": 3, "error": "timeout", "published": "unknown"})), "not a lawful reply")
+    only(faults_of(stream_of({"code": 3, "error": "timeout", "published": "unknown"})), "not an allowed reply")
 
 
 @pytest.mark.parametrize("reply", [TIMEOUT, UNAVAILABLE])
 def test_any_failure_at_the_calm_broker_is_found(reply):
-    only(faults_of(stream_of(reply, place="calm")), "nothing was done to its broker")
+    only(faults_of(stream_of(reply, place="calm")), "its broker was not disturbed")
     only(faults_of(stream_of({**reply, "error": "timeout", "published": "unknown",
-                              "brokers": {"rough": "ok", "calm": "timeout"}}, place="both")), "nothing was done to")
+                              "brokers": {"rough": "ok", "calm": "timeout"}}, place="both")), "at the undisturbed broker")
 
 
 def test_a_partial_failure_that_does_not_name_the_failed_broker_is_found():
@@ -106,7 +106,7 @@ def test_replies_out_of_order_without_ids_are_found():
     for reply in ({"code": 2, "error": "no_route", "published": "no"}, OK):
         stream.settle(reply, 100.1)
     found = faults_of(stream)
-    assert len(found) == 2 and "not a lawful reply" in found[0] and "no range holds its device" in found[1]
+    assert len(found) == 2 and "not an allowed reply" in found[0] and "no range contains its device" in found[1]
 
 
 @pytest.mark.parametrize("reply", [TIMEOUT, UNAVAILABLE])
