@@ -13,8 +13,8 @@ constexpr Duration kReminder = std::chrono::hours(1);
 
 }  // namespace
 
-std::string LogThrottle::Summary::text(std::string_view what) const {
-  std::string text = fmt::format("{} more {} since then", more, what);
+std::string LogThrottle::Summary::text(std::string_view one, std::string_view many) const {
+  std::string text = fmt::format("{} more {} since then", more, more == 1 ? one : many);
   if (quiet_for > Duration(0)) {
     text += fmt::format("; none for {} s now",
                         std::chrono::duration_cast<std::chrono::seconds>(quiet_for).count());

@@ -20,8 +20,8 @@ class LogThrottle {
     std::uint64_t more = 0;  ///< occurrences that were not written
     Duration quiet_for{};    ///< 0: it still lasts, or was ended early
 
-    /// "37 more faulty requests since then; none for 60 s now"
-    std::string text(std::string_view what) const;
+    /// "37 more faulty requests since then; none for 60 s now". `one` and `many` name the event.
+    std::string text(std::string_view one, std::string_view many) const;
   };
 
   explicit LogThrottle(Duration quiet, unsigned written_first = 1) noexcept

@@ -9,10 +9,12 @@ namespace sluice::client {
 ClientLog::ClientLog(event::Loop& loop)
     : loop_(loop),
       timer_(loop, bind<&ClientLog::report_repeats>(this)),
-      kinds_{{{"clients refused", log::Level::Warn},
-              {"faulty requests", log::Level::Info},
-              {"connections closed because of another protocol", log::Level::Info},
-              {"clients closed because of input_bytes", log::Level::Warn}}} {
+      kinds_{{{"client refused", "clients refused", log::Level::Warn},
+              {"faulty request", "faulty requests", log::Level::Info},
+              {"connection closed because of another protocol",
+               "connections closed because of another protocol", log::Level::Info},
+              {"client closed because of input_bytes", "clients closed because of input_bytes",
+               log::Level::Warn}}} {
   timer_.unref();
 }
 
@@ -47,7 +49,7 @@ void ClientLog::report_repeats() noexcept {
   TimePoint next = TimePoint::max();
   for (Kind& kind : kinds_) {
     const auto summary = kind.repeats.look(loop_.now());
-    if (summary && summary->more > 0) log::at(kind.level, "{}", summary->text(kind.what));
+    if (summary && summary->more > 0) log::at(kind.level, "{}", summary->text(kind.one, kind.many));
     next = std::min(next, kind.repeats.due());
   }
   if (next != TimePoint::max()) timer_.start(next - loop_.now());
@@ -56,7 +58,7 @@ void ClientLog::report_repeats() noexcept {
 void ClientLog::finish() noexcept {
   for (Kind& kind : kinds_) {
     const LogThrottle::Summary summary = kind.repeats.end();
-    if (summary.more > 0) log::at(kind.level, "{}", summary.text(kind.what));
+    if (summary.more > 0) log::at(kind.level, "{}", summary.text(kind.one, kind.many));
   }
   timer_.stop();
 }

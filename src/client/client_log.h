@@ -37,7 +37,8 @@ class ClientLog {
 
  private:
   struct Kind {
-    std::string_view what;  // plural noun, follows "37 more"
+    std::string_view one;  // what follows "1 more"
+    std::string_view many;
     log::Level level;
     LogThrottle repeats{std::chrono::minutes(1)};
   };

@@ -19,11 +19,6 @@ std::string in_words(Duration time) {
                                          : fmt::format("{} ms", time.count());
 }
 
-std::string text_of(const LogThrottle::Summary& summary, std::string_view one,
-                    std::string_view many) {
-  return summary.text(summary.more == 1 ? one : many);
-}
-
 }  // namespace
 
 Level PoolLog::level_for_change(TimePoint now, Level wanted) {
@@ -140,7 +135,7 @@ void PoolLog::rejected(TimePoint now, unsigned slot, std::int64_t device) {
 void PoolLog::log_changes(const LogThrottle::Summary& summary, std::size_t up) const {
   if (summary.more == 0) return;
   log::at(up == 0 ? Level::Warn : Level::Info, subject(), "{}; {} of {} up",
-          text_of(summary, "connection change", "connection changes"), up, connections_);
+          summary.text("connection change", "connection changes"), up, connections_);
 }
 
 void PoolLog::tick(TimePoint now, std::size_t up) {
@@ -153,11 +148,11 @@ void PoolLog::tick(TimePoint now, std::size_t up) {
               latest_failure_);
   }
   if (const auto summary = takeover_throttle_.look(now); summary && summary->more > 0)
-    log::warn(subject(), "{}", text_of(*summary, "session takeover", "session takeovers"));
+    log::warn(subject(), "{}", summary->text("session takeover", "session takeovers"));
   if (const auto summary = rejection_throttle_.look(now); summary && summary->more > 0)
     log::warn(subject(), "{}",
-              text_of(*summary, "message rejected after two disconnects",
-                      "messages rejected after two disconnects"));
+              summary->text("message rejected after two disconnects",
+                            "messages rejected after two disconnects"));
 }
 
 void PoolLog::finish(std::size_t up) {

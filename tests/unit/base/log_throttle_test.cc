@@ -41,7 +41,7 @@ TEST_CASE("when it has been quiet it is said how many there were, and the next i
   CHECK_FALSE(throttle.look(at(17)));
   const auto summary = throttle.look(at(18));
   REQUIRE(summary);
-  CHECK(summary->text("cats") == "1 more cats since then; none for 10 s now");
+  CHECK(summary->text("cat", "cats") == "1 more cat since then; none for 10 s now");
   CHECK(throttle.due() == TimePoint::max());
   CHECK_FALSE(throttle.look(at(100)));
   CHECK(throttle.note(at(100)));
@@ -65,6 +65,7 @@ TEST_CASE("what never ends is told of once an hour, each time with the new ones 
     CHECK_FALSE(throttle.note(at(second)));
     if (const auto summary = throttle.look(at(second))) {
       CHECK(summary->quiet_for == Duration(0));
+      CHECK(summary->text("cat", "cats") == "3600 more cats since then");
       reported.push_back(summary->more);
     }
   }
@@ -76,7 +77,7 @@ TEST_CASE("ended early, it says what was counted and begins anew", "[log-throttl
   LogThrottle throttle{std::chrono::seconds(10)};
   CHECK(throttle.note(at(0)));
   CHECK_FALSE(throttle.note(at(1)));
-  CHECK(throttle.end().text("dogs") == "1 more dogs since then");
+  CHECK(throttle.end().text("dog", "dogs") == "1 more dog since then");
   CHECK(throttle.note(at(2)));
 }
 
