@@ -27,7 +27,7 @@ std::string describe(unsigned char byte) {
 }  // namespace
 
 void FrameReader::feed(std::string_view input) {
-  tidy();
+  release_previous();
   assert(input_item_ == input_.size());
   input_ = input;
   input_item_ = 0;
@@ -35,7 +35,7 @@ void FrameReader::feed(std::string_view input) {
 }
 
 Frame FrameReader::next() {
-  tidy();
+  release_previous();
   if (held_at_ < held_size_) {
     const Frame frame = step_held();
     if (frame.kind != Frame::Kind::NeedMore) return frame;
@@ -46,7 +46,7 @@ Frame FrameReader::next() {
 
 std::string_view FrameReader::ahead() {
   if (!scanner_.is_between()) return {};
-  tidy();
+  release_previous();
   std::string_view rest;
   if (held_at_ < held_size_) {
     held_at_ += leading_space(held_from(held_at_));
@@ -108,7 +108,7 @@ std::string_view FrameReader::join_item() {
 /// consumed, or if all are scanned. The current request then moves once, and nothing else is held
 /// until it ends, however it grows.
 void FrameReader::save() {
-  tidy();
+  release_previous();
   const bool is_looked_at = held_at_ == held_size_;
   if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {
     shrink_to(held_size_ - held_item_);
@@ -124,7 +124,7 @@ void FrameReader::save() {
 }
 
 Frame FrameReader::finish() {
-  tidy();
+  release_previous();
   if (!scanner_.is_inside()) return {};
   const std::string_view bytes = join_item();
   return fault(ErrorKind::BadRequest, bytes, "the connection was closed within a request");
@@ -167,7 +167,7 @@ void FrameReader::shrink_to(std::size_t bytes) noexcept {
 }
 
 /// Releases what the previous Frame referred to.
-void FrameReader::tidy() {
+void FrameReader::release_previous() {
   if (held_item_ < held_size_ || held_size_ == 0) return;
   shrink_to(0);
   // If a request shares the block, this only drops one holder of it.

@@ -29,16 +29,15 @@ struct Frame {
   bool ends_connection = false;  ///< Fault: after the reply, close the connection gracefully
 };
 
-/// One connection's requests. The order of calls is feed, next until NeedMore (or until the caller
-/// pauses), save; then feed again. next() looks at every byte once however it arrives; ahead()
-/// leaves that to its caller. Bytes are copied only where a request does not lie whole in what was
-/// fed.
+/// Splits one connection's input. The order of calls is feed(), next() until NeedMore or until the
+/// caller pauses, save(); then feed() again. next() scans every byte once, in pieces of any size;
+/// only a request that was not fed in one piece is copied.
 class FrameReader {
  public:
   /// Large blocks come from `spare`, which outlives it, and go back to it.
   FrameReader(std::size_t max_request_bytes, SpareBlocks& spare)
       : scanner_(max_request_bytes), spare_(&spare) {}
-  /// A moved-from one may only be assigned to or destroyed.
+  /// A moved-from reader may only be assigned to or destroyed.
   FrameReader(FrameReader&&) noexcept = default;
   FrameReader& operator=(FrameReader&&) noexcept = default;
 
@@ -86,19 +85,18 @@ class FrameReader {
   void hold(std::string_view bytes);
   void make_room(std::size_t bytes);
   void shrink_to(std::size_t bytes) noexcept;
-  void tidy();
+  void release_previous();
 
   FrameScanner scanner_;
 
-  // Saved bytes: [0, held_item_) consumed, [held_item_, held_at_) the request under way,
-  // [held_at_, size) not looked at. The request under way goes on in input_ only where all saved
-  // bytes were looked at.
+  // Saved bytes: [0, held_item_) consumed, [held_item_, held_at_) of the current request, the rest
+  // not scanned. The current request continues in input_ only if all saved bytes are scanned.
   Block held_;
   SpareBlocks* spare_;
   std::size_t held_size_ = 0;
   std::size_t held_item_ = 0;
   std::size_t held_at_ = 0;
-  // The same three parts of what was fed.
+  // The same three parts of the bytes fed last.
   std::string_view input_;
   std::size_t input_item_ = 0;
   std::size_t input_at_ = 0;
