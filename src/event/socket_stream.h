@@ -35,7 +35,7 @@ class SocketStream final : public Stream {
   Handle<uv_stream_s> handle_;
   StreamHandler* handler_ = nullptr;
   std::string peer_;
-  std::string pending_;     // behind the write that is under way
+  std::string pending_;     // waits behind the write in progress
   Write* write_ = nullptr;  // owned by libuv until its callback
   std::size_t read_size_;
   bool reading_ = false;
