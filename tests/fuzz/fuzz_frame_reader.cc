@@ -1,7 +1,7 @@
-// libFuzzer: however a client's bytes are split, saved and looked at, the same frames come out as
-// from the whole at once, and no more is held than the request under way.
-// The input's first line says how, readable in a seed: the first byte is the longest request, each
-// other one a step (see step_of), again from the first where they end. The rest is the stream.
+// libFuzzer: in pieces of any size, saved at any time, a client's bytes give the same frames as in
+// one piece, and no more is held than the current request.
+// The input's first line has the steps, readable in a seed: the first byte is the longest request,
+// each other one a step (see step_of), repeated from the first. The rest is the stream.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -45,7 +45,7 @@ Step step_of(unsigned char byte) {
   return {byte, Look::All};
 }
 
-std::string told(const Frame& frame) {
+std::string text_of(const Frame& frame) {
   std::string out(1, static_cast<char>('0' + static_cast<int>(frame.kind)));
   out += static_cast<char>('a' + static_cast<int>(frame.error));
   out += frame.ends_connection ? '!' : '.';
@@ -78,7 +78,7 @@ class Reading {
     const bool inside = reader_.inside_request();
     const Frame last = reader_.finish();
     require(inside == (last.kind == Frame::Kind::Fault));
-    out_.push_back(told(last));
+    out_.push_back(text_of(last));
     return out_;
   }
 
@@ -93,7 +93,7 @@ class Reading {
     require(frame.bytes.size() <= limit_);
     if (frame.kind == Frame::Kind::Request && reader_.framing() == Framing::Stream)
       require(frame.bytes.front() == '{' && frame.bytes.back() == '}');
-    out_.push_back(told(frame));
+    out_.push_back(text_of(frame));
     return true;
   }
 

@@ -138,7 +138,7 @@ TEST_CASE("a PUBREL that answers no PUBREC, or not the oldest, is found") {
 TEST_CASE("a CONNECT ends the identifier's connection from before") {
   Lab lab;
   const int old = lab.connected("a");
-  SECTION("that was still open: nobody may do that by his own will") {
+  SECTION("that was still open: a client may not do that") {
     lab.connected("a");
     CHECK(lab.found_only(Breach::TwoConnections));
     CHECK(lab.read(old, 3) == std::string({static_cast<char>(0xE0), 1, static_cast<char>(0x8E)}));

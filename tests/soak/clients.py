@@ -1,7 +1,7 @@
-"""The clients: long-lived ones that pipeline, ones that come and go, ones that leave without a word.
+"""The clients: long-lived ones that pipeline, ones that come and go, ones that reset their connection.
 
-Each kind is a function of a Crowd and its own random numbers; it runs in a thread of its own until the crowd is told
-to stop, and leaves a Stream for each connection it made.
+Each kind is a function of a Crowd and its own random numbers; it runs in its own thread until the crowd
+stops, and adds a Stream for each connection.
 """
 import socket
 import struct

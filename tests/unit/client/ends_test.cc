@@ -153,10 +153,10 @@ TEST_CASE("only so many refused clients linger, the others are closed at once", 
       if (!peer->at_end() && !peer->was_reset()) return false;
     return true;
   });
-  std::size_t told = 0;
+  std::size_t lines = 0;
   for (const Peer* peer : refused)
-    told += peer->lines();
-  CHECK(told == 256);
+    lines += peer->lines();
+  CHECK(lines == 256);
   CHECK(lab.counters().refused_total == 300);
 }
 

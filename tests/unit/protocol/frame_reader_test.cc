@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kLimit = 1000;
 
 /// A frame as one line: "request BYTES", "bad_request BYTES", "too_large! BYTES" (ends), "close".
-std::string told(const Frame& frame) {
+std::string text_of(const Frame& frame) {
   switch (frame.kind) {
     case Frame::Kind::NeedMore:
       return "more";
@@ -37,7 +37,7 @@ std::string told(const Frame& frame) {
 
 void drain(FrameReader& reader, std::vector<std::string>& out) {
   for (Frame frame = reader.next(); frame.kind != Frame::Kind::NeedMore; frame = reader.next()) {
-    out.push_back(told(frame));
+    out.push_back(text_of(frame));
   }
 }
 
@@ -155,12 +155,12 @@ TEST_CASE("nothing is read after the end of a connection", "[frame_reader]") {
   SpareBlocks spare;
   FrameReader reader(kLimit, spare);
   reader.feed("GET / HTTP/1.1\r\n{}{}");
-  CHECK(told(reader.next()) == "close");
+  CHECK(text_of(reader.next()) == "close");
   CHECK_FALSE(reader.has_input());
-  CHECK(told(reader.next()) == "more");
+  CHECK(text_of(reader.next()) == "more");
   reader.save();
   CHECK(reader.buffered() == 0);
-  CHECK(told(reader.finish()) == "more");
+  CHECK(text_of(reader.finish()) == "more");
 }
 
 TEST_CASE("garbage without a newline ends the connection at the limit", "[frame_reader]") {
@@ -201,7 +201,7 @@ TEST_CASE("memory does not grow while a request that is too large is skipped", "
   FrameReader reader(kLimit, spare);
   const std::string piece(kLimit, 'x');
   reader.feed("{\"a\":\"");
-  CHECK(told(reader.next()) == "more");
+  CHECK(text_of(reader.next()) == "more");
   reader.save();
   std::size_t faults = 0;
   for (int i = 0; i < 100; ++i) {
@@ -215,7 +215,7 @@ TEST_CASE("memory does not grow while a request that is too large is skipped", "
   CHECK(reader.buffered() == 0);
   CHECK_FALSE(reader.inside_request());
   reader.feed("\"}{}");
-  CHECK(told(reader.next()) == "request {}");
+  CHECK(text_of(reader.next()) == "request {}");
 }
 
 TEST_CASE("a first byte of zero means length-prefixed frames", "[frame_reader]") {
@@ -241,15 +241,15 @@ TEST_CASE("the framing is decided by the first byte, for good", "[frame_reader]"
   FrameReader reader(kLimit, spare);
   CHECK(reader.framing() == Framing::Unknown);
   reader.feed(std::string_view("\0", 1));
-  CHECK(told(reader.next()) == "more");
+  CHECK(text_of(reader.next()) == "more");
   CHECK(reader.framing() == Framing::LengthPrefixed);
   FrameReader stream(kLimit, spare);
   stream.feed("\n");
-  CHECK(told(stream.next()) == "more");
+  CHECK(text_of(stream.next()) == "more");
   CHECK(stream.framing() == Framing::Stream);
   stream.feed(std::string_view("\0\0\0\2{}\n{}", 9));
-  CHECK(told(stream.next()) == "bad_request ");
-  CHECK(told(stream.next()) == "request {}");
+  CHECK(text_of(stream.next()) == "bad_request ");
+  CHECK(text_of(stream.next()) == "request {}");
 }
 
 TEST_CASE("random streams in random pieces tell the same as whole ones", "[frame_reader]") {
@@ -292,19 +292,19 @@ TEST_CASE("what a paused caller has not looked at is kept and comes first", "[fr
   FrameReader reader(kLimit, spare);
   std::string input = R"({"n":1}{"n":2}{"n":3}{"n")";
   reader.feed(input);
-  CHECK(told(reader.next()) == R"(request {"n":1})");
+  CHECK(text_of(reader.next()) == R"(request {"n":1})");
   CHECK(reader.has_input());
   reader.save();
   input.assign(input.size(), '#');
   CHECK(reader.has_input());
-  CHECK(told(reader.next()) == R"(request {"n":2})");
+  CHECK(text_of(reader.next()) == R"(request {"n":2})");
   reader.save();
   reader.feed(R"(:4}{"n":5})");
-  CHECK(told(reader.next()) == R"(request {"n":3})");
-  CHECK(told(reader.next()) == R"(request {"n":4})");
-  CHECK(told(reader.next()) == R"(request {"n":5})");
+  CHECK(text_of(reader.next()) == R"(request {"n":3})");
+  CHECK(text_of(reader.next()) == R"(request {"n":4})");
+  CHECK(text_of(reader.next()) == R"(request {"n":5})");
   CHECK_FALSE(reader.has_input());
-  CHECK(told(reader.next()) == "more");
+  CHECK(text_of(reader.next()) == "more");
 }
 
 TEST_CASE("a request that lies whole in the input is not copied", "[frame_reader]") {
@@ -322,13 +322,13 @@ TEST_CASE("a large request's buffer is given back, a small one is kept", "[frame
   FrameReader reader(1 << 20, spare);
   const std::string large = R"({"a":")" + std::string(100000, 'x') + R"("})";
   reader.feed(std::string_view(large).substr(0, 60000));
-  CHECK(told(reader.next()) == "more");
+  CHECK(text_of(reader.next()) == "more");
   reader.save();
   CHECK(reader.buffered() >= 60000);
   CHECK(reader.inside_request());
   reader.feed(std::string_view(large).substr(60000));
   CHECK(reader.next().bytes == large);
-  CHECK(told(reader.next()) == "more");
+  CHECK(text_of(reader.next()) == "more");
   CHECK(reader.buffered() == 0);
 }
 
@@ -353,7 +353,7 @@ TEST_CASE("a reader says whether it is inside a request", "[frame_reader]") {
   CHECK_FALSE(after("{\"a\":\"0123456789"));  // answered: too large
   FrameReader prefixed(10, spare);
   prefixed.feed(std::string_view("\0", 1));
-  CHECK(told(prefixed.next()) == "more");
+  CHECK(text_of(prefixed.next()) == "more");
   CHECK(prefixed.inside_request());
 }
 
@@ -364,12 +364,12 @@ TEST_CASE("a connection that ends inside a request gets a fault", "[frame_reader
     Told before;
     reader.feed(input);
     drain(reader, before);
-    std::string direct = told(reader.finish());
+    std::string direct = text_of(reader.finish());
     FrameReader saved(limit, spare);
     saved.feed(input);
     drain(saved, before);
     saved.save();
-    CHECK(told(saved.finish()) == direct);
+    CHECK(text_of(saved.finish()) == direct);
     return direct;
   };
   CHECK(end_of("") == "more");
@@ -389,10 +389,10 @@ TEST_CASE("a new limit counts for the request under way", "[frame_reader]") {
   SpareBlocks spare;
   FrameReader reader(kLimit, spare);
   reader.feed(R"({"a":"0123456789)");
-  CHECK(told(reader.next()) == "more");
+  CHECK(text_of(reader.next()) == "more");
   reader.save();
   reader.set_max_request_bytes(8);
   reader.feed("0\"}{}");
-  CHECK(told(reader.next()) == R"(too_large {"a":"0123456789)");
-  CHECK(told(reader.next()) == "request {}");
+  CHECK(text_of(reader.next()) == R"(too_large {"a":"0123456789)");
+  CHECK(text_of(reader.next()) == "request {}");
 }

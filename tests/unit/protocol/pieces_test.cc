@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kLimit = 100;
 
 /// All that a frame says, in one line.
-std::string told(const Frame& frame) {
+std::string text_of(const Frame& frame) {
   std::string out = std::to_string(static_cast<int>(frame.kind)) + ' ' +
                     std::to_string(static_cast<int>(frame.error));
   out += frame.ends_connection ? " ends " : " goes on ";
@@ -33,9 +33,8 @@ Frame next(FrameReader& reader) {
   return reader.next();
 }
 
-/// What is told of `stream` in pieces of the sizes that `next_size` gives, each fed from memory
-/// that is overwritten afterwards; the end of the input is told as well. `next_frame` finds the
-/// frames.
+/// The frames of `stream`, fed in pieces of the sizes that `next_size` gives from memory that is
+/// then overwritten, and that of finish(). `next_frame` reads them.
 template <class NextSize>
 std::vector<std::string> read(std::string_view stream, NextSize next_size,
                               Frame (*next_frame)(FrameReader&) = next) {
@@ -51,7 +50,7 @@ std::vector<std::string> read(std::string_view stream, NextSize next_size,
     for (Frame frame = next_frame(reader); frame.kind != Frame::Kind::NeedMore;
          frame = next_frame(reader)) {
       is_ended = is_ended || frame.ends_connection;
-      out.push_back(told(frame));
+      out.push_back(text_of(frame));
     }
     CHECK_FALSE(reader.has_input());
     reader.save();
@@ -59,7 +58,7 @@ std::vector<std::string> read(std::string_view stream, NextSize next_size,
     std::fill(piece.begin(), piece.end(), '}');
   }
   out.push_back(reader.inside_request() ? "inside" : "outside");
-  out.push_back(told(reader.finish()));
+  out.push_back(text_of(reader.finish()));
   return out;
 }
 
@@ -206,7 +205,7 @@ TEST_CASE("what was consumed does not stay in front of a request that grows", "[
   }
 }
 
-// Found by fuzz-frame-reader: what is looked at only after save() left its consumed bytes behind.
+// Found by fuzz-frame-reader: input scanned only after save() kept its consumed bytes.
 TEST_CASE("no more than the limit is held where pieces are saved before they are looked at",
           "[frame_reader]") {
   constexpr std::size_t kSmallLimit = 48;
