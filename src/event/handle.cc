@@ -15,6 +15,10 @@ void close_and_free(T* handle) noexcept {
 }  // namespace
 
 template <>
+void Closer<uv_async_s>::operator()(uv_async_s* handle) const noexcept {
+  close_and_free(handle);
+}
+template <>
 void Closer<uv_timer_s>::operator()(uv_timer_s* handle) const noexcept {
   close_and_free(handle);
 }

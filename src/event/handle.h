@@ -5,6 +5,7 @@
 #include <memory>
 
 struct uv_loop_s;
+struct uv_async_s;
 struct uv_timer_s;
 struct uv_signal_s;
 struct uv_poll_s;
@@ -12,7 +13,6 @@ struct uv_prepare_s;
 struct uv_check_s;
 struct uv_idle_s;
 struct uv_stream_s;
-struct uv_getaddrinfo_s;
 
 namespace sluice::event {
 

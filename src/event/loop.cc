@@ -5,6 +5,8 @@
 #include <cassert>
 #include <csignal>
 
+#include "event/lookup_threads.h"
+
 namespace sluice::event {
 namespace {
 
@@ -37,7 +39,11 @@ void Deferred::cancel() noexcept {
 }
 
 Loop::Loop(const Clock* clock)
-    : clock_(clock), uv_(make_loop()), read_buffer_(new char[kReadBufferBytes]), timers_(*this) {
+    : clock_(clock),
+      names_(&LookupThreads::system()),
+      uv_(make_loop()),
+      read_buffer_(new char[kReadBufferBytes]),
+      timers_(*this) {
   if (clock_ != nullptr) begin_turn();
   // A write to a closed connection shall be an error, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
@@ -86,7 +92,7 @@ void Loop::stop() noexcept {
 }
 
 bool Loop::has_requests() const noexcept {
-  return uv_->active_reqs.count > 0;
+  return uv_->active_reqs.count > 0 || names_->is_busy();
 }
 
 int Loop::close() noexcept {

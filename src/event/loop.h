@@ -18,6 +18,7 @@
 namespace sluice::event {
 
 class Loop;
+class NameService;
 
 /// Runs once at the end of the current turn, however often it was scheduled. A member of the object
 /// that it calls. If it schedules itself while it runs, it runs again in the next turn: after all
@@ -88,6 +89,10 @@ class Loop {
   std::span<char> read_buffer() noexcept { return {read_buffer_.get(), kReadBufferBytes}; }
 
   uv_loop_s* raw() noexcept { return uv_.get(); }
+  /// Looks up host names for Resolvers: the system, unless a test passes another.
+  NameService& names() noexcept { return *names_; }
+  /// Before any Resolver asks; `names` outlives them.
+  void use_names(NameService& names) noexcept { names_ = &names; }
   /// For Timer.
   TimerQueue& timers() noexcept { return timers_; }
 
@@ -105,6 +110,7 @@ class Loop {
 
   const Clock* clock_;      // null: the system's, as libuv reads it
   TimePoint turn_began_{};  // by *clock_
+  NameService* names_;
   std::unique_ptr<uv_loop_s> uv_;
   std::unique_ptr<char[]> read_buffer_;
   TimerQueue timers_;

@@ -6,22 +6,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "event/loop.h"
 
 namespace sluice::event {
-
-struct Resolver::Request {
-  uv_getaddrinfo_t uv{};
-  Resolver* owner = nullptr;  // null after it was destroyed
-  std::string host;
-};
-
 namespace {
 
-Resolver::Addresses to_text(const addrinfo* list) {
-  Resolver::Addresses addresses;
+/// Name servers answer in milliseconds, and are asked again after 5 s.
+constexpr std::chrono::seconds kSlow{1};
+
+Addresses to_text(const addrinfo* list) {
+  Addresses addresses;
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
     std::array<char, 64> text{};
     if (uv_ip_name(entry->ai_addr, text.data(), text.size()) != 0) continue;
@@ -33,15 +31,25 @@ Resolver::Addresses to_text(const addrinfo* list) {
   return addresses;
 }
 
+Result<Addresses> ask(const std::string& host, int flags) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags;
+  addrinfo* found = nullptr;
+  const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (status == EAI_SYSTEM) return Error{uv_strerror(-errno)};
+  if (status != 0) return Error{::gai_strerror(status)};
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
+  return to_text(found);
+}
+
 }  // namespace
 
-Resolver::Resolver(Loop& loop, Delegate<void(const Result<Addresses>&)> resolved)
-    : loop_(loop), resolved_(resolved), report_(loop, bind<&Resolver::report_failure>(this)) {}
-
 Resolver::~Resolver() {
-  if (request_ == nullptr) return;
-  request_->owner = nullptr;
-  uv_cancel(reinterpret_cast<uv_req_t*>(&request_->uv));
+  if (!is_busy()) return;
+  lookup_->drop();
+  loop_.names().cancel(lookup_);
 }
 
 bool Resolver::is_numeric(const std::string& host) noexcept {
@@ -52,54 +60,39 @@ bool Resolver::is_numeric(const std::string& host) noexcept {
 
 Result<std::string> Resolver::wait_for(const std::string& host) {
   if (is_numeric(host)) return host;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (status != 0) return Error{::gai_strerror(status)};
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, ::freeaddrinfo);
-  const Addresses addresses = to_text(found);
-  return addresses.empty() ? host : addresses.front();
+  const Result<Addresses> found = ask(host, 0);
+  if (!found) return found.error();
+  return found.value().empty() ? host : found.value().front();
+}
+
+Result<Addresses> Resolver::ask_system(const std::string& host) {
+  // AI_ADDRCONFIG: no IPv6 addresses on a machine that has only IPv4.
+  Result<Addresses> found = ask(host, AI_ADDRCONFIG);
+  if (found && found.value().empty()) return Error{"no address"};
+  return found;
 }
 
 void Resolver::resolve(const std::string& host) {
   if (is_busy()) return;
-  auto request = std::make_unique<Request>();
-  request->owner = this;
-  request->host = host;
-  request->uv.data = request.get();
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG;  // no IPv6 addresses on a machine that has only IPv4
-  const auto on_answer = [](uv_getaddrinfo_t* uv, int status, addrinfo* list) {
-    const std::unique_ptr<Request> answered(static_cast<Request*>(uv->data));
-    Addresses addresses = to_text(list);
-    uv_freeaddrinfo(list);
-    Resolver* owner = answered->owner;
-    if (owner == nullptr) return;
-    owner->request_ = nullptr;
-    if (status != 0 || addresses.empty()) {
-      const char* reason = status != 0 ? uv_strerror(status) : "no address";
-      owner->resolved_(Error{fmt::format("name {}: {}", answered->host, reason)});
-      return;
-    }
-    owner->resolved_(std::move(addresses));
-  };
-  const int status =
-      uv_getaddrinfo(loop_.raw(), &request->uv, on_answer, request->host.c_str(), nullptr, &hints);
-  if (status != 0) {
-    failure_ = Error{fmt::format("name {}: {}", host, uv_strerror(status))};
-    report_.schedule();
-    return;
-  }
-  request_ = request.release();
+  answered_.reset(new uv_async_t);
+  // It cannot fail: it needs the descriptor that the loop has had since its beginning.
+  uv_async_init(loop_.raw(), answered_.get(), [](uv_async_t* handle) {
+    if (auto* self = static_cast<Resolver*>(handle->data)) self->on_answered();
+  });
+  answered_->data = this;
+  started_ = loop_.precise_now();
+  lookup_ = std::make_shared<Lookup>(host, was_slow_, answered_.get());
+  loop_.names().start(lookup_);
 }
 
-/// An invalid name fails at once, but resolve() must not call back before it returns.
-void Resolver::report_failure() noexcept {
-  const Error failure = *std::exchange(failure_, std::nullopt);
-  resolved_(failure);
+void Resolver::on_answered() noexcept {
+  const std::shared_ptr<Lookup> lookup = std::exchange(lookup_, nullptr);
+  lookup->drop();
+  answered_.reset();
+  Result<Addresses> answer = lookup->take();
+  was_slow_ = !answer || loop_.precise_now() - started_ >= kSlow;
+  if (!answer) answer = Error{fmt::format("name {}: {}", lookup->host(), answer.error().what)};
+  resolved_(answer);
 }
 
 }  // namespace sluice::event

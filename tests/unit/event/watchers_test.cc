@@ -1,4 +1,4 @@
-// Signal, FdWatcher and Resolver.
+// Signal and FdWatcher.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -6,11 +6,9 @@
 #include <csignal>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "event/fd_watcher.h"
-#include "event/resolver.h"
 #include "event/signal.h"
 #include "support.h"
 
@@ -50,11 +48,6 @@ struct Ready {
   }
   FdEvents last;
   int times = 0;
-};
-
-struct Answer {
-  void on_resolved(const Result<Resolver::Addresses>& result) noexcept { given = result; }
-  std::optional<Result<Resolver::Addresses>> given;
 };
 
 }  // namespace
@@ -163,69 +156,6 @@ TEST_CASE("a watcher is released inside its own callback, and its descriptor's n
   REQUIRE(::write(pipe.writing(), "y", 1) == 1);
   loop.run_until([&] { return next_ready.times > 0; });
   CHECK(owner.times == 1);
-}
-
-TEST_CASE("an address in digits needs no resolving", "[resolver]") {
-  CHECK(Resolver::is_numeric("127.0.0.1"));
-  CHECK(Resolver::is_numeric("::1"));
-  CHECK_FALSE(Resolver::is_numeric("localhost"));
-  CHECK_FALSE(Resolver::is_numeric("127.0.0.1:80"));
-  CHECK_FALSE(Resolver::is_numeric(""));
-  CHECK(Resolver::wait_for("::1").value() == "::1");
-  CHECK(Resolver::is_numeric(Resolver::wait_for("localhost").value()));
-  CHECK_FALSE(Resolver::wait_for("no such name"));
-}
-
-TEST_CASE("a name becomes addresses, each once, in a later turn", "[resolver]") {
-  TestLoop loop;
-  Answer answer;
-  Resolver resolver(loop, bind<&Answer::on_resolved>(&answer));
-  resolver.resolve("localhost");
-  resolver.resolve("127.0.0.9");  // ignored: one name at a time
-  CHECK(resolver.is_busy());
-  CHECK_FALSE(answer.given);
-  loop.run_until([&] { return answer.given.has_value(); });
-  REQUIRE(*answer.given);
-  const Resolver::Addresses& addresses = answer.given->value();
-  REQUIRE_FALSE(addresses.empty());
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    CHECK(Resolver::is_numeric(addresses[i]));
-    for (std::size_t j = 0; j < i; ++j)
-      CHECK(addresses[i] != addresses[j]);
-  }
-  CHECK_FALSE(resolver.is_busy());
-}
-
-TEST_CASE("a name that is none is an error that names it, in a later turn", "[resolver]") {
-  TestLoop loop;
-  Answer answer;
-  Resolver resolver(loop, bind<&Answer::on_resolved>(&answer));
-  const std::string name(2000, 'x');
-  resolver.resolve(name);
-  CHECK(resolver.is_busy());
-  CHECK_FALSE(answer.given);
-  loop.run_until([&] { return answer.given.has_value(); });
-  REQUIRE_FALSE(*answer.given);
-  CHECK(answer.given->error().what.find(name) != std::string::npos);
-  answer.given.reset();
-  resolver.resolve("127.0.0.1");
-  loop.run_until([&] { return answer.given.has_value(); });
-  CHECK(*answer.given);
-}
-
-TEST_CASE("a resolver that dies drops the answer still to come", "[resolver]") {
-  TestLoop loop;
-  Answer answer;
-  {
-    Resolver resolver(loop, bind<&Answer::on_resolved>(&answer));
-    resolver.resolve("localhost");
-  }
-  {
-    Resolver resolver(loop, bind<&Answer::on_resolved>(&answer));
-    resolver.resolve(std::string(2000, 'x'));
-  }
-  loop.run_until([&] { return !loop->has_requests(); });
-  CHECK_FALSE(answer.given);
 }
 
 }  // namespace sluice::event
