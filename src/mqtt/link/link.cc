@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -130,10 +131,8 @@ void Link::fail_attempt(const Loss& loss) noexcept {
   lose(loss);
 }
 
-void Link::retry_now() noexcept {
-  const bool has_failed =
-      latest_loss_ == Loss::Kind::Unreachable || latest_loss_ == Loss::Kind::Unanswered;
-  if (state_ != LinkState::Backoff || !has_failed || !timer_.is_active()) return;
+void Link::skip_delay() noexcept {
+  assert(is_backing_off());
   timer_.stop();
   news_.wants_connection = true;
 }
@@ -214,7 +213,8 @@ Duration Link::next_delay(const Loss& loss, bool was_connected) noexcept {
   if (is_lasting(loss)) {
     backoff_.raise_to_max();
     // Documented as "every reconnect_max_ms": without jitter.
-    return backoff_.next(1.0);
+    const Duration longest = backoff_.next(1.0);
+    return resend_queue_.is_empty() ? longest : std::min(longest, kUrgentRetry);
   }
   return backoff_.next(random_.unit());
 }

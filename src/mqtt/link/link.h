@@ -49,6 +49,10 @@ enum class Room : std::uint8_t {
   ForAll,
 };
 
+/// The longest delay before the next attempt of a broker without a connection, and of a refused
+/// link with messages to send again.
+constexpr Duration kUrgentRetry = std::chrono::seconds(2);
+
 /// What has happened to a link since its pool last asked.
 struct LinkNews {
   bool came_up = false;                 ///< the attempt succeeded: it is connected
@@ -96,8 +100,8 @@ class Link final : public ListNode<> {
   void come_up(const Connack& connack) noexcept;
   /// The only end of each attempt and connection. Messages in flight are kept for a resend.
   void lose(const Loss& loss) noexcept { lose(loss, /*for_good=*/false); }
-  /// Skips the delay after a failed attempt: the broker has just accepted another connection.
-  void retry_now() noexcept;
+  /// Ends the delay before the next attempt. Only while is_backing_off() is true.
+  void skip_delay() noexcept;
   /// Keep alive and timeouts; to be called about twice a second.
   void tick() noexcept;
   /// The broker's settings have changed: adopts those that apply to an existing connection.
@@ -117,6 +121,12 @@ class Link final : public ListNode<> {
   void close_now() noexcept;
 
   LinkState state() const noexcept { return state_; }
+  /// The delay before the next attempt runs.
+  bool is_backing_off() const noexcept {
+    return state_ == LinkState::Backoff && timer_.is_active();
+  }
+  /// How the latest attempt or connection ended.
+  Loss::Kind latest_loss() const noexcept { return latest_loss_; }
   /// True from the CONNACK until the connection is lost.
   bool is_connected() const noexcept { return is_connected(state_); }
   static bool is_connected(LinkState state) noexcept;

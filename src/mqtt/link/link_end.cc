@@ -23,9 +23,7 @@ void Link::replace() noexcept {
       break;
     case LinkState::Backoff:
       backoff_.reset();
-      if (!timer_.is_active()) break;  // already with the ConnectScheduler
-      timer_.stop();
-      news_.wants_connection = true;
+      if (is_backing_off()) skip_delay();  // otherwise it is with the ConnectScheduler
       break;
     case LinkState::Ready:
       stop_accepting(LinkState::Replacing);

@@ -1,9 +1,11 @@
 // Rate-limits a pool's connection attempts and picks the broker address: a few attempts run at once
-// while the broker accepts connections, and one while it does not.
+// while the broker accepts connections, and one while it does not. Without any connection one
+// begins at least every kUrgentRetry.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -17,16 +19,17 @@
 
 namespace sluice::mqtt {
 
-/// Starts attempts in the order of enqueue(). Owned by the Pool, which reports how each attempt
-/// ended.
+/// Starts attempts in the order of enqueue(), links with messages to send again first. Owned by the
+/// Pool, which reports how each attempt ended.
 class ConnectScheduler {
  public:
   /// Starts an attempt of this link to this address; an error: no address, the attempt has failed.
   using Attempt = Delegate<void(Link&, const Result<std::string>&)>;
 
-  /// `may_start` is asked before each attempt; a link that it refuses waits until retry().
+  /// `may_start` is asked before each attempt; a link that it refuses waits until retry(). `hurry`
+  /// is called where an attempt is due and no link waits: one that backs off is to be enqueued.
   ConnectScheduler(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start,
-                   Attempt attempt);
+                   Attempt attempt, Delegate<void()> hurry);
 
   /// The link wants a connection: its attempt starts in turn.
   void enqueue(Link& link);
@@ -34,6 +37,8 @@ class ConnectScheduler {
   bool on_success();
   /// An attempt failed.
   void on_failure(const Loss& loss);
+  /// The number of connections that are up.
+  void note_up(std::size_t up) noexcept;
   /// A client identifier was freed: retries refused attempts.
   void retry() noexcept { start_.schedule(); }
   /// The link no longer wants a connection.
@@ -53,26 +58,40 @@ class ConnectScheduler {
  private:
   void reset_addresses();
   void start_next() noexcept;
+  bool may_start_another() const noexcept;
+  TimePoint earliest_start() const noexcept;
   Link* next_permitted() noexcept;
+  void begin(Link& link, const Result<std::string>& address) noexcept;
+  void on_urgent() noexcept;
+  void note_failure() noexcept;
+  void ask_if_due() noexcept;
   void on_resolved(const Result<event::Resolver::Addresses>& resolved) noexcept;
-  bool needs_resolving() const noexcept;
+  void adopt(const event::Resolver::Addresses& resolved);
 
   event::Loop& loop_;
   const config::Broker& broker_;
   Delegate<bool(Link&)> may_start_;
   Attempt attempt_;
+  Delegate<void()> hurry_;
   std::unique_ptr<event::Resolver> resolver_;
   event::Timer pause_timer_;
+  event::Timer urgent_timer_;  // runs while no connection is up
+  event::Timer lookup_timer_;
   event::Deferred start_;  // attempts start at the end of a turn, never in a link's callback
   List<Link> waiting_;
   std::size_t connecting_ = 0;
+  bool is_down_ = true;      // no connection is up
   bool is_healthy_ = false;  // the latest attempt succeeded
   bool stopped_ = false;
+  TimePoint latest_start_{};
   TimePoint paused_until_{};
   ProtocolChoice protocol_;
   event::Resolver::Addresses addresses_;
-  TimePoint resolved_at_{};
   std::size_t next_address_ = 0;
+  std::size_t failures_ = 0;  // attempts since one succeeded
+  bool wants_lookup_ = false;
+  TimePoint asked_at_{};                  // the latest lookup began
+  std::optional<TimePoint> answered_at_;  // it ended, well or not
 };
 
 }  // namespace sluice::mqtt

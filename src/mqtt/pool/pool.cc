@@ -55,7 +55,8 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       factory_(std::move(settings.factory)),
       connection_key_(std::move(settings.connection_key)),
       registry_(registry),
-      scheduler_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this)),
+      scheduler_(loop, broker_, bind<&Pool::may_connect>(this), bind<&Pool::attempt>(this),
+                 bind<&Pool::hurry>(this)),
       limits_(limits_of(broker_)),
       wanted_slots_(settings.client_ids.size()),
       qos0_affinity_(kQos0AffinityEntries),
@@ -83,16 +84,6 @@ void Pool::unlist(Slot& slot) noexcept {
   if (outdated_.holds(slot)) outdated_.remove(slot);
   if (replacing_.holds(slot)) replacing_.remove(slot);
   if (reserved_.holds(slot)) reserved_.remove(slot);
-}
-
-/// Called by the ConnectScheduler; an error: the broker's host name has no address.
-void Pool::attempt(Link& link, const Result<std::string>& address) noexcept {
-  if (address) {
-    link.connect(address.value(), scheduler_.protocol());
-  } else {
-    link.fail_attempt({Loss::Kind::Unreachable, 0, address.error().what});
-  }
-  take_news(slot_of(link));
 }
 
 void Pool::start() {
@@ -215,8 +206,7 @@ void Pool::take_news(Slot& slot) noexcept {
   }
   if (news.came_up) note_ready(slot);
   if (news.loss) note_lost(slot, *news.loss, news.lost_in);
-  if (news.wants_connection && started_ && (is_wanted(slot) || !link.is_clean()))
-    scheduler_.enqueue(link);
+  if (news.wants_connection && wants_connection(slot)) scheduler_.enqueue(link);
   if (news.has_room) note_may_send(slot);
 }
 
@@ -227,12 +217,9 @@ void Pool::note_ready(Slot& slot) noexcept {
   if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
   note_replaced(slot);
   log_.ready(loop_.now(), ready_, slot.link.window());
-  const bool is_first = scheduler_.on_success();
-  for (const auto& other : slots_) {
-    if (!is_first) break;
-    other->link.retry_now();
-    take_news(*other);
-  }
+  scheduler_.note_up(ready_);
+  // It may have been the broker's limit of connections that refused the others, unless none was up.
+  if (scheduler_.on_success()) retry_others(/*also_refused=*/ready_ == 1);
   if (!is_wanted(slot)) {
     slot.link.retire();
     take_news(slot);
@@ -250,7 +237,8 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   Link& link = slot.link;
   ready_links_.forget(slot);
   if (Link::is_connected(lost_in)) {
-    if (--ready_ == 0) {
+    scheduler_.note_up(--ready_);
+    if (ready_ == 0) {
       last_connected_ = loop_.now();
       if (!stopped_) dead_timer_.start(broker_.dead_after);
     }

@@ -170,6 +170,9 @@ class Pool final {
   /// Its number is below that of the connections in the settings.
   bool is_wanted(const Slot& slot) const noexcept { return slot.link.slot() < wanted_slots_; }
   bool may_connect(Link& link) noexcept;
+  bool wants_connection(const Slot& slot) const noexcept;
+  void retry_others(bool also_refused) noexcept;
+  void hurry() noexcept;
   std::string next_client_id_name(const Link& link) const;
   void release_unused_client_id(const Link& link) noexcept;
   bool has_budget_for(const Delivery& delivery) noexcept;
@@ -246,8 +249,9 @@ class Pool final {
   bool serves_above_low_mark_ = false;  // once: only reserved room had stopped the waiters
 
   std::size_t ready_ = 0;
-  bool has_strikes_ = false;     // a link may have noted one since the last clear_all_strikes()
-  unsigned lone_takeovers_ = 0;  // in a row, with hardly any other connection up
+  std::size_t next_hurried_ = 0;  // the slot at which hurry() begins to look
+  bool has_strikes_ = false;      // a link may have noted one since the last clear_all_strikes()
+  unsigned lone_takeovers_ = 0;   // in a row, with hardly any other connection up
   bool was_connected_ = false;
   bool started_ = false;
   bool stopped_ = false;

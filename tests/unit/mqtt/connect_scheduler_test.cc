@@ -1,5 +1,7 @@
 // When a pool connects to its broker, how often, and with which protocol.
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "log_capture.h"
 #include "mqtt/reason_codes.h"
@@ -49,15 +51,111 @@ TEST_CASE("an attempt that fails at once is made again later", "[connect-schedul
   lab.accept_until(3);
 }
 
-TEST_CASE("refused credentials are tried again by one link, once per reconnect_max",
+TEST_CASE("without a connection refused credentials are tried again by one link, every 2 s",
           "[connect-scheduler]") {
   PoolLab lab(5, [](config::Broker& broker) { broker.reconnect_max = std::chrono::hours(1); });
   lab.pool->start();
   lab.turn();
-  REQUIRE(lab.broker.pending() == 1);
+  for (std::size_t attempts = 1; attempts <= 8; ++attempts) {
+    REQUIRE(lab.broker.attempts.size() == attempts);
+    lab.broker.attempts.back()->refuse(0x87);
+    lab.advance(Duration(1999));
+    CHECK(lab.broker.attempts.size() == attempts);
+    lab.advance(Duration(1));
+  }
+}
+
+TEST_CASE("all links that were refused while none was up connect once one is accepted",
+          "[connect-scheduler]") {
+  PoolLab lab(5, [](config::Broker& broker) { broker.reconnect_max = std::chrono::hours(1); });
+  lab.pool->start();
+  lab.turn();
+  for (int i = 0; i < 7; ++i) {
+    lab.broker.attempts.back()->refuse(0x87);
+    lab.advance(std::chrono::seconds(2));
+  }
+  const TimePoint accepted = lab.loop.now();
+  lab.accept_until(5);
+  CHECK(lab.loop.now() == accepted);
+}
+
+TEST_CASE("a broker without a connection is tried every 2 s, by one link after the other",
+          "[connect-scheduler]") {
+  PoolLab lab(4, without_retries);
+  lab.broker.unreachable = true;
+  lab.pool->start();
+  lab.turn(20);
+  REQUIRE(lab.broker.attempts.size() == 4);
+  lab.advance(std::chrono::seconds(16));
+  REQUIRE(lab.broker.attempts.size() == 12);
+  std::vector<std::string> tried;
+  for (std::size_t i = 4; i < 8; ++i)
+    tried.push_back(lab.broker.attempts[i]->options.client_id);
+  CHECK(tried == std::vector<std::string>{"c0", "c1", "c2", "c3"});
+}
+
+TEST_CASE("while a connection is up, the delays of the others count", "[connect-scheduler]") {
+  PoolLab lab(2, without_retries);
+  start_with_a_failure(lab);
+  lab.connection(1).accept();
+  lab.turn();
+  lab.connection(0).fail();
+  const std::size_t attempts = lab.broker.attempts.size();
+  lab.advance(std::chrono::minutes(5));
+  CHECK(lab.broker.attempts.size() == attempts);
+}
+
+TEST_CASE("while a connection is up, only the link that was refused waits", "[connect-scheduler]") {
+  PoolLab lab(3, [](config::Broker& broker) { broker.reconnect_max = std::chrono::minutes(1); });
+  lab.bring_up();
+  lab.connection(0).lose();
+  lab.run_until([&] { return lab.connection(0).is_pending(); });
   lab.connection(0).refuse(0x87);
-  lab.turn(50);
-  CHECK(lab.broker.attempts.size() == 1);
+  lab.connection(1).lose();
+  lab.run_until([&] { return lab.connection(1).is_pending(); });
+  lab.connection(1).accept();
+  lab.advance(std::chrono::seconds(59));
+  CHECK_FALSE(lab.connection(0).is_pending());
+  lab.advance(std::chrono::seconds(1));
+  CHECK(lab.connection(0).is_pending());
+}
+
+TEST_CASE("a link that has something to send again connects first", "[connect-scheduler]") {
+  PoolLab lab(5);
+  lab.bring_up();
+  const unsigned busy = lab.slot_of(lab.send(1));
+  for (unsigned distance = 1; distance <= 5; ++distance)
+    lab.connection((busy + distance) % 5).lose();  // it is the last
+  const std::size_t before = lab.broker.attempts.size();
+  lab.run_until([&] { return lab.broker.attempts.size() > before; });
+  CHECK(lab.broker.attempts[before]->options.client_id == "c" + std::to_string(busy));
+}
+
+TEST_CASE("a refused link that has something to send again waits no longer than 2 s",
+          "[connect-scheduler]") {
+  PoolLab lab(2, [](config::Broker& broker) { broker.reconnect_max = std::chrono::hours(1); });
+  lab.bring_up();
+  const unsigned slot = lab.slot_of(lab.send(1));
+  lab.connection(slot).lose();
+  for (int i = 0; i < 5; ++i) {
+    lab.run_until([&] { return lab.connection(slot).is_pending(); });
+    lab.connection(slot).refuse(0x87);
+    lab.advance(Duration(1999));
+    CHECK_FALSE(lab.connection(slot).is_pending());
+    lab.advance(Duration(1));
+    CHECK(lab.connection(slot).is_pending());
+  }
+}
+
+TEST_CASE("an attempt without an answer does not hold up the other links", "[connect-scheduler]") {
+  PoolLab lab(20);
+  lab.pool->start();
+  lab.turn();
+  CHECK(lab.broker.pending() == 1);
+  lab.advance(std::chrono::seconds(2));
+  CHECK(lab.broker.pending() == 2);
+  lab.advance(std::chrono::minutes(1));
+  CHECK(lab.broker.pending() == 8);
 }
 
 TEST_CASE("once the credentials are right all links connect", "[connect-scheduler]") {
