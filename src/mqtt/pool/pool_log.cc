@@ -11,6 +11,9 @@ namespace {
 
 using log::Level;
 
+/// The number of connections is logged once it has been the same for this long.
+constexpr Duration kSteadyAfter = std::chrono::seconds(5);
+
 /// "250 ms", "41 s".
 std::string in_words(Duration time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
@@ -24,8 +27,7 @@ std::string in_words(Duration time) {
 Level PoolLog::level_for_change(TimePoint now, Level wanted) {
   if (change_throttle_.note(now)) return wanted;
   if (!std::exchange(is_flapping_, true)) {
-    log::warn(subject(),
-              "connections are flapping; suppressing further messages");
+    log::warn(subject(), "connections are flapping; suppressing further messages");
   }
   return Level::Debug;
 }
@@ -64,6 +66,7 @@ void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t u
     return;
   }
   if (++losses_ == 1) lossy_since_ = now;
+  latest_trouble_ = loss.text;
   all_up_reported_ = false;
   is_down_ = is_down_ || up == 0;
   if (up == 0) down_since_ = now;
@@ -86,6 +89,7 @@ void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
       is_news && failure_throttle_.note(now) ? level_for_change(now, Level::Warn) : Level::Debug,
       subject(), "{}; trying again", failure);
   latest_failure_ = std::move(failure);
+  latest_trouble_ = latest_failure_;
 }
 
 std::string PoolLog::describe(const Loss& loss) const {
@@ -138,7 +142,19 @@ void PoolLog::log_changes(const LogThrottle::Summary& summary, std::size_t up) c
           summary.text("connection change", "connection changes"), up, connections_);
 }
 
+void PoolLog::report_partly_up(TimePoint now, std::size_t up) {
+  if (up == 0 || up >= connections_) reported_up_ = 0;
+  if (std::exchange(steady_up_, up) != up) steady_since_ = now;
+  const bool is_partly_up = up > 0 && up < connections_;
+  if (!is_partly_up || up == reported_up_ || now - steady_since_ < kSteadyAfter) return;
+  reported_up_ = up;
+  const std::string reason = latest_trouble_.empty() ? "" : fmt::format(" ({})", latest_trouble_);
+  log::at(level_for_change(now, Level::Warn), subject(), "{} of {} connections up{}", up,
+          connections_, reason);
+}
+
 void PoolLog::tick(TimePoint now, std::size_t up) {
+  report_partly_up(now, up);
   if (const auto summary = change_throttle_.look(now)) {
     log_changes(*summary, up);
     is_flapping_ = change_throttle_.is_going_on();

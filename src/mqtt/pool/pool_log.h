@@ -56,6 +56,8 @@ class PoolLog {
   /// Resets the failed attempts; returns their number.
   std::uint64_t take_failures();
   std::string describe(const Loss& loss) const;
+  /// Logs how many connections are up where some stay down.
+  void report_partly_up(TimePoint now, std::size_t up);
   void log_changes(const LogThrottle::Summary& summary, std::size_t up) const;
 
   const config::Broker& broker_;
@@ -68,6 +70,10 @@ class PoolLog {
   std::optional<TimePoint> down_since_;  // the loss of the last connection, until one is up
   std::uint64_t failures_ = 0;           // failed attempts since one succeeded
   std::string latest_failure_;           // the same text is not logged again
+  std::string latest_trouble_;           // the same, or the loss of a connection, if that was later
+  std::size_t steady_up_ = 0;            // connections up, unchanged since steady_since_
+  TimePoint steady_since_{};
+  std::size_t reported_up_ = 0;  // logged as "N of M connections up"; 0: none, or all are up again
   LogThrottle change_throttle_{std::chrono::seconds(10), 8};
   LogThrottle failure_throttle_{std::chrono::minutes(10), 2};  // for failures that differ
   LogThrottle takeover_throttle_{std::chrono::minutes(2)};

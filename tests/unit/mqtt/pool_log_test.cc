@@ -122,6 +122,39 @@ TEST_CASE("while some connections stay, those lost are counted until all are up"
   CHECK(scene.said.count("up again after 100 s (window 64); 100 reconnected") == 1);
 }
 
+TEST_CASE("connections that stay down are one line, with the latest reason", "[pool-log]") {
+  Scene scene;
+  const Loss full = loss(Loss::Kind::Refused, "Not authorized");
+  for (std::size_t up = 1; up <= 10; ++up)
+    scene.log.ready(at(0), up, 64);
+  const auto pass = [&](int from, int to, std::size_t up) {
+    for (int second = from; second < to; ++second) {
+      scene.log.attempt_failed(at(second), full);
+      scene.log.tick(at(second), up);
+    }
+  };
+  const std::string line = " of 20 connections up (refused by mqtt://b: Not authorized)";
+  pass(0, 5, 10);
+  CHECK(scene.said.count("connections up") == 0);
+  pass(5, 3600, 10);
+  CHECK(scene.said.lines().back() == "warn  broker o2o: 10" + line);
+  CHECK(scene.said.count("connections up") == 1);
+  pass(3600, 3603, 9);  // for a moment
+  pass(3603, 3700, 10);
+  CHECK(scene.said.count("connections up") == 1);
+  pass(3700, 3800, 12);
+  CHECK(scene.said.lines().back() == "warn  broker o2o: 12" + line);
+  for (std::size_t up = 13; up <= 20; ++up)
+    scene.log.ready(at(3800), up, 64);
+  scene.log.tick(at(3800), 20);
+  CHECK(scene.said.lines().back() == "info  broker o2o: all 20 connections up (window 64)");
+  scene.log.lost(at(3801), 3, kDisconnected, 19);
+  scene.log.tick(at(3801), 19);
+  scene.log.tick(at(3806), 19);
+  CHECK(scene.said.lines().back() ==
+        "warn  broker o2o: 19 of 20 connections up (the broker closed it)");
+}
+
 TEST_CASE("a broker that flaps is logged eight times, then counted until it is quiet",
           "[pool-log]") {
   Scene scene(1);
