@@ -29,7 +29,7 @@ BLACK_BOX = {
     "base": {"test_logs"},
     "protocol": {"test_requests", "test_framing", "test_replies", "test_large"},
     "config": {"test_commands", "test_reload"},
-    "event": {"test_framing", "test_unix", "test_stop"},
+    "event": {"test_framing", "test_unix", "test_stop", "test_broker_names"},
     "mqtt": {"test_broker_*", "test_redelivery", "test_tls*", "test_order"},
     "mqtt/transport": {"test_broker_*", "test_tls*", "test_binary", "test_large"},
     "mqtt/link": {"test_broker_*", "test_redelivery", "test_order"},
