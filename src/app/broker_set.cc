@@ -41,7 +41,8 @@ event::TlsSettings tls_of(const config::Broker& broker) {
           .certificate = broker.tls.certificate,
           .key = broker.tls.key,
           .verify = !broker.tls.insecure,
-          .peer = "the broker"};
+          .peer = "the broker",
+          .plain_question = "is it mqtt:// without s?"};
 }
 
 bool has_other_identifiers(const mqtt::Pool& pool, const mqtt::PoolSettings& next) {

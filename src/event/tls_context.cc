@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/foreign_protocol.h"
 #include "event/resolver.h"
 
 namespace sluice::event {
@@ -60,18 +61,6 @@ bool is_waiting(const SSL* ssl) noexcept {
   return BIO_should_retry(SSL_get_rbio(ssl)) != 0;  // a bit of the BIO's flags, not 1
 }
 
-/// What a step of the handshake failed at; empty if it only waits. `error`: the socket's.
-std::string describe_step(const SSL* ssl, int error, const std::string& peer) {
-  const unsigned long code = ERR_peek_error();
-  if (code == 0 && is_waiting(ssl)) return {};
-  if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    return fmt::format("TLS handshake: {} closed the connection", peer);
-  }
-  if (code != 0) return fmt::format("TLS handshake: {}", reason_of(code));
-  // A write fails first where TCP could not connect: that is not a matter of TLS.
-  return fmt::format("{}{}", SSL_want_write(ssl) ? "" : "TLS handshake: ", std::strerror(error));
-}
-
 /// The name of an alert; OpenSSL 3.0 does not know this one of TLS 1.3.
 const char* name_of_alert(int alert) noexcept {
   const bool is_new = (alert & 0xff) == SSL_AD_CERTIFICATE_REQUIRED;
@@ -79,6 +68,33 @@ const char* name_of_alert(int alert) noexcept {
 }
 
 }  // namespace
+
+std::string TlsContext::ask_about_tls(std::string_view text) const {
+  return plain_question_.empty() ? std::string(text)
+                                 : fmt::format("{} ({})", text, plain_question_);
+}
+
+/// What a step of the handshake failed at, if it does not only wait. `error`: the socket's.
+void TlsContext::note_step(const SSL* ssl, int error) {
+  const unsigned long code = ERR_peek_error();
+  if (code == 0 && is_waiting(ssl)) return;
+  const bool is_closed =
+      code == 0 ? error == 0 : ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+  if (is_closed) {
+    failure_ = {ask_about_tls(fmt::format("TLS handshake: {} closed the connection", peer_))};
+  } else if (code != 0) {
+    failure_ = {fmt::format("TLS handshake: {}", reason_of(code))};
+  } else if (SSL_want_write(ssl)) {
+    // A write fails first where TCP could not connect: that is not a matter of TLS.
+    failure_ = {std::strerror(error), error};
+  } else {
+    failure_ = {describe_end(error)};
+  }
+}
+
+std::string TlsContext::describe_end(int error) const {
+  return ask_about_tls(fmt::format("TLS handshake: {}", std::strerror(error)));
+}
 
 /// What OpenSSL calls back. Only records.
 struct TlsCallbacks {
@@ -91,8 +107,8 @@ struct TlsCallbacks {
     const auto* ssl = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     TlsContext* self = context_of(ssl);
-    self->failure_ = fmt::format("TLS: {}'s certificate was not accepted: {}", self->peer_,
-                                 X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+    const char* why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
+    self->failure_ = {fmt::format("TLS: {}'s certificate was not accepted: {}", self->peer_, why)};
     return ok;
   }
 
@@ -105,18 +121,32 @@ struct TlsCallbacks {
                self->server_name_.data());
     }
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL) {
-      self->failure_ = fmt::format("TLS: {} refused the handshake or our certificate: {}",
-                                   self->peer_, name_of_alert(value));
+      self->failure_ = {fmt::format("TLS: {} refused the handshake or our certificate: {}",
+                                    self->peer_, name_of_alert(value))};
     }
     if ((where & SSL_CB_CONNECT_EXIT) == SSL_CB_CONNECT_EXIT && value <= 0 &&
-        self->failure_.empty()) {
-      self->failure_ = describe_step(ssl, errno, self->peer_);
+        self->failure_.text.empty()) {
+      self->note_step(ssl, errno);
     }
+  }
+
+  /// OpenSSL itself would call it a wrong version number. `bytes`: the header of a record.
+  static void on_message(int is_ours, int, int type, const void* bytes, std::size_t size, SSL* ssl,
+                         void*) noexcept {
+    const bool is_first =
+        is_ours == 0 && type == SSL3_RT_HEADER && SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO;
+    if (!is_first) return;
+    const std::string_view header(static_cast<const char*>(bytes), size);
+    if (is_tls_record(header)) return;
+    TlsContext* self = context_of(ssl);
+    const std::string_view protocol = protocol_of(header);
+    self->failure_ = {protocol.empty() ? self->ask_about_tls("the port does not speak TLS")
+                                       : fmt::format("the port speaks {}, not TLS", protocol)};
   }
 };
 
 Result<std::unique_ptr<TlsContext>> TlsContext::make(const TlsSettings& settings) {
-  std::unique_ptr<TlsContext> made(new TlsContext(settings.peer));
+  std::unique_ptr<TlsContext> made(new TlsContext(settings));
   made->context_ = SSL_CTX_new(TLS_client_method());
   if (made->context_ == nullptr) return Error{fmt::format("OpenSSL: {}", last_error())};
   SSL_CTX* context = made->context_;
@@ -125,6 +155,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::make(const TlsSettings& settings
   if (Result<void> done = set_trust(context, settings); !done) return done.error();
   if (Result<void> done = set_own_certificate(context, settings); !done) return done.error();
   SSL_CTX_set_info_callback(context, TlsCallbacks::on_info);
+  SSL_CTX_set_msg_callback(context, TlsCallbacks::on_message);
   if (settings.verify) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TlsCallbacks::on_verify);
   } else {
@@ -141,7 +172,7 @@ TlsContext::~TlsContext() {
   SSL_CTX_free(context_);
 }
 
-std::string TlsContext::take_failure() noexcept {
+TlsFailure TlsContext::take_failure() noexcept {
   return std::exchange(failure_, {});
 }
 

@@ -4,11 +4,12 @@
 
 #include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
 
 #include "base/error.h"
 
 struct ssl_ctx_st;
+struct ssl_st;
 
 namespace sluice::event {
 
@@ -20,6 +21,14 @@ struct TlsSettings {
   std::string key{};          ///< file of its key
   bool verify = true;         ///< false: any certificate is accepted
   std::string peer = "the server";  ///< the other side, as error texts call it
+  /// Asked in brackets where the port may not speak TLS at all; empty: nothing is.
+  std::string plain_question{};
+};
+
+/// Why a handshake failed.
+struct TlsFailure {
+  std::string text{};  ///< empty: nothing was noted
+  int error = 0;       ///< the errno of a socket that failed before TLS began, else 0
 };
 
 /// One SSL_CTX. Reads its files when made, so make it before the loop runs or off the loop.
@@ -33,18 +42,25 @@ class TlsContext {
 
   ssl_ctx_st* raw() const noexcept { return context_; }
 
-  /// What the last handshake on this context failed at, in words; empty if nothing was noted. All
-  /// handshakes run on the loop's thread, so what is asked right after a failure belongs to it.
-  std::string take_failure() noexcept;
+  /// What the last handshake on this context failed at. All handshakes run on the loop's thread, so
+  /// what is asked right after a failure belongs to it.
+  TlsFailure take_failure() noexcept;
+  /// For a connection that ended with this errno before the handshake was over.
+  std::string describe_end(int error) const;
 
  private:
   friend struct TlsCallbacks;
-  explicit TlsContext(std::string peer) : peer_(std::move(peer)) {}
+  explicit TlsContext(const TlsSettings& settings)
+      : peer_(settings.peer), plain_question_(settings.plain_question) {}
+  /// `text`, and the question whether the port speaks TLS.
+  std::string ask_about_tls(std::string_view text) const;
+  void note_step(const ssl_st* ssl, int error);
 
   ssl_ctx_st* context_ = nullptr;
   const std::string peer_;
+  const std::string plain_question_;
   std::string server_name_;  // empty for an address in digits, which has no SNI
-  std::string failure_;
+  TlsFailure failure_;
 };
 
 }  // namespace sluice::event

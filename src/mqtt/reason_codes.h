@@ -5,6 +5,8 @@ namespace sluice::mqtt::reason {
 
 constexpr int kNoMatchingSubscribers = 0x10;  ///< PUBACK: accepted, but there are no subscribers
 constexpr int kFirstError = 0x80;             ///< codes from here on are refusals
+constexpr int kMalformedPacket = 0x81;
+constexpr int kProtocolError = 0x82;
 constexpr int kUnsupportedProtocolVersion = 0x84;
 constexpr int kClientIdentifierNotValid = 0x85;
 constexpr int kBadUserNameOrPassword = 0x86;

@@ -121,9 +121,7 @@ void Link::connect(const std::string& address, config::Protocol protocol) noexce
   transport_ = factory_(events_);
   const Result<void> begun = transport_->connect(
       {.address = address, .port = broker_.port, .client_id = client_id_, .protocol = protocol});
-  if (!begun) {
-    lose({Loss::Kind::Unreachable, 0, fmt::format("{}: {}", address, begun.error().what)});
-  }
+  if (!begun) lose({Loss::Kind::Unreachable, 0, begun.error().what});
 }
 
 void Link::fail_attempt(const Loss& loss) noexcept {
@@ -142,7 +140,8 @@ void Link::on_timer() noexcept {
     news_.wants_connection = true;
   } else if (state_ == LinkState::Connecting) {
     lose({Loss::Kind::Unreachable, 0,
-          fmt::format("no CONNACK within {} ms", broker_.connect_timeout.count())});
+          fmt::format("no {} within {} ms", transport_->awaits(), broker_.connect_timeout.count()),
+          FailureReason::Timeout});
   } else {
     news_.has_room = true;  // kTestDelay has passed
   }

@@ -8,7 +8,7 @@ void Pool::attempt(Link& link, const Result<std::string>& address) noexcept {
   if (address) {
     link.connect(address.value(), scheduler_.protocol());
   } else {
-    link.fail_attempt({Loss::Kind::Unreachable, 0, address.error().what});
+    link.fail_attempt({Loss::Kind::Unreachable, 0, address.error().what, FailureReason::Name});
   }
   take_news(slot_of(link));
 }

@@ -57,17 +57,18 @@ Result<void> MosquittoTransport::connect(const ConnectOptions& options) noexcept
     drop(false);
     return done;
   }
+  session_.emplace(options.protocol, broker_.keepalive_s, broker_.max_incoming_packet_bytes);
   errno = 0;
   const int keepalive = static_cast<int>(broker_.keepalive_s);
   const int status =
       mosquitto_connect_async(handle_, options.address.c_str(), options.port, keepalive);
-  if (status != MOSQ_ERR_SUCCESS || mosquitto_socket(handle_) < 0) {
-    const Error error{describe_library_failure(status, errno)};
-    drop(false);
-    return error;
+  if (status == MOSQ_ERR_SUCCESS && mosquitto_socket(handle_) >= 0) {
+    attach();
+  } else {
+    fail(library_failure(status, errno));
+    loss_ = describe_loss();
+    report_.schedule();
   }
-  session_.emplace(options.protocol, broker_.keepalive_s, broker_.max_incoming_packet_bytes);
-  attach();
   return {};
 }
 
@@ -113,11 +114,29 @@ void MosquittoTransport::attach() {
   io_.emplace(fd, mosquitto_ssl_get(handle_));
   library_handshakes_ = io_->is_handshaking() && mosquitto_lib_version(nullptr, nullptr, nullptr) <
                                                      kFirstWithoutOwnHandshake;
-  phase_ = Phase::Handshaking;
+  phase_ = Phase::Connecting;
   waits_for_ = {.writable = true};
   watcher_ =
       std::make_unique<event::FdWatcher>(loop_, fd, bind<&MosquittoTransport::on_ready>(this));
   arm();
+}
+
+/// TLS, and the library, would call a failure of TCP something else.
+void MosquittoTransport::check_tcp() noexcept {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (::getsockopt(io_->fd(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error == ECONNRESET) {  // TCP was connected
+    fail(tls_ == nullptr ? Failure{FailureReason::Closed, kClosedByBroker}
+                         : Failure{FailureReason::Tls, tls_->describe_end(error)});
+    return;
+  }
+  if (error != 0) {
+    fail(failure_of(error));
+    return;
+  }
+  phase_ = Phase::Handshaking;
+  handshake();
 }
 
 void MosquittoTransport::handshake() noexcept {
@@ -145,7 +164,7 @@ void MosquittoTransport::handshake() noexcept {
 void MosquittoTransport::end_handshake() noexcept {
   if (std::exchange(library_handshakes_, false)) mosquitto_loop_read(handle_, 1);
   if (!mosquitto_want_write(handle_)) {
-    fail("libmosquitto has no CONNECT to send");
+    fail({FailureReason::Other, "libmosquitto has no CONNECT to send"});
     return;
   }
   phase_ = Phase::SendingConnect;
@@ -156,7 +175,7 @@ void MosquittoTransport::send_connect() noexcept {
   errno = 0;
   const int status = mosquitto_loop_write(handle_, 1);
   if (status != MOSQ_ERR_SUCCESS || mosquitto_socket(handle_) < 0) {
-    fail(describe_library_failure(status, errno));
+    fail(library_failure(status, errno));
   } else if (mosquitto_want_write(handle_)) {
     waits_for_ = {.writable = true};
   } else {
@@ -165,19 +184,31 @@ void MosquittoTransport::send_connect() noexcept {
   }
 }
 
-std::string MosquittoTransport::describe_library_failure(int status, int error) const {
-  if (tls_ != nullptr) {
-    if (std::string failure = tls_->take_failure(); !failure.empty()) return failure;
-  }
+Failure MosquittoTransport::library_failure(int status, int error) const {
+  if (std::optional<Failure> failure = take_tls_failure()) return *std::move(failure);
   switch (status) {
     case MOSQ_ERR_SUCCESS:
     case MOSQ_ERR_CONN_LOST:
-      return "the broker closed the connection";
+      return {FailureReason::Closed, kClosedByBroker};
     case MOSQ_ERR_ERRNO:
-      return std::strerror(error);
+      return failure_of(error);
     default:
-      return mosquitto_strerror(status);
+      return {FailureReason::Other, mosquitto_strerror(status)};
   }
+}
+
+/// Also so that a later connection does not report it.
+std::optional<Failure> MosquittoTransport::take_tls_failure() const noexcept {
+  if (tls_ == nullptr) return std::nullopt;
+  event::TlsFailure failure = tls_->take_failure();
+  if (failure.text.empty()) return std::nullopt;
+  if (failure.error != 0) return failure_of(failure.error);
+  return Failure{FailureReason::Tls, std::move(failure.text)};
+}
+
+std::string_view MosquittoTransport::awaits() const noexcept {
+  if (phase_ == Phase::Connecting) return "TCP connection";
+  return phase_ == Phase::Handshaking ? "TLS handshake" : "CONNACK";
 }
 
 void MosquittoTransport::stop_watching() noexcept {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "event/fd_watcher.h"
@@ -40,6 +41,7 @@ class MosquittoTransport final : public Transport {
   ~MosquittoTransport() override;
 
   Result<void> connect(const ConnectOptions& options) noexcept override;
+  std::string_view awaits() const noexcept override;
   PublishStatus publish(const protocol::Request& request,
                         std::uint16_t& packet_id) noexcept override;
   void flush() noexcept override;
@@ -51,7 +53,8 @@ class MosquittoTransport final : public Transport {
 
  private:
   enum class Phase {
-    Handshaking,     ///< connecting TCP, then TLS if configured
+    Connecting,      ///< TCP
+    Handshaking,     ///< TLS if configured, else over at once
     SendingConnect,  ///< the library writes CONNECT: its last call
     Established,     ///< the Session has the connection
     Closed,          ///< not begun, over, or waiting for the broker to close
@@ -64,7 +67,9 @@ class MosquittoTransport final : public Transport {
   void handshake() noexcept;
   void end_handshake() noexcept;
   void send_connect() noexcept;
-  std::string describe_library_failure(int status, int error) const;
+  void check_tcp() noexcept;
+  Failure library_failure(int status, int error) const;
+  std::optional<Failure> take_tls_failure() const noexcept;
 
   // The established connection
   void on_ready(event::FdEvents events) noexcept;
@@ -75,7 +80,7 @@ class MosquittoTransport final : public Transport {
   bool read_in() noexcept;
   void write_out() noexcept;
   void fail(const event::Transfer& transfer) noexcept;
-  void fail(std::string failure) noexcept;
+  void fail(Failure failure) noexcept;
 
   // The end, and reports
   /// Checks what an event or a call has changed: ends the connection, or arms the watcher.
@@ -86,6 +91,7 @@ class MosquittoTransport final : public Transport {
   void stop_watching() noexcept;
   bool has_sent_all() const noexcept;
   Loss describe_loss() const;
+  std::string describe_unanswered() const;
   /// For calls by the link, which must not be called back from within them.
   void settle_and_report_later() noexcept;
   /// At once on the transport's own events, else at the end of the turn.
@@ -118,10 +124,10 @@ class MosquittoTransport final : public Transport {
   bool connected_reported_ = false;
   bool congested_ = false;
   bool has_room_to_report_ = false;
-  bool closing_ = false;                // disconnect() was called
-  bool is_closed_unanswered_ = false;   // by the broker, after CONNECT was sent
-  std::optional<std::string> failure_;  // what ended the connection, unless the Session has it
-  std::optional<Loss> loss_;            // to be reported
+  bool closing_ = false;               // disconnect() was called
+  bool is_closed_unanswered_ = false;  // by the broker, after CONNECT was sent
+  std::optional<Failure> failure_;     // what ended the connection, unless the Session has it
+  std::optional<Loss> loss_;           // to be reported
   std::vector<Session::Ack> reporting_;
   event::Deferred report_;
 };

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -23,6 +22,9 @@ constexpr std::size_t kPubackBytes = 4;
 
 void MosquittoTransport::on_ready(event::FdEvents events) noexcept {
   switch (phase_) {
+    case Phase::Connecting:
+      check_tcp();
+      break;
     case Phase::Handshaking:
       handshake();
       break;
@@ -100,26 +102,25 @@ void MosquittoTransport::write_out() noexcept {
   fail(put);
 }
 
-/// Only the first failure counts. The TLS failure is taken in any case, so that a later connection
-/// does not report it.
+/// Only the first failure counts.
 void MosquittoTransport::fail(const event::Transfer& transfer) noexcept {
-  std::string failure = tls_ != nullptr ? tls_->take_failure() : std::string();
-  if (failure_) return;
+  std::optional<Failure> of_tls = take_tls_failure();
   const bool is_closed = transfer.state == event::Transfer::State::Ended ||
                          transfer.error == ECONNRESET || transfer.error == EPIPE;
-  if (!failure.empty()) {
-    failure_ = std::move(failure);
+  if (of_tls) {
+    fail(*std::move(of_tls));
   } else if (!transfer.text.empty()) {
-    failure_ = "TLS: " + transfer.text;
+    fail({FailureReason::Tls, "TLS: " + transfer.text});
   } else if (is_closed || transfer.error == 0) {
-    failure_ = "the broker closed the connection";
-    is_closed_unanswered_ = phase_ == Phase::Established && !session_->is_connected();
+    if (!failure_)
+      is_closed_unanswered_ = phase_ == Phase::Established && !session_->is_connected();
+    fail({FailureReason::Closed, kClosedByBroker});
   } else {
-    failure_ = std::strerror(transfer.error);
+    fail(failure_of(transfer.error));
   }
 }
 
-void MosquittoTransport::fail(std::string failure) noexcept {
+void MosquittoTransport::fail(Failure failure) noexcept {
   if (!failure_) failure_ = std::move(failure);
 }
 

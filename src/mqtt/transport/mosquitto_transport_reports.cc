@@ -79,13 +79,18 @@ Loss MosquittoTransport::describe_loss() const {
     return {end->kind, 0, fmt::format("the broker disconnected: {}", end->text)};
   const bool has_text = end && !end->text.empty();
   if (has_text) return *end;
-  if (!session_->is_connected() && is_closed_unanswered_) {
-    return {Loss::Kind::Unanswered, 0,
-            "the broker closed the connection instead of answering the CONNECT (it may be full, "
-            "refuse the login, or not speak this MQTT version)"};
-  }
+  if (!session_->is_connected() && is_closed_unanswered_)
+    return {Loss::Kind::Unanswered, 0, describe_unanswered(), FailureReason::Closed};
   const auto kind = session_->is_connected() ? Loss::Kind::Disconnected : Loss::Kind::Unreachable;
-  return {kind, 0, failure_.value_or("the broker closed the connection")};
+  const Failure failure = failure_.value_or(Failure{FailureReason::Closed, kClosedByBroker});
+  return {kind, 0, failure.text, failure.reason};
+}
+
+std::string MosquittoTransport::describe_unanswered() const {
+  return fmt::format(
+      "the broker closed the connection instead of answering the CONNECT (it may be full, refuse "
+      "the login{}, or not speak this MQTT version)",
+      tls_ == nullptr ? ", expect TLS (mqtts://)" : "");
 }
 
 void MosquittoTransport::settle_and_report_later() noexcept {

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 #include "mqtt/reason_codes.h"
+#include "mqtt/transport/foreign_server.h"
 #include "mqtt/transport/wire_encoder.h"
 #include "mqtt/transport/wire_properties.h"
 
@@ -81,6 +83,8 @@ Session::Session(config::Protocol protocol, unsigned keepalive_s,
 
 void Session::receive(std::string_view bytes, TimePoint now) {
   last_received_ = now;
+  if (!is_connected_ && greeting_.size() < kGreetingBytes)
+    greeting_ += bytes.substr(0, kGreetingBytes - greeting_.size());
   decoder_.feed(bytes);
   Packet packet;
   while (!end_) {
@@ -154,6 +158,7 @@ void Session::take_connack(const Packet& packet, TimePoint now) {
     return;
   }
   is_connected_ = true;
+  greeting_ = {};
   connack_ = connack_of(packet);
   if (connack_.server_keep_alive_s) {
     keep_alive_ = std::chrono::seconds(*connack_.server_keep_alive_s);
@@ -230,8 +235,10 @@ void Session::answer(PacketType type, std::uint16_t packet_id) {
 }
 
 void Session::fail(std::string_view what) {
-  end_ = Loss{is_connected_ ? Loss::Kind::Faulty : Loss::Kind::Unreachable, 0,
-              fmt::format("protocol error by the broker: {}", what)};
+  const auto kind = is_connected_ ? Loss::Kind::Faulty : Loss::Kind::Unreachable;
+  std::string text = is_connected_ ? std::string() : describe_foreign_server(greeting_);
+  if (text.empty()) text = fmt::format("protocol error by the broker: {}", what);
+  end_ = Loss{kind, 0, std::move(text), FailureReason::Protocol};
 }
 
 void Session::tick(TimePoint now) {

@@ -104,9 +104,10 @@ class Session {
   PacketStates states_;
   std::vector<Ack> acks_;
   std::vector<std::string> reasons_;  // Reason Strings of acks_
-  std::vector<Sending> sending_;      // QoS 0 messages that the socket has not taken wholly, in order
-  std::vector<std::uint64_t> owed_;   // ends of the unsent answers, as SendBuffer::taken() counts
-  bool is_stuck_ = false;             // the socket took less than it was given
+  std::vector<Sending> sending_;  // QoS 0 messages that the socket has not taken wholly, in order
+  std::vector<std::uint64_t> owed_;  // ends of the unsent answers, as SendBuffer::taken() counts
+  std::string greeting_;             // the first bytes received, up to the CONNACK
+  bool is_stuck_ = false;            // the socket took less than it was given
   bool is_connected_ = false;
   bool downgrades_qos2_ = false;      // to be reported
   bool has_sent_disconnect_ = false;  // DISCONNECT is the last packet

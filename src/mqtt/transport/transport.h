@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "mqtt/transport/failure.h"
 #include "protocol/request.h"
 
 namespace sluice::mqtt {
@@ -39,11 +40,15 @@ struct Loss {
   };
   Kind kind = Kind::Disconnected;
   int reason_code = 0;  ///< of a refusal or a DISCONNECT; 0 where there is none
-  std::string text;     ///< for the log
+  std::string text;     ///< for the log and for replies
+  FailureReason reason = FailureReason::Other;  ///< of Unreachable and Unanswered
 };
 
 /// True for a refusal that only an operator can fix, and that each link of the broker would get.
 bool is_lasting(const Loss& loss) noexcept;
+
+/// What a failed attempt counts as.
+FailureReason failure_reason(const Loss& loss) noexcept;
 
 /// The reports of a Transport; implemented by the pool's Slot.
 ///
@@ -94,8 +99,11 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  /// Begins to connect. An immediate failure is returned, a later one reported by on_lost().
+  /// Begins to connect. What sluice or its settings lack is returned; any other failure is reported
+  /// by on_lost().
   virtual Result<void> connect(const ConnectOptions& options) noexcept = 0;
+  /// What the attempt waits for: "TCP connection", "TLS handshake" or "CONNACK".
+  virtual std::string_view awaits() const noexcept = 0;
   /// Hands a message over; flush() sends it. Only after on_connected().
   virtual PublishStatus publish(const protocol::Request& request,
                                 std::uint16_t& packet_id) noexcept = 0;

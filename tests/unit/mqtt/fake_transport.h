@@ -11,6 +11,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -150,6 +151,7 @@ class FakeTransport final : public Transport {
     drop(/*reset=*/false);
     return Error{"no route"};
   }
+  std::string_view awaits() const noexcept override { return "CONNACK"; }
   PublishStatus publish(const protocol::Request& request,
                         std::uint16_t& packet_id) noexcept override {
     if (!connection_->is_usable() || connection_->sent_disconnect) return PublishStatus::Broken;

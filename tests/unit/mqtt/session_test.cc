@@ -57,12 +57,13 @@ TEST_CASE("what comes before the CONNACK, or a second one, ends it in words", "[
     CHECK(scene.session.end()->kind == Loss::Kind::Unreachable);
   }
   SECTION("what begins like a packet of another type, and is not whole") {
-    scene.receive("220 mail ESMTP\r\n");
+    scene.receive(bytes("\x30\x7f\x00"));
     CHECK(scene.end() == "protocol error by the broker: PUBLISH before the CONNACK");
   }
   SECTION("no packet at all") {
-    scene.receive("SSH-2.0-OpenSSH_9.2p1\r\n");
-    CHECK(scene.end() == "protocol error by the broker: PUBREC: flags 3 instead of 0");
+    scene.receive(bytes("\x00\x00"));
+    CHECK(scene.end() == "protocol error by the broker: unknown packet type 0");
+    CHECK(scene.session.end()->reason == FailureReason::Protocol);
   }
   SECTION("a second one") {
     scene.connect().receive(bytes("\x20\x03\x00\x00\x00"));
@@ -85,6 +86,33 @@ TEST_CASE("what sluice does not use in a CONNACK does no harm", "[session]") {
       bytes("\x12\x00\x03own\x1a\x00\x01r\x11\x00\x00\x00\x05\x22\x00\x0a\x28\x00\x29\x00\x2a"
             "\x00\x26\x00\x01k\x00\x01v\x26\x00\x01k\x00\x01v\x1f\x00\x04hi\r\n"));
   CHECK(scene.end() == "(none)");
+}
+
+TEST_CASE("a server of another protocol is called by its name, or by what it sent", "[session]") {
+  const auto expect = [](const std::string& greeting, const std::string& text) {
+    Scene scene;
+    scene.receive(greeting);
+    CHECK(scene.end() == text);
+    REQUIRE(scene.session.end());
+    CHECK(scene.session.end()->kind == Loss::Kind::Unreachable);
+    CHECK(scene.session.end()->reason == FailureReason::Protocol);
+  };
+  const std::string tls = "the port speaks TLS (is it mqtts:// with s?)";
+  expect(bytes("\x15\x03\x03\x00\x02\x02\x46"), tls);  // an alert, as of a server without OpenSSL
+  expect(bytes("\x16\x03\x01\x02\x00"), tls);
+  expect("HTTP/1.1 400 Bad Request\r\n", "the port speaks HTTP, not MQTT");
+  expect("SSH-2.0-OpenSSH_9.2p1\r\n", "the port speaks SSH, not MQTT");
+  expect("220 mail ESMTP\r\n", "the port speaks SMTP or FTP, not MQTT");
+  expect(bytes("AMQP\x00\x00\x09\x01"), "the port speaks AMQP, not MQTT");
+  expect("-ERR unknown command 'x', with args beginning with",
+         "the port does not speak MQTT; it sent \"-ERR unknown command 'x'\"");
+  expect("+OK POP3\x1b[2J\r\n", "the port does not speak MQTT; it sent \"+OK POP3\"");
+}
+
+TEST_CASE("an established connection is not taken for one of another protocol", "[session]") {
+  Scene scene;
+  scene.connect().receive("HTTP/1.1 400 Bad Request\r\n");
+  CHECK(scene.end() == "protocol error by the broker: PUBACK: flags 8 instead of 0");
 }
 
 // --- messages
@@ -315,9 +343,8 @@ TEST_CASE("a packet above the limit ends the connection in words", "[session]") 
     CHECK(scene.session.end()->kind == Loss::Kind::Faulty);
     return scene.end();
   };
-  CHECK(
-      end_of(Protocol::V5, bytes("\x30\x80\x80\x04")) ==
-      "protocol error by the broker: PUBLISH of 65540 bytes; max_incoming_packet_bytes is 65536");
+  CHECK(end_of(Protocol::V5, bytes("\x30\x80\x80\x04")) ==
+        "protocol error by the broker: PUBLISH of 65540 bytes; max_incoming_packet_bytes is 65536");
   CHECK(end_of(Protocol::V311, bytes("\x40\xff\xff\xff\x7f")) ==
         "protocol error by the broker: PUBACK of 268435460 bytes; max_incoming_packet_bytes is "
         "65536");

@@ -73,7 +73,10 @@ class TlsBroker : public TestBroker {
 
 /// For a client of that broker: its certificate is not looked at.
 inline std::shared_ptr<event::TlsContext> tls_without_checks() {
-  return event::TlsContext::make({.host = "127.0.0.1", .verify = false, .peer = "the broker"})
+  return event::TlsContext::make({.host = "127.0.0.1",
+                                  .verify = false,
+                                  .peer = "the broker",
+                                  .plain_question = "is it mqtt://?"})
       .value();
 }
 

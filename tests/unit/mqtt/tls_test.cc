@@ -14,6 +14,7 @@
 #include "mqtt_wire.h"
 #include "test_loop.h"
 #include "tls_broker.h"
+#include "wire_bytes.h"
 
 using namespace sluice;
 using namespace sluice::mqtt;
@@ -133,30 +134,41 @@ TEST_CASE("an end in the middle of the handshake is noticed, and is named", "[tl
   });
   SECTION("the broker resets the connection") {
     scene.broker.reset();
-    CHECK(scene.wait_for_loss() == "TLS handshake: Connection reset by peer");
+    CHECK(scene.wait_for_loss() == "TLS handshake: Connection reset by peer (is it mqtt://?)");
   }
   SECTION("the broker closes the connection") {
     scene.broker.close();
-    CHECK(scene.wait_for_loss() == "TLS handshake: the broker closed the connection");
+    CHECK(scene.wait_for_loss() ==
+          "TLS handshake: the broker closed the connection (is it mqtt://?)");
   }
 }
 
-TEST_CASE("a broker that does not speak TLS is found out by its first bytes", "[tls]") {
+TEST_CASE("a port that does not speak TLS is found out by its first bytes", "[tls]") {
+  const auto [greeting, text] = GENERATE(table<std::string, std::string>(
+      {{"220 ready for mail", "the port speaks SMTP or FTP, not TLS"},
+       {"HTTP/1.1 400 Bad Request", "the port speaks HTTP, not TLS"},
+       {"SSH-2.0-x", "the port speaks SSH, not TLS"},
+       {bytes("\x20\x02\x00\x01\x00"), "the port does not speak TLS (is it mqtt://?)"}}));
   Scene scene;
   REQUIRE(scene.connect());
   scene.run_until([&] {
     scene.broker.step(/*piece_bytes=*/0);
     return scene.broker.has_heard();
   });
-  scene.broker.TestBroker::send("220 ready for mail");
-  CHECK(scene.wait_for_loss() == "TLS handshake: wrong version number");
+  CHECK(scene.transport.awaits() == "TCP connection");  // the loop has not seen it yet
+  scene.loop.run_turns(4);
+  CHECK(scene.transport.awaits() == "TLS handshake");
+  scene.broker.TestBroker::send(greeting);
+  CHECK(scene.wait_for_loss() == text);
+  CHECK(scene.events.losses.front().reason == FailureReason::Tls);
 }
 
 TEST_CASE("a closed port is not taken for a failure of TLS", "[tls]") {
   Scene scene;
   scene.broker.stop_listening();
-  const Result<void> begun = scene.connect();
-  CHECK((begun ? scene.wait_for_loss() : begun.error().what) == "Connection refused");
+  REQUIRE(scene.connect());
+  CHECK(scene.wait_for_loss() == "Connection refused");
+  CHECK(scene.events.losses.front().reason == FailureReason::Refused);
 }
 
 TEST_CASE("over TLS messages arrive, and many acknowledgements in small records are seen",

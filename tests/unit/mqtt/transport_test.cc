@@ -250,8 +250,19 @@ TEST_CASE("what is no MQTT ends the attempt in words", "[transport]") {
   attempt.broker.send("HTTP/1.1 400 Bad Request\r\n");
   attempt.run_until([&] { return !attempt.events.losses.empty(); });
   CHECK(attempt.events.losses.front().kind == Loss::Kind::Unreachable);
+  CHECK(attempt.events.losses.front().text == "the port speaks HTTP, not MQTT");
+}
+
+TEST_CASE("a broker that closes on the CONNECT leaves the questions to be asked", "[transport]") {
+  Attempt attempt;
+  attempt.wait_for(wire::Type::Connect, 1);
+  CHECK(attempt.transport->awaits() == "CONNACK");
+  attempt.broker.close();
+  attempt.run_until([&] { return !attempt.events.losses.empty(); });
+  CHECK(attempt.events.losses.front().reason == FailureReason::Closed);
   CHECK(attempt.events.losses.front().text ==
-        "protocol error by the broker: PUBACK: flags 8 instead of 0");
+        "the broker closed the connection instead of answering the CONNECT (it may be full, refuse "
+        "the login, expect TLS (mqtts://), or not speak this MQTT version)");
 }
 
 TEST_CASE("an unknown property ends the connection that it came by, in words", "[transport]") {
