@@ -2,8 +2,12 @@
 #include <fmt/format.h>
 #include <mosquitto.h>
 
+#include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "mqtt/reason_codes.h"
 #include "mqtt/transport/mosquitto_transport.h"
 
@@ -13,6 +17,24 @@ namespace {
 /// With more unsent bytes than this a connection is congested. Less leaves as soon as the socket
 /// has room, with new messages behind it.
 constexpr std::size_t kCongestedBytes = 16384;
+
+bool is_upper(char c) noexcept {
+  return to_lower(c) != c;
+}
+
+/// "Bad User Name or Password" as it reads within a sentence; "QoS" stays.
+std::string reason_text(int reason_code) {
+  std::string text = mosquitto_reason_string(reason_code);
+  bool begins_word = true;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::string_view rest = std::string_view(text).substr(at + 1);
+    const std::string_view rest_of_word = rest.substr(0, rest.find(' '));
+    const bool is_abbreviation = std::any_of(rest_of_word.begin(), rest_of_word.end(), is_upper);
+    if (begins_word && !is_abbreviation) text[at] = to_lower(text[at]);
+    begins_word = text[at] == ' ';
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -71,7 +93,7 @@ Loss MosquittoTransport::describe_loss() const {
     const std::string_view what =
         end->kind == Loss::Kind::Refused ? "" : "the broker disconnected: ";
     return {end->kind, end->reason_code,
-            fmt::format("{}{}{}{}", what, mosquitto_reason_string(end->reason_code),
+            fmt::format("{}{}{}{}", what, reason_text(end->reason_code),
                         end->text.empty() ? "" : ": ", end->text)};
   }
   if (closing_) return {Loss::Kind::Closed, 0, "disconnected"};

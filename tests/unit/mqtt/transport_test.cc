@@ -253,6 +253,25 @@ TEST_CASE("what is no MQTT ends the attempt in words", "[transport]") {
   CHECK(attempt.events.losses.front().text == "the port speaks HTTP, not MQTT");
 }
 
+TEST_CASE("a broker's reason reads as part of a sentence", "[transport]") {
+  Attempt attempt;
+  attempt.wait_for(wire::Type::Connect, 1);
+  std::string answer;
+  SECTION("a refusal") {
+    wire::append_connack(answer, true, 0x86);
+    attempt.broker.send(answer);
+    attempt.run_until([&] { return !attempt.events.losses.empty(); });
+    CHECK(attempt.events.losses.front().text == "bad user name or password");
+  }
+  SECTION("a DISCONNECT, with an abbreviation") {
+    wire::append_connack(answer, true, 0);
+    wire::append_disconnect(answer, 0x9B);
+    attempt.broker.send(answer);
+    attempt.run_until([&] { return !attempt.events.losses.empty(); });
+    CHECK(attempt.events.losses.front().text == "the broker disconnected: QoS not supported");
+  }
+}
+
 TEST_CASE("a broker that closes on the CONNECT leaves the questions to be asked", "[transport]") {
   Attempt attempt;
   attempt.wait_for(wire::Type::Connect, 1);
