@@ -26,6 +26,8 @@ class Timer : private DeadlineEntry {
   void start_repeating(Duration interval) noexcept;
   void stop() noexcept;
   bool is_active() const noexcept { return is_waiting(); }
+  /// When it fires next; only while active.
+  TimePoint due() const noexcept { return deadline(); }
   /// The loop may end although this timer is running.
   void unref() noexcept;
 

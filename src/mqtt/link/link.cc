@@ -135,6 +135,11 @@ void Link::skip_delay() noexcept {
   news_.wants_connection = true;
 }
 
+std::optional<TimePoint> Link::delayed_until() const noexcept {
+  if (state_ != LinkState::Backoff || !timer_.is_active()) return std::nullopt;
+  return timer_.due();
+}
+
 void Link::on_timer() noexcept {
   if (state_ == LinkState::Backoff) {
     news_.wants_connection = true;

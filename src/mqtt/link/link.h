@@ -138,6 +138,8 @@ class Link final : public ListNode<> {
     return is_clean() ? next_client_id_ : client_id_;
   }
   const Connack& connack() const noexcept { return connack_; }
+  /// While the delay before the next attempt runs: when it ends.
+  std::optional<TimePoint> delayed_until() const noexcept;
   /// How long the lost connection was up; 0 while connected.
   Duration latest_uptime() const noexcept { return latest_uptime_; }
 

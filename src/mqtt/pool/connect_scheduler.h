@@ -54,6 +54,8 @@ class ConnectScheduler {
   void stop() noexcept;
 
   config::Protocol protocol() const noexcept { return protocol_.current(); }
+  /// No attempt starts before this time, which may be in the past.
+  TimePoint paused_until() const noexcept { return paused_until_; }
 
  private:
   void reset_addresses();

@@ -64,7 +64,8 @@ Pool::Pool(event::Loop& loop, PoolEvents& events, Random& random, PoolSettings s
       pump_(loop, bind<&Pool::pump>(this)),
       tick_(loop, bind<&Pool::on_tick>(this)),
       dead_timer_(loop, bind<&Pool::on_dead_timer>(this)),
-      totals_{.waiting = {broker_.queue_messages, broker_.queue_bytes}} {
+      totals_{.waiting = {broker_.queue_messages, broker_.queue_bytes}},
+      created_at_(loop.now()) {
   for (std::string& client_id : settings.client_ids)
     add_slot(std::move(client_id));
 }
@@ -213,6 +214,7 @@ void Pool::take_news(Slot& slot) noexcept {
 void Pool::note_ready(Slot& slot) noexcept {
   ++ready_;
   was_connected_ = true;
+  slot.down_since.reset();
   dead_timer_.stop();
   if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
   note_replaced(slot);
@@ -235,8 +237,10 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
       clear_all_strikes();
   }
   Link& link = slot.link;
+  note_error(slot, loss, lost_in);
   ready_links_.forget(slot);
   if (Link::is_connected(lost_in)) {
+    slot.down_since = loop_.now();
     scheduler_.note_up(--ready_);
     if (ready_ == 0) {
       last_connected_ = loop_.now();

@@ -2,6 +2,7 @@
 // go from the queue to a link.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -61,6 +62,16 @@ struct PoolCounters {
   std::uint64_t redelivered = 0;
   std::uint64_t socket_full = 0;
   std::uint64_t taken_over = 0;  ///< connections lost to a client with the same identifier
+  /// Failed attempts, by FailureReason.
+  std::array<std::uint64_t, kFailureReasons> connect_failures{};
+};
+
+/// For the operator, of a broker or of one of its slots.
+struct ConnectionStatus {
+  /// The latest lost connection or failed attempt, also once one is up again; empty: none yet.
+  const std::string& last_error;
+  std::optional<TimePoint> down_since{};    ///< none: it is connected
+  std::optional<TimePoint> next_attempt{};  ///< none: nothing waits for one
 };
 
 /// Makes the transport of one attempt; tests pass their own.
@@ -143,6 +154,10 @@ class Pool final {
   std::size_t connections() const noexcept { return slots_.size(); }
   const Link& link(std::size_t slot) const noexcept { return slots_[slot]->link; }
   const PoolCounters& counters() const noexcept { return counters_; }
+  ConnectionStatus status() const;
+  ConnectionStatus status_of(std::size_t slot) const;
+  /// "broker o2o has no connection: Connection refused"; only while that is so.
+  std::string describe_outage() const;
 
  private:
   friend struct Slot;
@@ -154,6 +169,8 @@ class Pool final {
   void take_news(Slot& slot) noexcept;
   void note_ready(Slot& slot) noexcept;
   void note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept;
+  void note_error(Slot& slot, const Loss& loss, LinkState lost_in);
+  std::optional<TimePoint> next_attempt(const Slot& slot) const noexcept;
   void attempt(Link& link, const Result<std::string>& address) noexcept;
   void finish(Delivery& delivery, Outcome outcome) noexcept;
 
@@ -255,7 +272,9 @@ class Pool final {
   bool was_connected_ = false;
   bool started_ = false;
   bool stopped_ = false;
+  const TimePoint created_at_;
   TimePoint last_connected_{};
+  std::string last_error_;  // of any slot
   bool has_warned_of_properties_ = false;
 };
 

@@ -70,6 +70,7 @@ void Pool::limit_backlog(Link& link) const noexcept {
 void Pool::add_slot(std::string client_id) {
   const auto number = static_cast<unsigned>(slots_.size());
   slots_.push_back(std::make_unique<Slot>(*this, number, std::move(client_id)));
+  slots_.back()->down_since = loop_.now();
   limit_backlog(slots_.back()->link);
 }
 

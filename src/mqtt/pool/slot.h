@@ -1,9 +1,11 @@
 // One link of a pool, with the pool's data about it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "mqtt/link/link.h"
 #include "mqtt/pool/waiters.h"
@@ -47,6 +49,8 @@ struct Slot final : TransportEvents,
   WaitList waiters = {};                 // wait for room in the link's backlog
   List<Slot, ByRoom>* listed = nullptr;  // the list in which ReadyLinks has it
   bool was_ready = false;
+  std::string last_error = {};               // of its latest lost connection or failed attempt
+  std::optional<TimePoint> down_since = {};  // none: it is connected
   unsigned short_lives = 0;  // connections in a row that the broker closed soon, without a reason
   std::string key = {};      // the connection key of its latest attempt
 };

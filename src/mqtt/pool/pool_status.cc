@@ -1,0 +1,49 @@
+// Why and since when a pool, or one of its slots, has no connection: for replies and the operator.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "mqtt/pool/pool.h"
+
+namespace sluice::mqtt {
+
+/// A loss, or a failed attempt. sluice's own closing is no error.
+void Pool::note_error(Slot& slot, const Loss& loss, LinkState lost_in) {
+  if (loss.kind == Loss::Kind::Closed) return;
+  slot.last_error = loss.text;
+  last_error_ = loss.text;
+  if (lost_in == LinkState::Connecting)
+    ++counters_.connect_failures.at(static_cast<std::size_t>(failure_reason(loss)));
+}
+
+ConnectionStatus Pool::status() const {
+  ConnectionStatus status{.last_error = last_error_};
+  if (ready_ == 0) status.down_since = was_connected_ ? last_connected_ : created_at_;
+  for (const auto& slot : slots_) {
+    const std::optional<TimePoint> next = next_attempt(*slot);
+    if (next) status.next_attempt = std::min(*next, status.next_attempt.value_or(*next));
+  }
+  return status;
+}
+
+ConnectionStatus Pool::status_of(std::size_t number) const {
+  const Slot& slot = *slots_[number];
+  return {.last_error = slot.last_error,
+          .down_since = slot.down_since,
+          .next_attempt = next_attempt(slot)};
+}
+
+std::optional<TimePoint> Pool::next_attempt(const Slot& slot) const noexcept {
+  const LinkState state = slot.link.state();
+  const bool is_down = state == LinkState::Backoff || state == LinkState::Idle;
+  if (!is_down || !started_ || stopped_ || !is_wanted(slot)) return std::nullopt;
+  // Without a delay of its own it waits for its turn.
+  return slot.link.delayed_until().value_or(std::max(loop_.now(), scheduler_.paused_until()));
+}
+
+std::string Pool::describe_outage() const {
+  if (last_error_.empty()) return fmt::format("broker {} has no connection yet", broker_.name);
+  return fmt::format("broker {} has no connection: {}", broker_.name, last_error_);
+}
+
+}  // namespace sluice::mqtt
