@@ -142,8 +142,7 @@ Ledger::AdmitResult Ledger::admit(PendingRequest& pending, bool in_turn,
     if (admission == mqtt::Admission::Dead) {
       count(delivery, false, ErrorKind::BrokerUnavailable);
       answer(pending, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
-                                     fmt::format("broker {} is down and its queue is full",
-                                                 lane.pool->name())));
+                                     lane.pool->describe_outage() + "; its queue is full"));
       return AdmitResult::Answered;
     }
     if (admission != mqtt::Admission::Accept && refusal.lane == nullptr)

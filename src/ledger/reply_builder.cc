@@ -27,7 +27,11 @@ std::string_view what_happened(const BrokerDelivery& delivery) noexcept {
 }
 
 std::string detail_of(const BrokerDelivery& delivery) {
-  return fmt::format("broker {}: {}", delivery.lane->pool->name(), what_happened(delivery));
+  const mqtt::Pool& pool = *delivery.lane->pool;
+  const bool is_unavailable =
+      delivery.outcome.kind == Outcome::Kind::GivenUp && !delivery.outcome.may_be_published;
+  if (is_unavailable && pool.ready_links() == 0) return pool.describe_outage();
+  return fmt::format("broker {}: {}", pool.name(), what_happened(delivery));
 }
 
 bool has_no_subscribers(const BrokerDelivery& delivery) noexcept {

@@ -38,6 +38,7 @@ class Case {
   }
 
   Reply reply() { return reply_of(pending_); }
+  LedgerLab& lab() { return lab_; }
 
  private:
   static void settle(BrokerDelivery& delivery, Fate fate) {
@@ -99,8 +100,23 @@ TEST_CASE("one broker: each outcome has its reply", "[reply]") {
     CHECK(reply.published == row.published);
     CHECK(reply.reason_code == row.reason_code);
     CHECK(reply.brokers.empty());
-    CHECK(has(reply.detail, "broker a: "));
+    CHECK(has(reply.detail,
+              row.fate == Fate::NotTaken ? "broker a has no connection" : "broker a: "));
   }
+}
+
+TEST_CASE("a reply says why a broker has no connection, as long as it has none", "[reply]") {
+  Case one({Fate::NotTaken});
+  LedgerLab& lab = one.lab();
+  CHECK(one.reply().detail == "broker a has no connection yet");
+  lab.pools[0]->start();
+  lab.settle();
+  lab.connection().end({mqtt::Loss::Kind::Unreachable, 0, "Connection refused"});
+  CHECK(one.reply().detail == "broker a has no connection: Connection refused");
+  lab.advance(Duration(1));
+  lab.settle();
+  lab.connection().accept();
+  CHECK(one.reply().detail == "broker a: no connection available before the deadline");
 }
 
 TEST_CASE("one broker: an acknowledgement is code 1 and nothing else", "[reply]") {
@@ -177,5 +193,5 @@ TEST_CASE("several brokers: none has it, each for a reason of its own", "[reply]
   CHECK(reply.error == ErrorKind::Partial);
   CHECK(reply.published == Published::No);
   CHECK(has(reply.detail, "broker a: "));
-  CHECK(has(reply.detail, "broker b: "));
+  CHECK(has(reply.detail, "; broker b has no connection"));
 }
