@@ -30,21 +30,6 @@ const LevelStyle& style_of(Level level) noexcept {
   return kLevels.at(static_cast<std::size_t>(level));
 }
 
-/// \xNN for each byte that a terminal could obey.
-void append_visible(std::string& out, std::string_view text) {
-  while (!text.empty()) {
-    const Utf8Char next = first_utf8_char(text);
-    const std::size_t size = std::max<std::size_t>(next.size, 1);
-    if (next.size > 0 && is_control(next.code)) {
-      for (const char byte : text.substr(0, size))
-        fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(byte));
-    } else {
-      out += text.substr(0, size);
-    }
-    text.remove_prefix(size);
-  }
-}
-
 }  // namespace
 
 std::string_view to_string(Level level) noexcept {
@@ -103,6 +88,20 @@ std::string Subject::members() const {
   members += "\",";
   if (kind_ == Kind::Slot) members += fmt::format(R"("slot":{},)", number_);
   return members;
+}
+
+void append_visible(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    const Utf8Char next = first_utf8_char(text);
+    const std::size_t size = std::max<std::size_t>(next.size, 1);
+    if (next.size > 0 && is_control(next.code)) {
+      for (const char byte : text.substr(0, size))
+        fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(byte));
+    } else {
+      out += text.substr(0, size);
+    }
+    text.remove_prefix(size);
+  }
 }
 
 std::string text_line(Level level, const Subject& about, std::string_view message, bool coloured) {

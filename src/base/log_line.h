@@ -45,6 +45,9 @@ class Subject {
   std::uint64_t number_ = 0;
 };
 
+/// Appends `text` with control characters, which a terminal could obey, as \xNN.
+void append_visible(std::string& out, std::string_view text);
+
 /// "warn  broker o2o: gone", with control characters, which a terminal could obey, escaped.
 std::string text_line(Level level, const Subject& about, std::string_view message, bool coloured);
 /// `"level":"warn","broker":"o2o","message":"gone"}`: valid JSON whatever bytes the message has;
