@@ -105,6 +105,19 @@ Family connections(const std::vector<BrokerView>& brokers) {
   return made;
 }
 
+Family connect_failures(const std::vector<BrokerView>& brokers) {
+  Family made = counter("sluice_connect_failures_total",
+                        "Failed attempts to connect, by what they failed at.");
+  for (const BrokerView& broker : brokers) {
+    const auto& failures = broker.pool.counters().connect_failures;
+    for (std::size_t i = 0; i < failures.size(); ++i) {
+      const std::string reason(to_string(static_cast<mqtt::FailureReason>(i)));
+      add(made, {{"broker", broker.pool.name()}, {"reason", reason}}, failures.at(i));
+    }
+  }
+  return made;
+}
+
 /// One number per broker.
 Family of_each(Family made, const std::vector<BrokerView>& brokers, const auto& number_of) {
   for (const BrokerView& broker : brokers)
@@ -140,6 +153,7 @@ void append_brokers(std::vector<Family>& to, const std::vector<BrokerView>& brok
   to.push_back(
       of_each(counter("sluice_reconnects_total", "Connections re-established after one was lost."),
               brokers, [](const Pool& pool) { return pool.counters().reconnects; }));
+  to.push_back(connect_failures(brokers));
   to.push_back(of_each(counter("sluice_redelivered_total",
                                "Messages sent again because their connection was lost before they "
                                "were acknowledged."),

@@ -3,8 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <chrono>
+#include <string>
+#include <vector>
+
 #include "admin/metrics.h"
 #include "admin/status.h"
+#include "admin/wall_clock.h"
+#include "base/log_line.h"
 
 namespace sluice::admin {
 namespace {
@@ -16,10 +22,13 @@ constexpr unsigned kUnavailable = 503;
 
 Page Pages::readiness() const {
   if (app_.is_stopping()) return {.status = kUnavailable, .text = "not ready: stopping\n"};
-  const std::vector<std::string> missing = app_.unconnected_brokers();
-  if (missing.empty()) return {.text = "ready\n"};
-  return {.status = kUnavailable,
-          .text = fmt::format("not ready: no connection to broker {}\n", fmt::join(missing, ", "))};
+  std::vector<std::string> outages;
+  for (const mqtt::Pool* pool : app_.unconnected_brokers())
+    outages.push_back(pool->describe_outage());
+  if (outages.empty()) return {.text = "ready\n"};
+  std::string text = "not ready: ";
+  log::append_visible(text, fmt::format("{}", fmt::join(outages, "; ")));
+  return {.status = kUnavailable, .text = text + "\n"};
 }
 
 Page Pages::get(std::string_view path) {
@@ -31,7 +40,8 @@ Page Pages::get(std::string_view path) {
   }
   if (path == "/status") {
     if (status_.budget.allows(loop_.now())) {
-      status_.last = status_text(app_, loop_.now() - app_.started_at());
+      const WallClock clock(loop_.precise_now(), std::chrono::system_clock::now());
+      status_.last = status_text(app_, loop_.now() - app_.started_at(), clock);
     }
     return {.content_type = "application/json", .text = status_.last};
   }

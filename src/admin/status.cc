@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -54,7 +55,28 @@ std::string_view state_of(const mqtt::Pool& pool) {
   return pool.ready_links() > 0 ? "up" : "down";
 }
 
-void write_broker(JsonWriter& json, const BrokerView& broker) {
+/// null where there is none.
+void write_time(JsonWriter& json, std::string_view key, const std::optional<TimePoint>& time,
+                const WallClock& clock) {
+  if (time) {
+    json.text(key, clock.text(*time));
+  } else {
+    json.null(key);
+  }
+}
+
+void write_connection_status(JsonWriter& json, const mqtt::ConnectionStatus& status,
+                             const WallClock& clock) {
+  write_time(json, "down_since", status.down_since, clock);
+  if (status.last_error.empty()) {
+    json.null("last_error");
+  } else {
+    json.text("last_error", status.last_error);
+  }
+  write_time(json, "next_attempt", status.next_attempt, clock);
+}
+
+void write_broker(JsonWriter& json, const BrokerView& broker, const WallClock& clock) {
   const mqtt::Pool& pool = broker.pool;
   const config::Broker& settings = pool.broker();
   json.open_object();
@@ -65,6 +87,7 @@ void write_broker(JsonWriter& json, const BrokerView& broker) {
   json.number("min_dev_no", settings.min_dev_no);
   json.number("max_dev_no", settings.max_dev_no);
   json.text("state", broker.is_removed ? "leaving" : state_of(pool));
+  write_connection_status(json, pool.status(), clock);
   json.number("connections_up", pool.ready_links());
   json.number("in_flight", pool.in_flight());
   json.number("queued", pool.queued());
@@ -85,6 +108,7 @@ void write_broker(JsonWriter& json, const BrokerView& broker) {
     json.open_object();
     json.number("slot", link.slot());
     json.text("state", to_string(link.state()));
+    write_connection_status(json, pool.status_of(slot), clock);
     json.text("client_id", link.client_id());
     json.number("in_flight", link.in_flight());
     json.number("window", link.window());
@@ -137,7 +161,7 @@ void write_clients(JsonWriter& json, const app::App& app) {
 
 }  // namespace
 
-std::string status_text(const app::App& app, Duration uptime) {
+std::string status_text(const app::App& app, Duration uptime, const WallClock& clock) {
   JsonWriter json;
   json.open_object();
   json.text("version", SLUICE_VERSION);
@@ -152,7 +176,7 @@ std::string status_text(const app::App& app, Duration uptime) {
   write_clients(json, app);
   json.open_array("brokers");
   for (const BrokerView& broker : app.brokers())
-    write_broker(json, broker);
+    write_broker(json, broker, clock);
   json.close_array();
   json.open_object("config_reloads");
   json.number("ok", app.reloads().ok);

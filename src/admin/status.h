@@ -4,12 +4,13 @@
 
 #include <string>
 
+#include "admin/wall_clock.h"
 #include "app/app.h"
 #include "base/clock.h"
 
 namespace sluice::admin {
 
 /// One JSON object. `uptime`: of this process.
-std::string status_text(const app::App& app, Duration uptime);
+std::string status_text(const app::App& app, Duration uptime, const WallClock& clock);
 
 }  // namespace sluice::admin

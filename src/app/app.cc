@@ -43,12 +43,12 @@ Result<void> App::start() {
   return {};
 }
 
-std::vector<std::string> App::unconnected_brokers() const {
-  std::vector<std::string> names;
+std::vector<const mqtt::Pool*> App::unconnected_brokers() const {
+  std::vector<const mqtt::Pool*> pools;
   for (const auto& [pool, is_removed] : brokers_.all()) {
-    if (!is_removed && pool->ready_links() == 0) names.push_back(pool->name());
+    if (!is_removed && pool->ready_links() == 0) pools.push_back(pool.get());
   }
-  return names;
+  return pools;
 }
 
 std::vector<BrokerView> App::brokers() const {

@@ -50,10 +50,9 @@ class App {
   /// and answered, MQTT DISCONNECT, finished(). Idempotent.
   void stop() noexcept;
   bool is_stopping() const noexcept { return phase_ != Phase::Running; }
-  /// Something was still unanswered when drain_timeout ran out.
 
-  /// The names of the brokers that have no connection now.
-  std::vector<std::string> unconnected_brokers() const;
+  /// The brokers that have no connection now. Valid until the loop's next turn.
+  std::vector<const mqtt::Pool*> unconnected_brokers() const;
 
   /// Closes the listeners and removes their socket files, for an immediate exit.
   void close_listeners() noexcept { server_.close_listeners(); }

@@ -24,7 +24,8 @@ PROCESS = {"process_cpu_seconds_total": "counter", "process_start_time_seconds":
 OTHERS = {"sluice_requests_total": "counter", "sluice_publish_latency_seconds": "histogram",
           "sluice_clients": "gauge", "sluice_client_pauses_total": "counter",
           "sluice_broker_connections": "gauge", "sluice_queued_bytes": "gauge",
-          "sluice_config_reloads_total": "counter", "sluice_build_info": "gauge"}
+          "sluice_connect_failures_total": "counter", "sluice_config_reloads_total": "counter",
+          "sluice_build_info": "gauge"}
 
 
 def assert_clean(metrics):

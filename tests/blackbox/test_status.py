@@ -59,15 +59,17 @@ def test_every_member_tells_what_happened(lab):
     assert 0 <= longest[0]["paused_s"] <= status["uptime_s"]
 
     real, other = status["brokers"]
+    no_outage = {"down_since": None, "last_error": None, "next_attempt": None}
     assert real.pop("connections") == [
-        {"slot": 0, "state": "Ready", "client_id": "me-0", "in_flight": 2, "window": 2}]
+        {"slot": 0, "state": "Ready", **no_outage, "client_id": "me-0", "in_flight": 2, "window": 2}]
     latency, requests = real.pop("latency"), real.pop("requests")
     assert {name: count for name, count in requests.items() if count} == {"ok": 5}
     queued_bytes = real.pop("queued_bytes")
     assert 100 < queued_bytes < 3000
     assert real == {
         "name": "real", "host": "127.0.0.1", "port": fake.port, "tls": False, "min_dev_no": 0, "max_dev_no": 100,
-        "state": "up", "connections_up": 1, "in_flight": 2, "queued": 3, "queue_messages": 3, "queue_bytes": 99999,
+        "state": "up", **no_outage, "connections_up": 1, "in_flight": 2, "queued": 3, "queue_messages": 3,
+        "queue_bytes": 99999,
         "waiting_clients": 1, "reconnects": 0, "redelivered": 0, "socket_full": 0, "taken_over": 0}
     assert latency["count"] == sum(latency["counts"]) == 5
     assert len(latency["counts"]) == len(latency["bounds_s"]) + 1

@@ -37,7 +37,7 @@ BLACK_BOX = {
     "ledger": {"test_routing", "test_fanout", "test_stop", "test_backpressure", "test_replies"},
     "client": {"test_framing", "test_backpressure", "test_limits", "test_replies"},
     "app": {"test_stop", "test_reload*", "test_rolling_restart"},
-    "admin": {"test_admin", "test_metrics", "test_status", "test_prometheus", "test_http_*"},
+    "admin": {"test_admin", "test_metrics", "test_status", "test_prometheus", "test_http_*", "test_broker_reasons"},
     "sdk": {"test_send", "test_documents"},
     "cli": {"test_commands", "test_send", "test_systemd", "test_logs"},
 }
