@@ -37,9 +37,10 @@ bool is_plain_topic(std::string_view topic) noexcept {
   return is_plain;
 }
 
-/// MQTT 5, section 4.7.2: clients shall not publish there.
-bool is_of_the_broker(std::string_view topic) noexcept {
-  return topic.starts_with("$SYS") && (topic.size() == 4 || topic[4] == '/');
+/// `level` is the whole first level of the topic. $SYS is the broker's own (MQTT 5, section 4.7.2),
+/// $share is for shared subscriptions (section 4.8.2).
+bool begins_with_level(std::string_view topic, std::string_view level) noexcept {
+  return topic.starts_with(level) && (topic.size() == level.size() || topic[level.size()] == '/');
 }
 
 std::optional<std::string> character_fault(std::string_view text) {
@@ -72,7 +73,8 @@ std::optional<std::string> topic_fault(std::string_view topic) {
   if (topic.empty() || topic.size() > kMaxBytes) {
     return fmt::format("expected 1 to {} bytes, got {}", kMaxBytes, topic.size());
   }
-  if (is_of_the_broker(topic)) return "$SYS belongs to the broker, which may disconnect for it";
+  if (begins_with_level(topic, "$SYS") || begins_with_level(topic, "$share"))
+    return "$SYS and $share are not for messages: a broker may disconnect on them";
   if (is_plain_topic(topic)) return std::nullopt;
   if (auto fault = character_fault(topic)) return fault;
   if (topic.find_first_of("+#") != std::string_view::npos) {

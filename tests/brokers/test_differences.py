@@ -36,8 +36,6 @@ def ask_until_a_connection_is_lost(sluice, times, value):
 # --- topics
 @EACH
 @pytest.mark.parametrize("root", ["$SYS", "$share"])
-@pytest.mark.known_fault(
-    "mosquitto", "2.0.11 refuses it and hangs up; sluice sends it all the same (issue 16, section 2)", root="$share")
 def test_a_topic_of_the_broker_s_own_costs_no_connection(rig, root):
     sluice = rig.sluice()
     assert ask_until_a_connection_is_lost(sluice, 8, request(topic=f"{root}/{rig.topic}", timeout_ms=5000)) == 0
@@ -73,10 +71,9 @@ def test_a_topic_on_which_the_broker_hung_up_costs_nothing_when_it_is_sent_again
 
 
 @at("ejabberd")
-@pytest.mark.parametrize("topic_of_its_own", ["$own/x", "$share/x"])
-def test_a_topic_that_ejabberd_forbids_is_rejected_and_costs_no_connection(rig, topic_of_its_own):
+def test_a_topic_that_ejabberd_forbids_is_rejected_and_costs_no_connection(rig):
     sluice = rig.sluice()
-    reply = sluice.client().ask(request(topic=topic_of_its_own))
+    reply = sluice.client().ask(request(topic="$own/x"))
     assert_failure(reply, "rejected")
     assert reply["reason_code"] == TOPIC_INVALID
     assert reconnects(sluice) == 0
@@ -130,8 +127,6 @@ def test_qos_2_of_one_client_at_a_rabbitmq_costs_the_messages_of_others_nothing(
 # --- what a connection begins with
 @pytest.mark.parametrize(
     "broker", [name for name, kind in KINDS.items() if kind.protocol == "3.1.1"], indirect=True)
-@pytest.mark.known_fault("aedes", "a second line says that it was refused (issue 16, section 2)")
-@pytest.mark.known_fault("rabbitmq", "a second line says that it cannot be connected to (issue 16, section 2)")
 def test_the_fallback_to_3_1_1_is_one_line(rig):
     sluice = rig.sluice()
     sluice.wait_for_connections(4)

@@ -71,19 +71,19 @@ bool ConnectScheduler::on_success() {
   return !std::exchange(is_healthy_, true);
 }
 
-void ConnectScheduler::on_failure(const Loss& loss) {
+bool ConnectScheduler::on_failure(const Loss& loss) {
   --connecting_;
   start_.schedule();
-  if (loss.kind == Loss::Kind::Closed) return;  // sluice ended it: the broker may be well
+  if (loss.kind == Loss::Kind::Closed) return false;  // sluice ended it: the broker may be well
   is_healthy_ = false;
   note_failure();
-  const config::Protocol former = protocol_.current();
-  protocol_.note_failure(loss);
-  if (protocol_.current() == former && is_lasting(loss) && is_down_) {
+  if (protocol_.note_failure(loss)) return true;
+  if (is_lasting(loss) && is_down_) {
     // All links would be refused: one of them retries. While others are up, only this one waits: it
     // may be the broker's limit of connections.
     paused_until_ = latest_start_ + std::min(broker_.reconnect_max, kUrgentRetry);
   }
+  return false;
 }
 
 void ConnectScheduler::note_up(std::size_t up) noexcept {
@@ -95,6 +95,11 @@ void ConnectScheduler::note_up(std::size_t up) noexcept {
   }
   is_healthy_ = false;
   urgent_timer_.start_repeating(kUrgentRetry);
+}
+
+std::optional<TimePoint> ConnectScheduler::urgent_at() const noexcept {
+  if (!urgent_timer_.is_active() || connecting_ > 0) return std::nullopt;
+  return latest_start_ + kUrgentRetry;
 }
 
 void ConnectScheduler::stop() noexcept {

@@ -35,8 +35,8 @@ class ConnectScheduler {
   void enqueue(Link& link);
   /// An attempt succeeded. True if the one before it had failed.
   bool on_success();
-  /// An attempt failed.
-  void on_failure(const Loss& loss);
+  /// An attempt failed. True: that is part of the search for the broker's MQTT version.
+  bool on_failure(const Loss& loss);
   /// The number of connections that are up.
   void note_up(std::size_t up) noexcept;
   /// A client identifier was freed: retries refused attempts.
@@ -56,6 +56,8 @@ class ConnectScheduler {
   config::Protocol protocol() const noexcept { return protocol_.current(); }
   /// No attempt starts before this time, which may be in the past.
   TimePoint paused_until() const noexcept { return paused_until_; }
+  /// While no connection is up: an attempt starts by then, whatever the links' delays.
+  std::optional<TimePoint> urgent_at() const noexcept;
 
  private:
   void reset_addresses();

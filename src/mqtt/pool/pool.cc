@@ -218,10 +218,11 @@ void Pool::note_ready(Slot& slot) noexcept {
   dead_timer_.stop();
   if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
   note_replaced(slot);
-  log_.ready(loop_.now(), ready_, slot.link.window());
   scheduler_.note_up(ready_);
+  const bool is_recovery = scheduler_.on_success();  // may log a fallback first
+  log_.ready(loop_.now(), ready_, slot.link.window());
   // It may have been the broker's limit of connections that refused the others, unless none was up.
-  if (scheduler_.on_success()) retry_others(/*also_refused=*/ready_ == 1);
+  if (is_recovery) retry_others(/*also_refused=*/ready_ == 1);
   if (!is_wanted(slot)) {
     slot.link.retire();
     take_news(slot);
@@ -230,8 +231,9 @@ void Pool::note_ready(Slot& slot) noexcept {
 }
 
 void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
+  bool is_version_search = false;
   if (lost_in == LinkState::Connecting) {
-    scheduler_.on_failure(loss);
+    is_version_search = scheduler_.on_failure(loss);
     // The broker was down, so the disconnect before was not about a message.
     if (loss.kind == Loss::Kind::Unreachable || loss.kind == Loss::Kind::Unanswered)
       clear_all_strikes();
@@ -254,7 +256,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   }
   if (loss.kind == Loss::Kind::Closed) slot.was_ready = false;  // closed by sluice
   if (!stopped_ && lost_in == LinkState::Connecting) {
-    log_.attempt_failed(loop_.now(), loss);
+    log_.attempt_failed(loop_.now(), loss, is_version_search);
   } else if (!stopped_) {
     log_.lost(loop_.now(), link.slot(), loss, ready_);
   }

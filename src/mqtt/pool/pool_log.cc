@@ -76,13 +76,17 @@ void PoolLog::lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t u
           "connection lost ({} of {} up): {}", up, connections_, loss.text);
 }
 
-void PoolLog::attempt_failed(TimePoint now, const Loss& loss) {
+void PoolLog::attempt_failed(TimePoint now, const Loss& loss, bool is_version_search) {
   if (loss.kind == Loss::Kind::Closed) {  // ended by sluice
     log::debug(subject(), "attempt ended: {}", loss.text);
     return;
   }
   ++failures_;
   std::string failure = describe(loss);
+  if (is_version_search) {
+    log::debug(subject(), "{}; trying again", failure);
+    return;
+  }
   // Each failure is logged once for all slots, and not at all in a short outage.
   const bool is_news = failure != latest_failure_ && !is_down_;
   log::at(

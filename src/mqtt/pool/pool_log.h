@@ -31,7 +31,8 @@ class PoolLog {
     connections_ = connections;
   }
   void lost(TimePoint now, unsigned slot, const Loss& loss, std::size_t up);
-  void attempt_failed(TimePoint now, const Loss& loss);
+  /// `is_version_search`: counted, but logged at debug only; the scheduler logs the result.
+  void attempt_failed(TimePoint now, const Loss& loss, bool is_version_search = false);
   /// No connection for dead_after_ms.
   void dead(TimePoint now);
   void taken_over(TimePoint now, unsigned slot, const std::string& client_id, bool is_reported);

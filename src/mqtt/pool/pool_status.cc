@@ -23,6 +23,8 @@ ConnectionStatus Pool::status() const {
     const std::optional<TimePoint> next = next_attempt(*slot);
     if (next) status.next_attempt = std::min(*next, status.next_attempt.value_or(*next));
   }
+  const std::optional<TimePoint> urgent = scheduler_.urgent_at();
+  if (urgent && status.next_attempt) status.next_attempt = std::min(*status.next_attempt, *urgent);
   return status;
 }
 

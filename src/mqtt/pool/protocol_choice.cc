@@ -25,21 +25,23 @@ void ProtocolChoice::note_success() {
   note_connack();
 }
 
-void ProtocolChoice::note_failure(const Loss& loss) {
+bool ProtocolChoice::note_failure(const Loss& loss) {
   if (loss.kind == Loss::Kind::Refused) {
     const bool is_too_new = loss.reason_code == reason::kUnsupportedProtocolVersion;
-    if (is_too_new && current_ == Protocol::V5) {
-      current_ = Protocol::V311;
-      was_answered_ = true;
-      report_fallback("does not support MQTT 5");
-    } else {
+    if (!is_too_new || current_ != Protocol::V5) {
       note_connack();
+      return false;
     }
-  } else if (loss.kind == Loss::Kind::Unanswered && !was_answered_ &&
-             broker_.protocol == Protocol::V5 && ++unanswered_ == kUnansweredAttempts) {
-    unanswered_ = 0;
-    current_ = current_ == Protocol::V5 ? Protocol::V311 : Protocol::V5;
+    current_ = Protocol::V311;
+    was_answered_ = true;
+    report_fallback("does not support MQTT 5");
+    return true;
   }
+  const bool is_searching = broker_.protocol == Protocol::V5 && !was_answered_;
+  if (loss.kind != Loss::Kind::Unanswered || !is_searching) return false;
+  if (++unanswered_ % kUnansweredAttempts == 0)
+    current_ = current_ == Protocol::V5 ? Protocol::V311 : Protocol::V5;
+  return unanswered_ < 2 * kUnansweredAttempts;  // then both versions were tried in vain
 }
 
 /// The version that gets the first CONNACK is kept, even where that refuses.

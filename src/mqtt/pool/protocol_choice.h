@@ -19,7 +19,8 @@ class ProtocolChoice {
   /// The configured one again: after a reload.
   void reset() noexcept;
   void note_success();
-  void note_failure(const Loss& loss);
+  /// True: the failure is part of the search for the version, which is logged by itself.
+  bool note_failure(const Loss& loss);
 
  private:
   void note_connack();
@@ -28,7 +29,7 @@ class ProtocolChoice {
   const config::Broker& broker_;
   config::Protocol current_;
   bool was_answered_ = false;  // a CONNACK came, perhaps a refusal: the version stays
-  unsigned unanswered_ = 0;    // attempts in a row with the current one
+  unsigned unanswered_ = 0;    // attempts that were closed
 };
 
 }  // namespace sluice::mqtt

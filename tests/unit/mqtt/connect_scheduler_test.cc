@@ -246,6 +246,7 @@ TEST_CASE("a fallback is logged once, also where its first CONNACK refuses, with
   CHECK(said.count("closes on an MQTT 5 CONNECT; using 3.1.1 until the next reload") == 1);
   CHECK(said.count("the password is not sent") == 1);
   CHECK(said.count("secret") == 0);
+  CHECK(said.count("; trying again") == 1);  // the refusal; the search for the version is no news
 }
 
 TEST_CASE("where 3.1.1 is configured it is all that is tried", "[connect-scheduler]") {

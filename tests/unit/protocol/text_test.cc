@@ -60,11 +60,13 @@ TEST_CASE("a topic has at most 200 slashes", "[topic]") {
   CHECK_FALSE(text_fault(std::string(201, '/')));
 }
 
-TEST_CASE("the topics of the broker itself are refused, other ones with a dollar are not",
+TEST_CASE("topics that are not for messages are refused, other ones with a dollar are not",
           "[topic]") {
-  for (const char* topic : {"$SYS", "$SYS/", "$SYS/broker/uptime"})
-    CHECK(topic_fault(topic) == "$SYS belongs to the broker, which may disconnect for it");
-  for (const char* topic : {"$SYSTEM/a", "$aws/things/a/shadow/update", "a/$SYS/b", "$"})
+  for (const char* topic : {"$SYS", "$SYS/", "$SYS/broker/uptime", "$share", "$share/g/t"})
+    CHECK(topic_fault(topic) ==
+          "$SYS and $share are not for messages: a broker may disconnect on them");
+  for (const char* topic :
+       {"$SYSTEM/a", "$shared/a", "$aws/things/a/shadow/update", "a/$SYS/b", "$"})
     CHECK_FALSE(topic_fault(topic));
 }
 
