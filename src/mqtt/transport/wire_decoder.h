@@ -31,8 +31,8 @@ struct Packet {
 };
 
 /// One connection's input. It holds at most one packet, and refuses packets longer than the limit
-/// when it has read their length; of an MQTT 3.1.1 PUBLISH above it only the head is read, and topic
-/// and payload stay empty. Not thread-safe.
+/// when it has read their length; of an MQTT 3.1.1 PUBLISH above it only the head is read, and
+/// topic and payload stay empty. Not thread-safe.
 class PacketDecoder {
  public:
   enum class Next {
@@ -54,7 +54,7 @@ class PacketDecoder {
   Next next(Packet& packet) {
     // Fast path: nearly all of a publisher's input are whole PUBACKs of success.
     if (rest_.size() >= 4 && rest_[0] == 0x40 && rest_[1] == 2 && partial_.empty() &&
-        (rest_[2] | rest_[3]) != 0) {
+        !oversized_.is_under_way() && (rest_[2] | rest_[3]) != 0) {
       packet.type = PacketType::Puback;
       packet.reason_code = 0;
       packet.packet_id = static_cast<std::uint16_t>(static_cast<std::uint8_t>(rest_[2]) << 8 |

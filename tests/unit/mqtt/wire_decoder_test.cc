@@ -314,6 +314,20 @@ TEST_CASE("a property has to be of its form, once, and where it belongs", "[wire
         "PUBLISH: property 0x0B has the invalid value 0");
 }
 
+TEST_CASE("nothing in a message above the limit is taken for a packet", "[wire]") {
+  std::string body = bytes("\x00\x01t\x00\x07");
+  for (int i = 0; i < 100; ++i)
+    body += bytes("\x40\x02\x00\x01");
+  const std::string input = "\x32" + varint(body.size()) + body + bytes("\x40\x02\x00\x02");
+  const std::vector<Read> expected = {{PacketType::Publish, 0, 7, "", ""},
+                                      {PacketType::Puback, 0, 2, "", ""}};
+  for (std::size_t size = 1; size <= input.size(); ++size) {
+    const auto [all, fault] = read_in_pieces(input, size, Protocol::V311, body.size());
+    CHECK(fault.empty());
+    CHECK(all == expected);
+  }
+}
+
 TEST_CASE("behind a fault nothing is read any more", "[wire]") {
   PacketDecoder decoder(Protocol::V5, kLongest);
   Packet packet;
