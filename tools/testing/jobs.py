@@ -73,9 +73,9 @@ def more_jobs():
             pytest(*side_by_side(2), "-m", "slow", "tests/blackbox", sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
         Job("brokers", "sluice against Mosquitto, RabbitMQ, ejabberd and aedes", 50, 360,
             pytest("-n", "4", "--dist", "loadgroup", "tests/brokers", sluice=SLUICE, SLUICE_SANITIZED="1"), after=("build",)),
-        Job("build-clang", "everything with clang, without precompiled headers", 117, 1800,
+        Job("build-clang", "everything with clang, without precompiled headers", 140, 1800,
             CLANG_BUILD.job(), lane=Lane.FILL),
-        Job("fuzz", "the fuzzers, a minute of a core for each", 122, 600,
+        Job("fuzz", "the fuzzers, a minute of a core for each", 182, 600,
             kinds.fuzzers(CLANG_BUILD), after=("build-clang",), lane=Lane.FILL),
         Job("build-tsan", "sluice and unit-event with TSan", 90, 1800, TSAN.job("sluice", UNIT_EVENT), lane=Lane.FILL),
         # Name resolution is all that runs off the loop, so this is what resolves names, and what connects again and
