@@ -54,6 +54,7 @@ class ConnectScheduler {
   void stop() noexcept;
 
   config::Protocol protocol() const noexcept { return protocol_.current(); }
+  bool is_connecting() const noexcept { return connecting_ > 0; }
   /// No attempt starts before this time, which may be in the past.
   TimePoint paused_until() const noexcept { return paused_until_; }
   /// While no connection is up: an attempt starts by then, whatever the links' delays.

@@ -293,9 +293,13 @@ void Pool::note_takeover(Link& link, const Loss& loss) noexcept {
   unsigned& lives = slot_of(link).short_lives;
   if (!is_reported) {
     // While a link searches for a poison message, that is the cause of its disconnects.
-    if (loss.reason_code != 0 || ready_ == 0 || link.poison().is_one_at_a_time()) return;
+    if (loss.reason_code != 0 || link.poison().is_one_at_a_time()) return;
+    if (ready_ == 0) {
+      lone_takeovers_ = is_lone_takeover(link) ? lone_takeovers_ + 1 : 0;
+      if (lone_takeovers_ < kTakeoversToTell) return;
+    }
     lives = link.latest_uptime() < kShortUptime ? lives + 1 : 0;
-    if (lives < kShortLivesForTakeover) return;
+    if (ready_ > 0 && lives < kShortLivesForTakeover) return;
   }
   ++counters_.taken_over;
   note_lone_takeover();
@@ -304,6 +308,12 @@ void Pool::note_takeover(Link& link, const Loss& loss) noexcept {
   } else if (lone_takeovers_ == 0) {
     log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_reported);
   }
+}
+
+/// Mosquitto 2.0.11 closes the former connection before it answers the CONNECT of the next one.
+bool Pool::is_lone_takeover(const Link& link) const noexcept {
+  return !broker_.username.empty() && scheduler_.is_connecting() &&
+         link.latest_uptime() < kShortUptime;
 }
 
 /// A broker that takes the user name for the client identifier lets about one of the pool's

@@ -214,6 +214,7 @@ class Pool final {
   void note_disconnect(Link& link, const Loss& loss) noexcept;
   void clear_all_strikes() noexcept;
   void note_lone_takeover() noexcept;
+  bool is_lone_takeover(const Link& link) const noexcept;
   void note_takeover(Link& link, const Loss& loss) noexcept;
   void note_may_send(Slot& slot) noexcept;
   void pump() noexcept;
@@ -267,14 +268,14 @@ class Pool final {
 
   std::size_t ready_ = 0;
   std::size_t next_hurried_ = 0;  // the slot at which hurry() begins to look
-  bool has_strikes_ = false;      // a link may have noted one since the last clear_all_strikes()
-  unsigned lone_takeovers_ = 0;   // in a row, with hardly any other connection up
+  const TimePoint created_at_;
+  TimePoint last_connected_{};
+  std::string last_error_;       // of any slot
+  unsigned lone_takeovers_ = 0;  // in a row, with hardly any other connection up
+  bool has_strikes_ = false;     // a link may have noted one since the last clear_all_strikes()
   bool was_connected_ = false;
   bool started_ = false;
   bool stopped_ = false;
-  const TimePoint created_at_;
-  TimePoint last_connected_{};
-  std::string last_error_;  // of any slot
   bool has_warned_of_properties_ = false;
 };
 

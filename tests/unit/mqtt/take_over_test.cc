@@ -76,6 +76,8 @@ TEST_CASE("a message that the broker disconnects on is no takeover", "[pool][tak
 TEST_CASE("a broker that takes the user name for the client identifier is named",
           "[pool][take-over]") {
   const bool has_username = GENERATE(true, false);
+  // The one before is closed with a reason once the next is up, or without one before that.
+  const bool is_closed_first = GENERATE(true, false);
   PoolLab lab(8, [&](config::Broker& broker) {
     if (has_username) broker.username = "shop";
   });
@@ -87,10 +89,12 @@ TEST_CASE("a broker that takes the user name for the client identifier is named"
     lab.run_until([&] { return lab.broker.pending() > 0; });
     const auto next = std::find_if(lab.broker.attempts.begin(), lab.broker.attempts.end(),
                                    [](const auto& attempt) { return attempt->is_pending(); });
-    (*next)->accept();
-    const auto slot = static_cast<unsigned>((*next)->options.client_id[1] - '0');
-    if (up < 8) lab.connection(up).lose(Loss::Kind::Disconnected, reason::kSessionTakenOver);
-    up = slot;
+    const std::shared_ptr<Connection> connection = *next;
+    if (up < 8 && is_closed_first) lab.connection(up).lose(Loss::Kind::Disconnected);
+    connection->accept();
+    if (up < 8 && !is_closed_first)
+      lab.connection(up).lose(Loss::Kind::Disconnected, reason::kSessionTakenOver);
+    up = static_cast<unsigned>(connection->options.client_id[1] - '0');
     lab.turn();
   }
   CHECK(said.count("use the username (shop) as the client identifier") == (has_username ? 1 : 0));
