@@ -153,7 +153,7 @@ class ClientConnection final : public event::StreamHandler,
   std::uint8_t idle_turn_ends_ = 0;  // turn ends since the last read, while draining
   protocol::Framing framing_ = protocol::Framing::Unknown;
   State state_ = State::Open;
-  CloseReason end_reason_ = CloseReason::PeerLeft;
+  CloseReason end_reason_ = CloseReason::ClosedByClient;
   std::uint8_t pauses_ = 0;  // one bit per PauseReason
   bool ended_input_ = false;
   bool broken_ = false;  // reported while paused: closes when the pauses are over

@@ -141,7 +141,7 @@ void ClientConnection::finish_input() noexcept {
   if (last.kind == Frame::Kind::Fault) {
     answer_fault(last.error, std::string(last.detail), context_.decoder.find_id(last.bytes));
   }
-  end(CloseReason::PeerLeft);
+  end(CloseReason::ClosedByClient);
 }
 
 void ClientConnection::count_input() noexcept {

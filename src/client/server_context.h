@@ -25,7 +25,7 @@ class ClientConnection;
 
 /// Why a connection was closed.
 enum class CloseReason : std::uint8_t {
-  PeerLeft,
+  ClosedByClient,
   Broken,
   Refused,
   BadFraming,
@@ -38,7 +38,7 @@ enum class CloseReason : std::uint8_t {
 
 constexpr std::string_view to_string(CloseReason reason) noexcept {
   switch (reason) {
-    case CloseReason::PeerLeft:
+    case CloseReason::ClosedByClient:
       return "by the client";
     case CloseReason::Broken:
       return "connection lost";

@@ -124,7 +124,7 @@ TEST_CASE("a client that leaves while it waits gets all that it sent done", "[cl
   lab.loop.run_turns(5);
   CHECK(lab.topics() == "full b ");
   REQUIRE(lab.source.closed.size() == 1);
-  CHECK(lab.source.closed[0] == CloseReason::PeerLeft);
+  CHECK(lab.source.closed[0] == CloseReason::ClosedByClient);
   CHECK(lab.stream.starts == 1);
 }
 
