@@ -134,7 +134,7 @@ std::size_t ClientConnection::unread_bytes() const noexcept {
 }
 
 unsigned ClientConnection::resume(unsigned most) noexcept {
-  context_.input.set_parked(parked_bytes_, 0);
+  context_.input.set_complete(parked_bytes_, 0);
   unpause(PauseReason::Queue);
   if (state_ != State::Open || pauses_ != 0 || !reader_.has_input()) return 0;
   const std::size_t in_pipeline = context_.limits.max_pipeline -

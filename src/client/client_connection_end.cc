@@ -98,7 +98,7 @@ void ClientConnection::close(CloseReason reason) noexcept {
   state_ = State::Closed;
   stream_->stop_reading();
   turn_end_.cancel();
-  context_.input.set_parked(parked_bytes_, 0);
+  context_.input.set_complete(parked_bytes_, 0);
   context_.deadlines.forget(*this);
   log::debug(about(), "closed: {}", to_string(reason));
   context_.closed(*this, reason);

@@ -129,7 +129,7 @@ void ClientConnection::submit(protocol::Request& request) noexcept {
     case ledger::Taken::Full:  // not with WhenFull::Wait
       return;
     case ledger::Taken::Waits:
-      context_.input.set_parked(parked_bytes_, bytes);
+      context_.input.set_complete(parked_bytes_, bytes);
       pause(PauseReason::Queue);
       return;
   }
@@ -150,7 +150,7 @@ void ClientConnection::count_input() noexcept {
   context_.input.set_partial(partial_bytes_, is_partial ? held : 0);
   // Each client may keep kReadBytes that are not decoded; only more than that counts.
   const std::size_t beyond = held - std::min(held, kReadBytes);
-  context_.input.set_parked(kept_bytes_, is_partial ? 0 : beyond);
+  context_.input.set_complete(kept_bytes_, is_partial ? 0 : beyond);
 }
 
 }  // namespace sluice::client

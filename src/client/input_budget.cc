@@ -13,13 +13,14 @@ void InputBudget::set_limit(std::size_t limit) noexcept {
 }
 
 bool InputBudget::has_room() const noexcept {
-  const std::size_t held = partial_ + parked_;
+  const std::size_t held = partial_ + complete_;
   return held == 0 || held < limit_ - limit_ / 4;
 }
 
 void InputBudget::change(std::size_t& sum, std::uint32_t& counted, std::size_t bytes) noexcept {
   sum = sum - counted + bytes;
-  counted = static_cast<std::uint32_t>(bytes);  // one client has little more than one request
+  // Fits: one client holds little more than one request.
+  counted = static_cast<std::uint32_t>(bytes);
   if (!waiting_.empty() && has_room()) admit_.schedule();
 }
 
@@ -27,8 +28,8 @@ void InputBudget::set_partial(std::uint32_t& counted, std::size_t bytes) noexcep
   change(partial_, counted, bytes);
 }
 
-void InputBudget::set_parked(std::uint32_t& counted, std::size_t bytes) noexcept {
-  change(parked_, counted, bytes);
+void InputBudget::set_complete(std::uint32_t& counted, std::size_t bytes) noexcept {
+  change(complete_, counted, bytes);
 }
 
 void InputBudget::wait(ClientConnection& client) noexcept {

@@ -20,12 +20,14 @@ class InputBudget {
   void set_limit(std::size_t limit) noexcept;
 
   /// No client may begin a new request.
-  bool is_full() const noexcept { return partial_ + parked_ > limit_; }
+  bool is_full() const noexcept { return partial_ + complete_ > limit_; }
   /// Pausing clients does not help: partly received requests alone exceed the limit.
   bool is_exceeded() const noexcept { return partial_ > limit_; }
 
+  /// The bytes of a client's partly received request.
   void set_partial(std::uint32_t& counted, std::size_t bytes) noexcept;
-  void set_parked(std::uint32_t& counted, std::size_t bytes) noexcept;
+  /// The bytes of its complete requests that wait, and of input kept while it waits.
+  void set_complete(std::uint32_t& counted, std::size_t bytes) noexcept;
 
   /// Queues the client. Clients are admitted one at a time once the sum is below three quarters.
   void wait(ClientConnection& client) noexcept;
@@ -38,7 +40,7 @@ class InputBudget {
 
   std::size_t limit_;
   std::size_t partial_ = 0;
-  std::size_t parked_ = 0;
+  std::size_t complete_ = 0;
   List<ClientConnection> waiting_;
   event::Deferred admit_;
 };

@@ -30,10 +30,10 @@ TEST_CASE("where input_bytes are used up a large request is read in small pieces
   lab.read(large.substr(0, 10000));
   CHECK(lab.stream.read_size == event::Loop::kReadBufferBytes);
   std::uint32_t counted = 0;
-  lab.context.input.set_parked(counted, 35000);  // other clients' bytes
+  lab.context.input.set_complete(counted, 35000);  // other clients' bytes
   lab.read(large.substr(10000, 1000));
   CHECK(lab.stream.read_size == kRead);
-  lab.context.input.set_parked(counted, 0);
+  lab.context.input.set_complete(counted, 0);
 }
 
 TEST_CASE("a client that sends much is read from until its share of a turn is used",
@@ -66,13 +66,13 @@ TEST_CASE("what a large read leaves undecoded counts for input_bytes beyond a us
   CHECK(lab.client.partial_bytes() == 0);
   CHECK_FALSE(lab.context.input.is_full());
   std::uint32_t counted = 0;
-  lab.context.input.set_parked(counted, 60000 - 40000);
+  lab.context.input.set_complete(counted, 60000 - 40000);
   CHECK(lab.context.input.is_full());
   lab.resume();
   CHECK_FALSE(lab.context.input.is_full());
-  lab.context.input.set_parked(counted, 60000 - 100);
+  lab.context.input.set_complete(counted, 60000 - 100);
   CHECK_FALSE(lab.context.input.is_full());  // nothing is left
-  lab.context.input.set_parked(counted, 0);
+  lab.context.input.set_complete(counted, 0);
 }
 
 TEST_CASE("a request of which a large read brought more than a usual one goes on",
@@ -83,7 +83,7 @@ TEST_CASE("a request of which a large read brought more than a usual one goes on
   const std::string large = request_of(50000);
   lab.read(large.substr(0, 15000));
   std::uint32_t counted = 0;
-  lab.context.input.set_parked(counted, 60000);  // after the size of the next read was chosen
+  lab.context.input.set_complete(counted, 60000);  // after the size of the next read was chosen
   lab.read(large.substr(15000) + large.substr(0, 20000));
   CHECK_FALSE(lab.client.is_paused());
   CHECK(lab.client.partial_bytes() >= 20000);
@@ -92,7 +92,7 @@ TEST_CASE("a request of which a large read brought more than a usual one goes on
   CHECK(lab.topics() == "large large ");
   CHECK(lab.client.is_paused_for(PauseReason::Input));
   CHECK(lab.client.partial_bytes() == 0);
-  lab.context.input.set_parked(counted, 0);
+  lab.context.input.set_complete(counted, 0);
 }
 
 TEST_CASE("the memory of a large request serves the next one, and an idle client holds none",

@@ -65,11 +65,11 @@ TEST_CASE("a client that waits for input_bytes is stopped at once", "[client][re
   limits.input_bytes = 1024;
   ReadingLab lab(limits);
   std::uint32_t counted = 0;
-  lab.context.input.set_parked(counted, 2000);  // other clients' bytes
+  lab.context.input.set_complete(counted, 2000);  // other clients' bytes
   lab.read(request_of(500).substr(0, 300));
   CHECK(lab.client.is_paused_for(PauseReason::Input));
   CHECK_FALSE(lab.stream.is_reading);
-  lab.context.input.set_parked(counted, 0);
+  lab.context.input.set_complete(counted, 0);
   lab.loop.run_turns(2);
   CHECK_FALSE(lab.client.is_paused());
   CHECK(lab.stream.is_reading);
