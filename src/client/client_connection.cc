@@ -44,7 +44,7 @@ ClientConnection::ClientConnection(ServerContext& context, std::uint32_t index,
       turn_end_(context.loop, bind<&ClientConnection::on_turn_end>(this)),
       replies_(context.buffers),
       active_at_(context.loop.now()),
-      budget_(kRequestsPerTurn) {
+      requests_left_(kRequestsPerTurn) {
   stream_->set_handler(this);
   set_read_size(kReadBytes);
 }
@@ -61,9 +61,9 @@ void ClientConnection::start() noexcept {
 }
 
 void ClientConnection::on_turn_end() noexcept {
-  budget_ = kRequestsPerTurn;
+  requests_left_ = kRequestsPerTurn;
   turn_bytes_ = 0;
-  const bool holds_back = may_hold_back();
+  const bool holds_back = hold_back();
   if (!holds_back) flush();
   update_pauses();
   decode_input();  // its replies schedule another run, which updates the pauses
@@ -79,22 +79,22 @@ void ClientConnection::reply(std::uint64_t slot, const protocol::Reply& reply,
                              std::string_view id_json) noexcept {
   if (outstanding_ == 0 || abandons_replies_) return;
   --outstanding_;
-  put(slot, reply, id_json);
+  append_reply(slot, reply, id_json);
 }
 
-void ClientConnection::answer(const protocol::Reply& reply, std::string_view id_json) noexcept {
-  put(id_json.empty() ? replies_.reserve() : 0, reply, id_json);
+void ClientConnection::reply_here(const protocol::Reply& reply, std::string_view id_json) noexcept {
+  append_reply(id_json.empty() ? replies_.reserve() : 0, reply, id_json);
 }
 
-void ClientConnection::answer_fault(protocol::ErrorKind error, std::string detail,
-                                    std::string_view id_json) noexcept {
+void ClientConnection::reply_fault(protocol::ErrorKind error, std::string detail,
+                                   std::string_view id_json) noexcept {
   ++context_.counters.faults_of(error);
   context_.client_log.faulty(about(), error, detail);
-  answer(protocol::Reply::failure(error, protocol::Published::No, std::move(detail)), id_json);
+  reply_here(protocol::Reply::failure(error, protocol::Published::No, std::move(detail)), id_json);
 }
 
-void ClientConnection::put(std::uint64_t slot, const protocol::Reply& reply,
-                           std::string_view id_json) noexcept {
+void ClientConnection::append_reply(std::uint64_t slot, const protocol::Reply& reply,
+                                    std::string_view id_json) noexcept {
   active_at_ = context_.loop.now();
   turn_end_.schedule();
   if (slot != 0 && !replies_.is_next(slot)) {
@@ -109,8 +109,9 @@ void ClientConnection::put(std::uint64_t slot, const protocol::Reply& reply,
   if (slot != 0) replies_.advance(out_);
 }
 
-/// Only while more replies of this client are outstanding anyway.
-bool ClientConnection::may_hold_back() noexcept {
+/// True: the replies of this turn wait for more. Holds back only while other replies are
+/// outstanding.
+bool ClientConnection::hold_back() noexcept {
   const bool may = context_.loop.is_busy() && state_ == State::Open && outstanding_ > 0 &&
                    !out_.empty() && out_.size() < kSmallWrite && ends_held_back_ < kEndsHeldBack;
   ends_held_back_ = may ? static_cast<std::uint8_t>(ends_held_back_ + 1) : std::uint8_t{0};
@@ -190,9 +191,9 @@ bool ClientConnection::has_room() const noexcept {
 }
 
 /// Stopping and starting to read cost system calls, and most clients send nothing while they wait:
-/// without room, reading stops only if the client `sends_on`. At most kReadBytes are kept until
+/// without room, reading stops only if the client `is_sending`. At most kReadBytes are kept until
 /// then. While the input budget is full, reading stops at once.
-void ClientConnection::update_reading(bool sends_on) noexcept {
+void ClientConnection::update_reading(bool is_sending) noexcept {
   if (has_room()) {
     if (broken_) {
       close(CloseReason::Broken);
@@ -205,7 +206,7 @@ void ClientConnection::update_reading(bool sends_on) noexcept {
     return;
   }
   const std::size_t kept = reader_.unseen();
-  if (sends_on || is_paused_for(PauseReason::Input) || kept >= kReadBytes) {
+  if (is_sending || is_paused_for(PauseReason::Input) || kept >= kReadBytes) {
     stream_->stop_reading();
     return;
   }

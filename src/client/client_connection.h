@@ -90,19 +90,20 @@ class ClientConnection final : public event::StreamHandler,
   void on_turn_end() noexcept;
 
   void decode_input() noexcept;
-  bool must_wait() noexcept;
-  void take(const protocol::Frame& frame) noexcept;
-  bool take_usual() noexcept;
-  void take(protocol::Decoded&& decoded) noexcept;
+  void pause_if_pipeline_full() noexcept;
+  void take_frame(const protocol::Frame& frame) noexcept;
+  bool take_fast_path() noexcept;
+  void take_decoded(protocol::Decoded&& decoded) noexcept;
   void submit(protocol::Request& request) noexcept;
   void finish_input() noexcept;
   void count_input() noexcept;
 
-  void answer(const protocol::Reply& reply, std::string_view id_json) noexcept;
-  void answer_fault(protocol::ErrorKind error, std::string detail,
+  void reply_here(const protocol::Reply& reply, std::string_view id_json) noexcept;
+  void reply_fault(protocol::ErrorKind error, std::string detail,
+                   std::string_view id_json) noexcept;
+  void append_reply(std::uint64_t slot, const protocol::Reply& reply,
                     std::string_view id_json) noexcept;
-  void put(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
-  bool may_hold_back() noexcept;
+  bool hold_back() noexcept;
   void flush() noexcept;
   std::size_t unread_bytes() const noexcept;
 
@@ -110,14 +111,14 @@ class ClientConnection final : public event::StreamHandler,
   void pause(PauseReason reason) noexcept;
   void unpause(PauseReason reason) noexcept;
   void update_pauses() noexcept;
-  void update_reading(bool sends_on) noexcept;
+  void update_reading(bool is_sending) noexcept;
   std::size_t next_read_size() const noexcept;
   void set_read_size(std::size_t bytes) noexcept;
 
   TimePoint next_deadline() const noexcept;
   TimePoint request_deadline() const noexcept;
   TimePoint idle_deadline() const noexcept;
-  bool is_write_stuck(TimePoint now) noexcept;
+  bool check_write_progress(TimePoint now) noexcept;
   void watch_deadlines() noexcept;
 
   void end(CloseReason reason) noexcept;
@@ -148,7 +149,7 @@ class ClientConnection final : public event::StreamHandler,
   std::uint32_t kept_bytes_ = 0;     // of input beyond a read that waits to be decoded
   std::uint32_t read_size_ = 0;      // what one read takes at most
   std::uint32_t turn_bytes_ = 0;     // read in this turn
-  std::uint8_t budget_;              // requests left to decode in this turn
+  std::uint8_t requests_left_;       // to decode in this turn
   std::uint8_t ends_held_back_ = 0;  // turn ends at which the replies in out_ were held back
   std::uint8_t idle_turn_ends_ = 0;  // turn ends since the last read, while draining
   protocol::Framing framing_ = protocol::Framing::Unknown;

@@ -18,10 +18,10 @@ constexpr unsigned kTurnEndsToRead = 3;
 
 void ClientConnection::refuse() noexcept {
   refused_ = true;
-  put(0,
-      protocol::Reply::failure(protocol::ErrorKind::Overloaded, protocol::Published::No,
-                               "too many connections"),
-      {});
+  append_reply(0,
+               protocol::Reply::failure(protocol::ErrorKind::Overloaded, protocol::Published::No,
+                                        "too many connections"),
+               {});
   end(CloseReason::Refused);
 }
 
@@ -29,7 +29,7 @@ void ClientConnection::fail(protocol::ErrorKind error, std::string detail,
                             CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   const protocol::Frame partial = reader_.finish();
-  answer_fault(error, std::move(detail), context_.decoder.find_id(partial.bytes));
+  reply_fault(error, std::move(detail), context_.decoder.find_id(partial.bytes));
   end(reason);
 }
 
@@ -128,12 +128,13 @@ void ClientConnection::watch_deadlines() noexcept {
   if (next != TimePoint::max()) context_.deadlines.watch(*this, next);
 }
 
-/// on_sent() reports whole writes only; a slow one shows in the bytes left unsent.
-bool ClientConnection::is_write_stuck(TimePoint now) noexcept {
+/// False: no progress for write_timeout_ms. on_sent() reports whole writes only; a slow one shows
+/// in the bytes left unsent.
+bool ClientConnection::check_write_progress(TimePoint now) noexcept {
   const std::size_t unsent = stream_->unsent();
   const std::uint64_t sent = written_ - unsent;
   if (unsent == 0 || std::exchange(sent_seen_, sent) != sent) progress_at_ = now;
-  return now >= progress_at_ + context_.limits.write_timeout;
+  return now < progress_at_ + context_.limits.write_timeout;
 }
 
 void ClientConnection::check_deadlines(TimePoint now) noexcept {
@@ -141,7 +142,7 @@ void ClientConnection::check_deadlines(TimePoint now) noexcept {
     close(end_reason_);
     return;
   }
-  if (is_write_stuck(now)) {
+  if (!check_write_progress(now)) {
     close(CloseReason::WriteTimeout);
     return;
   }

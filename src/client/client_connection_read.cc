@@ -13,13 +13,13 @@ using protocol::Frame;
 
 void ClientConnection::on_read(std::span<const char> bytes) noexcept {
   if (state_ != State::Open) return;  // read only so that the socket can be closed without a reset
-  const bool sends_on = !has_room() || bytes.size() >= read_size_;
+  const bool is_sending = !has_room() || bytes.size() >= read_size_;
   turn_bytes_ += static_cast<std::uint32_t>(bytes.size());
   active_at_ = context_.loop.now();
   idle_turn_ends_ = 0;
   reader_.feed({bytes.data(), bytes.size()});
   decode_input();
-  update_reading(sends_on);
+  update_reading(is_sending);
   turn_end_.schedule();
 }
 
@@ -39,8 +39,10 @@ void ClientConnection::decode_input() noexcept {
   received_ = context_.loop.precise_now();
   bool is_same_request = reader_.inside_request();
   bool has_begun = false;
-  while (state_ == State::Open && budget_ > 0 && !must_wait()) {
-    if (!take_usual()) {
+  while (state_ == State::Open && requests_left_ > 0) {
+    pause_if_pipeline_full();
+    if (pauses_ != 0) break;
+    if (!take_fast_path()) {
       const Frame frame = reader_.next();
       framing_ = reader_.framing();
       if (frame.kind == Frame::Kind::NeedMore) {
@@ -48,9 +50,9 @@ void ClientConnection::decode_input() noexcept {
         has_begun = reader_.inside_request() && !is_same_request;
         break;
       }
-      take(frame);
+      take_frame(frame);
     }
-    --budget_;
+    --requests_left_;
     is_same_request = false;
   }
   reader_.save();
@@ -66,32 +68,31 @@ void ClientConnection::decode_input() noexcept {
   if (context_.input.is_exceeded()) context_.input_exceeded();
 }
 
-bool ClientConnection::must_wait() noexcept {
+void ClientConnection::pause_if_pipeline_full() noexcept {
   if (outstanding_ >= context_.limits.max_pipeline) pause(PauseReason::Pipeline);
-  return pauses_ != 0;
 }
 
 /// Takes the next request in one pass, if it is a usual one and was read whole.
-bool ClientConnection::take_usual() noexcept {
+bool ClientConnection::take_fast_path() noexcept {
   const std::string_view ahead = reader_.ahead();
   if (ahead.empty()) return false;
   std::size_t size = 0;
   protocol::Decoded decoded = context_.decoder.decode_first(ahead, size);
   if (size == 0) return false;
   reader_.pass(size);
-  take(std::move(decoded));
+  take_decoded(std::move(decoded));
   return true;
 }
 
-void ClientConnection::take(const Frame& frame) noexcept {
+void ClientConnection::take_frame(const Frame& frame) noexcept {
   switch (frame.kind) {
     case Frame::Kind::NeedMore:
       return;
     case Frame::Kind::Request:
-      take(context_.decoder.decode(frame.bytes, reader_.block_of_request()));
+      take_decoded(context_.decoder.decode(frame.bytes, reader_.block_of_request()));
       return;
     case Frame::Kind::Fault:
-      answer_fault(frame.error, std::string(frame.detail), context_.decoder.find_id(frame.bytes));
+      reply_fault(frame.error, std::string(frame.detail), context_.decoder.find_id(frame.bytes));
       if (frame.ends_connection) end(CloseReason::BadFraming);
       return;
     case Frame::Kind::Close:
@@ -101,17 +102,17 @@ void ClientConnection::take(const Frame& frame) noexcept {
   }
 }
 
-void ClientConnection::take(protocol::Decoded&& decoded) noexcept {
+void ClientConnection::take_decoded(protocol::Decoded&& decoded) noexcept {
   if (auto* request = std::get_if<protocol::Request>(&decoded)) {
     submit(*request);
   } else if (auto* fault = std::get_if<protocol::Fault>(&decoded)) {
-    answer_fault(fault->error, std::move(fault->detail), fault->id);
+    reply_fault(fault->error, std::move(fault->detail), fault->id);
   } else if (auto* authenticate = std::get_if<protocol::Authenticate>(&decoded)) {
     protocol::Reply reply = protocol::Reply::success();
     reply.authenticated_only = true;
     ++context_.counters.authenticated;
     log::debug(about(), "only a token: ok");
-    answer(reply, authenticate->id);
+    reply_here(reply, authenticate->id);
   }
 }
 
@@ -139,7 +140,7 @@ void ClientConnection::submit(protocol::Request& request) noexcept {
 void ClientConnection::finish_input() noexcept {
   const Frame last = reader_.finish();
   if (last.kind == Frame::Kind::Fault) {
-    answer_fault(last.error, std::string(last.detail), context_.decoder.find_id(last.bytes));
+    reply_fault(last.error, std::string(last.detail), context_.decoder.find_id(last.bytes));
   }
   end(CloseReason::ClosedByClient);
 }
