@@ -1,4 +1,3 @@
-// Accepting, refusing, finding and closing clients.
 #include "client/server.h"
 
 #include <algorithm>
@@ -69,15 +68,12 @@ Result<Server::Listeners> Server::prepare(const config::ServerSettings& next) {
 
 Result<std::unique_ptr<event::Listener>> Server::open(const config::Address& address) {
   const event::Listener::Accepted accepted = bind<&Server::on_accepted>(this);
-  switch (address.kind) {
-    case config::Address::Kind::Tcp:
-      return event::Listener::tcp(
-          context_.loop, {address.numeric_host(), address.port, address.text()},
-          {.reuse_port = settings_.reuse_port, .fast_open = settings_.tcp_fastopen}, accepted);
-    case config::Address::Kind::Unix:
-      return event::Listener::unix_socket(context_.loop, address.path, accepted);
+  if (address.kind == config::Address::Kind::Unix) {
+    return event::Listener::unix_socket(context_.loop, address.path, accepted);
   }
-  return Error{"cannot listen on " + address.text()};
+  return event::Listener::tcp(
+      context_.loop, {address.numeric_host(), address.port, address.text()},
+      {.reuse_port = settings_.reuse_port, .fast_open = settings_.tcp_fastopen}, accepted);
 }
 
 void Server::apply(const config::Config& config, Listeners prepared) {
@@ -86,6 +82,7 @@ void Server::apply(const config::Config& config, Listeners prepared) {
     prepared[at] = std::move(listeners_[listener_at(config.server.listen[at])]);
   }
   listeners_.swap(prepared);
+  // Closing a listener would reset the connections already in its backlog.
   for (const auto& former : prepared) {
     if (former != nullptr) former->accept_waiting();
   }
@@ -95,10 +92,10 @@ void Server::apply(const config::Config& config, Listeners prepared) {
   context_.decoder.set(decode_settings(config));
   context_.encoder = make_encoder(config.replies);
   context_.input.set_limit(config.limits.input_bytes);
-  for (const Place& place : clients_) {
-    if (place.client == nullptr) continue;
-    place.client->set_max_request_bytes(config.limits.max_request_bytes);
-    place.client->wake();
+  for (const TableEntry& entry : clients_) {
+    if (entry.client == nullptr) continue;
+    entry.client->set_max_request_bytes(config.limits.max_request_bytes);
+    entry.client->wake();
   }
 }
 
@@ -129,10 +126,10 @@ ClientConnection& Server::add(std::unique_ptr<event::Stream> stream) {
   }
   const std::uint32_t index = free_.back();
   free_.pop_back();
-  Place& place = clients_[index];
-  place.client =
-      std::make_unique<ClientConnection>(context_, index, place.generation, std::move(stream));
-  return *place.client;
+  TableEntry& entry = clients_[index];
+  entry.client =
+      std::make_unique<ClientConnection>(context_, index, entry.generation, std::move(stream));
+  return *entry.client;
 }
 
 void Server::on_closed(ClientConnection& client, CloseReason) noexcept {
@@ -143,17 +140,17 @@ void Server::on_closed(ClientConnection& client, CloseReason) noexcept {
     --context_.counters.connections;
     ++context_.counters.closed_total;
   }
-  Place& place = clients_[origin.index];
-  if (++place.generation == 0) place.generation = 1;  // 0 means no client
+  TableEntry& entry = clients_[origin.index];
+  if (++entry.generation == 0) entry.generation = 1;  // 0 means no client
   free_.push_back(origin.index);
-  context_.loop.retire(std::move(place.client));
+  context_.loop.retire(std::move(entry.client));
   context_.intake.forget(origin);
 }
 
 ClientConnection* Server::find(const ledger::Origin& origin) const noexcept {
   if (origin.index >= clients_.size()) return nullptr;
-  const Place& place = clients_[origin.index];
-  return place.generation == origin.generation ? place.client.get() : nullptr;
+  const TableEntry& entry = clients_[origin.index];
+  return entry.generation == origin.generation ? entry.client.get() : nullptr;
 }
 
 void Server::settled(const ledger::Origin& origin, const protocol::Reply& reply,
@@ -175,11 +172,11 @@ log::Subject Server::about(const ledger::Origin& origin) const noexcept {
 PauseReport Server::paused_clients(std::size_t most) const {
   PauseReport report;
   std::vector<const ClientConnection*> paused;
-  for (const Place& place : clients_) {
-    if (place.client == nullptr || !place.client->is_paused()) continue;
-    paused.push_back(place.client.get());
+  for (const TableEntry& entry : clients_) {
+    if (entry.client == nullptr || !entry.client->is_paused()) continue;
+    paused.push_back(entry.client.get());
     for (const PauseReason reason : kAllPauseReasons) {
-      if (place.client->is_paused_for(reason)) {
+      if (entry.client->is_paused_for(reason)) {
         ++report.by_reason[static_cast<std::size_t>(reason)];
       }
     }
@@ -209,15 +206,15 @@ void Server::close_listeners() noexcept {
 void Server::drain() noexcept {
   context_.client_log.finish();
   context_.draining = true;
-  for (const Place& place : clients_) {
-    if (place.client != nullptr) place.client->wake();
+  for (const TableEntry& entry : clients_) {
+    if (entry.client != nullptr) entry.client->wake();
   }
 }
 
 void Server::end_all() noexcept {
   context_.client_log.finish();
-  for (const Place& place : clients_) {
-    if (place.client != nullptr) place.client->end_now();
+  for (const TableEntry& entry : clients_) {
+    if (entry.client != nullptr) entry.client->end_now();
   }
 }
 
@@ -225,8 +222,8 @@ void Server::end_all() noexcept {
 void Server::close_largest_input() noexcept {
   while (context_.input.is_exceeded()) {
     ClientConnection* most = nullptr;
-    for (const Place& place : clients_) {
-      ClientConnection* client = place.client.get();
+    for (const TableEntry& entry : clients_) {
+      ClientConnection* client = entry.client.get();
       if (client == nullptr) continue;
       if (most == nullptr || client->partial_bytes() > most->partial_bytes()) most = client;
     }

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -50,23 +49,23 @@ class Server final : public ledger::Source {
   log::Subject about(const ledger::Origin& origin) const noexcept override;
 
   void close_listeners() noexcept;
-  /// Closes each client gracefully once it has nothing outstanding. Requests that are still decoded
-  /// are submitted.
+  /// Closes each client gracefully once it has nothing outstanding. Requests already received are
+  /// still submitted.
   void drain() noexcept;
   /// Closes every client gracefully now, whatever is outstanding.
   void end_all() noexcept;
 
-  /// No client is left, refused ones that still get their reply included.
+  /// No client is connected, not even a refused one.
   bool empty() const noexcept { return clients_.size() == free_.size(); }
   const ServerCounters& counters() const noexcept { return context_.counters; }
-  /// Walks over all clients: for /status, not for each message. `most`: how many to list one by
-  /// one.
+  /// Walks over all clients: for /status, not for each message. `most`: maximum length of
+  /// `longest`.
   PauseReport paused_clients(std::size_t most) const;
   /// The TCP port of a listener, in the order of the configuration; 0 for a Unix socket.
   std::uint16_t port(std::size_t listener) const { return listeners_.at(listener)->port(); }
 
  private:
-  struct Place {
+  struct TableEntry {
     std::unique_ptr<ClientConnection> client;
     std::uint32_t generation = 1;
   };
@@ -81,7 +80,7 @@ class Server final : public ledger::Source {
 
   config::ServerSettings settings_;
   ServerContext context_;
-  std::vector<Place> clients_;
+  std::vector<TableEntry> clients_;
   std::vector<std::uint32_t> free_;  // indexes in clients_ without a client
   Listeners listeners_;              // as settings_.listen, or empty
   std::size_t refused_now_ = 0;
