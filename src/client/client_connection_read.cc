@@ -111,7 +111,7 @@ void ClientConnection::take_decoded(protocol::Decoded&& decoded) noexcept {
     protocol::Reply reply = protocol::Reply::success();
     reply.authenticated_only = true;
     ++context_.counters.authenticated;
-    log::debug(about(), "only a token: ok");
+    log::debug(about(), "authenticated: request with only a token");
     reply_here(reply, authenticate->id);
   }
 }

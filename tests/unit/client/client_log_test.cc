@@ -28,7 +28,7 @@ TEST_CASE("at level debug each faulty request has its line, and so has one with 
   peer.send("{}\n{}\n{\"token\":\"t\"}\n");
   lab.run_until([&] { return peer.lines() == 3; });
   CHECK(log.count(" #1: bad_request: ") == 2);
-  CHECK(log.count(" #1: only a token: ok") == 1);
+  CHECK(log.count(" #1: authenticated: request with only a token") == 1);
   CHECK(log.count(" #1: accepted") == 1);
 }
 
