@@ -133,12 +133,12 @@ class ClientConnection final : public event::StreamHandler,
   protocol::FrameReader reader_;
   event::Deferred turn_end_;
   OrderedReplies replies_;
-  std::string out_;                      // the replies of this turn
-  std::size_t outstanding_ = 0;          // submitted and not answered
-  std::uint64_t written_ = 0;            // bytes given to the stream
-  std::uint64_t sent_seen_ = 0;          // of these, taken by the socket at the last check
-  TimePoint active_at_;                  // last byte in or reply out
-  std::chrono::nanoseconds received_{};  // when the input being decoded was read
+  std::string out_;                        // the replies of this turn
+  std::size_t outstanding_ = 0;            // submitted and not answered
+  std::uint64_t written_ = 0;              // bytes given to the stream
+  std::uint64_t sent_seen_ = 0;            // of these, taken by the socket at the last check
+  TimePoint active_at_;                    // last byte in or reply out
+  std::chrono::nanoseconds decoded_at_{};  // start of the latest decode_input()
   TimePoint request_begun_{};  // begin of the partial request, without the time paused since
   TimePoint paused_at_{};
   TimePoint progress_at_{};  // when the socket last took bytes, or had none to take

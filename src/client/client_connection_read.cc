@@ -36,7 +36,7 @@ void ClientConnection::on_end() noexcept {
 /// Decodes until the input ends, the client is paused, or kRequestsPerTurn is used up.
 void ClientConnection::decode_input() noexcept {
   if (state_ != State::Open || !(reader_.has_input() || ended_input_)) return;
-  received_ = context_.loop.precise_now();
+  decoded_at_ = context_.loop.precise_now();
   bool is_same_request = reader_.inside_request();
   bool has_begun = false;
   while (state_ == State::Open && requests_left_ > 0) {
@@ -120,11 +120,11 @@ void ClientConnection::submit(protocol::Request& request) noexcept {
   const std::size_t bytes = request.bytes();
   const std::uint64_t slot = request.id().empty() ? replies_.reserve() : 0;
   ++outstanding_;
-  // Loop::now() is the beginning of the turn, before the request was read.
-  const TimePoint read_at(std::chrono::ceil<Duration>(received_));
+  // Not Loop::now(): that is the beginning of the turn, before the request was read.
+  const TimePoint begin(std::chrono::ceil<Duration>(decoded_at_));
   switch (context_.intake.submit(
       origin(slot), request,
-      {.deadline = read_at + Duration(request.timeout_ms), .received = received_})) {
+      {.deadline = begin + Duration(request.timeout_ms), .received = decoded_at_})) {
     case ledger::Taken::Accepted:
     case ledger::Taken::Settled:
     case ledger::Taken::Full:  // not with WhenFull::Wait

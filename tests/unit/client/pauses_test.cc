@@ -298,6 +298,21 @@ TEST_CASE("a request is handed in with the time it was read and its deadline", "
   CHECK(terms.when_full == ledger::WhenFull::Wait);
 }
 
+TEST_CASE("a request that was read while its client waited has its deadline from its decoding",
+          "[client]") {
+  Lab lab;
+  lab.intake.mode = FakeIntake::Mode::Park;
+  lab.connect().send(request("a") +
+                     R"({"device_id":1,"mqtt_topic":"b","message":"","timeout_ms":20})");
+  lab.wait_for_requests(1);
+  lab.advance(Duration(100));
+  lab.intake.mode = FakeIntake::Mode::Hold;
+  lab.server->grant(lab.intake.submitted[0].origin, 0);
+  lab.wait_for_requests(2);
+  CHECK(lab.intake.submitted[1].terms.received == lab.loop.now().time_since_epoch());
+  CHECK(lab.intake.submitted[1].terms.deadline == lab.loop.now() + Duration(20));
+}
+
 TEST_CASE("the memory of a request that is settled serves the next one", "[client]") {
   Lab lab;
   Peer& peer = lab.connect();
