@@ -21,7 +21,7 @@ struct Terms {
   std::string_view broker = {};  ///< only this broker, whatever its range; empty: all of the device
   std::optional<TimePoint> deadline = {};  ///< none: the request never times out
   WhenFull when_full = WhenFull::Wait;
-  std::chrono::nanoseconds received{};  ///< when it was read whole, by Loop::precise_now()
+  std::chrono::nanoseconds received{};  ///< when it was decoded, by Loop::precise_now()
 };
 
 enum class Taken {

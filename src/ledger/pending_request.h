@@ -28,7 +28,7 @@ struct BrokerDelivery : mqtt::Delivery {
 struct PendingRequest : DeadlineMember<PendingRequest>, mqtt::Waiter {
   protocol::Request request;  ///< until it is answered
   Origin origin;
-  std::chrono::nanoseconds received{};        ///< when it was read whole
+  std::chrono::nanoseconds received{};        ///< when it was decoded
   BrokerDelivery only;                        ///< for a request to one broker
   std::unique_ptr<BrokerDelivery[]> several;  ///< for one to several brokers
   std::size_t capacity = 0;                   ///< of `several`
