@@ -65,7 +65,7 @@ Family requests(const app::App& app, const std::vector<BrokerView>& brokers) {
 
 Family latencies(const std::vector<BrokerView>& brokers) {
   Family made = family(MetricType::Histogram, "sluice_publish_latency_seconds",
-                       "Time from a request read whole to its copy for this broker settled, "
+                       "Time from decoding a request to its copy for this broker settled, "
                        "whatever the result.");
   for (const BrokerView& broker : brokers) {
     const LatencyHistogram& latency = broker.counters.latency;
