@@ -19,7 +19,7 @@ constexpr std::size_t kLargeReadBytes = event::Loop::kReadBufferBytes;
 /// a write of its own.
 constexpr std::size_t kSmallWrite = 512;
 constexpr unsigned kEndsHeldBack = 4;
-/// The shortest request: device_id of a digit, mqtt_topic of a letter, an empty message.
+/// The shortest request: device_id of a digit, mqtt_topic of a letter, message of one digit.
 constexpr std::size_t kShortestRequest = 44;
 
 /// The low watermark: reading stops at `limit` and resumes below this.
@@ -49,7 +49,7 @@ ClientConnection::ClientConnection(ServerContext& context, std::uint32_t index,
   set_read_size(kReadBytes);
 }
 
-/// A closed client is in neither list, and its server may be destroyed before it.
+/// Unlinks it unless close() has: the server may be gone by then.
 ClientConnection::~ClientConnection() {
   if (is_linked()) context_.input.stop_waiting(*this);
   if (is_waiting()) context_.deadlines.forget(*this);
@@ -184,7 +184,7 @@ void ClientConnection::update_pauses() noexcept {
   }
 }
 
-/// Room for further input. Always while closing, because input is dropped then.
+/// Room for further input. Always true while closing: input is dropped then.
 bool ClientConnection::has_room() const noexcept {
   if (state_ != State::Open) return true;
   return pauses_ == 0 && !reader_.has_input() && turn_bytes_ < kBytesPerTurn;

@@ -22,12 +22,12 @@
 
 namespace sluice::client {
 
-/// The size of one read, except within a large request. Each client may keep this many bytes that
-/// are not decoded yet; more counts towards input_bytes.
+/// The size of one read, except within a large request. Of complete requests not decoded yet, bytes
+/// beyond this many count towards input_bytes; a partial request counts whole.
 inline constexpr std::size_t kReadBytes = 16384;
 
 /// Owned by the Server's table until close(), by Loop::retire() from then on. It closes only in its
-/// own callbacks or at the end of a turn, never within reply().
+/// own callbacks, at the end of a turn or in check_deadlines(), never within reply().
 class ClientConnection final : public event::StreamHandler,
                                public DeadlineEntry,
                                public ListNode<> {
@@ -44,7 +44,8 @@ class ClientConnection final : public event::StreamHandler,
   /// Instead of start(): replies `overloaded` and closes gracefully.
   void refuse() noexcept;
 
-  /// Sends the reply to a submitted request.
+  /// Sends the reply to a submitted request. `slot` 0: the request has an id, and its reply no
+  /// order.
   void reply(std::uint64_t slot, const protocol::Reply& reply, std::string_view id_json) noexcept;
   /// The waiting request was accepted or answered: decoding continues at the end of this turn or
   /// the next. Returns how many requests it can submit then, at most `most`.
@@ -101,6 +102,7 @@ class ClientConnection final : public event::StreamHandler,
   void reply_here(const protocol::Reply& reply, std::string_view id_json) noexcept;
   void reply_fault(protocol::ErrorKind error, std::string detail,
                    std::string_view id_json) noexcept;
+  /// `slot` as for reply().
   void append_reply(std::uint64_t slot, const protocol::Reply& reply,
                     std::string_view id_json) noexcept;
   bool hold_back() noexcept;
@@ -157,7 +159,7 @@ class ClientConnection final : public event::StreamHandler,
   CloseReason end_reason_ = CloseReason::ClosedByClient;
   std::uint8_t pauses_ = 0;  // one bit per PauseReason
   bool ended_input_ = false;
-  bool broken_ = false;  // reported while paused: closes when the pauses are over
+  bool broken_ = false;  // reported while input was not decoded yet: closes when it is
   bool abandons_replies_ = false;
   bool refused_ = false;
 };

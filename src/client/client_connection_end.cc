@@ -1,7 +1,8 @@
-// Closing a connection: deadlines, the stages of a graceful close, and close(), the only end.
+// Closing a connection: deadlines, the stages of a graceful close, and close().
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/log.h"
@@ -10,7 +11,7 @@
 namespace sluice::client {
 namespace {
 
-constexpr Duration kLinger{1000};
+constexpr Duration kLinger = std::chrono::milliseconds(1000);
 /// Turn ends (two per turn) after which data already in the socket has been read.
 constexpr unsigned kTurnEndsToRead = 3;
 
@@ -40,7 +41,8 @@ void ClientConnection::end_now() noexcept {
   turn_end_.schedule();
 }
 
-/// Starts the graceful close: input is read and dropped, outstanding requests are still answered.
+/// Starts the graceful close: input is read and dropped, outstanding requests are still answered
+/// unless end_now() abandoned them.
 void ClientConnection::end(CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   state_ = State::Ending;
@@ -52,7 +54,6 @@ void ClientConnection::end(CloseReason reason) noexcept {
   turn_end_.schedule();
 }
 
-/// The stages of a graceful close: replies, shutdown, linger. Runs at the end of a turn.
 void ClientConnection::advance_end() noexcept {
   const bool is_idle = outstanding_ == 0 && !reader_.has_input();
   if (state_ == State::Open && context_.draining && is_idle) {
@@ -76,7 +77,7 @@ void ClientConnection::advance_end() noexcept {
   linger_until_ = context_.loop.now() + kLinger;
 }
 
-/// While paused, the client's input came before the connection broke: it is still decoded.
+/// Input that is not decoded came before the connection broke: it is still decoded.
 void ClientConnection::on_broken(int) noexcept {
   if (has_room() || stream_->unsent() > 0) {
     close(CloseReason::Broken);

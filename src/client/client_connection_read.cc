@@ -56,12 +56,12 @@ void ClientConnection::decode_input() noexcept {
     is_same_request = false;
   }
   reader_.save();
-  // A new partial request waits while the input budget is full. If a large read brought more of it
-  // than each client may keep anyway, it is counted and goes on.
+  // A new partial request pauses while the input budget is full, unless a large read already
+  // brought more than kReadBytes of it.
   const bool may_wait = has_begun && reader_.buffered() <= kReadBytes;
   if (may_wait && context_.input.is_full()) pause(PauseReason::Input);
   if (!is_same_request) request_begun_ = context_.loop.now();
-  // Request budget exhausted: continue at the end of the turn.
+  // kRequestsPerTurn used up: continue at the end of the turn.
   const bool is_unfinished = reader_.has_input() || ended_input_;
   if (state_ == State::Open && pauses_ == 0 && is_unfinished) turn_end_.schedule();
   count_input();
@@ -149,7 +149,6 @@ void ClientConnection::count_input() noexcept {
   const std::size_t held = state_ == State::Open ? reader_.buffered() : 0;
   const bool is_partial = reader_.inside_request() && !is_paused_for(PauseReason::Input);
   context_.input.set_partial(partial_bytes_, is_partial ? held : 0);
-  // Each client may keep kReadBytes that are not decoded; only more than that counts.
   const std::size_t beyond = held - std::min(held, kReadBytes);
   context_.input.set_complete(kept_bytes_, is_partial ? 0 : beyond);
 }

@@ -42,7 +42,8 @@ struct ServerCounters {
   std::uint64_t refused_total = 0;  ///< beyond max_connections
   std::uint64_t closed_total = 0;   ///< of the accepted ones
   std::array<std::uint64_t, kPauseReasons> pauses{};
-  std::array<std::uint64_t, protocol::kErrorKinds> faults{};  ///< requests answered here, by error
+  /// Errors answered here, refused connections included.
+  std::array<std::uint64_t, protocol::kErrorKinds> faults{};
   std::uint64_t authenticated = 0;  ///< requests with only a token, answered with ok
 
   std::uint64_t& pauses_for(PauseReason reason) noexcept {

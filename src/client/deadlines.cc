@@ -1,4 +1,3 @@
-// The heap of clients and the timer that follows its earliest entry.
 #include "client/deadlines.h"
 
 #include "client/client_connection.h"

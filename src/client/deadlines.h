@@ -13,13 +13,13 @@ namespace sluice::client {
 
 class ClientConnection;
 
-/// Calls ClientConnection::check_deadlines() at the time asked for or before. A deadline that has
-/// moved to later is noticed only at the earlier one, so that traffic does not touch the heap.
+/// Calls ClientConnection::check_deadlines(). A deadline that moved to a later time is noticed only
+/// at the earlier one, so that traffic does not touch the heap.
 class Deadlines {
  public:
   explicit Deadlines(event::Loop& loop);
 
-  /// Has the client checked at `deadline` or before.
+  /// Schedules check_deadlines() for `deadline` or earlier.
   void watch(ClientConnection& client, TimePoint deadline) noexcept;
   void forget(ClientConnection& client) noexcept;
 

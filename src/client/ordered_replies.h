@@ -47,7 +47,7 @@ class OrderedReplies {
   std::uint64_t last_ = 0;
   std::vector<Piece> ring_;  // a power of two; holds next_ to next_ + its size - 1
   std::string text_;
-  std::size_t kept_ = 0;        // how many
+  std::size_t kept_ = 0;        // stored replies
   std::size_t live_bytes_ = 0;  // of text_, those not written yet
 };
 

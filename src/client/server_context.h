@@ -63,7 +63,7 @@ constexpr std::string_view to_string(CloseReason reason) noexcept {
 struct ServerContext {
   event::Loop& loop;
   ledger::Intake& intake;
-  ledger::Source& source;                                 ///< the server, towards the intake
+  ledger::Source& source;                                 ///< the server, as the intake's source
   Delegate<void(ClientConnection&, CloseReason)> closed;  ///< retires it, destroys nothing
   Delegate<void()> input_exceeded;  ///< partial requests hold more than input_bytes
   config::Limits limits;
