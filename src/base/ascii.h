@@ -1,4 +1,4 @@
-// Case and numbers of ASCII text, whatever the locale.
+// Case, digits and numbers of ASCII text, whatever the locale.
 #pragma once
 
 #include <charconv>
@@ -12,6 +12,10 @@ namespace sluice {
 
 constexpr char to_lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
 }
 
 /// `text` with A to Z in lower case; other bytes stay.
