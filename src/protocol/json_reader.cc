@@ -16,9 +16,8 @@
 #endif
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 namespace sluice::protocol {
@@ -44,9 +43,6 @@ bool needs_no_validation(std::string_view text) noexcept {
   return !has_control && is_utf8(text);
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_number_byte(char c) {
   return is_digit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }

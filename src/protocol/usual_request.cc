@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "protocol/json_reader.h"
 #include "protocol/white_space.h"
@@ -15,10 +16,6 @@
 
 namespace sluice::protocol {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// Where a run of string bytes ends: at a quote, a backslash, a control character or `end`.
 /// `beyond_ascii` is set if there is a byte above 0x7F in it.
