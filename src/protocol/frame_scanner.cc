@@ -1,4 +1,3 @@
-// The state machine of both framings.
 #include "protocol/frame_scanner.h"
 
 #include <algorithm>

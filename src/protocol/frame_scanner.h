@@ -3,33 +3,11 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "protocol/framing.h"
 
 namespace sluice::protocol {
-
-// The bytes on which an ObjectScanner acts, outside and inside strings.
-inline constexpr std::uint8_t kOutside = 1;  // ends a run outside strings
-inline constexpr std::uint8_t kInside = 2;   // ends a run inside a string
-
-constexpr std::array<std::uint8_t, 256> make_stops() {
-  std::array<std::uint8_t, 256> stops{};
-  stops['{'] = kOutside;
-  stops['}'] = kOutside;
-  stops['"'] = kOutside | kInside;
-  stops['\\'] = kInside;
-  stops['\n'] = kInside;
-  return stops;
-}
-
-inline constexpr auto kStops = make_stops();
-
-/// `byte` is none of `stops` and changes nothing.
-inline bool is_plain(char byte, std::uint8_t stops) noexcept {
-  return (kStops[static_cast<unsigned char>(byte)] & stops) == 0;
-}
 
 /// Follows the braces and strings of one JSON object, piece by piece, whatever else is in it.
 class ObjectScanner {

@@ -1,4 +1,5 @@
 // The inner loop: braces outside strings, quotes and escapes inside.
+#include <array>
 #include <cstdint>
 
 #include "protocol/frame_scanner.h"
@@ -9,6 +10,27 @@
 
 namespace sluice::protocol {
 namespace {
+
+// The bytes on which the scanner acts.
+constexpr std::uint8_t kOutside = 1;  // ends a run outside strings
+constexpr std::uint8_t kInside = 2;   // ends a run inside a string
+
+constexpr std::array<std::uint8_t, 256> make_stops() {
+  std::array<std::uint8_t, 256> stops{};
+  stops['{'] = kOutside;
+  stops['}'] = kOutside;
+  stops['"'] = kOutside | kInside;
+  stops['\\'] = kInside;
+  stops['\n'] = kInside;
+  return stops;
+}
+
+constexpr auto kStops = make_stops();
+
+/// `byte` is none of `stops` and changes nothing.
+bool is_plain(char byte, std::uint8_t stops) noexcept {
+  return (kStops[static_cast<unsigned char>(byte)] & stops) == 0;
+}
 
 const char* skip(const char* at, const char* end, std::uint8_t stop) noexcept {
   while (at != end && is_plain(*at, stop))
