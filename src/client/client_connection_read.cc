@@ -72,12 +72,12 @@ void ClientConnection::pause_if_pipeline_full() noexcept {
   if (outstanding_ >= context_.limits.max_pipeline) pause(PauseReason::Pipeline);
 }
 
-/// Takes the next request in one pass, if it is a usual one and was read whole.
+/// Takes the next request in one pass, if it was read whole and the fast path can decode it.
 bool ClientConnection::take_fast_path() noexcept {
   const std::string_view ahead = reader_.ahead();
   if (ahead.empty()) return false;
   std::size_t size = 0;
-  protocol::Decoded decoded = context_.decoder.decode_first(ahead, size);
+  protocol::Decoded decoded = context_.decoder.decode_fast_path(ahead, size);
   if (size == 0) return false;
   reader_.pass(size);
   take_decoded(std::move(decoded));

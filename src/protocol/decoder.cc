@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "protocol/base64.h"
+#include "protocol/fast_path.h"
 #include "protocol/json_reader.h"
 #include "protocol/members.h"
-#include "protocol/usual_request.h"
 #include "protocol/white_space.h"
 
 namespace sluice::protocol {
@@ -57,7 +57,7 @@ struct Decoder::Impl {
   std::vector<RequestBlock> spares;
   std::size_t spare_bytes = 0;
 
-  std::size_t read_usual(std::string_view text);
+  std::size_t try_fast_path(std::string_view text);
   Decoded decode(std::string_view text, const Block* block);
   Decoded to_decoded(std::string_view text, const Block* block);
   bool payload(std::string_view text, std::string_view& out);
@@ -86,8 +86,8 @@ Decoded Decoder::decode(std::string_view text, const Block* block) {
   return decoded;
 }
 
-Decoded Decoder::decode_first(std::string_view text, std::size_t& size) {
-  size = impl_->read_usual(text);
+Decoded Decoder::decode_fast_path(std::string_view text, std::size_t& size) {
+  size = impl_->try_fast_path(text);
   if (size == 0) return {};
   Decoded decoded = impl_->to_decoded(text, nullptr);
   impl_->trim();
@@ -119,15 +119,15 @@ std::string Decoder::find_id(std::string_view partial) {
   return id;
 }
 
-std::size_t Decoder::Impl::read_usual(std::string_view text) {
+std::size_t Decoder::Impl::try_fast_path(std::string_view text) {
   members.prepare(text, settings.max_timeout_ms);
-  return read_usual_request(text, members);
+  return read_fast_path(text, members);
 }
 
 Decoded Decoder::Impl::decode(std::string_view text, const Block* block) {
-  const std::size_t size = read_usual(text);
-  const bool is_usual = size > 0 && leading_space(text.substr(size)) == text.size() - size;
-  if (!is_usual && !reader.read(text, settings.max_depth, members)) return refuse(reader.fault());
+  const std::size_t size = try_fast_path(text);
+  const bool is_read = size > 0 && leading_space(text.substr(size)) == text.size() - size;
+  if (!is_read && !reader.read(text, settings.max_depth, members)) return refuse(reader.fault());
   return to_decoded(text, block);
 }
 

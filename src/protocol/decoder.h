@@ -52,7 +52,7 @@ class Decoder {
   /// Decodes the request that `text` begins with, if it can be read in one pass, and sets `size` to
   /// its size in bytes. 0: nothing was decoded; find the end of the request and call decode(). What
   /// follows the object is not read.
-  Decoded decode_first(std::string_view text, std::size_t& size);
+  Decoded decode_fast_path(std::string_view text, std::size_t& size);
   /// Keeps the memory of a finished small request for later ones. Allocating it again would take
   /// 1.07 to 1.13 times the processor time of a message.
   void reuse(Request request);

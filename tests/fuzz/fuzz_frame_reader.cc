@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "fast_path_frame.h"
 #include "protocol/frame_reader.h"
 #include "require.h"
-#include "usual_frame.h"
 
 using sluice::fuzz::require;
 using sluice::protocol::Frame;
@@ -156,6 +156,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::string> whole = at_once.finish();
   require(read(stream, limit, steps, next) == whole);
   require(read(stream, limit, "A", next) == whole);
-  require(read(stream, limit, steps, sluice::next_usual_or_other) == whole);
+  require(read(stream, limit, steps, sluice::next_with_fast_path) == whole);
   return 0;
 }

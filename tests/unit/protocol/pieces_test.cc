@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "catch.h"
+#include "fast_path_frame.h"
 #include "protocol/frame_reader.h"
-#include "usual_frame.h"
 
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
@@ -72,7 +72,7 @@ std::string framed(std::string_view text) {
 std::vector<std::string> corpus() {
   const std::string good =
       R"({"device_id": 1001, "mqtt_topic": "dev/1001/cmd", "message": "open {\"a\\\\\"} now"})";
-  const std::string usual = R"({"device_id": 1, "mqtt_topic": "dev/1", "message": "open"})";
+  const std::string flat = R"({"device_id": 1, "mqtt_topic": "dev/1", "message": "open"})";
   const std::string nested = R"({"a":{"b":[{},{"c":"}{"}]},"d":"\\"})";
   const std::string huge = R"({"id":7,"message":")" + std::string(150, 'x') + R"(\"}", "b":{}})";
   const std::string exact = R"({"a":")" + std::string(kLimit - 8, 'y') + R"("})";
@@ -95,9 +95,9 @@ std::vector<std::string> corpus() {
       good + "\nPOST /send HTTP/1.1\r\n" + good,
       good + "GETAWAY\nhost\n" + nested + "Host: x\n" + good,
       good + good.substr(0, 60),
-      usual + usual + "\r\n" + nested + usual + usual.substr(0, 30),
-      framed(usual) + framed(usual),
-      "x\n" + usual + exact + usual + huge + usual,
+      flat + flat + "\r\n" + nested + flat + flat.substr(0, 30),
+      framed(flat) + framed(flat),
+      "x\n" + flat + exact + flat + huge + flat,
       good + huge.substr(0, 130),
   };
 }
@@ -115,11 +115,11 @@ TEST_CASE("pieces of every small size tell the same as the whole", "[frame_reade
   }
 }
 
-TEST_CASE("usual requests that are read at once are the same frames", "[frame_reader]") {
+TEST_CASE("requests that the fast path reads are the same frames", "[frame_reader]") {
   for (const std::string& stream : corpus()) {
     CAPTURE(stream);
     const auto whole = [&stream] { return stream.size(); };
-    CHECK(read(stream, whole, sluice::next_usual_or_other) == read(stream, whole));
+    CHECK(read(stream, whole, sluice::next_with_fast_path) == read(stream, whole));
   }
 }
 
@@ -133,7 +133,7 @@ TEST_CASE("pieces of random sizes tell the same as the whole", "[frame_reader]")
         std::uniform_int_distribution<std::size_t> sizes(1, largest);
         CHECK(read(stream, [&] { return sizes(random); }) == whole);
         CHECK(read(
-                  stream, [&] { return sizes(random); }, sluice::next_usual_or_other) == whole);
+                  stream, [&] { return sizes(random); }, sluice::next_with_fast_path) == whole);
       }
     }
   }

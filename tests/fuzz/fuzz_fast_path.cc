@@ -7,9 +7,9 @@
 
 #include "decoded_text.h"
 #include "protocol/decoder.h"
+#include "protocol/fast_path.h"
 #include "protocol/json_reader.h"
 #include "protocol/members.h"
-#include "protocol/usual_request.h"
 #include "require.h"
 
 using namespace sluice::protocol;
@@ -56,21 +56,21 @@ void compare_members(const Members& a, const Members& b) {
 
 /// Compares the readers themselves, also for texts whose first name cannot be escaped.
 void compare_readers(std::string_view text) {
-  static Members usual;
+  static Members fast;
   static Members parsed;
   static JsonReader reader;
-  usual.prepare(text, kTight.max_timeout_ms);
-  const std::size_t size = read_usual_request(text, usual);
+  fast.prepare(text, kTight.max_timeout_ms);
+  const std::size_t size = read_fast_path(text, fast);
   if (size == 0) return;
   require(size <= text.size());
   text = text.substr(0, size);
   parsed.prepare(text, kTight.max_timeout_ms);
   require(reader.read(text, 1, parsed));
-  usual.complete();
+  fast.complete();
   parsed.complete();
-  require(usual.fault() == parsed.fault());
-  require(usual.id == parsed.id);
-  if (usual.fault().empty()) compare_members(usual, parsed);
+  require(fast.fault() == parsed.fault());
+  require(fast.id == parsed.id);
+  if (fast.fault().empty()) compare_members(fast, parsed);
 }
 
 }  // namespace

@@ -4,20 +4,20 @@
 #include <cstddef>
 #include <string_view>
 
+#include "protocol/fast_path.h"
 #include "protocol/frame_reader.h"
 #include "protocol/members.h"
-#include "protocol/usual_request.h"
 
 namespace sluice {
 
-/// Like FrameReader::next(), but a usual request that was read whole is taken in one pass, without
-/// searching for its end first.
-inline protocol::Frame next_usual_or_other(protocol::FrameReader& reader) {
+/// Like FrameReader::next(), but the fast path reads a flat request without searching for its end
+/// first.
+inline protocol::Frame next_with_fast_path(protocol::FrameReader& reader) {
   constexpr std::uint32_t kMaxTimeoutMs = 60000;
   const std::string_view ahead = reader.ahead();
   protocol::Members members;
   members.prepare(ahead, kMaxTimeoutMs);
-  const std::size_t size = protocol::read_usual_request(ahead, members);
+  const std::size_t size = protocol::read_fast_path(ahead, members);
   if (size == 0) return reader.next();
   reader.pass(size);
   protocol::Frame frame;

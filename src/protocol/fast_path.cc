@@ -1,6 +1,6 @@
-// Only the syntax of usual requests. Members checks types and ranges and words the faults, as it
+// Only the syntax of flat requests. Members checks types and ranges and words the faults, as it
 // does for JsonReader.
-#include "protocol/usual_request.h"
+#include "protocol/fast_path.h"
 
 #include <bit>
 #include <cstddef>
@@ -129,7 +129,7 @@ class Cursor {
 
 }  // namespace
 
-std::size_t read_usual_request(std::string_view text, Members& members) {
+std::size_t read_fast_path(std::string_view text, Members& members) {
   Cursor cursor(text);
   if (!cursor.pass('{')) return 0;
   members.on_start();
