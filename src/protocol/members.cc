@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -99,7 +98,7 @@ void Members::on_start() {
   token = {};
   fault_.clear();
   user.clear();
-  user_given_ = 0;
+  user_count_ = 0;
   unknown_members_.clear();
   unknown_properties_.clear();
 }
@@ -143,9 +142,9 @@ void Members::on_close(std::size_t depth, std::size_t end) {
   if (depth == 1) {
     in_properties_ = false;
     if (member_ == Name::Message) message_end = end;
-  } else if (depth == 2 && std::exchange(in_user_, false) && user_given_ > kMaxUserProperties) {
+  } else if (depth == 2 && std::exchange(in_user_, false) && user_count_ > kMaxUserProperties) {
     refuse("properties.user",
-           fmt::format("expected at most {} members, got {}", kMaxUserProperties, user_given_));
+           fmt::format("expected at most {} members, got {}", kMaxUserProperties, user_count_));
   }
 }
 
@@ -164,7 +163,7 @@ void Members::assign(const JsonValue& value) {
     case Name::DeviceId:
       return assign_device_id(value);
     case Name::MqttTopic:
-      return take_text("mqtt_topic", value, topic);
+      return take_text("mqtt_topic", value, topic_fault, topic);
     case Name::Message:
       message = value;
       return;
@@ -198,9 +197,9 @@ void Members::assign(const JsonValue& value) {
 void Members::assign_property(const JsonValue& value) {
   switch (property_) {
     case Name::ContentType:
-      return take_text("properties.content_type", value, content_type);
+      return take_text("properties.content_type", value, text_fault, content_type);
     case Name::ResponseTopic:
-      return take_text("properties.response_topic", value, response_topic);
+      return take_text("properties.response_topic", value, topic_fault, response_topic);
     case Name::CorrelationData:
       correlation_data = value.text;
       if (value.kind != JsonKind::String) refuse("properties.correlation_data", "a string", value);
@@ -251,9 +250,9 @@ void Members::assign_encoding(const JsonValue& value) {
 }
 
 void Members::add_user_property(const JsonValue& value) {
-  if (++user_given_ > kMaxUserProperties) return;  // on_close() rejects them, with their number
+  if (++user_count_ > kMaxUserProperties) return;  // on_close() rejects them, with their number
   std::string_view text;
-  take_text("properties.user", value, text);
+  take_text("properties.user", value, text_fault, text);
   if (const auto fault = text_fault(user_name_)) refuse("properties.user", "a name: " + *fault);
   user.emplace_back(user_name_, text);
 }
@@ -268,12 +267,10 @@ void Members::take_integer(std::string_view name, const JsonValue& value, std::i
   to = *number;
 }
 
-/// Takes a string that passes topic_fault(), for a topic, or text_fault().
-void Members::take_text(std::string_view name, const JsonValue& value, std::string_view& to) {
+void Members::take_text(std::string_view name, const JsonValue& value, TextCheck check,
+                        std::string_view& to) {
   if (value.kind != JsonKind::String) return refuse(name, "a string", value);
-  const bool is_topic = name.ends_with("_topic");
-  const auto fault = is_topic ? topic_fault(value.text) : text_fault(value.text);
-  if (fault) return refuse(name, *fault);
+  if (const auto fault = check(value.text)) return refuse(name, *fault);
   to = value.text;
 }
 

@@ -49,7 +49,7 @@ class Members final : public JsonEvents {
   const std::string& fault() const { return fault_; }
   bool only_authenticates() const;
 
-  // Valid only where fault() is empty, but for `id`.
+  // Valid only if fault() is empty, except `id`.
   std::int64_t device_id = 0;
   std::string_view topic;
   JsonValue message;
@@ -73,6 +73,9 @@ class Members final : public JsonEvents {
   void on_close(std::size_t depth, std::size_t end) override;
 
  private:
+  /// Why a text is refused, or nothing: topic_fault() or text_fault().
+  using TextCheck = std::optional<std::string> (*)(std::string_view text);
+
   void note(Name name, std::string_view text, std::vector<std::string_view>& unknown);
   void assign(const JsonValue& value);
   void assign_property(const JsonValue& value);
@@ -82,7 +85,8 @@ class Members final : public JsonEvents {
   void add_user_property(const JsonValue& value);
   void take_integer(std::string_view name, const JsonValue& value, std::int64_t least,
                     std::int64_t most, std::int64_t& to);
-  void take_text(std::string_view name, const JsonValue& value, std::string_view& to);
+  void take_text(std::string_view name, const JsonValue& value, TextCheck check,
+                 std::string_view& to);
   void refuse(std::string_view name, std::string_view expected, const JsonValue& got);
   void refuse(std::string_view name, std::string_view what);
   void find_repeated(std::vector<std::string_view>& unknown);
@@ -95,7 +99,7 @@ class Members final : public JsonEvents {
   std::string_view user_name_;
   bool in_properties_ = false;
   bool in_user_ = false;
-  std::size_t user_given_ = 0;  // those beyond the limit included
+  std::size_t user_count_ = 0;  // including those beyond the limit
   std::string fault_;
   std::vector<std::string_view> unknown_members_;
   std::vector<std::string_view> unknown_properties_;
