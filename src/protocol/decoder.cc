@@ -17,10 +17,10 @@ namespace {
 
 using Name = Members::Name;
 
-constexpr std::size_t kKeptBytes = 1 << 20;
+constexpr std::size_t kMaxConvertedBytes = 1 << 20;
 /// Blocks of requests that are done with, each with its place in the list of them.
-constexpr std::size_t kSpareBytes = 1 << 20;
-constexpr std::size_t kLargestSpare = 1024;
+constexpr std::size_t kMaxSpareBytes = 1 << 20;
+constexpr std::size_t kMaxSpareSize = 1024;
 constexpr std::size_t kMaxBinaryBytes = 65535;  // MQTT 5.0, section 1.5.6
 constexpr std::string_view kBase64Fault = "expected base64 (RFC 4648, section 4, padded)";
 
@@ -97,8 +97,8 @@ Decoded Decoder::decode_fast_path(std::string_view text, std::size_t& size) {
 void Decoder::reuse(Request request) {
   RequestBlock block = std::move(request).take_block();
   const std::size_t bytes = sizeof(block) + block.capacity;
-  const bool is_useful = block.capacity > 0 && block.capacity <= kLargestSpare;
-  if (!is_useful || impl_->spare_bytes + bytes > kSpareBytes) return;
+  const bool is_useful = block.capacity > 0 && block.capacity <= kMaxSpareSize;
+  if (!is_useful || impl_->spare_bytes + bytes > kMaxSpareBytes) return;
   impl_->spare_bytes += bytes;
   impl_->spares.push_back(std::move(block));
 }
@@ -196,7 +196,7 @@ std::unique_ptr<Properties> Decoder::Impl::properties(std::string& fault) {
 
 void Decoder::Impl::trim() {
   reader.trim();
-  if (converted.capacity() > kKeptBytes) std::string().swap(converted);
+  if (converted.capacity() > kMaxConvertedBytes) std::string().swap(converted);
 }
 
 }  // namespace sluice::protocol

@@ -7,7 +7,7 @@
 namespace sluice::protocol {
 namespace {
 
-constexpr std::size_t kExcerptBytes = 40;
+constexpr std::size_t kMaxExcerptBytes = 40;
 
 }  // namespace
 
@@ -17,7 +17,7 @@ std::string quoted_excerpt(std::string_view text) {
   while (used < text.size()) {
     const Utf8Char next = first_utf8_char(text.substr(used));
     const std::size_t size = next.size == 0 ? 1 : next.size;
-    if (used + size > kExcerptBytes) break;
+    if (used + size > kMaxExcerptBytes) break;
     if (next.size == 0 || is_control(next.code)) {
       out += '?';
     } else {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kFirstBytes = 64;
 /// A block of up to this size stays with its reader for the next request.
-constexpr std::size_t kKeptBytes = 4096;
+constexpr std::size_t kMaxIdleBytes = 4096;
 /// A request that needs more than this gets a block of SpareBlocks.
 constexpr std::size_t kLargeBytes = 16384;
 
@@ -171,7 +171,7 @@ void FrameReader::release_previous() {
   if (held_item_ < held_size_ || held_size_ == 0) return;
   shrink_to(0);
   // If a request shares the block, this only drops one holder of it.
-  if (held_.capacity() > kKeptBytes) spare_->give_back(std::exchange(held_, {}));
+  if (held_.capacity() > kMaxIdleBytes) spare_->give_back(std::exchange(held_, {}));
   held_item_ = 0;
   held_at_ = 0;
 }

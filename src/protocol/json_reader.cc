@@ -25,7 +25,7 @@ namespace {
 
 namespace rj = rapidjson;
 
-constexpr std::size_t kKeptBytes = 1 << 20;
+constexpr std::size_t kMaxCopyBytes = 1 << 20;
 constexpr std::size_t kReportedDepth = 3;
 constexpr unsigned kFlags =
     rj::kParseIterativeFlag | rj::kParseInsituFlag | rj::kParseNumbersAsStringsFlag;
@@ -282,7 +282,7 @@ std::string JsonReader::fault() const {
 }
 
 void JsonReader::trim() {
-  if (impl_->copy.capacity() > kKeptBytes) std::string().swap(impl_->copy);
+  if (impl_->copy.capacity() > kMaxCopyBytes) std::string().swap(impl_->copy);
 }
 
 }  // namespace sluice::protocol

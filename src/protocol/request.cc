@@ -12,10 +12,10 @@ namespace {
 /// Blocks are a multiple of this, so that requests of about one size can use each other's.
 constexpr std::size_t kRounding = 64;
 /// How much of a spare block may stay unused: what a request weighs is to be about the truth.
-constexpr std::size_t kMostUnused = 192;
-/// A shared block is at most 1 / kMostAround larger than the payload. Bytes never written to count,
-/// too: memory that the heap has used before has its pages.
-constexpr std::size_t kMostAround = 4;
+constexpr std::size_t kMaxUnused = 192;
+/// A shared block is at most 1 / kAroundDivisor larger than the payload. Bytes never written to
+/// count, too: memory that the heap has used before has its pages.
+constexpr std::size_t kAroundDivisor = 4;
 
 std::size_t size_of(const std::optional<std::string>& text) {
   return text ? text->size() : 0;
@@ -48,7 +48,7 @@ Request Request::make(std::string_view topic, std::string_view payload, std::str
   const std::size_t size = topic.size() + 1 + id.size() + token.size() + inside;
   assert(size - inside + payload.size() <= std::numeric_limits<std::uint32_t>::max());
   Request request;
-  if (spare.capacity >= size && spare.capacity - size <= kMostUnused) {
+  if (spare.capacity >= size && spare.capacity - size <= kMaxUnused) {
     request.block_ = std::move(spare);
   } else {
     const std::size_t capacity = (size + kRounding - 1) / kRounding * kRounding;
@@ -78,7 +78,7 @@ void Request::put_payload_apart(std::string_view payload, const Block* around) {
   const bool lies_inside =
       around != nullptr && is_up_to(around->data(), payload.data()) &&
       is_up_to(payload.data() + payload.size(), around->data() + around->touched());
-  if (lies_inside && around->capacity() - payload.size() <= payload.size() / kMostAround) {
+  if (lies_inside && around->capacity() - payload.size() <= payload.size() / kAroundDivisor) {
     payload_block_ = around->share();
     payload_at_ = static_cast<std::uint32_t>(payload.data() - around->data());
   } else {

@@ -29,8 +29,8 @@ Block SpareBlocks::take(std::size_t needed) {
 void SpareBlocks::give_back(Block block) noexcept {
   const std::size_t size = block.capacity();
   const bool is_of_a_size = size >= kSmallest && size <= kLargest && size == size_for(size);
-  if (!is_of_a_size || block.is_shared() || kept_bytes_ + size > kMostBytes) return;
-  if (kept_.capacity() == 0) kept_.reserve(kMostBlocks);
+  if (!is_of_a_size || block.is_shared() || kept_bytes_ + size > kMaxBytes) return;
+  if (kept_.capacity() == 0) kept_.reserve(kMaxBlocks);
   kept_bytes_ += size;
   kept_.push_back(std::move(block));
 }

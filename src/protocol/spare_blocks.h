@@ -9,11 +9,11 @@
 namespace sluice::protocol {
 
 /// Unused blocks, shared by all FrameReaders of a server: a new one costs a page fault for each of
-/// its pages. Bounded by kMostBytes. Not thread-safe.
+/// its pages. Bounded by kMaxBytes. Not thread-safe.
 class SpareBlocks {
  public:
   /// The limit of all kept blocks together.
-  static constexpr std::size_t kMostBytes = 4 << 20;
+  static constexpr std::size_t kMaxBytes = 4 << 20;
   /// The smallest block. All sizes are a little more than a power of two, so that a payload of such
   /// a size fits with the request around it.
   static constexpr std::size_t kSmallest = 17 << 10;
@@ -29,7 +29,7 @@ class SpareBlocks {
  private:
   static constexpr std::size_t kStep = 4;
   static constexpr std::size_t kLargest = kSmallest * kStep * kStep * kStep;  // 1088 KiB
-  static constexpr std::size_t kMostBlocks = kMostBytes / kSmallest;
+  static constexpr std::size_t kMaxBlocks = kMaxBytes / kSmallest;
 
   static std::size_t size_for(std::size_t needed) noexcept;
 

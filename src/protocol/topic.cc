@@ -14,7 +14,7 @@ namespace sluice::protocol {
 namespace {
 
 constexpr std::size_t kMaxBytes = 65535;
-constexpr std::size_t kMaxSlashes = kMostTopicLevels - 1;
+constexpr std::size_t kMaxSlashes = kMaxTopicLevels - 1;
 
 bool is_non_character(char32_t code) {
   return (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFE) == 0xFFFE;

@@ -9,7 +9,7 @@
 namespace sluice::protocol {
 
 /// Levels of a topic: one more than its slashes.
-constexpr std::size_t kMostTopicLevels = 201;
+constexpr std::size_t kMaxTopicLevels = 201;
 std::size_t topic_levels(std::string_view topic) noexcept;
 
 /// Why a message cannot be published to `topic`, or nothing if it can: 1 to 65,535 bytes of UTF-8

@@ -25,7 +25,7 @@ std::optional<Outcome> known_refusal(const KnownLimits& limits, const protocol::
     return refusal(reason::kQosNotSupported, fmt::format("the broker accepts QoS 0 to {}, not {}",
                                                          limits.max_qos, request.qos));
   }
-  if (limits.max_topic_levels >= protocol::kMostTopicLevels) return std::nullopt;
+  if (limits.max_topic_levels >= protocol::kMaxTopicLevels) return std::nullopt;
   const std::size_t levels = protocol::topic_levels(request.topic());
   if (levels <= limits.max_topic_levels) return std::nullopt;
   return refusal(reason::kTopicNameInvalid,

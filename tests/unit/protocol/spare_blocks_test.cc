@@ -65,9 +65,9 @@ TEST_CASE("what readers give back is kept up to a limit", "[spare_blocks]") {
     reader.feed(std::string_view(request).substr(250000));
     CHECK(reader.next().bytes == request);
     CHECK(reader.next().kind == Frame::Kind::NeedMore);
-    CHECK(spare.kept_bytes() <= SpareBlocks::kMostBytes);
+    CHECK(spare.kept_bytes() <= SpareBlocks::kMaxBytes);
   }
-  CHECK(spare.kept_bytes() > SpareBlocks::kMostBytes / 2);
+  CHECK(spare.kept_bytes() > SpareBlocks::kMaxBytes / 2);
 }
 
 TEST_CASE("a block is not much larger than what is needed", "[spare_blocks]") {
