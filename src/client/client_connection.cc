@@ -140,7 +140,7 @@ unsigned ClientConnection::resume(unsigned most) noexcept {
   if (state_ != State::Open || pauses_ != 0 || !reader_.has_input()) return 0;
   const std::size_t in_pipeline = context_.limits.max_pipeline -
                                   std::min<std::size_t>(outstanding_, context_.limits.max_pipeline);
-  const std::size_t in_input = reader_.unseen() / kShortestRequest + 1;
+  const std::size_t in_input = reader_.unscanned() / kShortestRequest + 1;
   return static_cast<unsigned>(std::min({std::size_t{most}, in_pipeline, in_input}));
 }
 
@@ -205,7 +205,7 @@ void ClientConnection::update_reading(bool is_sending) noexcept {
     }
     return;
   }
-  const std::size_t kept = reader_.unseen();
+  const std::size_t kept = reader_.unscanned();
   if (is_sending || is_paused_for(PauseReason::Input) || kept >= kReadBytes) {
     stream_->stop_reading();
     return;

@@ -79,7 +79,7 @@ bool ClientConnection::take_fast_path() noexcept {
   std::size_t size = 0;
   protocol::Decoded decoded = context_.decoder.decode_fast_path(ahead, size);
   if (size == 0) return false;
-  reader_.pass(size);
+  reader_.consume(size);
   take_decoded(std::move(decoded));
   return true;
 }

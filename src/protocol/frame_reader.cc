@@ -27,15 +27,15 @@ std::string describe(unsigned char byte) {
 }  // namespace
 
 void FrameReader::feed(std::string_view input) {
-  release_previous();
-  assert(input_item_ == input_.size());
+  release_consumed();
+  assert(input_request_ == input_.size());
   input_ = input;
-  input_item_ = 0;
+  input_request_ = 0;
   input_at_ = 0;
 }
 
 Frame FrameReader::next() {
-  release_previous();
+  release_consumed();
   if (held_at_ < held_size_) {
     const Frame frame = step_held();
     if (frame.kind != Frame::Kind::NeedMore) return frame;
@@ -46,97 +46,96 @@ Frame FrameReader::next() {
 
 std::string_view FrameReader::ahead() {
   if (!scanner_.is_between()) return {};
-  release_previous();
+  release_consumed();
   std::string_view rest;
   if (held_at_ < held_size_) {
     held_at_ += leading_space(held_from(held_at_));
-    held_item_ = held_at_;
+    held_request_ = held_at_;
     rest = held_from(held_at_);
   } else {
     input_at_ += leading_space(input_.substr(input_at_));
-    input_item_ = input_at_;
+    input_request_ = input_at_;
     rest = input_.substr(input_at_);
   }
   if (!rest.starts_with('{')) return {};
   return rest.substr(0, scanner_.max_request_bytes());
 }
 
-void FrameReader::pass(std::size_t size) noexcept {
+void FrameReader::consume(std::size_t size) noexcept {
   if (held_at_ < held_size_) {
     held_at_ += size;
-    held_item_ = held_at_;
+    held_request_ = held_at_;
   } else {
     input_at_ += size;
-    input_item_ = input_at_;
+    input_request_ = input_at_;
   }
 }
 
 Frame FrameReader::step_held() {
   const auto step = scanner_.step(held_from(held_at_));
-  if (step.dropped > 0) held_item_ = held_at_ + step.dropped;
+  if (step.dropped > 0) held_request_ = held_at_ + step.dropped;
   held_at_ += step.used;
   if (step.event == FrameScanner::Event::NeedMore) return {};
-  const auto bytes = held_from(held_item_).substr(0, held_at_ - held_item_);
-  held_item_ = held_at_;
+  const auto bytes = held_from(held_request_).substr(0, held_at_ - held_request_);
+  held_request_ = held_at_;
   return to_frame(step.event, bytes);
 }
 
 Frame FrameReader::step_input() {
   const auto step = scanner_.step(input_.substr(input_at_));
   if (step.dropped > 0) {
-    held_item_ = held_at_;
-    input_item_ = input_at_ + step.dropped;
+    held_request_ = held_at_;
+    input_request_ = input_at_ + step.dropped;
   }
   input_at_ += step.used;
   if (step.event == FrameScanner::Event::NeedMore) return {};
-  const std::string_view bytes = join_item();
-  held_item_ = held_at_;
-  input_item_ = input_at_;
+  const std::string_view bytes = join_request();
+  held_request_ = held_at_;
+  input_request_ = input_at_;
   return to_frame(step.event, bytes);
 }
 
 /// The request that ended at input_at_, in one piece.
-std::string_view FrameReader::join_item() {
-  const std::string_view tail = input_.substr(input_item_, input_at_ - input_item_);
-  if (held_item_ == held_size_) return tail;
+std::string_view FrameReader::join_request() {
+  const std::string_view tail = input_.substr(input_request_, input_at_ - input_request_);
+  if (held_request_ == held_size_) return tail;
   hold(tail);
   held_at_ = held_size_;
-  return held_from(held_item_);
+  return held_from(held_request_);
 }
 
-/// Moves the bytes that are not consumed to the front, in linear time: only if at least half are
-/// consumed, or if all are scanned. The current request then moves once, and nothing else is held
-/// until it ends, however it grows.
+/// Moves unconsumed bytes to the front if at least half are consumed or all are scanned, so that
+/// copying stays linear.
 void FrameReader::save() {
-  release_previous();
-  const bool is_looked_at = held_at_ == held_size_;
-  if (held_item_ > 0 && (is_looked_at || held_item_ >= held_size_ / 2)) {
-    shrink_to(held_size_ - held_item_);
-    std::memmove(held_.data(), held_.data() + held_item_, held_size_);
-    held_at_ -= held_item_;
-    held_item_ = 0;
+  release_consumed();
+  const bool is_scanned = held_at_ == held_size_;
+  if (held_request_ > 0 && (is_scanned || held_request_ >= held_size_ / 2)) {
+    shrink_to(held_size_ - held_request_);
+    std::memmove(held_.data(), held_.data() + held_request_, held_size_);
+    held_at_ -= held_request_;
+    held_request_ = 0;
   }
-  hold(input_.substr(input_item_));
-  held_at_ += input_at_ - input_item_;
+  hold(input_.substr(input_request_));
+  held_at_ += input_at_ - input_request_;
   input_ = {};
-  input_item_ = 0;
+  input_request_ = 0;
   input_at_ = 0;
 }
 
 Frame FrameReader::finish() {
-  release_previous();
+  release_consumed();
   if (!scanner_.is_inside()) return {};
-  const std::string_view bytes = join_item();
+  const std::string_view bytes = join_request();
   return fault(ErrorKind::BadRequest, bytes, "the connection was closed within a request");
 }
 
 std::size_t FrameReader::buffered() const noexcept {
-  if (held_item_ == held_size_) return 0;
+  if (held_request_ == held_size_) return 0;
   return held_.capacity() > kLargeBytes ? std::max(held_.touched(), held_size_) : held_size_;
 }
 
 const Block* FrameReader::block_of_request() noexcept {
-  const bool is_last = held_item_ == held_size_ && held_at_ == held_size_;
+  const bool is_last = held_request_ == held_size_ && held_at_ == held_size_;
   if (held_size_ == 0 || !is_last) return nullptr;
   held_.touch(held_size_);
   return &held_;
@@ -166,13 +165,13 @@ void FrameReader::shrink_to(std::size_t bytes) noexcept {
   held_size_ = bytes;
 }
 
-/// Releases what the previous Frame referred to.
-void FrameReader::release_previous() {
-  if (held_item_ < held_size_ || held_size_ == 0) return;
+/// Drops consumed bytes, to which the previous Frame may have referred.
+void FrameReader::release_consumed() {
+  if (held_request_ < held_size_ || held_size_ == 0) return;
   shrink_to(0);
   // If a request shares the block, this only drops one holder of it.
   if (held_.capacity() > kMaxIdleBytes) spare_->give_back(std::exchange(held_, {}));
-  held_item_ = 0;
+  held_request_ = 0;
   held_at_ = 0;
 }
 

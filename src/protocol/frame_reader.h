@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -53,16 +52,18 @@ class FrameReader {
   /// most max_request_bytes. Empty: call next(). Valid until the next call of any member.
   std::string_view ahead();
   /// Instead of next(): consumes a request, the first `size` bytes of ahead().
-  void pass(std::size_t size) noexcept;
+  void consume(std::size_t size) noexcept;
   /// Copies the bytes that are not consumed: the memory passed to feed() is free for reuse.
   void save();
   /// The input has ended, after next() returned NeedMore. A Fault within a request, else NeedMore.
   Frame finish();
 
   /// There are bytes that next() has not scanned yet.
-  bool has_input() const noexcept { return !scanner_.is_ended() && unseen() > 0; }
+  bool has_input() const noexcept { return !scanner_.is_ended() && unscanned() > 0; }
   /// Number of bytes that next() has not scanned yet.
-  std::size_t unseen() const noexcept { return held_size_ - held_at_ + input_.size() - input_at_; }
+  std::size_t unscanned() const noexcept {
+    return held_size_ - held_at_ + input_.size() - input_at_;
+  }
   /// Memory this reader holds, in bytes; a small block counts as far as it is filled, a large one
   /// as far as it was ever written to.
   std::size_t buffered() const noexcept;
@@ -81,24 +82,24 @@ class FrameReader {
   Frame step_input();
   Frame to_frame(FrameScanner::Event event, std::string_view bytes);
   Frame fault(ErrorKind error, std::string_view bytes, std::string detail);
-  std::string_view join_item();
+  std::string_view join_request();
   void hold(std::string_view bytes);
   void make_room(std::size_t bytes);
   void shrink_to(std::size_t bytes) noexcept;
-  void release_previous();
+  void release_consumed();
 
   FrameScanner scanner_;
 
-  // Saved bytes: [0, held_item_) consumed, [held_item_, held_at_) of the current request, the rest
-  // not scanned. The current request continues in input_ only if all saved bytes are scanned.
+  // Saved bytes: [0, held_request_) consumed, [held_request_, held_at_) of the current request, the
+  // rest not scanned. The current request continues in input_ only if all saved bytes are scanned.
   Block held_;
   SpareBlocks* spare_;
   std::size_t held_size_ = 0;
-  std::size_t held_item_ = 0;
+  std::size_t held_request_ = 0;
   std::size_t held_at_ = 0;
   // The same three parts of the bytes fed last.
   std::string_view input_;
-  std::size_t input_item_ = 0;
+  std::size_t input_request_ = 0;
   std::size_t input_at_ = 0;
 
   std::string detail_;

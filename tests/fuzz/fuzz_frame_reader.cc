@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kMaxStream = 640;  // a few of the longest requests: more is only slower
 
-enum class Look {
+enum class Scan {
   All,      // like the server: all frames, then save()
   AllLate,  // save() first: the read buffer is reused before the frames are read
   One,      // one frame, which paused the client
@@ -32,17 +32,17 @@ enum class Look {
 
 struct Step {
   std::size_t bytes = 1;  // of the stream
-  Look look = Look::All;
+  Scan scan = Scan::All;
 };
 
-/// 'A' to 'Z' are 1 to 26 bytes, 'a' to 'z' the same looked at late; '0' to '9' one frame after
+/// 'A' to 'Z' are 1 to 26 bytes, 'a' to 'z' the same scanned late; '0' to '9' one frame after
 /// 1 to 10 bytes, ' ' to '/' none after 0 to 15; other bytes are large pieces.
 Step step_of(unsigned char byte) {
-  if (byte >= 'A' && byte <= 'Z') return {byte - 'A' + 1U, Look::All};
-  if (byte >= 'a' && byte <= 'z') return {byte - 'a' + 1U, Look::AllLate};
-  if (byte >= '0' && byte <= '9') return {byte - '0' + 1U, Look::One};
-  if (byte >= ' ' && byte <= '/') return {byte - 0x20U, Look::None};
-  return {byte, Look::All};
+  if (byte >= 'A' && byte <= 'Z') return {byte - 'A' + 1U, Scan::All};
+  if (byte >= 'a' && byte <= 'z') return {byte - 'a' + 1U, Scan::AllLate};
+  if (byte >= '0' && byte <= '9') return {byte - '0' + 1U, Scan::One};
+  if (byte >= ' ' && byte <= '/') return {byte - 0x20U, Scan::None};
+  return {byte, Scan::All};
 }
 
 std::string text_of(const Frame& frame) {
@@ -61,20 +61,20 @@ class Reading {
   Reading(std::size_t limit, Frame (*next)(FrameReader&))
       : limit_(limit), next_(next), reader_(limit, spare_) {}
 
-  void take(std::string_view bytes, Look look) {
+  void take(std::string_view bytes, Scan scan) {
     // Memory of exactly this size: reading beyond it is detected.
     std::vector<char> piece(bytes.begin(), bytes.end());
     reader_.feed({piece.data(), piece.size()});
-    unseen_ += piece.size();
-    if (look == Look::AllLate) save();
-    if (look == Look::All || look == Look::AllLate) look_at_all();
-    if (look == Look::One) look_at_one();
+    unscanned_ += piece.size();
+    if (scan == Scan::AllLate) save();
+    if (scan == Scan::All || scan == Scan::AllLate) read_all();
+    if (scan == Scan::One) read_one();
     save();
     std::fill(piece.begin(), piece.end(), '#');
   }
 
   std::vector<std::string> finish() {
-    look_at_all();
+    read_all();
     const bool inside = reader_.inside_request();
     const Frame last = reader_.finish();
     require(inside == (last.kind == Frame::Kind::Fault));
@@ -83,11 +83,11 @@ class Reading {
   }
 
  private:
-  bool look_at_one() {
+  bool read_one() {
     const Frame frame = next_(reader_);
     if (frame.kind == Frame::Kind::NeedMore) {
       require(!reader_.has_input());
-      unseen_ = 0;
+      unscanned_ = 0;
       return false;
     }
     require(frame.bytes.size() <= limit_);
@@ -97,18 +97,18 @@ class Reading {
     return true;
   }
 
-  void look_at_all() {
-    while (look_at_one()) {
+  void read_all() {
+    while (read_one()) {
     }
   }
 
   void save() {
     reader_.save();
-    if (unseen_ == 0) {
+    if (unscanned_ == 0) {
       require(reader_.buffered() <= limit_);
     } else {
       // Consumed bytes are dropped once they are half of those held.
-      require(reader_.buffered() <= 2 * (limit_ + unseen_));
+      require(reader_.buffered() <= 2 * (limit_ + unscanned_));
     }
   }
 
@@ -116,7 +116,7 @@ class Reading {
   Frame (*const next_)(FrameReader&);
   SpareBlocks spare_;
   FrameReader reader_;
-  std::size_t unseen_ = 0;  // upper bound of the bytes fed since the last NeedMore
+  std::size_t unscanned_ = 0;  // upper bound of the bytes fed since the last NeedMore
   std::vector<std::string> out_;
 };
 
@@ -133,7 +133,7 @@ std::vector<std::string> read(std::string_view stream, std::size_t limit, std::s
     // A round of steps takes one byte at least.
     if (++turn % steps.size() == 0) step.bytes = std::max<std::size_t>(step.bytes, 1);
     step.bytes = std::min(step.bytes, stream.size());
-    reading.take(stream.substr(0, step.bytes), step.look);
+    reading.take(stream.substr(0, step.bytes), step.scan);
     stream.remove_prefix(step.bytes);
   }
   return reading.finish();
@@ -152,7 +152,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view stream = input.substr(newline + 1).substr(0, kMaxStream);
 
   Reading at_once(limit, next);
-  at_once.take(stream, Look::All);
+  at_once.take(stream, Scan::All);
   const std::vector<std::string> whole = at_once.finish();
   require(read(stream, limit, steps, next) == whole);
   require(read(stream, limit, "A", next) == whole);

@@ -19,7 +19,7 @@ inline protocol::Frame next_with_fast_path(protocol::FrameReader& reader) {
   members.prepare(ahead, kMaxTimeoutMs);
   const std::size_t size = protocol::read_fast_path(ahead, members);
   if (size == 0) return reader.next();
-  reader.pass(size);
+  reader.consume(size);
   protocol::Frame frame;
   frame.kind = protocol::Frame::Kind::Request;
   frame.bytes = ahead.substr(0, size);

@@ -113,8 +113,7 @@ TEST_CASE("a member given twice is refused", "[decoder]") {
   CHECK(bad(request_with(R"(,"id":1,"id":2)")).id == "1");
 }
 
-TEST_CASE("only the first 1024 unknown members are compared, the others ignored unseen",
-          "[decoder]") {
+TEST_CASE("only the first 1024 unknown members are compared, the others ignored", "[decoder]") {
   const auto unknown = [](std::size_t count) {
     std::string members;
     for (std::size_t i = 0; i < count; ++i)

@@ -287,7 +287,7 @@ TEST_CASE("random streams in random pieces tell the same as whole ones", "[frame
   }
 }
 
-TEST_CASE("what a paused caller has not looked at is kept and comes first", "[frame_reader]") {
+TEST_CASE("what a paused caller has not scanned is kept and comes first", "[frame_reader]") {
   SpareBlocks spare;
   FrameReader reader(kLimit, spare);
   std::string input = R"({"n":1}{"n":2}{"n":3}{"n")";

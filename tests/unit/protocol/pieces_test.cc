@@ -156,7 +156,7 @@ TEST_CASE("a limit that is lowered between single bytes counts from the next byt
   CHECK(frame.bytes == request.substr(0, 12));
 }
 
-TEST_CASE("a limit that is lowered before a byte is looked at counts for that byte",
+TEST_CASE("a limit that is lowered before a byte is scanned counts for that byte",
           "[frame_reader]") {
   SpareBlocks spare;
   FrameReader reader(kLimit, spare);
@@ -171,7 +171,7 @@ TEST_CASE("a limit that is lowered before a byte is looked at counts for that by
   CHECK(frame.bytes == R"({"a":"0123)");
 }
 
-TEST_CASE("single bytes that are saved before they are looked at keep their order",
+TEST_CASE("single bytes that are saved before they are scanned keep their order",
           "[frame_reader]") {
   SpareBlocks spare;
   FrameReader reader(kLimit, spare);
@@ -206,7 +206,7 @@ TEST_CASE("what was consumed does not stay in front of a request that grows", "[
 }
 
 // Found by fuzz-frame-reader: input scanned only after save() kept its consumed bytes.
-TEST_CASE("no more than the limit is held where pieces are saved before they are looked at",
+TEST_CASE("no more than the limit is held where pieces are saved before they are scanned",
           "[frame_reader]") {
   constexpr std::size_t kSmallLimit = 48;
   const std::string stream =
