@@ -24,6 +24,13 @@ std::string describe(unsigned char byte) {
   return fmt::format("byte 0x{:02X}", byte);
 }
 
+Frame close(std::string_view detail) {
+  Frame frame;
+  frame.kind = Frame::Kind::Close;
+  frame.detail = detail;
+  return frame;
+}
+
 }  // namespace
 
 void FrameReader::feed(std::string_view input) {
@@ -185,21 +192,19 @@ Frame FrameReader::to_frame(FrameScanner::Event event, std::string_view bytes) {
   Frame frame;
   switch (event) {
     case Event::NeedMore:
-      return frame;
+      break;
     case Event::Request:
-      return {Frame::Kind::Request, bytes, ErrorKind::BadRequest, {}, false};
+      frame.kind = Frame::Kind::Request;
+      frame.bytes = bytes;
+      break;
     case Event::Garbage:
       return fault(ErrorKind::BadRequest, {},
                    fmt::format("expected a JSON object, got {}; skipping to the next newline",
                                describe(scanner_.garbage_byte())));
     case Event::Http:
-      return {Frame::Kind::Close, {}, ErrorKind::BadRequest, "received an HTTP request", true};
+      return close("received an HTTP request");
     case Event::EndlessLine:
-      return {Frame::Kind::Close,
-              {},
-              ErrorKind::BadRequest,
-              "no newline within max_request_bytes after an invalid byte",
-              true};
+      return close("no newline within max_request_bytes after an invalid byte");
     case Event::BrokenString:
       return fault(ErrorKind::BadRequest, bytes, "not JSON: raw newline in a string");
     case Event::TooLarge:
@@ -212,7 +217,7 @@ Frame FrameReader::to_frame(FrameScanner::Event event, std::string_view bytes) {
                     fmt::format("length: expected at most {}, got {}", scanner_.max_request_bytes(),
                                 scanner_.announced()));
       frame.ends_connection = true;
-      return frame;
+      break;
   }
   return frame;
 }

@@ -49,7 +49,7 @@ std::vector<std::string> read(std::string_view stream, NextSize next_size,
     CHECK(reader.has_input() != is_ended);
     for (Frame frame = next_frame(reader); frame.kind != Frame::Kind::NeedMore;
          frame = next_frame(reader)) {
-      is_ended = is_ended || frame.ends_connection;
+      is_ended = is_ended || frame.ends_connection || frame.kind == Frame::Kind::Close;
       out.push_back(text_of(frame));
     }
     CHECK_FALSE(reader.has_input());
