@@ -5,7 +5,7 @@
 
 namespace sluice::protocol {
 
-/// Few sizes, far apart: a block fits the next reader, and a growing request rarely moves.
+/// Few sizes, so that a block fits the next reader and a growing request rarely moves.
 std::size_t SpareBlocks::size_for(std::size_t needed) noexcept {
   if (needed > kLargest) return needed + needed / 2;
   std::size_t size = kSmallest;

@@ -19,7 +19,7 @@ class SpareBlocks {
   static constexpr std::size_t kSmallest = 17 << 10;
 
   /// A block of at least `needed` bytes and less than kStep times as many, unless it is a smallest
-  /// one: so not much more of it was touched before than is needed.
+  /// one: so that few touched pages go unused.
   Block take(std::size_t needed);
   /// Keeps the block if it has a size that take() uses, it is not shared, and there is room.
   void give_back(Block block) noexcept;
@@ -27,8 +27,8 @@ class SpareBlocks {
   std::size_t kept_bytes() const noexcept { return kept_bytes_; }
 
  private:
-  static constexpr std::size_t kStep = 4;
-  static constexpr std::size_t kLargest = kSmallest * kStep * kStep * kStep;  // 1088 KiB
+  static constexpr std::size_t kStep = 2;
+  static constexpr std::size_t kLargest = kSmallest * 64;  // 1088 KiB
   static constexpr std::size_t kMaxBlocks = kMaxBytes / kSmallest;
 
   static std::size_t size_for(std::size_t needed) noexcept;
