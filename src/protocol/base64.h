@@ -6,9 +6,9 @@
 
 namespace sluice::protocol {
 
-/// Replaces `out` by the bytes that `text` stands for. False, with `out` unspecified, where `text`
-/// is not padded to a multiple of four, holds any other character (white space included) or sets
-/// bits that stand for no byte.
+/// Sets `out` to the bytes that `text` stands for. False, with `out` unspecified, if `text` is not
+/// padded to a multiple of four, holds a character outside the alphabet (white space included) or
+/// sets bits that stand for no byte.
 bool decode_base64(std::string_view text, std::string& out);
 
 }  // namespace sluice::protocol

@@ -9,8 +9,8 @@
 namespace sluice::protocol {
 
 /// One holder of a piece of memory, which is freed with its last holder. Only a pointer in size,
-/// because each client has one. Bytes never written to have no page behind them and cost nothing.
-/// Not thread-safe.
+/// because each client has one. Bytes never written to usually have no page behind them. Not
+/// thread-safe.
 class Block {
  public:
   Block() = default;

@@ -18,7 +18,7 @@ namespace {
 using Name = Members::Name;
 
 constexpr std::size_t kMaxConvertedBytes = 1 << 20;
-/// Blocks of requests that are done with, each with its place in the list of them.
+/// Limit of spare blocks, list entries included.
 constexpr std::size_t kMaxSpareBytes = 1 << 20;
 constexpr std::size_t kMaxSpareSize = 1024;
 constexpr std::size_t kMaxBinaryBytes = 65535;  // MQTT 5.0, section 1.5.6

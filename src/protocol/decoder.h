@@ -53,8 +53,7 @@ class Decoder {
   /// its size in bytes. 0: nothing was decoded; find the end of the request and call decode(). What
   /// follows the object is not read.
   Decoded decode_fast_path(std::string_view text, std::size_t& size);
-  /// Keeps the memory of a finished small request for later ones. Allocating it again would take
-  /// 1.07 to 1.13 times the processor time of a message.
+  /// Reuses a finished small request's memory. Without it a message takes 7 to 13 % more CPU time.
   void reuse(Request request);
 
   /// The top-level `id` of an incomplete or invalid object, if it is complete before the text ends

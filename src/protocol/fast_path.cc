@@ -108,7 +108,7 @@ class Cursor {
     return true;
   }
 
-  /// Takes the integer that a fraction or an exponent follows, too: no comma or brace is next then.
+  /// Also accepts the 1 of 1.5 or 1e3; the caller then finds no comma or brace and gives up.
   bool read_integer(JsonValue& value) noexcept {
     const char* const first = at_;
     if (*at_ == '-') ++at_;

@@ -37,7 +37,7 @@ class FrameScanner {
     NeedMore,       ///< the piece is used up
     Request,        ///< a whole request ended here
     Garbage,        ///< a byte that begins no request; the rest of its line will be skipped
-    Http,           ///< the garbage is an HTTP request's line; nothing more is scanned
+    Http,           ///< a line of an HTTP request, `Host:` included; nothing more is scanned
     EndlessLine,    ///< a line of garbage exceeds the limit; nothing more is scanned
     BrokenString,   ///< the request ended at a raw newline inside a string
     TooLarge,       ///< the request exceeds the limit; the rest of it will be skipped
@@ -60,7 +60,8 @@ class FrameScanner {
   /// of `piece` is used.
   Step step(std::string_view piece) noexcept;
   Framing framing() const noexcept { return framing_; }
-  /// A request, or garbage that will be answered, has begun and is neither complete nor answered.
+  /// A byte order mark, a request, or garbage that will be answered has begun and is neither
+  /// complete nor answered.
   bool is_inside() const noexcept;
   /// Between two requests of a stream: what is not white space begins the next one, or garbage.
   bool is_between() const noexcept { return state_ == State::Between; }

@@ -11,7 +11,7 @@ namespace {
 
 /// Blocks are a multiple of this, so that requests of about one size can use each other's.
 constexpr std::size_t kRounding = 64;
-/// How much of a spare block may stay unused: what a request weighs is to be about the truth.
+/// How much of a spare block may stay unused, so that bytes() is close to the memory held.
 constexpr std::size_t kMaxUnused = 192;
 /// A shared block is at most 1 / kAroundDivisor larger than the payload. Bytes never written to
 /// count, too: memory that the heap has used before has its pages.

@@ -30,17 +30,16 @@ struct RequestBlock {
 };
 
 /// Owns its texts in a single heap block; a large payload has a block of its own. Move-only;
-/// nothing may be read from a moved-from one.
+/// nothing may be read from a moved-from request.
 class Request {
  public:
   /// A payload of this size or more is large.
   static constexpr std::size_t kLargePayload = 16384;
 
   Request() = default;
-  /// Copies the texts into one block: into `spare` if their size fits, else into one of its own.
-  /// The other members keep their defaults until set. `around` is the block that the payload may
-  /// lie in, which is shared rather than copied from where the payload is large and fills most of
-  /// it.
+  /// Copies the texts into one block, `spare` if it fits. The other members keep their defaults
+  /// until set. `around`: the block in which the payload may lie; it is shared instead of copied
+  /// from if the payload is large and fills most of it.
   static Request make(std::string_view topic, std::string_view payload, std::string_view id = {},
                       std::string_view token = {}, std::unique_ptr<Properties> properties = nullptr,
                       RequestBlock spare = {}, const Block* around = nullptr);
@@ -70,7 +69,8 @@ class Request {
   /// Null: the request has none.
   const Properties* properties() const noexcept { return properties_.get(); }
 
-  /// The request's size in bytes for all limits: itself, its blocks and its properties.
+  /// The request's size in bytes for all limits: itself, its texts, a large payload's block and its
+  /// properties.
   std::size_t bytes() const noexcept {
     const std::size_t payload = payload_block_ ? payload_block_.capacity() : payload_size_;
     return sizeof(Request) + topic_size_ + 1 + id_size_ + token_size_ + payload + properties_bytes_;

@@ -1,4 +1,3 @@
-// The checks on topics and text properties.
 #include "protocol/topic.h"
 
 #include <fmt/format.h>
@@ -29,7 +28,8 @@ constexpr std::array<bool, 256> make_plain() {
 
 constexpr auto kPlain = make_plain();
 
-/// Almost every topic: printable ASCII without wildcards, which needs no further check.
+/// Almost every topic: printable ASCII without wildcards, which needs no further check. 200 bytes
+/// cannot hold more than 200 slashes.
 bool is_plain_topic(std::string_view topic) noexcept {
   bool is_plain = topic.size() <= kMaxSlashes;
   for (const char c : topic)
