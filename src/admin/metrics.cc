@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+
 namespace sluice::admin {
 namespace {
 
@@ -205,6 +207,10 @@ std::string metrics_text(const app::App& app, const ProcessUsage& process) {
                              "Reloads of the configuration: applied, or rejected."));
   add(families.back(), {{"result", "ok"}}, app.reloads().ok);
   add(families.back(), {{"result", "refused"}}, app.reloads().refused);
+  families.push_back(counter("sluice_log_lines_lost_total",
+                             "Log lines that could not be written: a full disk, or a reader of "
+                             "standard error that stalled."));
+  add(families.back(), {}, log::lines_lost());
   families.push_back(gauge("sluice_build_info", "Always 1; the version is in the label."));
   add(families.back(), {{"version", SLUICE_VERSION}}, 1);
   append_process(families, process);

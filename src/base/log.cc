@@ -4,7 +4,6 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,11 +47,14 @@ std::unique_ptr<spdlog::formatter> make_formatter(Format format) {
                                                          : "%Y-%m-%d %H:%M:%S.%e %v");
 }
 
-/// On a full disk lines are dropped and the service goes on. The first loss is reported once on
-/// standard error, the number of lost lines in the file as soon as it can be written.
-class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+std::uint64_t total_lost = 0;
+
+/// Where a line cannot be written (a full disk, a reader that stalls) it is dropped and the service
+/// goes on. The first one that a file loses is reported on standard error, their number wherever
+/// they go as soon as that can be written.
+class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  FileSink(const Settings& settings, LogFile file)
+  LineSink(const Settings& settings, LogFile file)
       : path_(settings.file), format_(settings.format), file_(std::move(file)) {}
 
   /// Lines lost so far are reported in the new file.
@@ -62,23 +64,25 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
   using Message = spdlog::details::log_msg;
 
   void sink_it_(const Message& message) override {
-    if (lost_ > 0 && !report_lost()) {
-      ++lost_;
-      return;
-    }
-    if (append(message) || lost_++ > 0) return;
-    const std::string text = own_text(
-        Level::Error, fmt::format("log file {}: {}; lines are lost until it can be written", path_,
-                                  std::strerror(errno)));
-    const auto line = line_of({message.logger_name, spdlog::level::err, text});
-    (void)std::fwrite(line.data(), 1, line.size(), stderr);
+    if ((lost_ == 0 || report_lost()) && append(message)) return;
+    const int why = errno;
+    ++total_lost;
+    if (lost_++ == 0 && !path_.empty()) announce_loss(why);
   }
   bool report_lost() {
-    const std::string text = own_text(
-        Level::Warn, fmt::format("{} lost: the file could not be written", plural(lost_, "line")));
+    const std::string text =
+        own_text(Level::Warn, fmt::format("{} lost: {} could not be written", plural(lost_, "line"),
+                                          path_.empty() ? "standard error" : "the file"));
     if (!append({"", spdlog::level::warn, text})) return false;
     lost_ = 0;
     return true;
+  }
+  void announce_loss(int why) {
+    const std::string text = own_text(
+        Level::Error, fmt::format("log file {}: {}; lines are lost until it can be written", path_,
+                                  std::strerror(why)));
+    const auto line = line_of({"", spdlog::level::err, text});
+    (void)LogFile::standard_error().append({line.data(), line.size()});
   }
   std::string own_text(Level level, std::string_view what) const {
     return render(format_, false, level, {}, what);
@@ -94,7 +98,7 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
   }
   void flush_() override {}
 
-  const std::string path_;
+  const std::string path_;  // empty: standard error
   const Format format_;
   LogFile file_;
   std::uint64_t lost_ = 0;  // since the latest line that was written
@@ -122,10 +126,9 @@ bool wants_colour() noexcept {
 
 struct State {
   Settings settings;
-  std::shared_ptr<FileSink> file;  // null: standard error
   bool coloured = wants_colour();
-  std::unique_ptr<spdlog::logger> logger =
-      make_logger(settings, std::make_shared<spdlog::sinks::stderr_sink_st>());
+  std::shared_ptr<LineSink> sink = std::make_shared<LineSink>(settings, LogFile::standard_error());
+  std::unique_ptr<spdlog::logger> logger = make_logger(settings, sink);
 };
 
 State& state() {
@@ -136,28 +139,28 @@ State& state() {
 }  // namespace
 
 Result<void> configure(const Settings& settings) {
+  auto file =
+      settings.file.empty() ? Result(LogFile::standard_error()) : LogFile::open(settings.file);
+  if (!file) return file.error();
   State& now = state();
-  if (settings.file.empty()) {
-    now.file = nullptr;
-    now.logger = make_logger(settings, std::make_shared<spdlog::sinks::stderr_sink_st>());
-  } else {
-    auto file = LogFile::open(settings.file);
-    if (!file) return file.error();
-    now.file = std::make_shared<FileSink>(settings, std::move(file).value());
-    now.logger = make_logger(settings, now.file);
-  }
+  now.sink = std::make_shared<LineSink>(settings, std::move(file).value());
+  now.logger = make_logger(settings, now.sink);
   now.settings = settings;
-  now.coloured = now.file == nullptr && wants_colour();
+  now.coloured = settings.file.empty() && wants_colour();
   return {};
 }
 
 Result<void> reopen() {
   State& now = state();
-  if (now.file == nullptr) return {};
+  if (now.settings.file.empty()) return {};
   auto file = LogFile::open(now.settings.file);
   if (!file) return file.error();
-  now.file->replace_file(std::move(file).value());
+  now.sink->replace_file(std::move(file).value());
   return {};
+}
+
+std::uint64_t lines_lost() noexcept {
+  return total_lost;
 }
 
 const std::string& file() noexcept {

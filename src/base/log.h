@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,9 @@ Result<void> configure(const Settings& settings);
 Result<void> reopen();
 /// The file that lines are written to; empty: standard error.
 const std::string& file() noexcept;
+/// Lines since the start of the process that could not be written whole, wherever they went. A
+/// write never waits: not for a terminal that is stopped, not for a reader that does not read.
+std::uint64_t lines_lost() noexcept;
 
 bool is_enabled(Level level) noexcept;
 /// One line, already formatted.

@@ -1,7 +1,9 @@
-// The log's file. A line is one write(); after one that was cut off the next line begins on a line
-// of its own.
+// Where lines go: a file, or a descriptor that the process was started with, such as standard
+// error. Whoever reads them, a write never waits. After a line that was cut off the next one begins
+// on a line of its own.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -11,21 +13,35 @@ namespace sluice::log {
 
 class LogFile {
  public:
-  /// Opens for appending; creates missing directories.
+  /// Opens for appending; creates missing directories. /dev/stderr, /dev/stdout, /dev/fd/N and
+  /// /proc/self/fd/N are descriptors of the process, also where they are sockets.
   static Result<LogFile> open(const std::string& path);
+  static LogFile standard_error() noexcept;
   ~LogFile();
   LogFile(LogFile&& other) noexcept;
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;
   LogFile& operator=(LogFile&& other) noexcept;
 
-  /// Writes a line that ends in a newline. False: it was not written whole; errno says why.
+  /// Writes a line that ends in a newline. False: it was not written whole; errno says why. To a
+  /// pipe a line of up to PIPE_BUF bytes goes whole or not at all.
   bool append(std::string_view line) noexcept;
 
  private:
-  explicit LogFile(int fd) noexcept : fd_(fd) {}
+  /// How a write is kept from waiting.
+  enum class Way {
+    Plain,     // by itself: a file on a disk, or opened by us with O_NONBLOCK
+    DontWait,  // a socket: MSG_DONTWAIT
+    PollFirst  // shared with other processes, which expect it to block, and not to be opened anew
+  };
+  LogFile(int fd, Way way) noexcept : fd_(fd), way_(way) {}
+  /// Takes a descriptor of the process, which stays open and as it is.
+  static LogFile of(int inherited) noexcept;
+  std::ptrdiff_t write_some(std::string_view bytes) noexcept;
+  std::size_t write_all(std::string_view bytes) noexcept;
 
   int fd_;
+  Way way_ = Way::Plain;
   bool torn_ = false;  // the last line in the file has no end
 };
 

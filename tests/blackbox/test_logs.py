@@ -1,4 +1,5 @@
 """What an operator reads: where it goes, its form, and how little of it there is when things go wrong."""
+import fcntl
 import json
 import os
 import pty
@@ -208,6 +209,56 @@ def test_a_new_file_that_cannot_be_opened_is_named_and_the_former_one_goes_on(la
                in moved.read_text(encoding="utf-8"), "a word about it")
     assert_success(sluice.client().ask(request(device=5)))
     assert "device 5 " in moved.read_text(encoding="utf-8")
+
+
+# --- nobody reads
+class Unread:
+    """sluice with a small pipe for its error output, which nobody reads."""
+
+    def __init__(self, sluice):
+        self._reader, end = os.pipe()
+        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 4096)
+        self._sluice = sluice
+        self._child = subprocess.Popen([binary(), "serve", "-c", str(sluice.file)], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=end, env=environment())
+        os.close(end)
+
+    def wait_until_ready(self):
+        wait_until(lambda: self._sluice.http("/readyz")[0] == 200, "it is ready")
+
+    def lines_lost(self):
+        return int(re.search(r"^sluice_log_lines_lost_total (\d+)", self._sluice.http("/metrics")[1], re.M)[1])
+
+    def read(self):
+        return os.read(self._reader, 65536).decode()
+
+    def stop(self):
+        self._child.terminate()
+        return self._child.wait(BOUND_S)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._child.poll() is None:
+            self._child.kill()
+            self._child.wait()
+        os.close(self._reader)
+
+
+@pytest.mark.parametrize("file", ["", "/dev/stderr"])
+def test_error_output_that_is_not_read_holds_up_nothing(lab, file):
+    sluice = lab.sluice(lab.broker(), until="later", log={"file": file})
+    with Unread(sluice) as unread:
+        unread.wait_until_ready()
+        client = sluice.client()
+        for number in range(1, 301):
+            assert_success(client.ask(request(device=number)))
+        assert unread.lines_lost() > 100
+        assert "listening on" in unread.read()
+        assert_success(client.ask(request(device=301)))
+        assert re.search(r"\d+ lines lost: .* could not be written\n", unread.read())
+        assert unread.stop() == 0
 
 
 # --- calm

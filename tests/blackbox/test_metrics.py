@@ -25,6 +25,7 @@ OTHERS = {"sluice_requests_total": "counter", "sluice_publish_latency_seconds": 
           "sluice_clients": "gauge", "sluice_client_pauses_total": "counter",
           "sluice_broker_connections": "gauge", "sluice_queued_bytes": "gauge",
           "sluice_connect_failures_total": "counter", "sluice_config_reloads_total": "counter",
+          "sluice_log_lines_lost_total": "counter",
           "sluice_build_info": "gauge"}
 
 
@@ -72,6 +73,7 @@ def test_every_series_of_every_broker_is_there_from_the_start_at_0(lab):
     assert metrics("sluice_clients", state="reading") == 0 and metrics("sluice_clients", state="paused") == 0
     assert metrics("sluice_config_reloads_total", result="ok") == 0
     assert metrics("sluice_config_reloads_total", result="refused") == 0
+    assert metrics("sluice_log_lines_lost_total") == 0
     assert metrics.sum("sluice_build_info") == 1
     assert_clean(metrics)
 
