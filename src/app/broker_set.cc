@@ -17,7 +17,6 @@ namespace {
 
 /// How often removed brokers are checked for requests that are left.
 constexpr Duration kReapInterval = std::chrono::milliseconds(50);
-constexpr std::size_t kMostCertificateBytes = 16777216;
 
 std::uint64_t seed() {
   std::random_device device;
@@ -29,7 +28,7 @@ std::size_t fingerprint_of(const config::BrokerTls& tls) {
   std::string all;
   for (const std::string& path : {tls.ca, tls.certificate, tls.key}) {
     const auto content = path.empty() ? Result<std::string>(std::string())
-                                      : config::read_file(path, kMostCertificateBytes);
+                                      : config::read_file(path, config::kMaxFileBytes);
     if (content) all += fmt::format("{}:{}", content.value().size(), content.value());
   }
   return std::hash<std::string>{}(all);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/nesting.h"
 #include "config/text.h"
 
 namespace sluice::config {
@@ -77,10 +78,12 @@ const Node* Node::find(std::string_view name) const noexcept {
 }
 
 std::variant<Node, SyntaxError> read_document(std::string_view text) {
+  if (auto too_deep = find_too_deep(text)) return std::move(*too_deep);
   try {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {
-    return SyntaxError{within(text, place_of(error.source())), on_one_line(error.description())};
+    return SyntaxError{within(text, place_of(error.source())),
+                       "not TOML: " + on_one_line(error.description())};
   }
 }
 

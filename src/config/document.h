@@ -35,7 +35,7 @@ struct SyntaxError {
   std::string what;
 };
 
-/// The document's root table, or why it is not TOML.
+/// The document's root table, or why there is none: it is not TOML, or nested too deeply.
 std::variant<Node, SyntaxError> read_document(std::string_view text);
 
 }  // namespace sluice::config

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,56 +14,93 @@
 namespace sluice::config {
 namespace {
 
+Error system_reason() {
+  return Error{std::strerror(errno)};
+}
+
+Error too_long(std::size_t max_bytes) {
+  return Error{fmt::format("longer than {} bytes", max_bytes)};
+}
+
 /// An open file, closed with its scope.
 class File {
  public:
-  explicit File(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  // O_NONBLOCK: opening a FIFO must not wait for its writer.
+  explicit File(const std::string& path)
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   ~File() {
     if (fd_ >= 0) ::close(fd_);
   }
-  /// Appends what one read() gives. Returns its length, 0 at the end, -1 on an error (errno).
-  ssize_t read_some(std::string& into) const {
-    if (fd_ < 0) return -1;  // errno is still that of open()
+  /// Appends what one read() gives. Returns its length, 0 at the end.
+  Result<std::size_t> read_some(std::string& into, std::chrono::steady_clock::time_point until) {
+    if (fd_ < 0) return system_reason();  // of open()
     std::array<char, 16384> buffer;
-    ssize_t length = 0;
-    do {
-      length = ::read(fd_, buffer.data(), buffer.size());
-    } while (length < 0 && errno == EINTR);
-    if (length > 0) into.append(buffer.data(), static_cast<std::size_t>(length));
-    return length;
+    for (;;) {
+      const ssize_t length = ::read(fd_, buffer.data(), buffer.size());
+      if (length > 0) {
+        into.append(buffer.data(), static_cast<std::size_t>(length));
+        return static_cast<std::size_t>(length);
+      }
+      if (length == 0 && into.empty() && is(S_IFIFO)) return Error{"a FIFO without a writer"};
+      if (length == 0) return std::size_t{0};
+      if (errno == EAGAIN) {
+        if (!wait(until)) return Error{"it did not end in time"};
+      } else if (errno != EINTR) {
+        return system_reason();
+      }
+    }
+  }
+  Result<void> check_readable() const {
+    struct stat found {};
+    if (fd_ < 0 || ::fstat(fd_, &found) != 0) return system_reason();
+    char any = 0;
+    if (S_ISDIR(found.st_mode)) return Error{std::strerror(EISDIR)};
+    if (!S_ISREG(found.st_mode)) return Error{"not a regular file"};
+    if (static_cast<std::size_t>(found.st_size) > kMaxFileBytes) return too_long(kMaxFileBytes);
+    if (::pread(fd_, &any, 1, 0) < 0) return system_reason();
+    return {};
   }
 
  private:
+  bool is(mode_t kind) const noexcept {
+    struct stat found {};
+    return ::fstat(fd_, &found) == 0 && (found.st_mode & S_IFMT) == kind;
+  }
+  bool wait(std::chrono::steady_clock::time_point until) const noexcept {
+    const auto left = std::chrono::ceil<Duration>(until - std::chrono::steady_clock::now());
+    pollfd looked{fd_, POLLIN, 0};
+    return left > Duration(0) && ::poll(&looked, 1, static_cast<int>(left.count())) > 0;
+  }
+
   int fd_;
 };
 
-Error system_reason() {
-  return Error{std::strerror(errno)};
-}
-
 }  // namespace
 
-Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
-  const File file(path);
+Result<std::string> read_file(const std::string& path, std::size_t max_bytes, Duration patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  File file(path);
   std::string content;
   for (;;) {
-    const ssize_t length = file.read_some(content);
-    if (length < 0) return system_reason();
-    if (content.size() > max_bytes) return Error{fmt::format("longer than {} bytes", max_bytes)};
-    if (length == 0) return content;
+    const auto length = file.read_some(content, until);
+    if (!length) return length.error();
+    if (content.size() > max_bytes) return too_long(max_bytes);
+    if (length.value() == 0) return content;
   }
 }
 
-Result<std::string> read_first_line(const std::string& path, std::size_t max_bytes) {
-  const File file(path);
+Result<std::string> read_first_line(const std::string& path, std::size_t max_bytes,
+                                    Duration patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  File file(path);
   std::string content;
   std::size_t end = std::string::npos;
   while (end == std::string::npos) {
-    const ssize_t length = file.read_some(content);
-    if (length < 0) return system_reason();
-    end = length == 0 ? content.size() : content.find('\n');
+    const auto length = file.read_some(content, until);
+    if (!length) return length.error();
+    end = length.value() == 0 ? content.size() : content.find('\n');
     if (content.size() > max_bytes + 2 && end > max_bytes + 1)
       return Error{fmt::format("its first line is longer than {} bytes", max_bytes)};
   }
@@ -71,9 +110,7 @@ Result<std::string> read_first_line(const std::string& path, std::size_t max_byt
 }
 
 Result<void> check_readable(const std::string& path) {
-  std::string ignored;
-  if (File(path).read_some(ignored) < 0) return system_reason();
-  return {};
+  return File(path).check_readable();
 }
 
 }  // namespace sluice::config

@@ -18,8 +18,6 @@
 namespace sluice::config {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = 16777216;
-
 Loaded only_fault(const std::string& path, Place place, std::string what) {
   Loaded result;
   result.faults.push_back({path, place.line, place.column, std::move(what)});
@@ -56,7 +54,7 @@ Loaded parse(std::string_view text, const std::string& path, const Environment& 
              std::uint64_t descriptor_limit) {
   const auto document = read_document(text);
   if (const auto* error = std::get_if<SyntaxError>(&document))
-    return only_fault(path, error->place, "not TOML: " + error->what);
+    return only_fault(path, error->place, error->what);
 
   Loaded result;
   Config config;

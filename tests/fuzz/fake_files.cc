@@ -13,14 +13,15 @@ Result<std::string> content_of(const std::string& path) {
 
 }  // namespace
 
-Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
+Result<std::string> read_file(const std::string& path, std::size_t max_bytes, Duration) {
   auto content = content_of(path);
   if (content && content->size() > max_bytes) return Error{"longer"};
   return content;
 }
 
-Result<std::string> read_first_line(const std::string& path, std::size_t max_bytes) {
-  auto content = read_file(path, max_bytes);
+Result<std::string> read_first_line(const std::string& path, std::size_t max_bytes,
+                                    Duration patience) {
+  auto content = read_file(path, max_bytes, patience);
   if (!content) return content;
   std::string line = content->substr(0, content->find('\n'));
   if (line.ends_with('\r')) line.pop_back();
