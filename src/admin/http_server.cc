@@ -23,6 +23,9 @@ constexpr unsigned kMaxConnections = 16;
 constexpr unsigned kIdleSeconds = 5;
 /// Also ends a connection that sends or reads a byte now and then.
 constexpr Duration kMaxLifetime = std::chrono::seconds(5);
+/// Connections beyond this many live only kCrowdedLifetime, which any probe can keep.
+constexpr std::size_t kCrowded = 8;
+constexpr Duration kCrowdedLifetime{100};
 /// Bounds the kernel's memory for an answer that the peer does not read.
 constexpr int kSendBufferBytes = 65536;
 /// For the request's line and headers; longer ones are answered 431 or 414.
@@ -120,7 +123,7 @@ Result<void> HttpServer::listen(const config::Address& address) {
 void HttpServer::on_connected(MHD_Connection* connection) noexcept {
   const int fd = descriptor_of(connection);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
-  connections_.push_back({connection, loop_.now() + kMaxLifetime});
+  connections_.push_back({connection, loop_.now()});
 }
 
 void HttpServer::on_closed(MHD_Connection* connection) noexcept {
@@ -128,11 +131,27 @@ void HttpServer::on_closed(MHD_Connection* connection) noexcept {
   std::erase_if(connections_, [&](const Connection& known) { return known.handle == connection; });
 }
 
-/// libmicrohttpd times out idle connections only; slow ones are shut down here.
+std::size_t HttpServer::open_connections() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(connections_.begin(), connections_.end(),
+                    [](const Connection& connection) { return !connection.is_ended; }));
+}
+
+/// When the oldest connection's time is over.
+TimePoint HttpServer::next_end() const noexcept {
+  const Duration lifetime = open_connections() > kCrowded ? kCrowdedLifetime : kMaxLifetime;
+  for (const Connection& connection : connections_) {
+    if (!connection.is_ended) return connection.accepted + lifetime;
+  }
+  return TimePoint::max();
+}
+
+/// libmicrohttpd times out idle connections only, and those late; others are shut down here.
 void HttpServer::end_overdue() noexcept {
   for (Connection& connection : connections_) {
-    if (connection.deadline > loop_.now()) continue;
-    connection.deadline = TimePoint::max();
+    if (connection.is_ended) continue;
+    if (next_end() > loop_.now()) return;
+    connection.is_ended = true;
     ::shutdown(descriptor_of(connection.handle), SHUT_RDWR);
   }
 }
@@ -156,10 +175,8 @@ void HttpServer::turn() noexcept {
   if (MHD_get_timeout(daemon_, &milliseconds) == MHD_YES) {
     wait = std::min(wait, Duration(static_cast<Duration::rep>(milliseconds)));
   }
-  for (const Connection& connection : connections_) {
-    if (connection.deadline == TimePoint::max()) continue;
-    wait = std::min(wait, std::max(Duration(0), connection.deadline - loop_.now()));
-  }
+  if (const TimePoint end = next_end(); end != TimePoint::max())
+    wait = std::min(wait, std::max(Duration(0), end - loop_.now()));
   if (wait == Duration::max()) {
     timer_.stop();
   } else {

@@ -20,7 +20,8 @@ namespace sluice::admin {
 
 /// Answers GET and HEAD with what Pages has. Not thread-safe. libmicrohttpd keeps its sockets in an
 /// epoll descriptor of its own, which the loop watches: no thread starts. A connection carries one
-/// request and lives at most 5 s; beyond 16 of them further ones wait in the accept queue.
+/// request and lives at most 5 s. Of 16 places half stay free: beyond 8 connections the oldest ones
+/// live 100 ms, so that a liveness probe is answered however many of them do not ask.
 class HttpServer {
  public:
   HttpServer(event::Loop& loop, const app::App& app);
@@ -37,7 +38,8 @@ class HttpServer {
   /// An accepted connection, until libmicrohttpd has closed it.
   struct Connection {
     MHD_Connection* handle;
-    TimePoint deadline;
+    TimePoint accepted;
+    bool is_ended = false;  // shut down here
   };
 
   void on_connected(MHD_Connection* connection) noexcept;
@@ -45,13 +47,15 @@ class HttpServer {
   bool answer(MHD_Connection* connection, std::string_view method, std::string_view path) noexcept;
   void turn() noexcept;
   void end_overdue() noexcept;
+  std::size_t open_connections() const noexcept;
+  TimePoint next_end() const noexcept;
   void on_ready(event::FdEvents) noexcept { turn(); }
 
   event::Loop& loop_;
   Pages pages_;
   event::Timer timer_;  // libmicrohttpd's own time-outs, and the end of overdue connections
-  std::vector<Connection> connections_;
-  bool place_freed_ = false;  // since the latest MHD_run() began
+  std::vector<Connection> connections_;  // oldest first
+  bool place_freed_ = false;             // since the latest MHD_run() began
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
 };

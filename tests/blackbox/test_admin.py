@@ -1,4 +1,5 @@
 """Health and readiness over HTTP."""
+import contextlib
 import socket
 
 import pytest
@@ -41,6 +42,18 @@ def test_an_http_client_that_says_half_a_line_holds_up_nobody(rig):
         assert rig.sluice.http("/healthz")[0] == 200
         assert_success(rig.client().ask(request()))
         assert rig.sluice.stop() == 0
+
+
+def test_connections_that_do_not_ask_hold_up_no_probe(lab):
+    sluice = lab.sluice(lab.broker(), limits={"request_timeout_ms": 4000})
+    with contextlib.ExitStack() as crowd:
+        for _ in range(40):
+            half = crowd.enter_context(socket.create_connection(("127.0.0.1", sluice.admin_port), timeout=BOUND_S))
+            half.sendall(b"GET /heal")
+        sluice.start_clock()
+        assert sluice.http("/healthz")[0] == 200
+        assert_success(sluice.client().ask(request(device=7)))
+        sluice.assert_in_time("device 7 ")
 
 
 def test_garbage_on_the_admin_port_harms_nobody(rig):
