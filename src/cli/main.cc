@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    // Memory ran out, or a bug: nothing below this line is expected to throw.
+    // Memory or descriptors ran out, or a bug: nothing else is expected to throw.
     std::fprintf(stderr, "sluice: %s\n", error.what());
     return sluice::cli::kFailed;
   }

@@ -1,26 +1,35 @@
 #include "cli/serve.h"
 
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "app/app.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "cli/supervisor.h"
+#include "config/check.h"
+#include "config/file.h"
 #include "config/load.h"
+#include "event/descriptor.h"
 #include "event/file_watcher.h"
 #include "event/loop.h"
 #include "event/resolver.h"
 #include "event/signal.h"
+#include "event/timer.h"
 #include "event/work.h"
 #ifdef SLUICE_ADMIN
 #include "admin/http_server.h"
@@ -31,6 +40,34 @@ namespace {
 
 /// How often the file is checked for changes; two checks in a row have to agree.
 constexpr Duration kFileLook = std::chrono::milliseconds(500);
+
+/// For the files of a reload. Each has config::kPatience; this also ends the wait for one on a disk
+/// or a network that hangs.
+constexpr Duration kReadingLimit = config::kPatience + std::chrono::seconds(1);
+/// Reloads that hang there each keep a thread of libuv's pool, which has four.
+constexpr std::size_t kMaxHung = 2;
+/// More are counted.
+constexpr std::size_t kMaxFaultLines = 20;
+/// For the loop with its signals and threads, the admin interface, one client and one to spare.
+constexpr std::size_t kDescriptorsAtStart = 12;
+
+/// With fewer descriptors libuv could end the process without a word, or no client would ever be
+/// accepted.
+Result<void> check_descriptors(const config::Config& config) {
+  std::size_t needed = kDescriptorsAtStart + config.server.listen.size();
+  for (const config::Broker& broker : config.brokers)
+    needed += config::kDescriptorsPerLink * broker.connections;
+  std::vector<event::Descriptor> taken;
+  while (taken.size() < needed) {
+    taken.emplace_back(::eventfd(0, EFD_CLOEXEC));
+    if (taken.back().get() >= 0) continue;
+    return Error{
+        fmt::format("{}: sluice needs at least {} free file descriptors to start, {} are "
+                    "free (ulimit -n, LimitNOFILE=)",
+                    std::strerror(errno), needed, taken.size() - 1)};
+  }
+  return {};
+}
 
 /// Raises the soft limit on open files to the hard one, and returns it.
 std::uint64_t raise_descriptor_limit() {
@@ -96,13 +133,14 @@ struct Candidate {
   config::Loaded loaded;
   Result<app::CertificatesByBroker> certificates = app::CertificatesByBroker{};
   Result<void> resolved = {};
+  std::atomic<bool> are_files_read = false;  ///< names are resolved: that ends by itself
 
   void read(const ServeOptions& options, const std::vector<config::Address>& standing) {
     state = event::FileState::of(options.file);
     loaded = load(options);
-    if (!loaded.config) return;
-    certificates = app::read_certificates(*loaded.config);
-    resolved = resolve_listeners(*loaded.config, standing);
+    if (loaded.config) certificates = app::read_certificates(*loaded.config);
+    are_files_read = true;
+    if (loaded.config) resolved = resolve_listeners(*loaded.config, standing);
   }
 };
 
@@ -164,29 +202,51 @@ class Service {
       reload_again_ = true;
       return;
     }
+    std::erase_if(hung_, [](const auto& candidate) { return candidate.expired(); });
+    if (hung_.size() >= kMaxHung) {
+      app_.refuse_reload("earlier ones still wait for their files");
+      return;
+    }
     auto candidate = std::make_shared<Candidate>();
     candidate_ = candidate;
+    reading_limit_.start(kReadingLimit);
     supervisor_.reloading();
     loading_.start([candidate, options = options_, standing = addresses_of(app_.config())] {
       candidate->read(options, standing);
     });
   }
+  void on_reading_limit() noexcept {
+    if (candidate_ == nullptr || candidate_->are_files_read) return;
+    loading_.abandon();
+    hung_.push_back(std::exchange(candidate_, nullptr));
+    if (app_.is_stopping()) return;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(kReadingLimit);
+    reject(fmt::format("its files could not be read within {} s", seconds.count()));
+    if (std::exchange(reload_again_, false)) reload();
+  }
+  void reject(const std::string& why) noexcept {
+    app_.refuse_reload(why);
+    supervisor_.reloaded("reload rejected, keeping the current configuration");
+  }
   /// Ends a reload: applies the new configuration, or keeps the current one.
   void on_loaded() noexcept {
     const std::shared_ptr<Candidate> candidate = std::exchange(candidate_, nullptr);
+    reading_limit_.stop();
     if (app_.is_stopping()) return;
     watcher_.set_known(candidate->state);
     if (Result<void> applied = apply(*candidate); !applied) {
-      app_.refuse_reload(applied.error().what);
-      supervisor_.reloaded("reload rejected, keeping the current configuration");
+      reject(applied.error().what);
     } else {
       supervisor_.reloaded("serving the reloaded configuration");
     }
     if (std::exchange(reload_again_, false)) reload();
   }
   Result<void> apply(Candidate& candidate) {
-    for (const config::Fault& fault : candidate.loaded.faults)
-      log::error("{}", fault.text());
+    const std::vector<config::Fault>& faults = candidate.loaded.faults;
+    for (std::size_t i = 0; i < std::min(faults.size(), kMaxFaultLines); ++i)
+      log::error("{}", faults[i].text());
+    if (faults.size() > kMaxFaultLines)
+      log::error("{} in all; sluice check lists them", plural(faults.size(), "fault"));
     if (!candidate.loaded.config) return Error{"it has faults"};
     if (!candidate.certificates) return candidate.certificates.error();
     if (!candidate.resolved) return candidate.resolved;
@@ -228,8 +288,10 @@ class Service {
   Supervisor supervisor_{loop_};
   event::FileWatcher watcher_;
   event::Work loading_{loop_, bind<&Service::on_loaded>(this)};
-  std::shared_ptr<Candidate> candidate_;  // while it is being read
-  bool reload_again_ = false;             // requested while another one was in progress
+  event::Timer reading_limit_{loop_, bind<&Service::on_reading_limit>(this)};
+  std::shared_ptr<Candidate> candidate_;        // while it is being read
+  std::vector<std::weak_ptr<Candidate>> hung_;  // given up, but still being read
+  bool reload_again_ = false;                   // requested while another one was in progress
   event::Signal terminate_{loop_, SIGTERM, bind<&Service::on_stop_signal>(this)};
   event::Signal interrupt_{loop_, SIGINT, bind<&Service::on_stop_signal>(this)};
   event::Signal reopen_{loop_, SIGUSR1, bind<&Service::on_reopen_signal>(this)};
@@ -258,6 +320,10 @@ int run_serve(const ServeOptions& options) {
   if (!loaded.config) return kMisused;
   if (Result<void> configured = log::configure(loaded.config->log); !configured) {
     log::error("{}", configured.error().what);
+    return kFailed;
+  }
+  if (Result<void> enough = check_descriptors(*loaded.config); !enough) {
+    log::error("{}", enough.error().what);
     return kFailed;
   }
   log::info("sluice {} starting with {}", SLUICE_VERSION, options.file);

@@ -13,7 +13,6 @@
 namespace sluice::config {
 namespace {
 
-constexpr std::uint64_t kDescriptorsPerLink = 3;
 /// Listeners, the admin interface, the log, the loop's own, names being resolved, and:
 constexpr std::uint64_t kOwnDescriptors = 32;
 /// Reserved for refused clients.

@@ -11,6 +11,9 @@
 
 namespace sluice::config {
 
+/// Of a connection to a broker: its socket, and a pair that libmosquitto opens for itself.
+constexpr std::uint64_t kDescriptorsPerLink = 3;
+
 /// Reports keys that contradict each other. Keys that are faulty themselves are left out, so that
 /// one mistake is one fault.
 void check_across(const Config& config, Tables& tables);

@@ -4,6 +4,8 @@
 
 #include <cassert>
 #include <csignal>
+#include <stdexcept>
+#include <string>
 
 #include "event/lookup_threads.h"
 
@@ -12,8 +14,8 @@ namespace {
 
 std::unique_ptr<uv_loop_t> make_loop() {
   auto loop = std::make_unique<uv_loop_t>();
-  // Without descriptors at the start nothing sensible can follow.
-  if (uv_loop_init(loop.get()) != 0) std::abort();
+  if (const int error = uv_loop_init(loop.get()); error != 0)
+    throw std::runtime_error(std::string("cannot make an event loop: ") + uv_strerror(error));
   return loop;
 }
 

@@ -42,7 +42,7 @@ class Deferred : public ListNode<> {
 class Loop {
  public:
   /// Null is the system's clock. With another one, which outlives the loop, it never waits: each
-  /// run_once() fires what is due by that clock.
+  /// run_once() fires what is due by that clock. Throws where no descriptors are free for it.
   explicit Loop(const Clock* clock = nullptr);
   /// Waits for outstanding closes and closes the loop. A handle that still has an owner is a bug.
   ~Loop();

@@ -17,9 +17,14 @@ struct Work::Request {
 };
 
 Work::~Work() {
+  abandon();
+}
+
+void Work::abandon() noexcept {
   if (request_ == nullptr) return;
   request_->owner = nullptr;
   uv_cancel(reinterpret_cast<uv_req_t*>(&request_->uv));
+  request_ = nullptr;
 }
 
 void Work::start(std::function<void()> task) {

@@ -21,6 +21,9 @@ class Work {
 
   /// Runs `task` on another thread, then `done`. Only while is_busy() is false.
   void start(std::function<void()> task);
+  /// Forgets the running task, which may never end: its `done` is not called, and another one may
+  /// start. It keeps one thread of the pool until it ends.
+  void abandon() noexcept;
   bool is_busy() const noexcept { return request_ != nullptr; }
 
  private:

@@ -3,6 +3,8 @@ import copy
 import os
 import socket
 
+import pytest
+
 from harness import net
 from harness.client import frame, request
 from harness.fake_broker import withhold
@@ -98,6 +100,51 @@ def test_an_invalid_file_is_refused_named_and_counted_and_the_old_one_goes_on(ri
     assert_success(client.ask(request()))
     rig.sluice.reload()
     assert rig.sluice.reloads() == (1, 3)
+
+
+def test_a_table_of_very_many_parts_is_refused(rig):
+    good = toml(rig.sluice.config)
+    rig.sluice.reload(refused=True, text=f"{good}\n[{'a.' * 50000}a]\nx = 1\n")
+    rig.sluice.wait_for_log("nested too deeply: expected at most 16 parts of a name")
+    assert_success(rig.client().ask(request()))
+
+
+def test_of_very_many_faults_the_first_are_logged(rig):
+    good = toml(rig.sluice.config)
+    rig.sluice.reload(refused=True, text="".join(f"k{n} = 1\n" for n in range(1000)) + good)
+    rig.sluice.wait_for_log(r"100\d faults in all; sluice check lists them")
+    assert rig.sluice.log().count("unknown key") <= 20
+
+
+@pytest.mark.parametrize("key", ["password_file", "tls"])
+def test_a_fifo_is_waited_for_by_no_reload(rig, tmp_path, key):
+    os.mkfifo(tmp_path / "fifo")
+    good = copy.deepcopy(rig.sluice.config)
+    fifo = str(tmp_path / "fifo")
+    rig.sluice.config["broker"][0].update({"username": "u", key: fifo if key == "password_file" else {"ca": fifo}})
+    rig.sluice.reload(refused=True)
+    rig.sluice.wait_for_log("cannot read .*fifo.*: (a FIFO without a writer|not a regular file)")
+    rig.sluice.config = good
+    rig.sluice.config["replies"] = {"success": "done"}
+    rig.sluice.reload()
+    assert rig.client().ask(request())["msg"] == "done"
+
+
+@pytest.mark.slow
+def test_a_file_that_does_not_end_holds_up_no_later_reload(rig, tmp_path):
+    """10 s. Fast: "a pipe that does not end is waited for no longer than the patience lasts" in
+    tests/unit/config/file_test.cc, "work that never ends can be abandoned for other work" in tests/unit/event."""
+    os.mkfifo(tmp_path / "fifo")
+    writer = os.open(tmp_path / "fifo", os.O_RDWR)
+    try:
+        good = copy.deepcopy(rig.sluice.config)
+        rig.sluice.config["broker"][0].update({"username": "u", "password_file": str(tmp_path / "fifo")})
+        rig.sluice.reload(refused=True)
+        rig.sluice.wait_for_log("it did not end in time|could not be read within 11 s")
+        rig.sluice.config = good
+        rig.sluice.reload()
+    finally:
+        os.close(writer)
 
 
 def test_an_address_that_cannot_be_bound_refuses_all_of_a_reload(lab, rig):

@@ -139,4 +139,22 @@ TEST_CASE("nobody is told of the end of work whose owner is gone", "[work]") {
   CHECK(ends.times == 0);
 }
 
+TEST_CASE("work that never ends can be abandoned for other work", "[work]") {
+  TestLoop loop;
+  Count ends;
+  Work work(loop, bind<&Count::up>(&ends));
+  auto go_on = std::make_shared<std::atomic<bool>>(false);
+  work.start([go_on] {
+    while (!*go_on)
+      std::this_thread::yield();
+  });
+  work.abandon();
+  CHECK_FALSE(work.is_busy());
+  work.start([] {});
+  loop.run_until([&] { return ends.times == 1; });
+  *go_on = true;
+  loop.run_until([&] { return !loop->has_requests(); });
+  CHECK(ends.times == 1);
+}
+
 }  // namespace sluice::event
