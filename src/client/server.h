@@ -42,7 +42,7 @@ class Server final : public ledger::Source {
   void apply(const config::Config& config, Listeners prepared);
 
   void delivered(const ledger::Origin&, const std::string&,
-                 const mqtt::Outcome&) noexcept override {}
+                 const mqtt::DeliveryOutcome&) noexcept override {}
   void settled(const ledger::Origin& origin, const protocol::Reply& reply,
                protocol::Request request) noexcept override;
   unsigned grant(const ledger::Origin& origin, unsigned most) noexcept override;

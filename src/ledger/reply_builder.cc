@@ -10,7 +10,7 @@
 namespace sluice::ledger {
 namespace {
 
-using mqtt::Outcome;
+using mqtt::DeliveryOutcome;
 using protocol::ErrorKind;
 using protocol::Published;
 using protocol::Reply;
@@ -21,7 +21,7 @@ Published published_of(const BrokerDelivery& delivery) noexcept {
 
 std::string_view what_happened(const BrokerDelivery& delivery) noexcept {
   if (!delivery.outcome.detail.empty()) return delivery.outcome.detail;
-  if (delivery.outcome.kind == Outcome::Kind::Rejected) return "message rejected";
+  if (delivery.outcome.kind == DeliveryOutcome::Kind::Rejected) return "message rejected";
   return delivery.outcome.may_be_published ? "not acknowledged in time; it may still arrive"
                                            : "no connection available before the deadline";
 }
@@ -29,7 +29,7 @@ std::string_view what_happened(const BrokerDelivery& delivery) noexcept {
 std::string detail_of(const BrokerDelivery& delivery) {
   const mqtt::Pool& pool = *delivery.lane->pool;
   const bool is_unavailable =
-      delivery.outcome.kind == Outcome::Kind::GivenUp && !delivery.outcome.may_be_published;
+      delivery.outcome.kind == DeliveryOutcome::Kind::GivenUp && !delivery.outcome.may_be_published;
   if (is_unavailable && pool.ready_links() == 0) return pool.describe_outage();
   return fmt::format("broker {}: {}", pool.name(), what_happened(delivery));
 }
@@ -86,11 +86,11 @@ Reply fan_out_reply(std::span<BrokerDelivery> deliveries) {
 }  // namespace
 
 bool is_ok(const BrokerDelivery& delivery) noexcept {
-  return delivery.outcome.kind == Outcome::Kind::Acknowledged;
+  return delivery.outcome.kind == DeliveryOutcome::Kind::Acknowledged;
 }
 
 ErrorKind error_of(const BrokerDelivery& delivery) noexcept {
-  if (delivery.outcome.kind == Outcome::Kind::Rejected) return ErrorKind::Rejected;
+  if (delivery.outcome.kind == DeliveryOutcome::Kind::Rejected) return ErrorKind::Rejected;
   return delivery.outcome.may_be_published ? ErrorKind::Timeout : ErrorKind::BrokerUnavailable;
 }
 

@@ -9,7 +9,7 @@
 #include "protocol/request.h"
 
 namespace sluice::mqtt {
-struct Outcome;
+struct DeliveryOutcome;
 }
 
 namespace sluice::ledger {
@@ -22,7 +22,7 @@ class Source {
   /// reported). Called once for each delivery, before settled(); not at all for a request that is
   /// answered before a broker was asked.
   virtual void delivered(const Origin& origin, const std::string& broker,
-                         const mqtt::Outcome& outcome) noexcept = 0;
+                         const mqtt::DeliveryOutcome& outcome) noexcept = 0;
   /// The answer. Called exactly once for each request, except after Full and for a request that
   /// waited when its origin was forgotten. Returns the request, so that its memory is reused.
   virtual void settled(const Origin& origin, const protocol::Reply& reply,

@@ -98,10 +98,10 @@ void Delivery::abandon() noexcept {
   assert(state_ != State::Done && !abandoned_);
   abandoned_ = true;
   request = nullptr;
-  outcome = {.kind = Outcome::Kind::GivenUp, .may_be_published = handed_over};
+  outcome = {.kind = DeliveryOutcome::Kind::GivenUp, .may_be_published = handed_over};
 }
 
-void Delivery::finish(Outcome with) noexcept {
+void Delivery::finish(DeliveryOutcome with) noexcept {
   if (!abandoned_) outcome = std::move(with);
   move_to(State::Done);
 }

@@ -30,7 +30,7 @@ enum class State : std::uint8_t {
 std::string_view to_string(State state) noexcept;
 
 /// How a delivery ended.
-struct Outcome {
+struct DeliveryOutcome {
   enum class Kind : std::uint8_t {
     Acknowledged,
     Rejected,  ///< by the broker, or because of what the broker had announced
@@ -73,7 +73,7 @@ struct Delivery : ListNode<>, ListNode<OfDevice> {
   /// Its outcome is GivenUp, even if an acknowledgement comes later.
   void abandon() noexcept;
   /// Done, with this outcome unless it was abandoned.
-  void finish(Outcome with) noexcept;
+  void finish(DeliveryOutcome with) noexcept;
   /// Back to the initial state. Only while Idle or Done.
   void reset() noexcept;
 
@@ -100,7 +100,7 @@ struct Delivery : ListNode<>, ListNode<OfDevice> {
   std::uint8_t strikes_as_oldest = 0;  ///< disconnects with this one oldest in flight
   std::uint8_t strikes_alone = 0;      ///< disconnects with this one alone in flight
   int strike_code = 0;                 ///< the reason code of the latest of these
-  Outcome outcome;                     ///< once it is settled
+  DeliveryOutcome outcome;             ///< once it is settled
 
  private:
   void count(State at, bool enters) noexcept;

@@ -135,10 +135,10 @@ void BrokerLab::reconfigure() {
 // --- what they are answered
 
 void BrokerLab::delivered(const ledger::Origin& origin, const std::string&,
-                          const mqtt::Outcome& outcome) noexcept {
+                          const mqtt::DeliveryOutcome& outcome) noexcept {
   Record& record = network_.records[origin.slot];
   require(!std::exchange(record.delivered, true) && !record.settled);
-  const bool is_acknowledged = outcome.kind == mqtt::Outcome::Kind::Acknowledged;
+  const bool is_acknowledged = outcome.kind == mqtt::DeliveryOutcome::Kind::Acknowledged;
   require(!is_acknowledged || record.acknowledged);
 }
 

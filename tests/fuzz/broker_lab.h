@@ -74,7 +74,7 @@ class BrokerLab final : public ledger::Source {
   };
 
   void delivered(const ledger::Origin& origin, const std::string& broker,
-                 const mqtt::Outcome& outcome) noexcept override;
+                 const mqtt::DeliveryOutcome& outcome) noexcept override;
   void settled(const ledger::Origin& origin, const protocol::Reply& reply,
                protocol::Request request) noexcept override;
   unsigned grant(const ledger::Origin& origin, unsigned most) noexcept override;

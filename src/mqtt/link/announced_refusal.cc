@@ -11,8 +11,8 @@
 namespace sluice::mqtt {
 namespace {
 
-Outcome refusal(int reason_code, std::string detail) {
-  return {.kind = Outcome::Kind::Rejected,
+DeliveryOutcome refusal(int reason_code, std::string detail) {
+  return {.kind = DeliveryOutcome::Kind::Rejected,
           .reason_code = reason_code,
           .may_be_published = false,
           .detail = std::move(detail)};
@@ -20,7 +20,8 @@ Outcome refusal(int reason_code, std::string detail) {
 
 }  // namespace
 
-std::optional<Outcome> known_refusal(const KnownLimits& limits, const protocol::Request& request) {
+std::optional<DeliveryOutcome> known_refusal(const KnownLimits& limits,
+                                             const protocol::Request& request) {
   if (request.qos > limits.max_qos) {
     return refusal(reason::kQosNotSupported, fmt::format("the broker accepts QoS 0 to {}, not {}",
                                                          limits.max_qos, request.qos));
@@ -33,8 +34,8 @@ std::optional<Outcome> known_refusal(const KnownLimits& limits, const protocol::
                              limits.max_topic_levels, levels));
 }
 
-std::optional<Outcome> announced_refusal(const Connack& connack, const KnownLimits& limits,
-                                         const protocol::Request& request) {
+std::optional<DeliveryOutcome> announced_refusal(const Connack& connack, const KnownLimits& limits,
+                                                 const protocol::Request& request) {
   KnownLimits lower = limits;
   lower.max_qos = std::min(connack.maximum_qos, limits.max_qos);
   if (auto refused = known_refusal(lower, request)) return refused;

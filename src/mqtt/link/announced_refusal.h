@@ -17,12 +17,13 @@ struct KnownLimits {
 };
 
 /// The refusal of a message that exceeds these limits.
-std::optional<Outcome> known_refusal(const KnownLimits& limits, const protocol::Request& request);
+std::optional<DeliveryOutcome> known_refusal(const KnownLimits& limits,
+                                             const protocol::Request& request);
 
 /// That, or the refusal of a message that exceeds the CONNACK's limits: too large, QoS too high,
 /// retain not available. The broker would close the connection on it.
-std::optional<Outcome> announced_refusal(const Connack& connack, const KnownLimits& limits,
-                                         const protocol::Request& request);
+std::optional<DeliveryOutcome> announced_refusal(const Connack& connack, const KnownLimits& limits,
+                                                 const protocol::Request& request);
 
 /// Equal for the same limits; never 0.
 std::uint64_t announcement_of(const Connack& connack, const KnownLimits& limits) noexcept;

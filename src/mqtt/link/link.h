@@ -157,7 +157,7 @@ class Link final : public ListNode<> {
   bool can_resend() noexcept;
   /// Hands it to the connection. Needs has_room_for(), or can_resend() for the front of
   /// resend_queue(). An outcome: it is refused, and the caller finishes it.
-  std::optional<Outcome> hand_over(Delivery& delivery) noexcept;
+  std::optional<DeliveryOutcome> hand_over(Delivery& delivery) noexcept;
   /// Removes the delivery of this acknowledgement; null: there is none. The caller finishes it.
   Delivery* acknowledge(std::uint16_t packet_id) noexcept;
   /// A delivery was abandoned while InFlight or Resend. True: it has left the link's lists, and the
@@ -166,7 +166,7 @@ class Link final : public ListNode<> {
   /// Removes the front of resend_queue(), which is poison. The caller finishes it.
   void remove_poison() noexcept;
   /// The refusal by the limits of the CONNACK, if any. Only while connected.
-  std::optional<Outcome> refusal_of(Delivery& delivery) const;
+  std::optional<DeliveryOutcome> refusal_of(Delivery& delivery) const;
   /// Everything handed to its connections is finished.
   bool is_clean() const noexcept {
     return in_flight_.is_empty() && resend_queue_.is_empty() && fenced_.empty();

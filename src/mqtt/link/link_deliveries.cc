@@ -10,11 +10,11 @@ namespace sluice::mqtt {
 // --- deliveries
 // -----------------------------------------------------------------------------------
 
-std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
+std::optional<DeliveryOutcome> Link::hand_over(Delivery& delivery) noexcept {
   if (delivery.state() == State::Resend) resend_queue_.remove(delivery);
   if (state_ != LinkState::Ready) check_replacement_soon();
   delivery.sent_again = delivery.handed_over;
-  if (std::optional<Outcome> refusal = refusal_of(delivery)) {
+  if (std::optional<DeliveryOutcome> refusal = refusal_of(delivery)) {
     poison_.note_left(in_flight_.size());
     refusal->may_be_published = delivery.sent_again;
     return refusal;
@@ -23,10 +23,10 @@ std::optional<Outcome> Link::hand_over(Delivery& delivery) noexcept {
   const PublishStatus status = transport_->publish(*delivery.request, packet_id);
   if (status == PublishStatus::Refused) {
     poison_.note_left(in_flight_.size());
-    return Outcome{.kind = Outcome::Kind::Rejected,
-                   .reason_code = reason::kTopicNameInvalid,
-                   .may_be_published = delivery.sent_again,
-                   .detail = "the message does not fit into an MQTT packet"};
+    return DeliveryOutcome{.kind = DeliveryOutcome::Kind::Rejected,
+                           .reason_code = reason::kTopicNameInvalid,
+                           .may_be_published = delivery.sent_again,
+                           .detail = "the message does not fit into an MQTT packet"};
   }
   in_flight_.add(delivery, loop_.now());
   delivery.link = this;
@@ -120,10 +120,10 @@ Delivery* Link::release_fenced() noexcept {
 }
 
 /// Checks each delivery once per announcement; a broker's CONNACKs usually announce the same.
-std::optional<Outcome> Link::refusal_of(Delivery& delivery) const {
+std::optional<DeliveryOutcome> Link::refusal_of(Delivery& delivery) const {
   const std::uint64_t announcement = announcement_of(connack_, limits_);
   if (delivery.cleared_for == announcement) return std::nullopt;
-  std::optional<Outcome> refusal = announced_refusal(connack_, limits_, *delivery.request);
+  std::optional<DeliveryOutcome> refusal = announced_refusal(connack_, limits_, *delivery.request);
   if (!refusal) delivery.cleared_for = announcement;
   return refusal;
 }

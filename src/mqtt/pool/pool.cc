@@ -179,11 +179,12 @@ void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_
   if (delivery == nullptr) return;
   // The copy is refused, but one sent on a lost connection may have been published.
   const bool is_refused = reason_code >= reason::kFirstError;
-  finish(*delivery,
-         {.kind = is_refused ? Outcome::Kind::Rejected : Outcome::Kind::Acknowledged,
-          .reason_code = reason_code,
-          .may_be_published = is_refused && delivery->sent_again,
-          .detail = reason.empty() ? std::string() : fmt::format("message rejected: {}", reason)});
+  finish(
+      *delivery,
+      {.kind = is_refused ? DeliveryOutcome::Kind::Rejected : DeliveryOutcome::Kind::Acknowledged,
+       .reason_code = reason_code,
+       .may_be_published = is_refused && delivery->sent_again,
+       .detail = reason.empty() ? std::string() : fmt::format("message rejected: {}", reason)});
   note_may_send(slot);
 }
 

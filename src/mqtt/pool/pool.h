@@ -112,7 +112,7 @@ class Pool final {
 
   /// The refusal by the settings, by the limits of a connection's CONNACK, or because the broker
   /// has just disconnected on a message of the same device and topic; if any.
-  std::optional<Outcome> refusal_of(Delivery& delivery);
+  std::optional<DeliveryOutcome> refusal_of(Delivery& delivery);
   /// `in_turn`: for the waiting request that is being served; others queue behind those that wait.
   Admission admission(const protocol::Request& request, bool in_turn) noexcept;
   /// For a request just refused for lack of room. on_room() follows once what it waits for is below
@@ -172,7 +172,7 @@ class Pool final {
   void note_error(Slot& slot, const Loss& loss, LinkState lost_in);
   std::optional<TimePoint> next_attempt(const Slot& slot) const noexcept;
   void attempt(Link& link, const Result<std::string>& address) noexcept;
-  void finish(Delivery& delivery, Outcome outcome) noexcept;
+  void finish(Delivery& delivery, DeliveryOutcome outcome) noexcept;
 
   Slot& slot_of(const Link& link) noexcept { return *slots_[link.slot()]; }
   void limit_backlog(Link& link) const noexcept;

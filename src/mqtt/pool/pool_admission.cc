@@ -6,16 +6,17 @@
 
 namespace sluice::mqtt {
 
-std::optional<Outcome> Pool::refusal_of(Delivery& delivery) {
+std::optional<DeliveryOutcome> Pool::refusal_of(Delivery& delivery) {
   const int code =
       rejected_topics_.find(delivery.device_id, delivery.request->topic(), loop_.now());
   if (code >= 0) {
-    return Outcome{.kind = Outcome::Kind::Rejected,
-                   .reason_code = code,
-                   .may_be_published = false,
-                   .detail =
-                       "less than a minute ago the broker disconnected twice on a message of "
-                       "this device and topic"};
+    return DeliveryOutcome{
+        .kind = DeliveryOutcome::Kind::Rejected,
+        .reason_code = code,
+        .may_be_published = false,
+        .detail =
+            "less than a minute ago the broker disconnected twice on a message of "
+            "this device and topic"};
   }
   const Link* link = ready_links_.any();
   return link == nullptr ? known_refusal(limits_, *delivery.request) : link->refusal_of(delivery);

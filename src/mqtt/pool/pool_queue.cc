@@ -71,7 +71,7 @@ void Pool::give_up(Delivery& delivery) noexcept {
 }
 
 /// Finishes a delivery that has left its list.
-void Pool::finish(Delivery& delivery, Outcome outcome) noexcept {
+void Pool::finish(Delivery& delivery, DeliveryOutcome outcome) noexcept {
   delivery.finish(std::move(outcome));
   release(delivery);
   if (waits_for_inflight_bytes_) pump_.schedule();
@@ -136,7 +136,7 @@ void Pool::reject_poison(Link& link) noexcept {
   rejected_topics_.add(delivery.device_id, delivery.request->topic(), delivery.strike_code,
                        loop_.now());
   link.remove_poison();
-  finish(delivery, {.kind = Outcome::Kind::Rejected,
+  finish(delivery, {.kind = DeliveryOutcome::Kind::Rejected,
                     .reason_code = delivery.strike_code,
                     .may_be_published = true,
                     .detail = "the broker disconnected twice on this message"});

@@ -47,7 +47,7 @@ class FakeStream final : public event::Stream {
 class OneClient final : public ledger::Source {
  public:
   void delivered(const ledger::Origin&, const std::string&,
-                 const mqtt::Outcome&) noexcept override {}
+                 const mqtt::DeliveryOutcome&) noexcept override {}
   void settled(const ledger::Origin& origin, const protocol::Reply& reply,
                protocol::Request request) noexcept override {
     if (client != nullptr) client->reply(origin.slot, reply, request.id());

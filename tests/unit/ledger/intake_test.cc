@@ -55,7 +55,7 @@ class Gate final : public Intake, public Source {
   std::size_t under_way() const { return origins_.size(); }
 
   void delivered(const Origin& mine, const std::string& broker,
-                 const mqtt::Outcome& outcome) noexcept override {
+                 const mqtt::DeliveryOutcome& outcome) noexcept override {
     const Origin& origin = origins_.at(mine.slot);
     origin.source->delivered(origin, broker, outcome);
   }

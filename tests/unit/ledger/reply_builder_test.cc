@@ -12,7 +12,7 @@
 
 using namespace sluice;
 using namespace sluice::ledger;
-using mqtt::Outcome;
+using mqtt::DeliveryOutcome;
 using protocol::ErrorKind;
 using protocol::Published;
 using protocol::Reply;
@@ -44,15 +44,16 @@ class Case {
   static void settle(BrokerDelivery& delivery, Fate fate) {
     switch (fate) {
       case Fate::Ok:
-        return delivery.finish({.kind = Outcome::Kind::Acknowledged});
+        return delivery.finish({.kind = DeliveryOutcome::Kind::Acknowledged});
       case Fate::Unheard:
-        return delivery.finish({.kind = Outcome::Kind::Acknowledged,
+        return delivery.finish({.kind = DeliveryOutcome::Kind::Acknowledged,
                                 .reason_code = mqtt::reason::kNoMatchingSubscribers});
       case Fate::Refused:
-        return delivery.finish({.kind = Outcome::Kind::Rejected, .reason_code = 0x87});
+        return delivery.finish({.kind = DeliveryOutcome::Kind::Rejected, .reason_code = 0x87});
       case Fate::Poisoned:
-        return delivery.finish(
-            {.kind = Outcome::Kind::Rejected, .may_be_published = true, .detail = "disconnected"});
+        return delivery.finish({.kind = DeliveryOutcome::Kind::Rejected,
+                                .may_be_published = true,
+                                .detail = "disconnected"});
       case Fate::TimedOut:
         delivery.handed_over = true;
         return delivery.abandon();

@@ -10,13 +10,13 @@
 namespace sluice::ledger {
 namespace {
 
-std::string_view word_for(const mqtt::Outcome& outcome) {
+std::string_view word_for(const mqtt::DeliveryOutcome& outcome) {
   switch (outcome.kind) {
-    case mqtt::Outcome::Kind::Acknowledged:
+    case mqtt::DeliveryOutcome::Kind::Acknowledged:
       return "acknowledged";
-    case mqtt::Outcome::Kind::Rejected:
+    case mqtt::DeliveryOutcome::Kind::Rejected:
       return "rejected";
-    case mqtt::Outcome::Kind::GivenUp:
+    case mqtt::DeliveryOutcome::Kind::GivenUp:
       return outcome.may_be_published ? "given up, perhaps published" : "given up";
   }
   return "";
@@ -65,7 +65,7 @@ void TestSource::on_turn_end() noexcept {
 }
 
 void TestSource::delivered(const Origin& origin, const std::string& broker,
-                           const mqtt::Outcome& outcome) noexcept {
+                           const mqtt::DeliveryOutcome& outcome) noexcept {
   deliveries.push_back(fmt::format("{} {} {}", origin.slot, broker, word_for(outcome)));
 }
 

@@ -30,7 +30,7 @@ class TestSource final : public Source {
   }
 
   void delivered(const Origin& origin, const std::string& broker,
-                 const mqtt::Outcome& outcome) noexcept override;
+                 const mqtt::DeliveryOutcome& outcome) noexcept override;
   void settled(const Origin& origin, const protocol::Reply& reply,
                protocol::Request request) noexcept override;
   unsigned grant(const Origin& origin, unsigned most) noexcept override;

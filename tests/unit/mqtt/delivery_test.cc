@@ -178,8 +178,8 @@ TEST_CASE("an abandoned delivery stays given up, whatever is heard of it", "[del
   CHECK(lab.delivery.request == nullptr);
   CHECK(lab.delivery.is_settled());
   lab.unlink();
-  lab.delivery.finish({.kind = Outcome::Kind::Acknowledged});
-  CHECK(lab.delivery.outcome.kind == Outcome::Kind::GivenUp);
+  lab.delivery.finish({.kind = DeliveryOutcome::Kind::Acknowledged});
+  CHECK(lab.delivery.outcome.kind == DeliveryOutcome::Kind::GivenUp);
   CHECK(lab.delivery.outcome.may_be_published);
 }
 

@@ -55,7 +55,7 @@ TEST_CASE("answered messages that later ones overtook have a full link drained a
   lab.turn();
   CHECK_FALSE(drained.is_open());
   lab.accept_until(1);
-  CHECK(lab.notes[0].is(Outcome::Kind::GivenUp));
+  CHECK(lab.notes[0].is(DeliveryOutcome::Kind::GivenUp));
   CHECK(lab.connection().payloads() == Texts{"9"});
   lab.connection().ack();
   CHECK(next.is_acknowledged());
@@ -95,7 +95,7 @@ TEST_CASE("a window full of answered messages is replaced after 2 s without an a
   CHECK_FALSE(stuck.is_open());
   lab.accept_until(1);
   for (const Note& note : lab.notes)
-    CHECK(note.is(Outcome::Kind::GivenUp));
+    CHECK(note.is(DeliveryOutcome::Kind::GivenUp));
 }
 
 TEST_CASE("a broker that is only slow keeps its connection, however late it acknowledges",
@@ -233,7 +233,7 @@ TEST_CASE("a leaking connection is replaced without a growing pause", "[link][le
     lab.run_until([&] { return lab.broker.pending() == 1; });
     lab.accept_until(1);
   }
-  CHECK(lab.notes.back().is(Outcome::Kind::GivenUp));
+  CHECK(lab.notes.back().is(DeliveryOutcome::Kind::GivenUp));
 }
 
 TEST_CASE(
@@ -267,5 +267,5 @@ TEST_CASE("a DISCONNECT says that nothing can come from the lost connection any 
   Note& late = lab.send(7);
   lab.give_up(late);
   lab.connection(lab.slot_of(late)).lose(Loss::Kind::Disconnected, reason::kServerBusy);
-  CHECK(late.is(Outcome::Kind::GivenUp));
+  CHECK(late.is(DeliveryOutcome::Kind::GivenUp));
 }

@@ -76,7 +76,7 @@ TEST_CASE("a refusing acknowledgement carries the broker's reason", "[link]") {
   Note& unheard = lab.send(2);
   lab.connection().ack(0, 0x87);
   lab.connection().ack(0, reason::kNoMatchingSubscribers);
-  CHECK(refused.is(Outcome::Kind::Rejected));
+  CHECK(refused.is(DeliveryOutcome::Kind::Rejected));
   CHECK(refused.outcome.reason_code == 0x87);
   CHECK_FALSE(refused.outcome.may_be_published);
   CHECK(unheard.is_acknowledged());
@@ -115,7 +115,7 @@ TEST_CASE("what the library finds impossible is rejected alone", "[link]") {
   lab.bring_up();
   lab.broker.status = PublishStatus::Refused;
   Note& impossible = lab.send(1);
-  CHECK(impossible.is(Outcome::Kind::Rejected));
+  CHECK(impossible.is(DeliveryOutcome::Kind::Rejected));
   CHECK(impossible.outcome.reason_code == reason::kTopicNameInvalid);
   CHECK_FALSE(impossible.handed_over);
   lab.broker.status = PublishStatus::Queued;
@@ -230,7 +230,7 @@ TEST_CASE("an answered message is over when the broker's own keep alive has ende
   lab.advance(std::chrono::seconds(89));
   CHECK_FALSE(answered.is_gone());
   lab.advance(std::chrono::seconds(2));
-  CHECK(answered.is(Outcome::Kind::GivenUp));
+  CHECK(answered.is(DeliveryOutcome::Kind::GivenUp));
 }
 
 TEST_CASE("an answered message is over with the next connection, and never sent again", "[link]") {
@@ -242,7 +242,7 @@ TEST_CASE("an answered message is over with the next connection, and never sent 
   lab.connection().lose();
   CHECK_FALSE(answered.is_gone());
   lab.accept_until(1);
-  CHECK(answered.is(Outcome::Kind::GivenUp));
+  CHECK(answered.is(DeliveryOutcome::Kind::GivenUp));
   CHECK(lab.connection().payloads() == Texts{"2"});
   lab.connection().ack();
   CHECK(open.is_acknowledged());
@@ -258,7 +258,7 @@ TEST_CASE("a message given up while it waits to be sent again is not sent", "[li
   lab.give_up(answered);
   CHECK_FALSE(answered.is_gone());
   lab.accept_until(1);
-  CHECK(answered.is(Outcome::Kind::GivenUp));
+  CHECK(answered.is(DeliveryOutcome::Kind::GivenUp));
   CHECK(lab.connection().payloads() == Texts{"2"});
 }
 
@@ -317,7 +317,7 @@ TEST_CASE("what the CONNACK announces is refused before it is sent", "[link]") {
   CHECK(lab.pool->refusal_of(lab.make(1, {.qos = 2})));
   CHECK_FALSE(lab.pool->refusal_of(lab.make(1)));
   Note& refused = lab.send(1, {.qos = 2});
-  CHECK(refused.is(Outcome::Kind::Rejected));
+  CHECK(refused.is(DeliveryOutcome::Kind::Rejected));
   CHECK_FALSE(refused.outcome.may_be_published);
   CHECK(lab.connection().sent.empty());
   CHECK(lab.pool->in_flight() == 0);
@@ -329,7 +329,7 @@ TEST_CASE("max_qos counts whatever the broker announces, connected or not, and b
   CHECK(lab.pool->refusal_of(lab.make(1, {.qos = 2})));
   lab.bring_up();
   Note& refused = lab.send(1, {.qos = 2});
-  CHECK(refused.is(Outcome::Kind::Rejected));
+  CHECK(refused.is(DeliveryOutcome::Kind::Rejected));
   CHECK(refused.outcome.reason_code == reason::kQosNotSupported);
   CHECK(lab.connection().sent.empty());
   lab.change([](PoolSettings& settings) { settings.broker.max_qos = 2; });
@@ -367,11 +367,11 @@ TEST_CASE("a message refused when it is sent again may have been published befor
   Connack connack;
   connack.maximum_qos = 1;
   reconnect(lab, Loss::Kind::Silent, connack);
-  CHECK(announced.is(Outcome::Kind::Rejected));
+  CHECK(announced.is(DeliveryOutcome::Kind::Rejected));
   CHECK(announced.outcome.reason_code == reason::kQosNotSupported);
   CHECK(announced.outcome.may_be_published);
   lab.connection().ack(0, 0x97);
-  CHECK(acknowledged.is(Outcome::Kind::Rejected));
+  CHECK(acknowledged.is(DeliveryOutcome::Kind::Rejected));
   CHECK(acknowledged.outcome.may_be_published);
 }
 

@@ -246,8 +246,8 @@ class Model {
 
   void on_done(Note& note) {
     if (note.times_done != 1) complain("done twice");
-    if (note.outcome.kind == Outcome::Kind::GivenUp && !note.given_up) complain("dropped");
-    if (note.outcome.kind == Outcome::Kind::Rejected) {
+    if (note.outcome.kind == DeliveryOutcome::Kind::GivenUp && !note.given_up) complain("dropped");
+    if (note.outcome.kind == DeliveryOutcome::Kind::Rejected) {
       ++seen["rejected"];
       if (lone_deaths_[note.number] < 2) complain("rejected without two deaths alone");
       if (!note.outcome.may_be_published) complain("rejected as surely not published");

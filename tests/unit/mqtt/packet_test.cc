@@ -115,7 +115,7 @@ TEST_CASE("a packet of exactly the broker's maximum goes, one byte more is refus
   CHECK_FALSE(announced_refusal(connack, {}, request(1, "t", "hello")));
   const auto refusal = announced_refusal(connack, {}, request(1, "t", "hello!"));
   REQUIRE(refusal);
-  CHECK(refusal->kind == Outcome::Kind::Rejected);
+  CHECK(refusal->kind == DeliveryOutcome::Kind::Rejected);
   CHECK(refusal->reason_code == reason::kPacketTooLarge);
   CHECK_FALSE(refusal->may_be_published);
   CHECK(refusal->detail.find("14") != std::string::npos);

@@ -52,7 +52,7 @@ TEST_CASE(
     test.wait_for({"1"});
   }
   test.disconnect();
-  CHECK(poison.is(Outcome::Kind::Rejected));
+  CHECK(poison.is(DeliveryOutcome::Kind::Rejected));
   CHECK(poison.outcome.may_be_published);
   CHECK(test.sent().empty());
 }
@@ -63,7 +63,7 @@ TEST_CASE("a repeat of a poison message costs no connection for a minute", "[poo
     test.disconnect();
     test.lab.advance(std::chrono::seconds(1));
   }
-  REQUIRE(test.notes[0]->is(Outcome::Kind::Rejected));
+  REQUIRE(test.notes[0]->is(DeliveryOutcome::Kind::Rejected));
   const auto refused = [&](std::int64_t device) {
     return test.lab.pool->refusal_of(test.lab.make(device)).has_value();
   };
@@ -111,7 +111,7 @@ TEST_CASE("suspects go one by one, new messages wait, and only the poison is rej
   test.disconnect();
   test.wait_for({"2"});
   test.disconnect();
-  CHECK(test.notes[1]->is(Outcome::Kind::Rejected));
+  CHECK(test.notes[1]->is(DeliveryOutcome::Kind::Rejected));
   test.wait_for({"3"});
   test.lab.connection(test.slot).ack();
   test.lab.turn();
@@ -156,7 +156,7 @@ TEST_CASE("disconnects with different oldest messages reject none", "[link][pois
     test.lab.connection(test.slot).ack();
   }
   for (const Note* note : test.notes)
-    CHECK_FALSE(note->is(Outcome::Kind::Rejected));
+    CHECK_FALSE(note->is(DeliveryOutcome::Kind::Rejected));
 }
 
 TEST_CASE("a message whose client was answered is not looked for", "[link][poison]") {
@@ -168,7 +168,7 @@ TEST_CASE("a message whose client was answered is not looked for", "[link][poiso
   test.lab.turn();
   test.lab.accept_until(2);
   test.wait_for({"2"});
-  CHECK(test.notes[0]->is(Outcome::Kind::GivenUp));
+  CHECK(test.notes[0]->is(DeliveryOutcome::Kind::GivenUp));
 }
 
 TEST_CASE("disconnects around a broker that was down do not count", "[link][poison]") {
@@ -250,8 +250,8 @@ TEST_CASE("two poison messages on two links are found beside each other", "[link
     lab.connection(second).lose(Loss::Kind::Disconnected);
     lab.accept_until(3);
   }
-  CHECK(one.is(Outcome::Kind::Rejected));
-  CHECK(two.is(Outcome::Kind::Rejected));
+  CHECK(one.is(DeliveryOutcome::Kind::Rejected));
+  CHECK(two.is(DeliveryOutcome::Kind::Rejected));
 }
 
 TEST_CASE("what a rejected message held up goes on", "[link][poison]") {
@@ -266,7 +266,7 @@ TEST_CASE("what a rejected message held up goes on", "[link][poison]") {
     lab.run_until([&] { return lab.connection(slot).payloads() == Texts{"1"}; });
   }
   reconnect(lab, slot);
-  CHECK(poison.is(Outcome::Kind::Rejected));
+  CHECK(poison.is(DeliveryOutcome::Kind::Rejected));
   CHECK(lab.connection(lab.slot_of(behind)).payloads() == Texts{"2"});
   lab.acknowledge(behind);
   CHECK(behind.is_acknowledged());

@@ -27,8 +27,8 @@ struct Note : Delivery {
 
   /// The pool does not hold it, any more or yet.
   bool is_gone() const { return !is_held(); }
-  bool is(Outcome::Kind kind) const { return times_done == 1 && outcome.kind == kind; }
-  bool is_acknowledged() const { return is(Outcome::Kind::Acknowledged); }
+  bool is(DeliveryOutcome::Kind kind) const { return times_done == 1 && outcome.kind == kind; }
+  bool is_acknowledged() const { return is(DeliveryOutcome::Kind::Acknowledged); }
 };
 
 struct NoteOptions {

@@ -169,7 +169,7 @@ TEST_CASE(
   CHECK(next.state() == State::Pinned);
   CHECK(lab.slot_of(lab.send(8)) == 1 - slot);
   lab.accept_until(2);
-  CHECK(late.is(Outcome::Kind::GivenUp));
+  CHECK(late.is(DeliveryOutcome::Kind::GivenUp));
   CHECK(lab.connection(slot).payloads() == Texts{"2"});
   CHECK(next.handed_over);
 }

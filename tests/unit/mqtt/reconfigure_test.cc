@@ -116,7 +116,7 @@ TEST_CASE("an attempt that is begun again does not end the fence of a lost conne
   Note& next = lab.send(7);
   CHECK(next.state() == State::Pinned);
   lab.accept_until(2);
-  CHECK(late.is(Outcome::Kind::GivenUp));
+  CHECK(late.is(DeliveryOutcome::Kind::GivenUp));
 }
 
 // --- identifiers

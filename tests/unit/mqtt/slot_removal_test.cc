@@ -119,7 +119,7 @@ TEST_CASE("a retiring slot without a connection ends when its messages are given
   CHECK(lab.pool->connections() == 2);
   lab.give_up(leaving);
   lab.run_until([&] { return lab.pool->connections() == 1; });  // when the fence has ended
-  CHECK(leaving.is(Outcome::Kind::GivenUp));
+  CHECK(leaving.is(DeliveryOutcome::Kind::GivenUp));
 }
 
 TEST_CASE("a pool that closes all connections sends DISCONNECT on each, and can come back",

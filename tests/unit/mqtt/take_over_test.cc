@@ -69,7 +69,7 @@ TEST_CASE("a message that the broker disconnects on is no takeover", "[pool][tak
     lab.run_until([&] { return !lab.connection(slot).unacked.empty() || poison.times_done > 0; });
     if (poison.times_done == 0) disconnect(lab, slot);
   }
-  CHECK(poison.is(Outcome::Kind::Rejected));
+  CHECK(poison.is(DeliveryOutcome::Kind::Rejected));
   CHECK(lab.pool->counters().taken_over == 0);
 }
 
