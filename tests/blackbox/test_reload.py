@@ -317,9 +317,13 @@ def test_a_stop_does_not_wait_for_a_file_that_a_reload_waits_for(lab, tmp_path):
     sluice = lab.sluice(broker_table(lab.fake_broker(), username="shop", password_file=str(file)))
     sluice.wait_for_connections(4)
     file.unlink()
-    os.mkfifo(file)  # to be read for ever: nobody writes
-    sluice.send_sighup()
-    sluice.wait_for_log("SIGHUP: reloading")
-    sluice.send_sighup()
-    sluice.wait_for_log("reload already in progress")
-    assert sluice.stop() == 0
+    os.mkfifo(file)
+    writer = os.open(file, os.O_RDWR)  # it has the FIFO open and writes nothing
+    try:
+        sluice.send_sighup()
+        sluice.wait_for_log("SIGHUP: reloading")
+        sluice.send_sighup()
+        sluice.wait_for_log("reload already in progress")
+        assert sluice.stop() == 0
+    finally:
+        os.close(writer)
