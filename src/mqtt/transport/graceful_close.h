@@ -22,7 +22,6 @@ class GracefulClose {
   /// All is written. Nothing else watches the socket any more; it stays open until `closed` or
   /// drop().
   void begin(int fd);
-  bool is_under_way() const noexcept { return watcher_ != nullptr; }
   /// The socket is about to be closed. Idempotent.
   void drop() noexcept;
 
