@@ -54,6 +54,7 @@ class BrokerTransport final : public mqtt::Transport {
   Result<void> connect(const mqtt::ConnectOptions& options) noexcept override;
   mqtt::PublishStatus publish(const protocol::Request& request,
                               std::uint16_t& packet_id) noexcept override;
+  std::string_view awaits() const noexcept override { return "CONNACK"; }
   void flush() noexcept override;
   bool is_congested() const noexcept override;
   void expect_acks(std::size_t) noexcept override { network_.records.count_call(); }
