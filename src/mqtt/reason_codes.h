@@ -19,6 +19,7 @@ constexpr int kBadAuthenticationMethod = 0x8C;
 constexpr int kKeepAliveTimeout = 0x8D;
 constexpr int kSessionTakenOver = 0x8E;
 constexpr int kTopicNameInvalid = 0x90;
+constexpr int kPacketIdentifierNotFound = 0x92;  ///< PUBCOMP: the message was taken before
 constexpr int kPacketTooLarge = 0x95;
 constexpr int kAdministrativeAction = 0x98;
 constexpr int kRetainNotSupported = 0x9A;

@@ -169,7 +169,7 @@ void Session::take_connack(const Packet& packet, TimePoint now) {
 /// RabbitMQ answers QoS 2 with it: it has the message, and knows of no PUBREL.
 void Session::take_puback(const Packet& packet) {
   const Awaits awaits = states_.of(packet.packet_id);
-  if (awaits == Awaits::Pubrec) downgrades_qos2_ = packet.reason_code < reason::kFirstError;
+  if (awaits == Awaits::Pubrec && packet.reason_code < reason::kFirstError) downgrades_qos2_ = true;
   if (awaits == Awaits::Puback || awaits == Awaits::Pubrec) {
     complete(packet);
   } else if (awaits == Awaits::Pubcomp) {
@@ -195,7 +195,7 @@ void Session::take_pubcomp(const Packet& packet) {
   if (awaits == Awaits::Puback) {
     fail("a PUBCOMP for a message of QoS 1");
   } else if (awaits == Awaits::Pubrec || awaits == Awaits::Pubcomp) {
-    complete(packet);
+    complete(packet, awaits == Awaits::Pubcomp);
   }
 }
 
@@ -214,9 +214,12 @@ void Session::end_by(Loss::Kind kind, int reason_code, const Packet& packet) {
   end_ = Loss{kind, reason_code, words_of(packet)};
 }
 
-void Session::complete(const Packet& packet) {
+void Session::complete(const Packet& packet, bool is_received) {
   states_.set(packet.packet_id, Awaits::Report);
   Ack& ack = acks_.emplace_back(Ack{packet.packet_id, packet.reason_code});
+  // The one error that a PUBCOMP may have (MQTT 5, section 3.7.2.1), whatever the broker wrote.
+  if (is_received && packet.reason_code >= reason::kFirstError)
+    ack.reason_code = reason::kPacketIdentifierNotFound;
   if (packet.reason_code < reason::kFirstError) return;
   const std::string_view reason = text_of(packet, PropertyId::ReasonString);
   if (reason.empty()) return;

@@ -90,7 +90,8 @@ class Session {
   void take_pubcomp(const Packet& packet);
   void take_publish(const Packet& packet);
   void take_disconnect(const Packet& packet);
-  void complete(const Packet& packet);
+  /// `is_received`: the broker has taken the message by a PUBREC before.
+  void complete(const Packet& packet, bool is_received = false);
   void answer(PacketType type, std::uint16_t packet_id);
   /// The broker violated the protocol.
   void fail(std::string_view what);

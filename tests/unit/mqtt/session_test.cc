@@ -147,6 +147,15 @@ TEST_CASE("QoS 2 is PUBREC, PUBREL, PUBCOMP, and then done", "[session]") {
   CHECK(scene.take_acks().empty());
 }
 
+TEST_CASE("a PUBCOMP that refuses says that the broker had the message", "[session]") {
+  Scene scene;
+  scene.connect();
+  scene.publish(2);
+  scene.take_all();
+  scene.receive(pubrec(1) + pubcomp(1, 0x80));
+  CHECK(scene.take_acks() == "1/146");  // 0x92: packet identifier not found
+}
+
 TEST_CASE("a PUBREC that refuses is the end of its message, and asks for no PUBREL", "[session]") {
   Scene scene;
   scene.connect();
