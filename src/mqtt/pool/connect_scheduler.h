@@ -54,6 +54,8 @@ class ConnectScheduler {
   void stop() noexcept;
 
   config::Protocol protocol() const noexcept { return protocol_.current(); }
+  /// The latest attempt succeeded.
+  bool is_healthy() const noexcept { return is_healthy_; }
   bool is_connecting() const noexcept { return connecting_ > 0; }
   /// No attempt starts before this time, which may be in the past.
   TimePoint paused_until() const noexcept { return paused_until_; }

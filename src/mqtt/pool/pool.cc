@@ -16,8 +16,11 @@ constexpr Duration kTick = std::chrono::milliseconds(500);
 /// Devices share the entries, whatever the number of connections. A table, and not a function of
 /// the links that are up: a device that went back to a former link could overtake what it had sent.
 constexpr std::size_t kQos0AffinityEntries = 1024;
-/// A connection that was up for this long was not lost to a session takeover.
-constexpr Duration kShortUptime = std::chrono::seconds(10);
+/// A connection that was up for this long was not lost to a session takeover: the other client
+/// connects again at once at first.
+constexpr Duration kShortUptime = std::chrono::seconds(2);
+/// With fewer connections another client looks the same.
+constexpr std::size_t kFewestToTell = 4;
 constexpr unsigned kTakeoversToTell = 3;
 constexpr unsigned kShortLivesForTakeover = 3;
 
@@ -179,11 +182,12 @@ void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_
   if (delivery == nullptr) return;
   // The copy is refused, but one sent on a lost connection may have been published.
   const bool is_refused = reason_code >= reason::kFirstError;
+  const bool was_received = reason_code == reason::kPacketIdentifierNotFound;
   finish(
       *delivery,
       {.kind = is_refused ? DeliveryOutcome::Kind::Rejected : DeliveryOutcome::Kind::Acknowledged,
        .reason_code = reason_code,
-       .may_be_published = is_refused && delivery->sent_again,
+       .may_be_published = is_refused && (delivery->sent_again || was_received),
        .detail = reason.empty() ? std::string() : fmt::format("message rejected: {}", reason)});
   note_may_send(slot);
 }
@@ -216,6 +220,7 @@ void Pool::note_ready(Slot& slot) noexcept {
   ++ready_;
   was_connected_ = true;
   slot.down_since.reset();
+  outage_reason_.clear();
   dead_timer_.stop();
   if (std::exchange(slot.was_ready, true)) ++counters_.reconnects;
   note_replaced(slot);
@@ -236,8 +241,9 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   if (lost_in == LinkState::Connecting) {
     is_version_search = scheduler_.on_failure(loss);
     // The broker was down, so the disconnect before was not about a message.
-    if (loss.kind == Loss::Kind::Unreachable || loss.kind == Loss::Kind::Unanswered)
-      clear_all_strikes();
+    const bool was_down = loss.kind == Loss::Kind::Unreachable ||
+                          (loss.kind == Loss::Kind::Unanswered && ready_ == 0);
+    if (was_down) clear_all_strikes();
   }
   Link& link = slot.link;
   note_error(slot, loss, lost_in);
@@ -251,7 +257,7 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
     }
     unpin_all(slot);
   }
-  if (loss.kind == Loss::Kind::Disconnected) {
+  if (loss.kind == Loss::Kind::Disconnected && Link::is_connected(lost_in)) {
     note_disconnect(link, loss);
     note_takeover(link, loss);
   }
@@ -307,21 +313,22 @@ void Pool::note_takeover(Link& link, const Loss& loss) noexcept {
   if (lone_takeovers_ >= kTakeoversToTell) {
     log_.username_is_client_id(loop_.now());
   } else if (lone_takeovers_ == 0) {
-    log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_reported);
+    const bool may_be_username = !broker_.username.empty() && wanted_slots_ > 1;
+    log_.taken_over(loop_.now(), link.slot(), link.client_id(), is_reported, may_be_username);
   }
 }
 
 /// Mosquitto 2.0.11 closes the former connection before it answers the CONNECT of the next one.
 bool Pool::is_lone_takeover(const Link& link) const noexcept {
-  return !broker_.username.empty() && scheduler_.is_connecting() &&
-         link.latest_uptime() < kShortUptime;
+  return !broker_.username.empty() && wanted_slots_ >= kFewestToTell &&
+         scheduler_.is_connecting() && link.latest_uptime() < kShortUptime;
 }
 
 /// A broker that takes the user name for the client identifier lets about one of the pool's
 /// connections stand at a time; another client takes over its own, and leaves the others.
 void Pool::note_lone_takeover() noexcept {
   const bool is_alone = ready_ <= std::max<std::size_t>(wanted_slots_ / 4, 1);
-  const bool is_possible = !broker_.username.empty() && wanted_slots_ > 1 && is_alone;
+  const bool is_possible = !broker_.username.empty() && wanted_slots_ >= kFewestToTell && is_alone;
   lone_takeovers_ = is_possible ? lone_takeovers_ + 1 : 0;
 }
 

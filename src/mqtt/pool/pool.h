@@ -187,6 +187,7 @@ class Pool final {
   /// Its number is below that of the connections in the settings.
   bool is_wanted(const Slot& slot) const noexcept { return slot.link.slot() < wanted_slots_; }
   bool may_connect(Link& link) noexcept;
+  bool is_place_for_another(const Link& link) noexcept;
   bool wants_connection(const Slot& slot) const noexcept;
   void retry_others(bool also_refused) noexcept;
   void hurry() noexcept;
@@ -271,6 +272,7 @@ class Pool final {
   const TimePoint created_at_;
   TimePoint last_connected_{};
   std::string last_error_;       // of any slot
+  std::string outage_reason_;    // the same, since a connection was up or other settings came
   unsigned lone_takeovers_ = 0;  // in a row, with hardly any other connection up
   bool has_strikes_ = false;     // a link may have noted one since the last clear_all_strikes()
   bool was_connected_ = false;

@@ -113,11 +113,12 @@ void PoolLog::dead(TimePoint now) {
 }
 
 void PoolLog::taken_over(TimePoint now, unsigned slot, const std::string& client_id,
-                         bool is_reported) {
+                         bool is_reported, bool may_be_username) {
   log::at(takeover_throttle_.note(now) ? Level::Warn : Level::Debug, subject(slot),
           "session takeover: another client {}uses client ID {}; give each process its own "
-          "[server] instance or client_id",
-          is_reported ? "" : "probably ", client_id);
+          "[server] instance or client_id{}",
+          is_reported ? "" : "probably ", client_id,
+          may_be_username ? ", unless the broker uses the username as client ID" : "");
 }
 
 void PoolLog::username_is_client_id(TimePoint now) {

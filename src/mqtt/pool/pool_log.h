@@ -35,7 +35,8 @@ class PoolLog {
   void attempt_failed(TimePoint now, const Loss& loss, bool is_version_search = false);
   /// No connection for dead_after_ms.
   void dead(TimePoint now);
-  void taken_over(TimePoint now, unsigned slot, const std::string& client_id, bool is_reported);
+  void taken_over(TimePoint now, unsigned slot, const std::string& client_id, bool is_reported,
+                  bool may_be_username);
   /// Take-overs among the pool's own connections.
   void username_is_client_id(TimePoint now);
   /// It knows no QoS 2.

@@ -27,6 +27,7 @@ void Pool::reconfigure(PoolSettings settings) {
   broker_ = std::move(settings.broker);
   limits_ = limits_of(broker_);
   rejected_topics_.clear();
+  if (key_changed) outage_reason_.clear();
   factory_ = std::move(settings.factory);
   connection_key_ = std::move(settings.connection_key);
   totals_.waiting.set_limits(broker_.queue_messages, broker_.queue_bytes);
@@ -155,6 +156,7 @@ void Pool::note_replaced(Slot& slot) noexcept {
 
 bool Pool::may_connect(Link& link) noexcept {
   Slot& slot = slot_of(link);
+  if (is_place_for_another(link)) return false;
   release_unused_client_id(link);
   if (registry_ != nullptr && !registry_->acquire(&link, next_client_id_name(link))) {
     // It waits for a link that has yet to be replaced, and must not block that.
@@ -164,6 +166,16 @@ bool Pool::may_connect(Link& link) noexcept {
   }
   slot.key = connection_key_;
   return true;
+}
+
+/// At a broker's limit of connections a free place is for a link with something to resend, which
+/// may be waiting out its delay.
+bool Pool::is_place_for_another(const Link& link) noexcept {
+  if (ready_ == 0 || scheduler_.is_healthy() || !slot_of(link).link.resend_queue().is_empty())
+    return false;
+  return std::any_of(slots_.begin(), slots_.end(), [](const auto& other) {
+    return other->link.state() == LinkState::Backoff && !other->link.resend_queue().is_empty();
+  });
 }
 
 std::string Pool::next_client_id_name(const Link& link) const {

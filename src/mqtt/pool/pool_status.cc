@@ -12,6 +12,7 @@ void Pool::note_error(Slot& slot, const Loss& loss, LinkState lost_in) {
   if (loss.kind == Loss::Kind::Closed) return;
   slot.last_error = loss.text;
   last_error_ = loss.text;
+  outage_reason_ = loss.text;
   if (lost_in == LinkState::Connecting)
     ++counters_.connect_failures.at(static_cast<std::size_t>(failure_reason(loss)));
 }
@@ -44,8 +45,8 @@ std::optional<TimePoint> Pool::next_attempt(const Slot& slot) const noexcept {
 }
 
 std::string Pool::describe_outage() const {
-  if (last_error_.empty()) return fmt::format("broker {} has no connection yet", broker_.name);
-  return fmt::format("broker {} has no connection: {}", broker_.name, last_error_);
+  if (outage_reason_.empty()) return fmt::format("broker {} has no connection yet", broker_.name);
+  return fmt::format("broker {} has no connection: {}", broker_.name, outage_reason_);
 }
 
 }  // namespace sluice::mqtt

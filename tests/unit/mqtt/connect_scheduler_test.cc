@@ -258,6 +258,29 @@ TEST_CASE("where 3.1.1 is configured it is all that is tried", "[connect-schedul
   CHECK(versions_of(lab, "UUUUA") == "33333");
 }
 
+TEST_CASE("at a broker's limit a free place is for the link with something to resend",
+          "[connect-scheduler]") {
+  PoolLab lab(3, with_quick_retries);
+  lab.bring_up();
+  const unsigned slot = lab.slot_of(lab.send(1));
+  const unsigned other = (slot + 1) % 3;
+  const auto refuse_next = [&](unsigned of) {
+    lab.run_until([&] { return lab.connection(of).is_pending(); });
+    lab.connection(of).refuse(reason::kNotAuthorized);
+    lab.turn();
+  };
+  lab.connection(slot).lose(Loss::Kind::Disconnected);
+  lab.turn();
+  refuse_next(slot);
+  lab.connection(other).lose(Loss::Kind::Disconnected);  // its delay is over first, or not
+  for (int i = 0; i < 3; ++i)
+    refuse_next(slot);
+  CHECK_FALSE(lab.connection(other).is_pending());
+  lab.run_until([&] { return lab.connection(slot).is_pending(); });
+  lab.connection(slot).accept();
+  lab.run_until([&] { return lab.connection(other).is_pending(); });
+}
+
 TEST_CASE("a success ends the others' waiting early", "[connect-scheduler]") {
   PoolLab lab(2, without_retries);
   start_with_a_failure(lab);

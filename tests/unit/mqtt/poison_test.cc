@@ -183,6 +183,26 @@ TEST_CASE("disconnects around a broker that was down do not count", "[link][pois
   CHECK(test.notes[0]->times_done == 0);
 }
 
+TEST_CASE("attempts that a full broker leaves unanswered do not hide a poison message",
+          "[link][poison]") {
+  PoolLab lab(3, [](config::Broker& broker) {
+    broker.reconnect_min = broker.reconnect_max = std::chrono::milliseconds(100);
+  });
+  lab.bring_up();
+  Note& poison = lab.send(1);
+  const unsigned slot = lab.slot_of(poison);
+  for (int death = 0; death < 4; ++death) {
+    lab.run_until([&] { return !lab.connection(slot).unacked.empty(); });
+    lab.connection(slot).lose(Loss::Kind::Disconnected);
+    lab.run_until([&] { return lab.connection(slot).is_pending(); });
+    lab.connection(slot).end({Loss::Kind::Unanswered, 0, "full"});
+    lab.run_until([&] { return lab.connection(slot).is_pending(); });
+    lab.connection(slot).accept();
+    lab.turn();
+  }
+  CHECK(poison.is(DeliveryOutcome::Kind::Rejected));
+}
+
 TEST_CASE("a connection that fell silent does not count", "[link][poison]") {
   Suspects test(1);
   for (int i = 0; i < 5; ++i) {

@@ -201,7 +201,7 @@ TEST_CASE("a takeover, and messages on which the broker disconnects, are logged 
           "[pool-log]") {
   Scene scene;
   for (int i = 0; i < 5; ++i) {
-    scene.log.taken_over(at(i), 2, "twin-2", false);
+    scene.log.taken_over(at(i), 2, "twin-2", false, false);
     scene.log.rejected(at(i), 7, 1001);
   }
   CHECK(

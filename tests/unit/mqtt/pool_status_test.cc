@@ -74,6 +74,24 @@ TEST_CASE("while one link is refused for all, the others wait for two seconds", 
     CHECK(lab.pool->status_of(slot).next_attempt == lab.loop.now() + std::chrono::seconds(2));
 }
 
+TEST_CASE("the reason of an outage is none of an earlier one, or of other settings",
+          "[pool_status]") {
+  PoolLab lab(1, slowly);
+  lab.pool->start();
+  lab.turn();
+  lab.connection().end(refused_by_tcp());
+  lab.turn();
+  SECTION("after other settings") {
+    lab.change([](PoolSettings& settings) { settings.connection_key += "x"; });
+    CHECK(lab.pool->describe_outage() == "broker o2o has no connection yet");
+  }
+  SECTION("after a connection") {
+    lab.accept_until(1);
+    CHECK(lab.pool->describe_outage() == "broker o2o has no connection yet");
+    CHECK(lab.pool->status().last_error == "Connection refused");
+  }
+}
+
 TEST_CASE("a connection ends the outage, and its loss begins one", "[pool_status]") {
   PoolLab lab(2, slowly);
   lab.pool->start();

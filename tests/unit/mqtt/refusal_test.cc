@@ -62,6 +62,15 @@ TEST_CASE("a broker that takes QoS 2 for QoS 1 is given none until the next relo
   CHECK(lab.connection().sent.size() == 3);
 }
 
+TEST_CASE("what the broker had taken before it refused may be published", "[link]") {
+  PoolLab lab;
+  lab.bring_up();
+  Note& note = lab.send(1, {.qos = 2});
+  lab.connection().ack(0, reason::kPacketIdentifierNotFound);
+  CHECK(note.is(DeliveryOutcome::Kind::Rejected));
+  CHECK(note.outcome.may_be_published);
+}
+
 TEST_CASE("what the broker says to a refusal is in the outcome", "[link]") {
   PoolLab lab;
   lab.bring_up();
