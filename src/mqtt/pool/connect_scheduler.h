@@ -26,14 +26,15 @@ class ConnectScheduler {
   /// Starts an attempt of this link to this address; an error: no address, the attempt has failed.
   using Attempt = Delegate<void(Link&, const Result<std::string>&)>;
 
-  /// `may_start` is asked before each attempt; a link that it refuses waits until retry(). `hurry`
+  /// `may_start` is asked before each attempt; a link that it refuses stays queued and is asked for
+  /// again, by retry() at the latest. `hurry`
   /// is called where an attempt is due and no link waits: one that backs off is to be enqueued.
   ConnectScheduler(event::Loop& loop, const config::Broker& broker, Delegate<bool(Link&)> may_start,
                    Attempt attempt, Delegate<void()> hurry);
 
   /// The link wants a connection: its attempt starts in turn.
   void enqueue(Link& link);
-  /// An attempt succeeded. True if the one before it had failed.
+  /// An attempt succeeded. True for the first one, and for the first after a failure.
   bool on_success();
   /// An attempt failed. True: that is part of the search for the broker's MQTT version.
   bool on_failure(const Loss& loss);

@@ -180,7 +180,7 @@ void Pool::take_acknowledgement(Slot& slot, std::uint16_t packet_id, int reason_
   pump_.schedule();  // before the link's flush, which then sends the next messages, too
   Delivery* delivery = slot.link.acknowledge(packet_id);
   if (delivery == nullptr) return;
-  // The copy is refused, but one sent on a lost connection may have been published.
+  // This delivery is refused, but an earlier one, on a lost connection, may have been published.
   const bool is_refused = reason_code >= reason::kFirstError;
   const bool was_received = reason_code == reason::kPacketIdentifierNotFound;
   finish(
@@ -273,8 +273,8 @@ void Pool::note_lost(Slot& slot, const Loss& loss, LinkState lost_in) noexcept {
   pump_.schedule();
 }
 
-/// A disconnect counts against a message only while other connections of the broker stay up: what
-/// ends all of them is no message.
+/// A disconnect counts against a message only while other connections of the broker stay up: no
+/// message causes an outage of all.
 void Pool::note_disconnect(Link& link, const Loss& loss) noexcept {
   if (ready_ == 0) {
     clear_all_strikes();
@@ -324,8 +324,8 @@ bool Pool::is_lone_takeover(const Link& link) const noexcept {
          scheduler_.is_connecting() && link.latest_uptime() < kShortUptime;
 }
 
-/// A broker that takes the user name for the client identifier lets about one of the pool's
-/// connections stand at a time; another client takes over its own, and leaves the others.
+/// A broker that uses the username as the client identifier keeps about one of the pool's
+/// connections up. Another client takes over single ones, and the rest stay up.
 void Pool::note_lone_takeover() noexcept {
   const bool is_alone = ready_ <= std::max<std::size_t>(wanted_slots_ / 4, 1);
   const bool is_possible = !broker_.username.empty() && wanted_slots_ >= kFewestToTell && is_alone;

@@ -99,8 +99,9 @@ class Pool final {
   /// Starts connecting.
   void start();
   /// Adopts new settings without losing a message. Limits apply at once. If the connection key or
-  /// client identifiers differ, connections are replaced a few at a time, the next ones once those
-  /// are up again, so that wrong settings do not cost all. Removed slots end by Link::retire().
+  /// client identifiers differ, connections are replaced a quarter at a time, the next ones once
+  /// those are up again, so that wrong settings do not cost all. Removed slots end by
+  /// Link::retire().
   void reconfigure(PoolSettings settings);
   /// For a removed broker with no messages left: closes all connections, until connections() is 0.
   /// reconfigure() reverts that at any time.
@@ -116,7 +117,8 @@ class Pool final {
   /// `in_turn`: for the waiting request that is being served; others queue behind those that wait.
   Admission admission(const protocol::Request& request, bool in_turn) noexcept;
   /// For a request just refused for lack of room. on_room() follows once what it waits for is below
-  /// three quarters of its limit, or its device is no longer pinned there.
+  /// three quarters of its limit, its device is no longer pinned there, reserved room is released,
+  /// or the broker is dead.
   void wait(Waiter& waiter, const protocol::Request& request, Admission refused);
   void stop_waiting(Waiter& waiter) noexcept;
 
@@ -250,7 +252,7 @@ class Pool final {
   List<Slot, Outdated> outdated_;  // to be replaced, in turn
   List<Slot, Replacing> replacing_;
   List<Slot, Reserved> reserved_;
-  std::vector<Link*> qos0_affinity_;  // by device: the link that its QoS 0 messages take
+  std::vector<Link*> qos0_affinity_;  // by a device's hash: the link of its QoS 0 messages
   event::Deferred replace_;           // runs continue_replacing()
   event::Deferred pump_;
   event::Timer tick_;

@@ -123,17 +123,17 @@ void PoolLog::taken_over(TimePoint now, unsigned slot, const std::string& client
 
 void PoolLog::username_is_client_id(TimePoint now) {
   log::at(takeover_throttle_.note(now) ? Level::Warn : Level::Debug, subject(),
-          "each connection ends the one before: the broker seems to use the username ({}) as the "
+          "each new connection disconnects the previous one: the broker seems to use the username "
+          "({}) as the "
           "client identifier (Mosquitto: use_username_as_clientid); turn that off there, or set "
           "connections = 1",
           broker_.username);
 }
 
 void PoolLog::qos2_downgraded() {
-  log::warn(
-      subject(),
-      "acknowledges QoS 2 as QoS 1 (it knows no QoS 2, like RabbitMQ); QoS 2 is rejected until "
-      "the next reload, max_qos = 1 rejects it from the start");
+  log::warn(subject(),
+            "acknowledges QoS 2 as QoS 1, as RabbitMQ does; rejecting QoS 2 until the next reload "
+            "(max_qos = 1 rejects it from the start)");
 }
 
 void PoolLog::rejected(TimePoint now, unsigned slot, std::int64_t device) {

@@ -39,7 +39,7 @@ class PoolLog {
                   bool may_be_username);
   /// Take-overs among the pool's own connections.
   void username_is_client_id(TimePoint now);
-  /// It knows no QoS 2.
+  /// The broker does not support QoS 2.
   void qos2_downgraded();
   void rejected(TimePoint now, unsigned slot, std::int64_t device);
 

@@ -9,7 +9,8 @@
 namespace sluice::mqtt {
 namespace {
 
-/// A device with more messages pinned is not unpinned, so that the work per message is bounded.
+/// On a Ready link, a device with more messages stays pinned, so that the work per message is
+/// bounded.
 constexpr std::size_t kFewPinned = 16;
 
 }  // namespace
@@ -86,8 +87,8 @@ void Pool::release(Delivery& delivery) noexcept {
 }
 
 /// With nothing unacknowledged, any link may take the device's pinned messages. They go to the
-/// front of the queue, being older than what is in there. Otherwise the devices of a crowded link
-/// would wait while other links are idle.
+/// front of the queue, being older than the device's messages there; those of other devices they
+/// may overtake. Otherwise the devices of a crowded link would wait while other links are idle.
 void Pool::unpin(Device& device) noexcept {
   Slot& slot = slot_of(*device.link);
   if (has_qos0_affinity(device)) return;
@@ -302,7 +303,7 @@ Link* Pool::link_with_room(const Delivery& delivery, Link* taker) noexcept {
 }
 
 /// The link accepts nothing any more: its devices with nothing unacknowledged may take any link.
-/// Their messages return to the front of the queue, being older than what is in it.
+/// Their messages return to the front of the queue, being older than the device's messages there.
 void Pool::unpin_all(Slot& slot) noexcept {
   Link& link = slot.link;
   Delivery* former_front = queue_.empty() ? nullptr : &queue_.front();

@@ -10,7 +10,8 @@
 namespace sluice::mqtt {
 namespace {
 
-/// At most one connection in this many is replaced at the same time.
+/// About one connection in this many is replaced at a time: each that comes up under the current
+/// settings makes place for another.
 constexpr std::size_t kReplacedPart = 4;
 
 }  // namespace
@@ -118,7 +119,7 @@ void Pool::reap_removed() noexcept {
   }
 }
 
-/// Its connection was made, or will be made, under the current settings.
+/// Its latest attempt was made under the current settings and client identifier.
 bool Pool::is_current(const Slot& slot) const noexcept {
   return slot.key == connection_key_ && slot.link.client_id() == slot.link.wanted_client_id();
 }
@@ -128,7 +129,7 @@ void Pool::note_outdated(Slot& slot) noexcept {
   outdated_.push_back(slot);
 }
 
-/// Only connected links are replaced. A link that is down will connect under the current settings
+/// Only Ready links are replaced. A link that is down will connect under the current settings
 /// or, if it has to send again under its former client identifier, is noted as outdated then.
 void Pool::continue_replacing() noexcept {
   reap_removed();

@@ -1,4 +1,4 @@
-// Which topics of which devices a broker has just been found to disconnect on.
+// The topics on which the broker recently disconnected, by device.
 #pragma once
 
 #include <chrono>
@@ -12,16 +12,16 @@
 
 namespace sluice::mqtt {
 
-/// Finding a poison message costs connections four times, which a client that repeats it must not
-/// cost again. Remembers the latest kMost for kKept. Not thread-safe.
+/// Finding a poison message takes four disconnects; a repeat must take none. Remembers the latest
+/// kMost for kKept. Not thread-safe.
 class RejectedTopics {
  public:
   static constexpr std::size_t kMost = 64;
   static constexpr Duration kKept = std::chrono::minutes(1);
 
-  /// `reason_code`: what the broker said, or 0.
+  /// `reason_code`: the broker's, or 0.
   void add(std::int64_t device, std::string_view topic, int reason_code, TimePoint now);
-  /// The reason code that it was added with; -1: nothing speaks against such a message.
+  /// The reason code that it was added with; -1: not rejected recently.
   int find(std::int64_t device, std::string_view topic, TimePoint now) noexcept;
   void clear() noexcept { entries_.clear(); }
 
@@ -35,7 +35,7 @@ class RejectedTopics {
 
   void drop_old(TimePoint now) noexcept;
 
-  std::vector<Entry> entries_;  // in the order of their end
+  std::vector<Entry> entries_;  // ordered by `until`
 };
 
 }  // namespace sluice::mqtt

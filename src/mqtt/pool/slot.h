@@ -22,7 +22,7 @@ struct ByRoom {};
 struct Due {};
 /// Slots with a connection under former settings.
 struct Outdated {};
-/// Slots whose connection is being replaced and not up again.
+/// Slots that hold a place among those being replaced at the same time.
 struct Replacing {};
 /// Slots with reserved room in their backlog.
 struct Reserved {};
@@ -46,13 +46,14 @@ struct Slot final : TransportEvents,
 
   Pool& pool;
   Link link;
-  WaitList waiters = {};                 // wait for room in the link's backlog
-  List<Slot, ByRoom>* listed = nullptr;  // the list in which ReadyLinks has it
-  bool was_ready = false;
+  WaitList waiters = {};                     // wait for room in the link's backlog
+  List<Slot, ByRoom>* listed = nullptr;      // the list in which ReadyLinks has it
+  bool was_ready = false;                    // so that its next connection counts as a reconnect
   std::string last_error = {};               // of its latest lost connection or failed attempt
   std::optional<TimePoint> down_since = {};  // none: it is connected
-  unsigned short_lives = 0;  // connections in a row that the broker closed soon, without a reason
-  std::string key = {};      // the connection key of its latest attempt
+  unsigned short_lives =
+      0;  // connections that the broker closed soon, without a reason, since a long one
+  std::string key = {};  // the connection key of its latest attempt
 };
 
 }  // namespace sluice::mqtt
