@@ -63,7 +63,7 @@ void ConnectScheduler::enqueue(Link& link) {
 
 bool ConnectScheduler::on_success() {
   --connecting_;
-  protocol_.note_success();
+  protocol_.note_connack();
   failures_ = 0;
   wants_lookup_ = false;
   paused_until_ = {};

@@ -189,7 +189,7 @@ class Pool final {
   /// Its number is below that of the connections in the settings.
   bool is_wanted(const Slot& slot) const noexcept { return slot.link.slot() < wanted_slots_; }
   bool may_connect(Link& link) noexcept;
-  bool is_place_for_another(const Link& link) noexcept;
+  bool is_place_for_another(Link& link) const noexcept;
   bool wants_connection(const Slot& slot) const noexcept;
   void retry_others(bool also_refused) noexcept;
   void hurry() noexcept;

@@ -171,9 +171,8 @@ bool Pool::may_connect(Link& link) noexcept {
 
 /// At a broker's limit of connections a free place is for a link with something to resend, which
 /// may be waiting out its delay.
-bool Pool::is_place_for_another(const Link& link) noexcept {
-  if (ready_ == 0 || scheduler_.is_healthy() || !slot_of(link).link.resend_queue().is_empty())
-    return false;
+bool Pool::is_place_for_another(Link& link) const noexcept {
+  if (ready_ == 0 || scheduler_.is_healthy() || !link.resend_queue().is_empty()) return false;
   return std::any_of(slots_.begin(), slots_.end(), [](const auto& other) {
     return other->link.state() == LinkState::Backoff && !other->link.resend_queue().is_empty();
   });

@@ -21,10 +21,6 @@ void ProtocolChoice::reset() noexcept {
   unanswered_ = 0;
 }
 
-void ProtocolChoice::note_success() {
-  note_connack();
-}
-
 bool ProtocolChoice::note_failure(const Loss& loss) {
   if (loss.kind == Loss::Kind::Refused) {
     const bool is_too_new = loss.reason_code == reason::kUnsupportedProtocolVersion;

@@ -18,12 +18,12 @@ class ProtocolChoice {
   config::Protocol current() const noexcept { return current_; }
   /// The configured one again: after a reload.
   void reset() noexcept;
-  void note_success();
+  /// One came, be it a refusal.
+  void note_connack();
   /// True: the failure is part of the search for the version, which is logged by itself.
   bool note_failure(const Loss& loss);
 
  private:
-  void note_connack();
   void report_fallback(const char* why) const;
 
   const config::Broker& broker_;

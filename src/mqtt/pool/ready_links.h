@@ -12,8 +12,8 @@
 namespace sluice::mqtt {
 
 /// The Ready links of a pool, listed by their room. note() lists a link that has gained room; one
-/// that has lost it is listed anew when its turn comes. So the cost of a choice does not depend on
-/// the number of links. Not thread-safe.
+/// that has lost it moves to its list when its turn comes. So the cost of a choice does not depend
+/// on the number of links. Not thread-safe.
 class ReadyLinks {
  public:
   /// Links compared for the least loaded one. The best of eight in turn is hardly worse than the

@@ -304,6 +304,25 @@ TEST_CASE("QoS 0 of a device whose home link is lost goes by another, in order",
   CHECK(second.handed_over);
 }
 
+TEST_CASE("QoS 0 stays with the link that took the place of a lost one, which comes back",
+          "[pool]") {
+  PoolLab lab(3);
+  lab.bring_up();
+  const auto send = [&] {
+    const unsigned slot = lab.slot_of(lab.send(7, {.qos = 0}));
+    lab.connection(slot).ack_all();  // so that nothing binds the device any more
+    return slot;
+  };
+  const unsigned home = send();
+  lab.connection(home).lose();
+  lab.turn();
+  const unsigned substitute = send();
+  REQUIRE(substitute != home);
+  lab.accept_until(3);
+  for (int i = 0; i < 5; ++i)
+    CHECK(send() == substitute);
+}
+
 TEST_CASE("what a device has pinned may go to another link once nothing of it is unacknowledged",
           "[pool]") {
   PoolLab lab(2, window_of(2));

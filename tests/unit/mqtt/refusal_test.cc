@@ -35,6 +35,16 @@ TEST_CASE("what the CONNACK announces is refused before it is sent", "[link]") {
   CHECK(lab.pool->in_flight() == 0);
 }
 
+TEST_CASE("max_topic_levels counts with a connection and without one", "[link]") {
+  PoolLab lab(1, [](config::Broker& broker) { broker.max_topic_levels = 1; });
+  Note& deep = lab.make(1);
+  deep.own = protocol::Request::make("a/b", "x");
+  CHECK(lab.pool->refusal_of(deep));
+  CHECK_FALSE(lab.pool->refusal_of(lab.make(1)));
+  lab.bring_up();
+  CHECK(lab.pool->refusal_of(deep));
+}
+
 TEST_CASE("max_qos counts whatever the broker announces, connected or not, and by a reload",
           "[link]") {
   PoolLab lab(1, [](config::Broker& broker) { broker.max_qos = 1; });
