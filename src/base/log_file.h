@@ -1,6 +1,6 @@
 // Where lines go: a file, or a descriptor that the process was started with, such as standard
-// error. Whoever reads them, a write never waits. After a line that was cut off the next one begins
-// on a line of its own.
+// error. A write never waits for a reader. After a line that was cut off the next one begins on a
+// line of its own.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ class LogFile {
   enum class Way {
     Plain,     // by itself: a file on a disk, or opened by us with O_NONBLOCK
     DontWait,  // a socket: MSG_DONTWAIT
-    PollFirst  // shared with other processes, which expect it to block, and not to be opened anew
+    PollFirst  // shared with other processes, which expect it to block, and not to be reopened
   };
   LogFile(int fd, Way way) noexcept : fd_(fd), way_(way) {}
   /// Takes a descriptor of the process, which stays open and as it is.
