@@ -1,5 +1,5 @@
 /* Answers getaddrinfo() from the file that NAMES names: lines "NAME ADDRESS". The address "slow" gives no answer within
-   any test, "none" fails at once. Read anew for each question; other names go to the system. For LD_PRELOAD. */
+   any test, "none" fails at once. Read again for each question; other names go to the system. For LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>

@@ -1,5 +1,5 @@
 // sluice-bench-sink: a broker that only takes. Acknowledges PUBLISH at every QoS, with one write
-// for all that a read brought, counts, and forwards to nobody: so that what stands before the
+// for all that a read brought, counts, and forwards nothing: so that what stands before the
 // broker is measured and not the broker. MQTT 3.1.1 and 5; announces no Receive Maximum unless
 // asked to. With --per-second it is a broker that can do only so much, with --tls one that speaks
 // TLS.
