@@ -16,6 +16,8 @@ constexpr Duration kProgressCheck = std::chrono::milliseconds(10);
 constexpr Duration kLastReplies = std::chrono::milliseconds(200);
 /// A graceful close takes at most 1 s; 100 ms more for what hangs.
 constexpr Duration kClosing = std::chrono::milliseconds(1100);
+/// The loop counts whole milliseconds: the delay is to be no shorter than it was asked for.
+constexpr Duration kClockStep{1};
 constexpr Duration kDisconnecting = std::chrono::milliseconds(200);
 
 }  // namespace
@@ -80,7 +82,7 @@ void App::enter(Phase next) noexcept {
     case Phase::Delay:
       log::info("shutting down: /readyz is 503, closing listeners in {} ms",
                 config_.server.drain_delay.count());
-      phase_timer_.start(config_.server.drain_delay);
+      phase_timer_.start(config_.server.drain_delay + kClockStep);
       break;
     case Phase::Draining:
       log::info("shutting down: listeners closed, draining requests in progress (up to {} ms)",

@@ -190,7 +190,7 @@ def test_after_the_drain_delay_listeners_close_and_clients_are_ended(lab):
     began = time.monotonic()
     sluice.terminate()
     assert client.read_until_eof() == b""
-    assert time.monotonic() - began >= 0.298  # the loop counts whole milliseconds
+    assert time.monotonic() - began >= 0.3
     assert sluice.wait() == 0
     assert not net.accepts(sluice.port)
 
