@@ -53,12 +53,10 @@ Loop::Loop(const Clock* clock)
   check_ = make_handle<uv_check_t, uv_check_init>(uv_.get(), this);
   idle_ = make_handle<uv_idle_t, uv_idle_init>(uv_.get(), this);
   uv_prepare_start(prepare_.get(), [](uv_prepare_t* handle) {
-    if (handle->data == nullptr) return;
-    static_cast<Loop*>(handle->data)->end_of_turn();
-    static_cast<Loop*>(handle->data)->events_ = 0;
+    if (handle->data != nullptr) static_cast<Loop*>(handle->data)->before_poll();
   });
   uv_check_start(check_.get(), [](uv_check_t* handle) {
-    if (handle->data != nullptr) static_cast<Loop*>(handle->data)->end_of_turn();
+    if (handle->data != nullptr) static_cast<Loop*>(handle->data)->after_poll();
   });
   uv_unref(reinterpret_cast<uv_handle_t*>(prepare_.get()));
   uv_unref(reinterpret_cast<uv_handle_t*>(check_.get()));
@@ -121,16 +119,32 @@ int Loop::close() noexcept {
 /// With the system's clock libuv does this.
 void Loop::begin_turn() noexcept {
   turn_began_ = TimePoint(std::chrono::floor<Duration>(clock_->now()));
-  timers_.run_due();
+}
+
+void Loop::before_poll() noexcept {
+  timers_.fire_at_once();
+  end_of_turn();
+  if (clock_ == nullptr) timers_.arm();
+  keep_awake_for_work();
+  events_ = 0;
+}
+
+/// Timers come last: what was read has been acted upon by then.
+void Loop::after_poll() noexcept {
+  timers_.fire_at_once();
+  end_of_turn();
+  timers_.fire_after_input(std::exchange(has_unread_, false));
+  keep_awake_for_work();
 }
 
 void Loop::end_of_turn() noexcept {
   run_deferred();
   destroy_retired();
-  if (clock_ == nullptr) timers_.arm();
-  // Work that was scheduled again must not wait for the next event.
-  if (idle_ == nullptr) return;
-  if (deferred_.empty()) {
+}
+
+/// What was scheduled or retired meanwhile must not wait for the next event.
+void Loop::keep_awake_for_work() noexcept {
+  if (deferred_.empty() && retired_.empty()) {
     uv_idle_stop(idle_.get());
   } else {
     uv_idle_start(idle_.get(), [](uv_idle_t*) {});

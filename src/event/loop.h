@@ -63,6 +63,8 @@ class Loop {
   bool is_busy() const noexcept { return events_ >= kBusyTurn; }
   /// Something was read, or became ready to be.
   void note_event() noexcept { ++events_; }
+  /// A read filled its buffer: the socket may hold more, for which late timers wait.
+  void note_unread() noexcept { has_unread_ = true; }
 
   /// Turns until stop() or until nothing is left to wait for. Only with the system's clock.
   void run() noexcept;
@@ -102,7 +104,10 @@ class Loop {
  private:
   friend class Deferred;
   void begin_turn() noexcept;
+  void before_poll() noexcept;
+  void after_poll() noexcept;
   void end_of_turn() noexcept;
+  void keep_awake_for_work() noexcept;
   void run_deferred() noexcept;
   void destroy_retired() noexcept;
 
@@ -120,6 +125,7 @@ class Loop {
   List<Deferred> deferred_;
   std::vector<Retired> retired_;
   unsigned events_ = 0;  // of this turn
+  bool has_unread_ = false;
   bool closed_ = false;
 };
 

@@ -46,6 +46,7 @@ void SocketStream::start_reading() noexcept {
     if (self == nullptr || count == 0) return;  // 0 is EAGAIN, not the end
     self->loop_.note_event();
     if (count > 0) {
+      if (static_cast<std::size_t>(count) == buffer->len) self->loop_.note_unread();
       self->handler_->on_read({buffer->base, static_cast<std::size_t>(count)});
       return;
     }

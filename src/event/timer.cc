@@ -5,7 +5,8 @@
 
 namespace sluice::event {
 
-Timer::Timer(Loop& loop, Delegate<void()> fired) : loop_(loop), fired_(fired) {
+Timer::Timer(Loop& loop, Delegate<void()> fired, Lateness lateness)
+    : loop_(loop), fired_(fired), lateness_(lateness) {
   loop_.timers().add();
 }
 

@@ -11,11 +11,17 @@ namespace sluice::event {
 
 class Loop;
 
+/// When a timer fires whose time has come while the process was stopped or busy.
+enum class Lateness : std::uint8_t {
+  AfterInput,  ///< once the input that came meanwhile was handled: for deadlines
+  AtOnce,      ///< before any work deferred to the end of the turn
+};
+
 /// Calls its delegate once after a delay, or again and again. It may be started, stopped and
 /// destroyed at any time, also while it or another timer fires. Not thread-safe.
 class Timer : private DeadlineEntry {
  public:
-  Timer(Loop& loop, Delegate<void()> fired);
+  Timer(Loop& loop, Delegate<void()> fired, Lateness lateness = Lateness::AfterInput);
   ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
@@ -39,8 +45,9 @@ class Timer : private DeadlineEntry {
   Loop& loop_;
   Delegate<void()> fired_;
   Duration interval_{};  // 0: only once
+  const Lateness lateness_;
   bool is_referenced_ = true;
-  std::uint64_t round_ = 0;  // of TimerQueue::run_due(), in or after which it was started
+  std::uint64_t round_ = 0;  // of TimerQueue::fire_due(), in or after which it was started
 };
 
 }  // namespace sluice::event
