@@ -11,7 +11,7 @@ constexpr Duration kLongest{3};
 }  // namespace
 
 AckBatching::AckBatching(event::Loop& loop, Delegate<bool()> read)
-    : read_(read), timer_(loop, bind<&AckBatching::on_timer>(this)) {}
+    : read_(read), timer_(loop, bind<&AckBatching::on_timer>(this), event::Lateness::AtOnce) {}
 
 void AckBatching::expect(int fd, std::size_t bytes) noexcept {
   if (bytes == wanted_) return;

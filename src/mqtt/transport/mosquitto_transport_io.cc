@@ -74,6 +74,7 @@ bool MosquittoTransport::read_in() noexcept {
   const std::span<char> buffer = loop_.read_buffer().first(kReadBytes);
   const event::Transfer got = io_->read(buffer);
   if (got.bytes > 0) session_->receive({buffer.data(), got.bytes}, loop_.now());
+  if (got.bytes == buffer.size()) loop_.note_unread();
   reads_when_writable_ = got.state == event::Transfer::State::WaitsWritable;
   if (got.state == event::Transfer::State::Ended || got.state == event::Transfer::State::Failed) {
     fail(got);
