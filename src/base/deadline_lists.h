@@ -32,8 +32,11 @@ class DeadlineMember : public ListNode<OfDeadline> {
 template <class T>
 class DeadlineLists {
  public:
-  bool empty() const noexcept { return lists_.empty(); }
-  TimePoint earliest() const noexcept { return lists_.begin()->first; }
+  bool empty() const noexcept { return lists_.empty() && overdue_.empty(); }
+  /// Of those that are not overdue; TimePoint::max() without any.
+  TimePoint earliest() const noexcept {
+    return lists_.empty() ? TimePoint::max() : lists_.begin()->first;
+  }
 
   void insert(T& element, TimePoint deadline) {
     DeadlineMember<T>& added = element;
@@ -50,22 +53,35 @@ class DeadlineLists {
     DeadlineMember<T>& gone = element;
     assert(gone.is_waiting());
     gone.list_->remove(element);
-    if (!gone.list_->empty()) return;
+    if (!gone.list_->empty() || gone.list_ == &overdue_) return;
     if (latest_ != lists_.end() && latest_->first == gone.deadline_) latest_ = lists_.end();
     lists_.erase(gone.deadline_);
   }
 
   /// Takes out the earliest element if its deadline has come, else returns null.
   T* pop_due(TimePoint now) noexcept {
-    if (empty() || earliest() > now) return nullptr;
+    if (!overdue_.empty()) return &overdue_.pop_front();
+    if (lists_.empty() || earliest() > now) return nullptr;
     T& due = lists_.begin()->second.front();
     remove(due);
+    return &due;
+  }
+
+  /// The earliest element, if its deadline has come: it stays, as overdue, and is not returned here
+  /// again. Null: no other is due.
+  T* note_overdue(TimePoint now) noexcept {
+    if (lists_.empty() || earliest() > now) return nullptr;
+    T& due = lists_.begin()->second.front();
+    remove(due);
+    static_cast<DeadlineMember<T>&>(due).list_ = &overdue_;
+    overdue_.push_back(due);
     return &due;
   }
 
  private:
   using Lists = std::pmr::map<TimePoint, List<T, OfDeadline>>;
 
+  List<T, OfDeadline> overdue_;
   std::pmr::unsynchronized_pool_resource memory_;
   Lists lists_{&memory_};
   typename Lists::iterator latest_ = lists_.end();  // where the last one was inserted, if it lives
