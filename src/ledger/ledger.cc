@@ -18,6 +18,7 @@ using protocol::Reply;
 Ledger::Ledger(event::Loop& loop)
     : loop_(loop),
       router_({}),
+      overdue_timer_(loop, bind<&Ledger::on_overdue>(this), event::Lateness::AtOnce),
       timer_(loop, bind<&Ledger::on_deadline>(this)),
       grants_end_(loop, bind<&Ledger::end_grants>(this)) {}
 
@@ -178,7 +179,7 @@ void Ledger::on_done(mqtt::Delivery& done) noexcept {
     if (!pending.is_held()) recycle(pending);
     return;
   }
-  report(delivery);
+  if (!delivery.is_abandoned()) report(delivery);  // else withdraw() has
   if (pending.is_settled()) answer(pending, reply_of(pending));
 }
 
@@ -246,13 +247,38 @@ void Ledger::recycle(PendingRequest& pending) noexcept {
 // --- the clock
 
 void Ledger::arm() noexcept {
-  if (deadlines_.empty() || deadlines_.earliest() >= armed_for_) return;
-  armed_for_ = deadlines_.earliest();
-  timer_.start(armed_for_ - loop_.now());
+  const TimePoint next = deadlines_.earliest();
+  if (next == TimePoint::max()) return;
+  for (event::Timer* timer : {&overdue_timer_, &timer_}) {
+    if (!timer->is_active() || timer->due() > next) timer->start(next - loop_.now());
+  }
+}
+
+void Ledger::on_overdue() noexcept {
+  while (PendingRequest* due = deadlines_.note_overdue(loop_.now()))
+    withdraw(*due);
+  arm();
+}
+
+/// The deadline has passed: it is handed to no connection any more. If a connection has it already,
+/// the answer waits for the input, in which its acknowledgement may be.
+void Ledger::withdraw(PendingRequest& pending) noexcept {
+  const auto is_in_flight = [](const BrokerDelivery& delivery) {
+    return delivery.state() == mqtt::State::InFlight;
+  };
+  const auto deliveries = pending.deliveries();
+  if (std::none_of(deliveries.begin(), deliveries.end(), is_in_flight)) {
+    expire(pending);
+    return;
+  }
+  for (BrokerDelivery& delivery : deliveries) {
+    if (delivery.is_settled() || is_in_flight(delivery)) continue;
+    delivery.lane->pool->give_up(delivery);
+    report(delivery);
+  }
 }
 
 void Ledger::on_deadline() noexcept {
-  armed_for_ = TimePoint::max();
   while (PendingRequest* due = deadlines_.pop_due(loop_.now()))
     expire(*due);
   arm();

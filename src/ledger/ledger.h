@@ -126,6 +126,8 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   void answer(PendingRequest& pending, const protocol::Reply& reply) noexcept;
   void recycle(PendingRequest& pending) noexcept;
   void arm() noexcept;
+  void on_overdue() noexcept;
+  void withdraw(PendingRequest& pending) noexcept;
   void on_deadline() noexcept;
   void log_answer(const PendingRequest& pending, const protocol::Reply& reply) noexcept;
 
@@ -135,8 +137,8 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   Router router_;
   ResultCounters unrouted_;
   DeadlineLists<PendingRequest> deadlines_;  // all unanswered ones; TimePoint::max(): no deadline
-  event::Timer timer_;
-  TimePoint armed_for_ = TimePoint::max();
+  event::Timer overdue_timer_;
+  event::Timer timer_;  // due at the same time; after a stall it fires later
   std::vector<std::unique_ptr<PendingRequest>> requests_;  // owns all of them
   List<PendingRequest> free_;  // neither in use nor waiting; takes no memory of its own
   std::pmr::unsynchronized_pool_resource memory_;
