@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/send.h"
 #include "cli/serve.h"
+#include "cli/standard_streams.h"
 
 namespace {
 
@@ -93,6 +94,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!sluice::cli::open_standard_streams()) return sluice::cli::kFailed;
 #ifdef __GLIBC__
   // Keep the heap between bursts instead of paging it in again. Setting the one threshold stops the
   // other from adapting, and each large message would be mapped separately, so both are set.
