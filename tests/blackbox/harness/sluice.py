@@ -36,6 +36,11 @@ def environment(**more):
             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **more}
 
 
+def without(closed):
+    """The beginning of a command that runs with these descriptors closed, such as ["<&-", "2>&-"]."""
+    return ["sh", "-c", f'exec "$0" "$@" {" ".join(closed)}'] if closed else []
+
+
 def run(*arguments, env=None, cwd=None, stdin=None):
     """Runs a command to its end: (exit status, output and error output together)."""
     done = subprocess.run([binary(), *arguments], env=environment(**(env or {})), cwd=cwd, timeout=2 * BOUND_S,
@@ -183,12 +188,13 @@ class Sluice:
     def pid(self):
         return self._process.pid
 
-    def start(self, until="ready", env=None, descriptors=None, arguments=()):
+    def start(self, until="ready", env=None, descriptors=None, arguments=(), closed=()):
         """until: "ready" (every broker has a connection), "alive" (it serves, with or without brokers) or
-        None (no waiting). descriptors: its hard limit of open files. arguments: further ones of serve."""
+        None (no waiting). descriptors: its hard limit of open files. arguments: further ones of serve.
+        closed: see without()."""
         self._exit = None
         limited = ["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else []
-        self._process = Process([*limited, binary(), "serve", "-c", str(self.file), *arguments],
+        self._process = Process([*limited, *without(closed), binary(), "serve", "-c", str(self.file), *arguments],
                                 env=environment(**(env or {})))
         if until == "ready":
             self.wait_for_status("/readyz", 200)
