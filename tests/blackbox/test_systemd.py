@@ -1,25 +1,19 @@
 """What systemd is told, by a socket of the test in its place."""
 import signal
 import socket
-from pathlib import Path
 
 import pytest
 
 from harness import net
 from harness.client import request
 from harness.replies import assert_success
-from harness.sluice import binary, broker_table, run, toml
+from harness.sluice import broker_table, run, toml
 from harness.waiting import BOUND_S
-
-
-@pytest.fixture(autouse=True)
-def _needs_libsystemd():
-    if b"libsystemd.so" not in Path(binary()).read_bytes():
-        pytest.skip("a build without libsystemd")
 
 
 class Systemd:
     def __init__(self, address):
+        self._address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.settimeout(BOUND_S)
         self._socket.bind(address)
@@ -29,6 +23,18 @@ class Systemd:
     def next(self):
         """What is said next, as a dict."""
         return dict(line.split("=", 1) for line in self._socket.recv(4096).decode().splitlines())
+
+    def fill(self):
+        """Until it takes no more; returns how many datagrams fit."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            count = 0
+            try:
+                while True:
+                    other.sendto(b"FILLED=1", self._address)
+                    count += 1
+            except BlockingIOError:
+                return count
 
     def is_silent(self):
         self._socket.setblocking(False)
@@ -92,3 +98,17 @@ def test_a_reload_is_told_with_its_end_whatever_came_of_it(lab, systemd):
         begun, over = systemd.next(), systemd.next()
         assert begun["RELOADING"] == "1" and int(begun["MONOTONIC_USEC"]) > 0
         assert over["READY"] == "1" and ("rejected" in over["STATUS"]) == refused
+
+
+def test_a_full_socket_holds_up_nothing_and_gets_the_notifications_when_it_has_room(lab, systemd):
+    filled = systemd.fill()
+    sluice = lab.sluice(lab.broker(), env={**systemd.env, "WATCHDOG_USEC": "2000"})
+    assert_success(sluice.client().ask(request()))
+    sluice.reload()
+    assert_success(sluice.client().ask(request()))
+    assert [systemd.next() for _ in range(filled)] == [{"FILLED": "1"}] * filled
+    heard = [systemd.next() for _ in range(3)]
+    assert ["READY" in one for one in heard] == [True, False, True] and heard[1]["RELOADING"] == "1"
+    systemd.fill()
+    sluice.terminate()
+    assert sluice.wait() == 0

@@ -12,7 +12,7 @@ TEST = Build("test", SANITIZED)
 # Without precompiled headers, so that a missing include is found.
 CLANG_BUILD = Build("clang", (*SANITIZED, "-Db_pch=false", "-Dfuzzers=true"), CLANG)
 TSAN = Build("tsan", (*DEBUG, "-Db_sanitize=thread", "-Dbenchmarks=false"))
-MINIMAL = Build("minimal", (*DEBUG, "-Dadmin=false", "-Dsystemd=disabled", "-Dtests=false", "-Dbenchmarks=false"))
+MINIMAL = Build("minimal", (*DEBUG, "-Dadmin=false", "-Dtests=false", "-Dbenchmarks=false"))
 # As tools/soak builds it: sanitizers would be most of the memory that is judged.
 SOAK = Build("soak", ("--buildtype=debugoptimized", "-Dtests=false", "-Dbenchmarks=false"))
 
@@ -86,7 +86,7 @@ def more_jobs():
             pytest(*side_by_side(2), "-k", "not frozen", "tests/blackbox/test_broker_faults.py",
                    "tests/blackbox/test_broker_names.py", "tests/blackbox/test_tls.py",
                    sluice=tsan, prefix=kinds.unmoved(tsan, "--version"), SLUICE_SANITIZED="1"), after=("build-tsan",)),
-        Job("build-minimal", "sluice without admin and systemd", 46, 900, MINIMAL.job(), lane=Lane.FILL),
+        Job("build-minimal", "sluice without admin", 46, 900, MINIMAL.job(), lane=Lane.FILL),
         Job("minimal", "the minimal build starts", 1, 30,
             check(MINIMAL.program("sluice"), "--version", needs=[MINIMAL.program("sluice")]), after=("build-minimal",)),
         Job("tidy", "clang-tidy over all of src", 260, 2400, kinds.clang_tidy(), lane=Lane.FILL),

@@ -41,6 +41,19 @@ class Systemd {
   Systemd(const Systemd&) = delete;
   Systemd& operator=(const Systemd&) = delete;
 
+  /// Sends to it until it takes no more; returns how many datagrams fit.
+  std::size_t fill() const {
+    sockaddr_un address{};
+    socklen_t size = sizeof(address);
+    REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    const int other = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    std::size_t count = 0;
+    while (::sendto(other, "x", 1, 0, reinterpret_cast<const sockaddr*>(&address), size) == 1)
+      ++count;
+    ::close(other);
+    return count;
+  }
+
   /// What was said since the last call, one entry for each time.
   std::vector<std::string> heard() const {
     std::vector<std::string> messages;
@@ -96,6 +109,57 @@ TEST_CASE("a reload is said with its time, and its end is ready again", "[superv
   CHECK(has(heard[0], "RELOADING=1\nMONOTONIC_USEC="));
   CHECK(heard[1] == "READY=1\nSTATUS=the former configuration goes on");
   CHECK(has(heard[2], "STOPPING=1\n"));
+}
+
+TEST_CASE("what a full socket does not take is said when it has room, in order", "[supervisor]") {
+  const Systemd systemd;
+  const std::size_t filled = systemd.fill();
+  event::TestLoop loop;
+  Supervisor supervisor(loop);
+  supervisor.start();
+  loop.run_turns();
+  supervisor.reloading();
+  supervisor.reloaded("serving");
+  loop.advance(Duration(1000));
+  CHECK(systemd.heard().size() == filled);
+  loop.advance(Duration(100));
+  const auto heard = systemd.heard();
+  REQUIRE(heard.size() == 3);
+  CHECK(has(heard[0], "READY=1"));
+  CHECK(has(heard[1], "RELOADING=1"));
+  CHECK(heard[2] == "READY=1\nSTATUS=serving");
+  loop.advance(Duration(1000));
+  CHECK(systemd.heard().empty());
+}
+
+TEST_CASE("for a socket that stays full the latest notifications are kept, and no sign of life",
+          "[supervisor]") {
+  const Systemd systemd("40000");
+  systemd.fill();
+  event::TestLoop loop;
+  Supervisor supervisor(loop);
+  supervisor.start();
+  for (int i = 0; i < 100; ++i)
+    supervisor.reloaded(std::to_string(i));
+  supervisor.stopping();
+  loop.advance(Duration(1010));
+  systemd.heard();
+  loop.advance(Duration(90));
+  const auto heard = systemd.heard();
+  REQUIRE(heard.size() >= Supervisor::kMostUnsent);
+  CHECK(has(heard[0], "READY=1\nSTATUS=94"));
+  CHECK(has(heard[Supervisor::kMostUnsent - 2], "STOPPING=1"));
+}
+
+TEST_CASE("the watchdog of another process gets nothing", "[supervisor]") {
+  const Systemd systemd("40000");
+  ::setenv("WATCHDOG_PID", std::to_string(::getpid() + 1).c_str(), 1);
+  event::TestLoop loop;
+  Supervisor supervisor(loop);
+  supervisor.start();
+  loop.advance(Duration(100));
+  ::unsetenv("WATCHDOG_PID");
+  CHECK(systemd.heard().size() == 1);  // ready
 }
 
 TEST_CASE("nobody who asked is told nothing", "[supervisor]") {
