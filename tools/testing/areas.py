@@ -29,17 +29,17 @@ BLACK_BOX = {
     "base": {"test_logs"},
     "protocol": {"test_requests", "test_framing", "test_replies", "test_large"},
     "config": {"test_commands", "test_reload"},
-    "event": {"test_framing", "test_unix", "test_stop", "test_broker_names"},
+    "event": {"test_framing", "test_unix", "test_stop", "test_stall", "test_broker_names"},
     "mqtt": {"test_broker_*", "test_redelivery", "test_tls*", "test_order"},
     "mqtt/transport": {"test_broker_*", "test_tls*", "test_binary", "test_large"},
     "mqtt/link": {"test_broker_*", "test_redelivery", "test_order"},
     "mqtt/pool": {"test_broker_*", "test_redelivery", "test_order", "test_backpressure"},
-    "ledger": {"test_routing", "test_fanout", "test_stop", "test_backpressure", "test_replies"},
+    "ledger": {"test_routing", "test_fanout", "test_stop", "test_stall", "test_backpressure", "test_replies"},
     "client": {"test_framing", "test_backpressure", "test_limits", "test_replies"},
     "app": {"test_stop", "test_reload*", "test_rolling_restart"},
     "admin": {"test_admin", "test_metrics", "test_status", "test_prometheus", "test_http_*", "test_broker_reasons"},
     "sdk": {"test_send", "test_documents"},
-    "cli": {"test_commands", "test_send", "test_systemd", "test_logs"},
+    "cli": {"test_commands", "test_send", "test_systemd", "test_logs", "test_descriptors"},
 }
 # The unit programs of each layer, and those beside the layers.
 UNIT = {layer: {layer} for layer in BLACK_BOX} | {
