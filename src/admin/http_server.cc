@@ -157,10 +157,10 @@ void HttpServer::end_overdue() noexcept {
 }
 
 void HttpServer::turn() noexcept {
-  end_overdue();
   place_freed_ = false;
   watcher_->watch({.readable = true});
   MHD_run(daemon_);
+  end_overdue();  // not before what came in time was read
   const int any = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
   if (!is_descriptor_free(any)) {
     // libmicrohttpd would retry accept() in every turn.

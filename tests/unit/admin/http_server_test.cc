@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -74,6 +75,22 @@ TEST_CASE("a connection that drips is ended after five seconds", "[http_server]"
     slow.receive();
     return slow.at_end();
   });
+}
+
+TEST_CASE("a request whose rest came while the process was stopped is answered", "[http_server]") {
+  Scene scene;
+  event::Socket probe = scene.connect(kHealth.substr(0, 20));
+  event::Socket silent = scene.connect(kHealth.substr(0, 20));
+  scene.loop.run_turns(50);
+  probe.send(kHealth.substr(20));
+  scene.loop.clock.move_to(scene.loop.clock.now() + std::chrono::seconds(11));
+  std::string answer;
+  scene.loop.run_until([&] {
+    answer += probe.receive();
+    silent.receive();
+    return probe.at_end() && silent.at_end();
+  });
+  CHECK(answer.find("200 OK") != std::string::npos);
 }
 
 TEST_CASE("connections that do not ask hold up a probe for no longer than 100 ms",
