@@ -104,6 +104,28 @@ TEST_CASE("an element may be in one list of each tag at once", "[list]") {
   other.remove(items[1]);
 }
 
+TEST_CASE("an overdue element is found once, and stays until it is taken out", "[deadlines]") {
+  std::array<Waiting, 3> items;
+  DeadlineLists<Waiting> lists;
+  for (int i = 0; i < 3; ++i) {
+    items[static_cast<std::size_t>(i)].number = i;
+    lists.insert(items[static_cast<std::size_t>(i)], at(10 * i));
+  }
+  CHECK(lists.note_overdue(at(10)) == &items[0]);
+  CHECK(lists.note_overdue(at(10)) == &items[1]);
+  CHECK(lists.note_overdue(at(10)) == nullptr);
+  CHECK(lists.earliest() == at(20));
+  lists.remove(items[0]);
+  CHECK_FALSE(items[0].is_waiting());
+  CHECK(lists.pop_due(at(10)) == &items[1]);
+  CHECK(lists.pop_due(at(10)) == nullptr);
+  CHECK(lists.note_overdue(at(20)) == &items[2]);
+  CHECK(lists.earliest() == TimePoint::max());
+  CHECK_FALSE(lists.empty());
+  lists.remove(items[2]);
+  CHECK(lists.empty());
+}
+
 TEMPLATE_TEST_CASE("deadlines come out in their order, and only when due", "[deadlines]", Queue,
                    Lists) {
   std::array<typename TestType::Element, 5> items;
