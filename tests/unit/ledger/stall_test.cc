@@ -131,7 +131,7 @@ TEST_CASE("requests without a PUBACK are a timeout at the end of the stall", "[s
 TEST_CASE("acknowledgements too few to make a batching socket readable count, too", "[stall]") {
   Scene scene([](config::Broker& broker) { broker.max_inflight = 8; });
   scene.bring_up();
-  scene.submit(8);
+  scene.submit(8, Duration(2));  // before the timer that reads them
   scene.wait_for(Type::Publish, 8);
   REQUIRE(mqtt::low_water_mark(scene.broker.peer()) > 4);
   scene.acknowledge(1);
