@@ -89,6 +89,12 @@ struct BrokerTls {
 
 enum class Protocol { V5, V311 };
 
+/// What becomes of requests that a dead broker has not been handed.
+enum class WhenDead {
+  Queue,   ///< they wait for it, as far as its queue has room
+  Refuse,  ///< they are answered at once
+};
+
 struct Broker {
   std::string name;
   bool tls_enabled = false;   ///< from the scheme of `url`
@@ -108,6 +114,7 @@ struct Broker {
   Duration reconnect_min{100};
   Duration reconnect_max{30000};
   Duration dead_after{1000};
+  WhenDead when_dead = WhenDead::Queue;
   std::optional<unsigned> max_inflight;  ///< nothing: "auto"
   int max_qos = 2;                       ///< what the broker takes, whatever it announces
   unsigned max_topic_levels = 201;       ///< the same

@@ -215,6 +215,8 @@ void read_times(Section& table, Broker& broker) {
   table.duration<Milliseconds>("reconnect_min_ms", broker.reconnect_min, {1, kHour});
   table.duration<Milliseconds>("reconnect_max_ms", broker.reconnect_max, {1, 24 * kHour});
   table.duration<Milliseconds>("dead_after_ms", broker.dead_after, {0, kHour});
+  table.choice<WhenDead>("when_dead", broker.when_dead,
+                         {{"queue", WhenDead::Queue}, {"refuse", WhenDead::Refuse}});
   if (broker.reconnect_min > broker.reconnect_max &&
       table.is_valid({"reconnect_min_ms", "reconnect_max_ms"}))
     table.fault(table.is_given("reconnect_max_ms") ? "reconnect_max_ms" : "reconnect_min_ms",

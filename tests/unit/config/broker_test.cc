@@ -26,6 +26,7 @@ TEST_CASE("every key of a broker reaches its field") {
       "connections = 2\nclient_id = \"x-{slot}\"\nusername = \"u\"\npassword = \"p\"\n"
       "protocol = \"3.1.1\"\nkeepalive_s = 5\nconnect_timeout_ms = 1\nack_timeout_ms = 2\n"
       "reconnect_min_ms = 3\nreconnect_max_ms = 4\ndead_after_ms = 0\nmax_inflight = 65535\n"
+      "when_dead = \"refuse\"\n"
       "max_qos = 1\nmax_topic_levels = 7\nmax_incoming_packet_bytes = 1024\n"
       "inflight_bytes = 6\nqueue_messages = 7\nqueue_bytes = 8\n");
   Broker expected;
@@ -44,6 +45,7 @@ TEST_CASE("every key of a broker reaches its field") {
   expected.reconnect_min = Duration(3);
   expected.reconnect_max = Duration(4);
   expected.dead_after = Duration(0);
+  expected.when_dead = WhenDead::Refuse;
   expected.max_inflight = 65535;
   expected.max_qos = 1;
   expected.max_topic_levels = 7;
