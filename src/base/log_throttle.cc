@@ -6,12 +6,6 @@
 #include <utility>
 
 namespace sluice {
-namespace {
-
-/// Reminder interval, so that an ongoing condition shows up in every rotated log file.
-constexpr Duration kReminder = std::chrono::hours(1);
-
-}  // namespace
 
 std::string LogThrottle::Summary::text(std::string_view one, std::string_view many) const {
   std::string text = fmt::format("{} more {} since then", more, more == 1 ? one : many);
@@ -22,11 +16,11 @@ std::string LogThrottle::Summary::text(std::string_view one, std::string_view ma
   return text;
 }
 
-bool LogThrottle::note(TimePoint now) noexcept {
+bool LogThrottle::note(TimePoint now, std::uint64_t occurrences) noexcept {
   latest_ = now;
   if (written_ == 0) reported_ = now;
   if (written_ == written_first_) {
-    ++counted_;
+    counted_ += occurrences;
     return false;
   }
   ++written_;
@@ -35,7 +29,7 @@ bool LogThrottle::note(TimePoint now) noexcept {
 
 TimePoint LogThrottle::due() const noexcept {
   if (!is_going_on()) return TimePoint::max();
-  return std::min(latest_ + quiet_, reported_ + kReminder);
+  return std::min(latest_ + quiet_, reported_ + reminder_);
 }
 
 std::optional<LogThrottle::Summary> LogThrottle::look(TimePoint now) noexcept {

@@ -12,8 +12,8 @@
 namespace sluice {
 
 /// One episode of a repeated event: the first occurrences are written, further ones counted. The
-/// episode ends after `quiet` without one; then, and once an hour while it lasts, the owner logs
-/// the summary. Has no clock of its own. Not thread-safe.
+/// episode ends after `quiet` without one; then, and after each `reminder` while it lasts, the
+/// owner logs the summary. Has no clock of its own. Not thread-safe.
 class LogThrottle {
  public:
   struct Summary {
@@ -24,11 +24,12 @@ class LogThrottle {
     std::string text(std::string_view one, std::string_view many) const;
   };
 
-  explicit LogThrottle(Duration quiet, unsigned written_first = 1) noexcept
-      : quiet_(quiet), written_first_(written_first) {}
+  explicit LogThrottle(Duration quiet, unsigned written_first = 1,
+                       Duration reminder = std::chrono::hours(1)) noexcept
+      : quiet_(quiet), reminder_(reminder), written_first_(written_first) {}
 
-  /// Records one occurrence. True: write it; false: it was counted.
-  bool note(TimePoint now) noexcept;
+  /// Records one occurrence, or several that share a line. True: write it; false: counted.
+  bool note(TimePoint now, std::uint64_t occurrences = 1) noexcept;
   /// When look() has something to do next; TimePoint::max() between episodes.
   TimePoint due() const noexcept;
   /// The summary that is due, or nothing. Ends the episode if it is over, also with nothing
@@ -43,6 +44,7 @@ class LogThrottle {
 
  private:
   const Duration quiet_;
+  const Duration reminder_;  // so that what lasts shows up in every rotated log file
   const unsigned written_first_;
   unsigned written_ = 0;  // of this episode; 0 between episodes
   std::uint64_t counted_ = 0;

@@ -73,6 +73,23 @@ TEST_CASE("what never ends is told of once an hour, each time with the new ones 
   CHECK(throttle.is_going_on());
 }
 
+TEST_CASE("occurrences that share a line count each", "[log-throttle]") {
+  LogThrottle throttle{std::chrono::seconds(10)};
+  CHECK(throttle.note(at(0), 5));
+  CHECK_FALSE(throttle.note(at(1), 7));
+  CHECK(throttle.counted() == 7);
+}
+
+TEST_CASE("reminders come as often as is wanted", "[log-throttle]") {
+  LogThrottle throttle{std::chrono::seconds(10), 1, std::chrono::seconds(30)};
+  int reminders = 0;
+  for (int second = 0; second < 100; ++second) {
+    (void)throttle.note(at(second));
+    reminders += throttle.look(at(second)) ? 1 : 0;
+  }
+  CHECK(reminders == 3);
+}
+
 TEST_CASE("ended early, it says what was counted and begins anew", "[log-throttle]") {
   LogThrottle throttle{std::chrono::seconds(10)};
   CHECK(throttle.note(at(0)));
