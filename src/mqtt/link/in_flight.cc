@@ -31,6 +31,7 @@ Delivery* InFlight::acknowledge(std::uint16_t packet_id, TimePoint now) noexcept
   if (delivery == nullptr) return nullptr;
   const std::uint8_t qos = delivery->qos;
   if (qos > 0 || !awaits_acknowledgements()) last_progress_ = now;
+  if (qos > 0) last_acknowledged_ = now;
   newest_acknowledged_[qos] = std::max(newest_acknowledged_[qos], delivery->sequence);
   remove(*delivery);
   return delivery;

@@ -42,10 +42,14 @@ class InFlight {
   /// When the latest acknowledgement came, or, if later, the first message after all had been
   /// acknowledged. QoS 0 counts only while nothing else is in flight.
   TimePoint last_progress() const noexcept { return last_progress_; }
+  /// Messages with QoS 1 or 2 are in flight.
+  bool awaits_acknowledgements() const noexcept { return size() > qos0_; }
+  /// When the latest message with QoS 1 or 2 was acknowledged, on this connection or an earlier
+  /// one.
+  TimePoint last_acknowledged() const noexcept { return last_acknowledged_; }
 
  private:
   void remove(Delivery& delivery) noexcept;
-  bool awaits_acknowledgements() const noexcept { return size() > qos0_; }
 
   List<Delivery> list_;
   PacketIds ids_;
@@ -55,6 +59,7 @@ class InFlight {
   std::uint64_t next_sequence_ = 1;
   std::array<std::uint64_t, 3> newest_acknowledged_{};  // by QoS: each has its own order
   TimePoint last_progress_{};
+  TimePoint last_acknowledged_{};
 };
 
 }  // namespace sluice::mqtt

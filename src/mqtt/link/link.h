@@ -172,6 +172,15 @@ class Link final : public ListNode<> {
     return in_flight_.is_empty() && resend_queue_.is_empty() && fenced_.empty();
   }
   std::size_t in_flight() const noexcept { return in_flight_.size(); }
+  /// Since when the connection has waited for any acknowledgement of QoS 1 or 2; null: it awaits
+  /// none.
+  std::optional<TimePoint> awaits_acknowledgement_since() const noexcept {
+    if (!in_flight_.awaits_acknowledgements()) return std::nullopt;
+    return in_flight_.last_progress();
+  }
+  /// When the latest one of QoS 1 or 2 came, on any of its connections.
+  TimePoint last_acknowledged() const noexcept { return in_flight_.last_acknowledged(); }
+  bool has_resends() const noexcept { return !resend_queue_.is_empty(); }
   /// The usual window size: an automatic window adapts.
   std::size_t window() const noexcept { return window_.usual(); }
   /// What is sent first on the next connection. hand_over() and give_up() remove from it.

@@ -339,6 +339,7 @@ void Pool::on_tick() noexcept {
     slot->link.tick();
     take_news(*slot);
   }
+  if (!stopped_) check_acknowledgements();
   if (slots_.size() > wanted_slots_) replace_.schedule();
 }
 

@@ -17,6 +17,7 @@
 #include "event/timer.h"
 #include "mqtt/delivery.h"
 #include "mqtt/link/link.h"
+#include "mqtt/pool/ack_watch.h"
 #include "mqtt/pool/client_id_registry.h"
 #include "mqtt/pool/connect_scheduler.h"
 #include "mqtt/pool/device_table.h"
@@ -158,7 +159,13 @@ class Pool final {
   const PoolCounters& counters() const noexcept { return counters_; }
   ConnectionStatus status() const;
   ConnectionStatus status_of(std::size_t slot) const;
-  /// "broker o2o has no connection: Connection refused"; only while that is so.
+  /// While it has connections but acknowledges nothing: since when. See AckWatch.
+  std::optional<TimePoint> silent_since() const noexcept;
+  /// It has a connection, and acknowledges what it was handed.
+  bool is_working() const noexcept { return ready_ > 0 && !ack_watch_.silent_since(); }
+  /// What keeps it from working: "no connection: Connection refused", "no acknowledgement for 6 s".
+  std::string outage() const;
+  /// "broker o2o has no connection: Connection refused"; only while it is not working.
   std::string describe_outage() const;
 
  private:
@@ -234,6 +241,7 @@ class Pool final {
 
   event::Loop& loop_;
   PoolEvents& events_;
+  void check_acknowledgements() noexcept;
   Random& random_;
   config::Broker broker_;
   PoolLog log_;
@@ -262,6 +270,7 @@ class Pool final {
   DeviceTable devices_;       // for QoS 1 and 2
   DeviceTable qos0_devices_;  // for QoS 0, which has an order of its own
   List<Delivery> queue_;      // Queued
+  AckWatch ack_watch_;
   Totals totals_;
   std::uint64_t arrivals_ = 0;
   bool waits_for_inflight_bytes_ = false;  // a message does, and none may overtake it

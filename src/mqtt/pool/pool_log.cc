@@ -22,6 +22,11 @@ std::string in_words(Duration time) {
                                          : fmt::format("{} ms", time.count());
 }
 
+/// "6 s".
+std::string in_seconds(Duration time) {
+  return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(time).count());
+}
+
 }  // namespace
 
 Level PoolLog::level_for_change(TimePoint now, Level wanted) {
@@ -107,9 +112,25 @@ std::string PoolLog::describe(const Loss& loss) const {
 void PoolLog::dead(TimePoint now) {
   is_down_ = false;
   const std::string reason = latest_failure_.empty() ? "" : fmt::format(" ({})", latest_failure_);
-  log::at(level_for_change(now, Level::Warn), subject(),
-          "down: no connection for {}{}; requests are queued until their deadline, at most {}",
-          in_words(broker_.dead_after), reason, broker_.queue_messages);
+  const std::string requests =
+      broker_.when_dead == config::WhenDead::Refuse
+          ? "requests are refused (when_dead)"
+          : fmt::format("requests are queued until their deadline, at most {}",
+                        broker_.queue_messages);
+  log::at(level_for_change(now, Level::Warn), subject(), "down: no connection for {}{}; {}",
+          in_words(broker_.dead_after), reason, requests);
+}
+
+void PoolLog::silent(TimePoint now, Duration lasted, std::size_t unacknowledged) {
+  silence_level_ = silence_throttle_.note(now) ? Level::Info : Level::Debug;
+  log::at(silence_level_ == Level::Info ? Level::Warn : Level::Debug, subject(),
+          "not ready: no acknowledgement for {} ({} unacknowledged)", in_seconds(lasted),
+          plural(unacknowledged, "message"));
+}
+
+void PoolLog::silence_ended(Duration lasted, bool acknowledges) {
+  log::at(silence_level_, subject(), "{} (after {} without an acknowledgement)",
+          acknowledges ? "acknowledging again" : "nothing left to acknowledge", in_seconds(lasted));
 }
 
 void PoolLog::taken_over(TimePoint now, unsigned slot, const std::string& client_id,
@@ -168,6 +189,9 @@ void PoolLog::tick(TimePoint now, std::size_t up) {
     log::warn(subject(), "still down after {}; the latest: {}", plural(failures_, "failed attempt"),
               latest_failure_);
   }
+  if (const auto summary = silence_throttle_.look(now); summary && summary->more > 0)
+    log::warn(subject(), "{}",
+              summary->text("pause of acknowledgements", "pauses of acknowledgements"));
   if (const auto summary = takeover_throttle_.look(now); summary && summary->more > 0)
     log::warn(subject(), "{}", summary->text("session takeover", "session takeovers"));
   if (const auto summary = rejection_throttle_.look(now); summary && summary->more > 0)

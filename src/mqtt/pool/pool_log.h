@@ -35,6 +35,10 @@ class PoolLog {
   void attempt_failed(TimePoint now, const Loss& loss, bool is_version_search = false);
   /// No connection for dead_after_ms.
   void dead(TimePoint now);
+  /// It has acknowledged nothing for `lasted`, with this many messages in flight.
+  void silent(TimePoint now, Duration lasted, std::size_t unacknowledged);
+  /// An acknowledgement came, or all that waited for one was given up.
+  void silence_ended(Duration lasted, bool acknowledges);
   void taken_over(TimePoint now, unsigned slot, const std::string& client_id, bool is_reported,
                   bool may_be_username);
   /// Take-overs among the pool's own connections.
@@ -78,6 +82,8 @@ class PoolLog {
   std::size_t reported_up_ = 0;  // logged as "N of M connections up"; 0: none, or all are up again
   LogThrottle change_throttle_{std::chrono::seconds(10), 8};
   LogThrottle failure_throttle_{std::chrono::minutes(10), 2};  // for failures that differ
+  LogThrottle silence_throttle_{std::chrono::minutes(2), 3};
+  log::Level silence_level_ = log::Level::Debug;  // whether the one that lasts was logged
   LogThrottle takeover_throttle_{std::chrono::minutes(2)};
   LogThrottle rejection_throttle_{std::chrono::minutes(1)};
 };

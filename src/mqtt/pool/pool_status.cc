@@ -1,4 +1,5 @@
-// Why and since when a pool, or one of its slots, has no connection: for replies and the operator.
+// Why and since when a pool, or one of its slots, has no connection, or acknowledges nothing: for
+// replies and the operator.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,9 +45,42 @@ std::optional<TimePoint> Pool::next_attempt(const Slot& slot) const noexcept {
   return slot.link.delayed_until().value_or(std::max(loop_.now(), scheduler_.paused_until()));
 }
 
+std::string Pool::outage() const {
+  if (const auto since = silent_since()) {
+    return fmt::format(
+        "no acknowledgement for {} s",
+        std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - *since).count());
+  }
+  return outage_reason_.empty() ? "no connection yet" : "no connection: " + outage_reason_;
+}
+
 std::string Pool::describe_outage() const {
-  if (outage_reason_.empty()) return fmt::format("broker {} has no connection yet", broker_.name);
-  return fmt::format("broker {} has no connection: {}", broker_.name, outage_reason_);
+  return fmt::format("broker {}{} {}", broker_.name, silent_since() ? ":" : " has", outage());
+}
+
+std::optional<TimePoint> Pool::silent_since() const noexcept {
+  return ready_ > 0 ? ack_watch_.silent_since() : std::nullopt;
+}
+
+void Pool::check_acknowledgements() noexcept {
+  AckWatch::Sight sight;
+  for (const auto& slot : slots_)
+    sight.add(slot->link);
+  const std::optional<TimePoint> since = ack_watch_.silent_since();
+  const TimePoint now = loop_.now();
+  switch (ack_watch_.look(now, AckWatch::patience(broker_.ack_timeout), sight)) {
+    case AckWatch::Change::None:
+      break;
+    case AckWatch::Change::Silent:
+      log_.silent(now, now - *ack_watch_.silent_since(), in_flight());
+      break;
+    case AckWatch::Change::Acknowledging:
+      log_.silence_ended(now - *since, /*acknowledges=*/true);
+      break;
+    case AckWatch::Change::NothingAwaited:
+      log_.silence_ended(now - *since, /*acknowledges=*/false);
+      break;
+  }
 }
 
 }  // namespace sluice::mqtt
