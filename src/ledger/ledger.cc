@@ -143,8 +143,10 @@ Ledger::AdmitResult Ledger::admit(PendingRequest& pending, bool in_turn,
     if (admission == mqtt::Admission::Dead) {
       count(delivery, false, ErrorKind::BrokerUnavailable);
       answer(pending, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
-                                     lane.pool->describe_outage() + "; its queue is full"));
+                                     lane.pool->describe_outage() + why));
       return AdmitResult::Answered;
+      const char* why =
+          lane.pool->is_refusing() ? "; not queued (when_dead = refuse)" : "; its queue is full";
     }
     if (admission != mqtt::Admission::Accept && refusal.lane == nullptr)
       refusal = {&lane, admission};

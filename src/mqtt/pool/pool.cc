@@ -348,7 +348,7 @@ void Pool::on_dead_timer() noexcept {
   for (const auto& slot : slots_)
     waiters_.wake(slot->waiters);
   events_.on_dead(*this);
-  pump_.schedule();  // waiting requests are answered
+  pump_.schedule();  // waiting requests are answered, and queued ones if it refuses them
 }
 
 }  // namespace sluice::mqtt

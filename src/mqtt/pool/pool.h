@@ -54,7 +54,7 @@ enum class Admission {
   Accept,
   QueueFull,        ///< the queue is at its limit, or requests wait for it: wait()
   LinkBacklogFull,  ///< the same for the backlog of the link to which the device is pinned: wait()
-  Dead,             ///< no room, and the broker is dead
+  Dead,             ///< the broker is dead, and has no room or refuses what comes meanwhile
 };
 
 /// Counters for the operator; reset only if the broker gets another name.
@@ -167,6 +167,10 @@ class Pool final {
   std::string outage() const;
   /// "broker o2o has no connection: Connection refused"; only while it is not working.
   std::string describe_outage() const;
+  /// It is dead, and the settings say that it then takes nothing.
+  bool is_refusing() const noexcept {
+    return broker_.when_dead == config::WhenDead::Refuse && is_dead();
+  }
 
  private:
   friend struct Slot;
@@ -208,6 +212,7 @@ class Pool final {
   void note_room_in_backlog(Slot& slot) noexcept;
   void note_unbound(const Delivery& delivery) noexcept;
   void serve_waiters() noexcept;
+  void refuse_queued() noexcept;
   void after_reservation() noexcept;
   void tidy(Delivery& delivery) noexcept;
   Link* pinned_link(const Delivery& delivery) noexcept;
@@ -236,12 +241,12 @@ class Pool final {
   void unpin_all(Slot& slot) noexcept;
   void unpin(Device& device) noexcept;
   void move_to_queue(Slot& slot, Delivery& delivery, Delivery* position) noexcept;
+  void check_acknowledgements() noexcept;
   void on_tick() noexcept;
   void on_dead_timer() noexcept;
 
   event::Loop& loop_;
   PoolEvents& events_;
-  void check_acknowledgements() noexcept;
   Random& random_;
   config::Broker broker_;
   PoolLog log_;
@@ -265,12 +270,12 @@ class Pool final {
   event::Deferred pump_;
   event::Timer tick_;
   event::Timer dead_timer_;
+  AckWatch ack_watch_;
   PoolCounters counters_;
 
   DeviceTable devices_;       // for QoS 1 and 2
   DeviceTable qos0_devices_;  // for QoS 0, which has an order of its own
   List<Delivery> queue_;      // Queued
-  AckWatch ack_watch_;
   Totals totals_;
   std::uint64_t arrivals_ = 0;
   bool waits_for_inflight_bytes_ = false;  // a message does, and none may overtake it

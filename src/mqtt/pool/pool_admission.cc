@@ -1,10 +1,17 @@
 // Admission control, and the requests that wait for room.
+#include <algorithm>
 #include <utility>
 
 #include "mqtt/link/announced_refusal.h"
 #include "mqtt/pool/pool.h"
 
 namespace sluice::mqtt {
+namespace {
+
+/// Queued messages of a dead broker that are refused at one turn's end; the rest follow later.
+constexpr std::size_t kRefusedAtOnce = 1000;
+
+}  // namespace
 
 std::optional<DeliveryOutcome> Pool::refusal_of(Delivery& delivery) {
   const int code =
@@ -31,7 +38,7 @@ Slot* Pool::slot_bound_to(const protocol::Request& request) noexcept {
 }
 
 Admission Pool::admission(const protocol::Request& request, bool in_turn) noexcept {
-  if (stopped_) return Admission::Dead;
+  if (stopped_ || is_refusing()) return Admission::Dead;
   const Slot* bound = slot_bound_to(request);
   const bool backlog_is_full =
       bound != nullptr && !bound->link.backlog().has_room_for(request.bytes());
@@ -110,6 +117,25 @@ void Pool::after_reservation() noexcept {
   if (waiters_.size() == 0) return;
   serves_above_low_mark_ = true;
   pump_.schedule();
+}
+
+/// Finishes what no connection was handed, kRefusedAtOnce messages at the end of a turn. What is to
+/// be sent again keeps its deadline: it may have been published.
+void Pool::refuse_queued() noexcept {
+  std::size_t left = std::min(totals_.waiting.items(), kRefusedAtOnce);
+  const auto refuse_front_of = [&](auto& list) {
+    Delivery& delivery = list.front();
+    unlink(delivery);
+    finish(delivery, {});
+    --left;
+  };
+  for (const auto& slot : slots_) {
+    while (left > 0 && !slot->link.backlog().is_empty())
+      refuse_front_of(slot->link.backlog());
+  }
+  while (left > 0 && !queue_.empty())
+    refuse_front_of(queue_);
+  if (totals_.waiting.items() > 0) pump_.schedule();
 }
 
 /// Work is proportional to the requests served: a full backlog's list is suspended, and a device

@@ -232,6 +232,7 @@ void Pool::note_may_send(Slot& slot) noexcept {
 /// is served first in the next turn, until it has made progress.
 void Pool::pump() noexcept {
   waits_for_inflight_bytes_ = false;
+  if (is_refusing() && totals_.waiting.items() > 0) refuse_queued();
   for (std::size_t left = due_.size(); left > 0; --left) {
     Slot& slot = due_.front();
     const std::size_t before = totals_.inflight_bytes;

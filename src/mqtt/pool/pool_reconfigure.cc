@@ -24,6 +24,7 @@ void Pool::reconfigure(PoolSettings settings) {
                               broker_.reconnect_min != settings.broker.reconnect_min ||
                               broker_.reconnect_max != settings.broker.reconnect_max;
   const bool dead_after_changed = broker_.dead_after != settings.broker.dead_after;
+  const bool when_dead_changed = broker_.when_dead != settings.broker.when_dead;
   if (broker_.name != settings.broker.name) counters_ = {};
   broker_ = std::move(settings.broker);
   limits_ = limits_of(broker_);
@@ -49,8 +50,9 @@ void Pool::reconfigure(PoolSettings settings) {
     take_news(slot);
     release_unused_client_id(slot.link);
   }
-  if (dead_after_changed && ready_ == 0 && was_connected_) {
-    dead_timer_.start(std::max(Duration(0), last_connected_ + broker_.dead_after - loop_.now()));
+  if (ready_ == 0 && (when_dead_changed || (dead_after_changed && was_connected_))) {
+    const TimePoint dead_at = was_connected_ ? last_connected_ + broker_.dead_after : loop_.now();
+    dead_timer_.start(std::max(Duration(0), dead_at - loop_.now()));
   }
   replace_.schedule();
   pump_.schedule();
