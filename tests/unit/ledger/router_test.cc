@@ -69,6 +69,31 @@ TEST_CASE("without ranges no device has a broker", "[router]") {
   CHECK(route(router, kHighest) == Places{});
 }
 
+TEST_CASE("a device without a broker has the nearest range on each side", "[router]") {
+  const Router router({{0, 10, 0}, {5, 20, 1}, {30, 40, 2}, {50, 51, 3}, {60, 90, 4}});
+  const auto below = [&](std::int64_t device) { return router.neighbours(device).below; };
+  const auto above = [&](std::int64_t device) { return router.neighbours(device).above; };
+  CHECK(below(0) == nullptr);
+  REQUIRE(above(0) != nullptr);
+  CHECK(above(0)->broker == 0);
+  REQUIRE(below(25) != nullptr);
+  CHECK(below(25)->broker == 1);
+  REQUIRE(above(25) != nullptr);
+  CHECK(above(25)->broker == 2);
+  CHECK(below(50)->broker == 2);  // not the one that holds no device
+  CHECK(above(50)->broker == 4);
+  CHECK(below(kHighest)->broker == 4);
+  CHECK(above(kHighest) == nullptr);
+  CHECK(above(kLowest)->broker == 0);
+}
+
+TEST_CASE("of ranges that cover all but the ends each is a neighbour of the end", "[router]") {
+  const Router router({{kLowest, kHighest, 0}});
+  CHECK(router.neighbours(kHighest).below->broker == 0);
+  CHECK(router.neighbours(kLowest).above->broker == 0);
+  CHECK(Router({}).neighbours(0).below == nullptr);
+}
+
 TEST_CASE("the router says what looking at each range says", "[router]") {
   std::mt19937 random(4);
   const auto any = [&random] { return static_cast<std::int64_t>(random() % 60); };
