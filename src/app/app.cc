@@ -108,6 +108,7 @@ void App::enter(Phase next) noexcept {
       phase_timer_.stop();
       progress_timer_.stop();
       brokers_.close_now();
+      ledger_.finish_log();
       log::info("shut down after {} ms", (loop_.now() - stop_began_).count());
       finished_();
       break;

@@ -19,8 +19,11 @@ Ledger::Ledger(event::Loop& loop)
     : loop_(loop),
       router_({}),
       overdue_timer_(loop, bind<&Ledger::on_overdue>(this), event::Lateness::AtOnce),
+      failure_timer_(loop, bind<&Ledger::log_failures>(this)),
       timer_(loop, bind<&Ledger::on_deadline>(this)),
-      grants_end_(loop, bind<&Ledger::end_grants>(this)) {}
+      grants_end_(loop, bind<&Ledger::end_grants>(this)) {
+  failure_timer_.unref();
+}
 
 Ledger::~Ledger() {
   while (!free_.empty())
@@ -53,6 +56,7 @@ std::size_t Ledger::index_of(const mqtt::Pool& pool) const noexcept {
 void Ledger::drop(const mqtt::Pool& pool) noexcept {
   assert(is_done_with(pool) && index_of(pool) >= routed_);
   end_grants();
+  lanes_[index_of(pool)]->failures.finish(loop_.now(), log::Subject::broker(pool.name()));
   lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(index_of(pool)));
 }
 
@@ -101,8 +105,7 @@ bool Ledger::route(PendingRequest& pending, std::string_view broker) noexcept {
   if (broker.empty()) {
     prepare(pending, router_.route(pending.request.device_id));
     if (pending.brokers > 0) return true;
-    answer_unrouted(pending, ErrorKind::NoRoute,
-                    fmt::format("no broker's range contains device {}", pending.request.device_id));
+    answer_unrouted(pending, ErrorKind::NoRoute, describe_no_route(pending.request.device_id));
     return false;
   }
   for (std::size_t index = 0; index < routed_; ++index) {
@@ -142,11 +145,11 @@ Ledger::AdmitResult Ledger::admit(PendingRequest& pending, bool in_turn,
     const mqtt::Admission admission = lane.pool->admission(pending.request, in_turn);
     if (admission == mqtt::Admission::Dead) {
       count(delivery, false, ErrorKind::BrokerUnavailable);
+      const char* why =
+          lane.pool->is_refusing() ? "; not queued (when_dead = refuse)" : "; its queue is full";
       answer(pending, Reply::failure(ErrorKind::BrokerUnavailable, Published::No,
                                      lane.pool->describe_outage() + why));
       return AdmitResult::Answered;
-      const char* why =
-          lane.pool->is_refusing() ? "; not queued (when_dead = refuse)" : "; its queue is full";
     }
     if (admission != mqtt::Admission::Accept && refusal.lane == nullptr)
       refusal = {&lane, admission};
@@ -191,6 +194,7 @@ void Ledger::count(const BrokerDelivery& delivery, bool ok, ErrorKind error) noe
     counters.results.count_ok();
   } else {
     counters.results.count(error);
+    note_failure(delivery, error);
   }
   counters.latency.observe(loop_.precise_now() - delivery.pending->received);
 }
@@ -233,6 +237,10 @@ void Ledger::answer(PendingRequest& pending, const Reply& reply) noexcept {
 void Ledger::answer_unrouted(PendingRequest& pending, ErrorKind error,
                              std::string detail) noexcept {
   unrouted_.count(error);
+  if (error == ErrorKind::NoRoute && unrouted_failures_.count(error))
+    unrouted_failures_.set_example(error, pending.request, detail);
+  if (unrouted_failures_.is_going_on() && !failure_timer_.is_active())
+    failure_timer_.start(FailureLog::kWindow);
   answer(pending, Reply::failure(error, Published::No, std::move(detail)));
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "event/loop.h"
 #include "event/timer.h"
 #include "ledger/counters.h"
+#include "ledger/failure_log.h"
 #include "ledger/intake.h"
 #include "ledger/pending_request.h"
 #include "ledger/router.h"
@@ -26,6 +28,7 @@ namespace sluice::ledger {
 struct BrokerLane {
   mqtt::Pool* pool = nullptr;
   BrokerCounters counters;
+  FailureLog failures;
   std::size_t deliveries = 0;  ///< to this broker, of requests in the ledger
 };
 
@@ -77,6 +80,8 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
 
   /// Answers all open requests as at their deadline.
   Leftover give_up_all() noexcept;
+  /// Logs the failures that were counted and not logged yet, before the process ends.
+  void finish_log() noexcept;
 
  private:
   enum class AdmitResult { Accepted, Answered, Refused };
@@ -123,6 +128,9 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
                        std::string detail) noexcept;
   void report(const BrokerDelivery& delivery) noexcept;
   void count(const BrokerDelivery& delivery, bool ok, protocol::ErrorKind error) noexcept;
+  void note_failure(const BrokerDelivery& delivery, protocol::ErrorKind error) noexcept;
+  void log_failures() noexcept;
+  std::string describe_no_route(std::int64_t device_id) const;
   void answer(PendingRequest& pending, const protocol::Reply& reply) noexcept;
   void recycle(PendingRequest& pending) noexcept;
   void arm() noexcept;
@@ -136,6 +144,8 @@ class Ledger final : public Intake, public mqtt::PoolEvents {
   std::size_t routed_ = 0;  // number of lanes, from the first, that get new requests
   Router router_;
   ResultCounters unrouted_;
+  FailureLog unrouted_failures_;
+  event::Timer failure_timer_;               // runs log_failures(), while there is anything to log
   DeadlineLists<PendingRequest> deadlines_;  // all unanswered ones; TimePoint::max(): no deadline
   event::Timer overdue_timer_;
   event::Timer timer_;  // due at the same time; after a stall it fires later

@@ -26,11 +26,15 @@ std::string_view what_happened(const BrokerDelivery& delivery) noexcept {
                                            : "no connection available before the deadline";
 }
 
+/// It was handed to no connection, and the broker has none.
+bool is_for_outage(const BrokerDelivery& delivery) noexcept {
+  return delivery.outcome.kind == DeliveryOutcome::Kind::GivenUp &&
+         !delivery.outcome.may_be_published && delivery.lane->pool->ready_links() == 0;
+}
+
 std::string detail_of(const BrokerDelivery& delivery) {
   const mqtt::Pool& pool = *delivery.lane->pool;
-  const bool is_unavailable =
-      delivery.outcome.kind == DeliveryOutcome::Kind::GivenUp && !delivery.outcome.may_be_published;
-  if (is_unavailable && pool.ready_links() == 0) return pool.describe_outage();
+  if (is_for_outage(delivery)) return pool.describe_outage();
   return fmt::format("broker {}: {}", pool.name(), what_happened(delivery));
 }
 
@@ -92,6 +96,14 @@ bool is_ok(const BrokerDelivery& delivery) noexcept {
 ErrorKind error_of(const BrokerDelivery& delivery) noexcept {
   if (delivery.outcome.kind == DeliveryOutcome::Kind::Rejected) return ErrorKind::Rejected;
   return delivery.outcome.may_be_published ? ErrorKind::Timeout : ErrorKind::BrokerUnavailable;
+}
+
+std::string failure_of(const BrokerDelivery& delivery) {
+  if (is_for_outage(delivery)) return delivery.lane->pool->outage();
+  std::string why(what_happened(delivery));
+  if (delivery.outcome.reason_code != 0)
+    why += fmt::format(", reason code {}", delivery.outcome.reason_code);
+  return why;
 }
 
 Reply reply_of(const BrokerDelivery& delivery) {

@@ -60,9 +60,23 @@ TEST_CASE("a device in no range has no route", "[ledger]") {
   lab.bring_up();
   Peer& peer = lab.connect();
   peer.send(request("x", 1000));
-  CHECK(has(lab.wait_for_line(peer, 0), R"("error":"no_route","published":"no")"));
+  const std::string reply = lab.wait_for_line(peer, 0);
+  CHECK(has(reply, R"("error":"no_route","published":"no")"));
+  CHECK(has(reply, "no broker serves device 1000; nearest: broker a, 1 to 999"));
   peer.send(request("y", 999));
   lab.wait_for_sent(1);
+}
+
+TEST_CASE("no_route names the nearest range on each side of the device", "[ledger]") {
+  config::Broker b = broker_named("b");
+  b.min_dev_no = 1000;
+  b.max_dev_no = 2000;
+  LedgerLab lab({broker_named("a"), b});
+  Peer& peer = lab.connect();
+  peer.send(request("x", 1000) + request("y", 5000));
+  CHECK(has(lab.wait_for_line(peer, 0),
+            "device 1000; nearest: broker a, 1 to 999, and broker b, 1001 to 1999"));
+  CHECK(has(lab.wait_for_line(peer, 1), "device 5000; nearest: broker b, 1001 to 1999"));
 }
 
 // --- deadlines
