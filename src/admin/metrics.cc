@@ -134,6 +134,10 @@ void append_brokers(std::vector<Family>& to, const std::vector<BrokerView>& brok
                              "1 while the broker has had no connection for dead_after_ms, or none "
                              "since the start; else 0."),
                        brokers, [](const Pool& pool) { return pool.is_dead() ? 1 : 0; }));
+  to.push_back(of_each(gauge("sluice_broker_silent",
+                             "1 while the broker has connections, but acknowledges nothing of what "
+                             "it was handed; else 0."),
+                       brokers, [](const Pool& pool) { return pool.silent_since() ? 1 : 0; }));
   to.push_back(
       of_each(gauge("sluice_inflight", "Messages handed to a connection and not acknowledged yet."),
               brokers, [](const Pool& pool) { return pool.in_flight(); }));

@@ -23,7 +23,7 @@ constexpr unsigned kUnavailable = 503;
 Page Pages::readiness() const {
   if (app_.is_stopping()) return {.status = kUnavailable, .text = "not ready: stopping\n"};
   std::vector<std::string> outages;
-  for (const mqtt::Pool* pool : app_.unconnected_brokers())
+  for (const mqtt::Pool* pool : app_.failing_brokers())
     outages.push_back(pool->describe_outage());
   if (outages.empty()) return {.text = "ready\n"};
   std::string text = "not ready: ";

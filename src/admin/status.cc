@@ -88,6 +88,7 @@ void write_broker(JsonWriter& json, const BrokerView& broker, const WallClock& c
   json.number("max_dev_no", settings.max_dev_no);
   json.text("state", broker.is_removed ? "leaving" : state_of(pool));
   write_connection_status(json, pool.status(), clock);
+  write_time(json, "silent_since", pool.silent_since(), clock);
   json.number("connections_up", pool.ready_links());
   json.number("in_flight", pool.in_flight());
   json.number("queued", pool.queued());
@@ -167,7 +168,7 @@ std::string status_text(const app::App& app, Duration uptime, const WallClock& c
   json.text("version", SLUICE_VERSION);
   json.number("uptime_s", seconds(uptime));
   json.boolean("stopping", app.is_stopping());
-  json.boolean("ready", !app.is_stopping() && app.unconnected_brokers().empty());
+  json.boolean("ready", !app.is_stopping() && app.failing_brokers().empty());
   // Requests that reached no broker; each broker counts its own.
   const client::ServerCounters& clients = app.server().counters();
   const ledger::ResultCounters& unrouted = app.ledger().unrouted();

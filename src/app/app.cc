@@ -45,10 +45,10 @@ Result<void> App::start() {
   return {};
 }
 
-std::vector<const mqtt::Pool*> App::unconnected_brokers() const {
+std::vector<const mqtt::Pool*> App::failing_brokers() const {
   std::vector<const mqtt::Pool*> pools;
   for (const auto& [pool, is_removed] : brokers_.all()) {
-    if (!is_removed && pool->ready_links() == 0) pools.push_back(pool.get());
+    if (!is_removed && !pool->is_working()) pools.push_back(pool.get());
   }
   return pools;
 }

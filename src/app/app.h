@@ -51,8 +51,8 @@ class App {
   void stop() noexcept;
   bool is_stopping() const noexcept { return phase_ != Phase::Running; }
 
-  /// The brokers that have no connection now. Valid until the loop's next turn.
-  std::vector<const mqtt::Pool*> unconnected_brokers() const;
+  /// The brokers that have no connection, or acknowledge nothing. Valid until the loop's next turn.
+  std::vector<const mqtt::Pool*> failing_brokers() const;
 
   /// Closes the listeners and removes their socket files, for an immediate exit.
   void close_listeners() noexcept { server_.close_listeners(); }

@@ -15,7 +15,7 @@ RESULTS = {"ok", "bad_request", "too_large", "unauthorized", "forbidden", "no_ro
            "broker_unavailable", "rejected", "timeout", "partial", "shutting_down"}
 REASONS = {"queue", "pipeline", "output", "input"}
 PER_BROKER = {"sluice_inflight": "gauge", "sluice_queued": "gauge", "sluice_queue_limit": "gauge",
-              "sluice_broker_dead": "gauge", "sluice_socket_full_total": "counter",
+              "sluice_broker_dead": "gauge", "sluice_broker_silent": "gauge", "sluice_socket_full_total": "counter",
               "sluice_reconnects_total": "counter", "sluice_redelivered_total": "counter",
               "sluice_session_taken_over_total": "counter"}
 PROCESS = {"process_cpu_seconds_total": "counter", "process_start_time_seconds": "gauge",

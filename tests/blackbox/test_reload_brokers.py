@@ -9,7 +9,7 @@ from harness.replies import assert_failure, assert_success, assert_successes
 from harness.sluice import broker_table
 from harness.waiting import wait_until
 
-BROKER_SERIES = ("sluice_broker_dead", "sluice_inflight", "sluice_queued", "sluice_queue_limit",
+BROKER_SERIES = ("sluice_broker_dead", "sluice_broker_silent", "sluice_inflight", "sluice_queued", "sluice_queue_limit",
                  "sluice_socket_full_total", "sluice_reconnects_total", "sluice_redelivered_total",
                  "sluice_session_taken_over_total")
 

@@ -68,7 +68,7 @@ def test_every_member_tells_what_happened(lab):
     assert 100 < queued_bytes < 3000
     assert real == {
         "name": "real", "host": "127.0.0.1", "port": fake.port, "tls": False, "min_dev_no": 0, "max_dev_no": 100,
-        "state": "up", **no_outage, "connections_up": 1, "in_flight": 2, "queued": 3, "queue_messages": 3,
+        "state": "up", **no_outage, "silent_since": None, "connections_up": 1, "in_flight": 2, "queued": 3, "queue_messages": 3,
         "queue_bytes": 99999,
         "waiting_clients": 1, "reconnects": 0, "redelivered": 0, "socket_full": 0, "taken_over": 0}
     assert latency["count"] == sum(latency["counts"]) == 5
