@@ -18,8 +18,8 @@ using protocol::Reply;
 Ledger::Ledger(event::Loop& loop)
     : loop_(loop),
       router_({}),
-      overdue_timer_(loop, bind<&Ledger::on_overdue>(this), event::Lateness::AtOnce),
       failure_timer_(loop, bind<&Ledger::log_failures>(this)),
+      overdue_timer_(loop, bind<&Ledger::on_overdue>(this), event::Lateness::AtOnce),
       timer_(loop, bind<&Ledger::on_deadline>(this)),
       grants_end_(loop, bind<&Ledger::end_grants>(this)) {
   failure_timer_.unref();
