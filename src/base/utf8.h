@@ -17,6 +17,12 @@ bool is_utf8(std::string_view text) noexcept;
 /// As much from the front of UTF-8 as fits in `most` bytes without cutting a character.
 std::string_view cut_utf8(std::string_view text, std::size_t most) noexcept;
 
+/// `text` without the byte order mark that some editors put at the start of a file.
+constexpr std::string_view without_bom(std::string_view text) noexcept {
+  constexpr std::string_view kBom = "\xEF\xBB\xBF";
+  return text.starts_with(kBom) ? text.substr(kBom.size()) : text;
+}
+
 /// U+0000 to U+001F and U+007F to U+009F: what a terminal may obey.
 constexpr bool is_control(char32_t code) noexcept {
   return code < 0x20 || (code >= 0x7F && code <= 0x9F);
