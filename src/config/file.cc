@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/utf8.h"
+
 namespace sluice::config {
 namespace {
 
@@ -101,12 +103,13 @@ Result<std::string> read_first_line(const std::string& path, std::size_t max_byt
     const auto length = file.read_some(content, until);
     if (!length) return length.error();
     end = length.value() == 0 ? content.size() : content.find('\n');
-    if (content.size() > max_bytes + 2 && end > max_bytes + 1)
+    const std::size_t most = max_bytes + (content.size() - without_bom(content).size());
+    if (content.size() > most + 2 && end > most + 1)
       return Error{fmt::format("its first line is longer than {} bytes", max_bytes)};
   }
   content.resize(end);
   if (content.ends_with('\r')) content.pop_back();
-  return content;
+  return std::string(without_bom(content));
 }
 
 Result<void> check_readable(const std::string& path) {

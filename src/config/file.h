@@ -19,8 +19,8 @@ constexpr Duration kPatience = std::chrono::seconds(10);
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes,
                               Duration patience = kPatience);
 
-/// The file's first line without its end (LF or CRLF). Errors as above; `max_bytes` bounds the
-/// line, not the file.
+/// The file's first line without its end (LF or CRLF) and a byte order mark. Errors as above;
+/// `max_bytes` bounds the line, not the file.
 Result<std::string> read_first_line(const std::string& path, std::size_t max_bytes,
                                     Duration patience = kPatience);
 

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/utf8.h"
 #include "config/check.h"
 #include "config/document.h"
 #include "config/file.h"
@@ -52,7 +53,7 @@ Loaded load(const std::string& path, const Environment& environment,
 
 Loaded parse(std::string_view text, const std::string& path, const Environment& environment,
              std::uint64_t descriptor_limit) {
-  const auto document = read_document(text);
+  const auto document = read_document(without_bom(text));
   if (const auto* error = std::get_if<SyntaxError>(&document))
     return only_fault(path, error->place, error->what);
 

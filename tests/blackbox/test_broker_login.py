@@ -20,9 +20,11 @@ def test_a_user_name_and_password_are_sent(lab, protocol):
     assert SECRET not in sluice.log()
 
 
-def test_a_password_may_be_the_first_line_of_a_file(lab, tmp_path):
+@pytest.mark.parametrize("content", [f"{SECRET}\nnot this\n", f"{SECRET}\r\n", f"\ufeff{SECRET}\r\n"],
+                         ids=["lines", "crlf", "byte-order-mark"])
+def test_a_password_may_be_the_first_line_of_a_file(lab, tmp_path, content):
     file = tmp_path / "password"
-    file.write_text(f"{SECRET}\nnot this\n", encoding="utf-8")
+    file.write_bytes(content.encode())
     broker = lab.broker(passwords={"shop": SECRET})
     sluice = lab.sluice(broker_table(broker, username="shop", password_file=str(file)))
     assert_success(sluice.client().ask(request()))

@@ -54,6 +54,26 @@ TEST_CASE("the first line of a pipe needs no end of the pipe") {
   CHECK(read_first_line(pipe.path(), 100, kNone).value() == "one");
 }
 
+TEST_CASE("a first line is without its end and without a byte order mark") {
+  const auto line_of = [](std::string_view content, std::size_t most = 6) {
+    const TemporaryFile file(content);
+    const auto line = read_first_line(file.path(), most);
+    return line ? "<" + line.value() + ">" : line.error().what;
+  };
+  for (const std::string mark : {"", "\xEF\xBB\xBF"}) {
+    CAPTURE(mark.size());
+    CHECK(line_of(mark + "s3cret") == "<s3cret>");
+    CHECK(line_of(mark + "s3cret\n") == "<s3cret>");
+    CHECK(line_of(mark + "s3cret\r\nother\r\n") == "<s3cret>");
+    CHECK(line_of(mark + "s3crets\r\n") == "its first line is longer than 6 bytes");
+    CHECK(line_of(mark + std::string(20000, 'x')) == "its first line is longer than 6 bytes");
+    CHECK(line_of(mark + "\n") == "<>");
+    CHECK(line_of(mark) == "<>");
+  }
+  CHECK(line_of("\xEF\xBB\xBF\xEF\xBB\xBF") == "<\xEF\xBB\xBF>");  // one is the limit
+  CHECK(line_of("\xEF\xBB") == "<\xEF\xBB>");
+}
+
 TEST_CASE("a pipe that does not end is waited for no longer than the patience lasts") {
   Pipe pipe;
   CHECK(error_of(read_file(pipe.path(), 100, kNone)) == "it did not end in time");

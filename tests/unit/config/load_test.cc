@@ -82,6 +82,9 @@ TEST_CASE("a file without a broker is told so at 1:1") {
 
 TEST_CASE("a byte order mark before the first table is no part of it") {
   CHECK(faults_of("\xef\xbb\xbf" + broker_with("")).empty());
+  // Nor does it shift the places of faults.
+  CHECK(faults_of("\xef\xbb\xbfx = 1") == faults_of("x = 1"));
+  CHECK(faults_of("\xef\xbb\xbf" + std::string(1000, '[')) == faults_of(std::string(1000, '[')));
 }
 
 TEST_CASE("where descriptors are short, clients leave the connections to brokers theirs") {
