@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace sluice::cli {
 
 namespace {
@@ -21,6 +23,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
 constexpr std::size_t kMaxLineBytes = std::size_t{16} * 1024 * 1024;  // what a server takes at most
+constexpr std::size_t kBomBytes = 3;
 constexpr milliseconds kProgressInterval{200};
 
 /// Writes all of it, and waits where the descriptor does not block. False: the reader is gone.
@@ -65,6 +68,7 @@ class LineReader {
   /// The next whole line without its newline; the last one may lack it. False: fill() first, or the
   /// input has ended. A line that is too long comes with `too_long` and without its text.
   bool next(std::string& line, bool& too_long) {
+    skip_bom();
     const std::size_t newline = buffer_.find('\n', scanned_);
     if (newline == std::string::npos && !ended_) {
       drop_excess();
@@ -79,6 +83,7 @@ class LineReader {
     at_ = is_last ? end : end + 1;
     scanned_ = at_;
     dropping_ = false;
+    begun_ = true;
     return true;
   }
 
@@ -86,6 +91,14 @@ class LineReader {
   const std::string& fault() const { return fault_; }
 
  private:
+  /// A byte order mark before the first line is no part of it.
+  void skip_bom() {
+    if (begun_ || buffer_.size() < kBomBytes) return;
+    begun_ = true;
+    at_ = buffer_.size() - without_bom(buffer_).size();
+    scanned_ = std::max(scanned_, at_);
+  }
+
   void drop_excess() {
     scanned_ = buffer_.size();
     if (!dropping_ && buffer_.size() - at_ <= kMaxLineBytes) return;
@@ -100,6 +113,7 @@ class LineReader {
   std::size_t at_ = 0;       ///< the next line begins here
   std::size_t scanned_ = 0;  ///< no newline before this
   bool dropping_ = false;    ///< inside a line that is too long
+  bool begun_ = false;       ///< what comes next is no byte order mark
   bool ended_ = false;
   std::string fault_;
 };

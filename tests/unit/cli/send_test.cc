@@ -13,6 +13,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "catch.h"
 #include "scripted_server.h"
@@ -215,6 +216,31 @@ TEST_CASE("each line of standard input is a message, the last without a newline 
   CHECK(seen == R"(1"message":"one"}2"message":""}3"message":"two\u000d"}4"message":"three"})");
   CHECK(result.output == success("1") + success("2") + success("3") + success("4"));
   CHECK(has(result.errors, "4 sent, 4 published, 0 failed, 0 unknown"));
+}
+
+TEST_CASE("a byte order mark before the first line of standard input is no part of it", "[send]") {
+  const std::string mark = "\xEF\xBB\xBF";
+  for (const auto& [input, expected] : std::vector<std::pair<std::string, std::string>>{
+           {mark + "one\n" + mark + "two\n", "\"one\"}\"" + mark + "two\"}"},
+           {mark + "one", "\"one\"}"},
+           {"1\n" + mark, "\"1\"}\"" + mark + "\"}"},
+           {mark + "\n", "\"\"}"},
+           {mark, ""}}) {
+    CAPTURE(input);
+    std::string seen;
+    {
+      ScriptedServer server([&](Peer& peer) {
+        for (;;) {
+          const std::string request = peer.read_line();
+          if (request.empty()) return;
+          seen += request.substr(request.find("\"message\":") + 10);
+          peer.write(success(id_of(request)));
+        }
+      });
+      CHECK(run(options_for(server, "-"), input).status == 0);
+    }
+    CHECK(seen == expected);
+  }
 }
 
 TEST_CASE("no lines are no messages and no failure", "[send]") {
