@@ -20,6 +20,7 @@
 #include "app/app.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "cli/stop_signals.h"
 #include "cli/supervisor.h"
 #include "config/check.h"
 #include "config/file.h"
@@ -170,13 +171,20 @@ class Service {
 
  private:
   void on_stop_signal() noexcept {
-    if (app_.is_stopping()) {
-      log::warn("second signal: exiting now; the outcome of unanswered requests is unknown");
-      app_.close_listeners();
-      std::_Exit(kFailed);
+    switch (stop_signals_.note(loop_.now())) {
+      case StopSignals::Meaning::Stop:
+        supervisor_.stopping();
+        app_.stop();
+        break;
+      case StopSignals::Meaning::Echo:
+        log::info("stop signal repeated within {} ms: counted as one; a later one exits at once",
+                  StopSignals::kEcho.count());
+        break;
+      case StopSignals::Meaning::ExitNow:
+        log::warn("second signal: exiting now; the outcome of unanswered requests is unknown");
+        app_.close_listeners();
+        std::_Exit(kFailed);
     }
-    supervisor_.stopping();
-    app_.stop();
   }
   void on_reopen_signal() noexcept {
     if (Result<void> reopened = log::reopen(); !reopened) {
@@ -292,6 +300,7 @@ class Service {
   std::shared_ptr<Candidate> candidate_;        // while it is being read
   std::vector<std::weak_ptr<Candidate>> hung_;  // given up, but still being read
   bool reload_again_ = false;                   // requested while another one was in progress
+  StopSignals stop_signals_;
   event::Signal terminate_{loop_, SIGTERM, bind<&Service::on_stop_signal>(this)};
   event::Signal interrupt_{loop_, SIGINT, bind<&Service::on_stop_signal>(this)};
   event::Signal reopen_{loop_, SIGUSR1, bind<&Service::on_reopen_signal>(this)};

@@ -19,7 +19,8 @@ struct ServeOptions {
   std::optional<log::Level> log_level;  ///< overrides [log] level, after a reload too
 };
 
-/// Runs in the foreground until SIGTERM or SIGINT; a second one exits at once with 1.
+/// Runs in the foreground until SIGTERM or SIGINT; another one exits at once with 1, unless it
+/// comes within a second.
 int run_serve(const ServeOptions& options);
 
 /// Prints one line per fault to standard error; 0 without any, else 2.

@@ -128,9 +128,33 @@ def test_a_second_signal_exits_at_once_with_1(lab):
     client.wait_until_read()
     sluice.terminate()
     wait_until(lambda: not net.accepts(sluice.port), "the listener closes")
-    sluice.terminate()
+    end_by_a_second_signal(sluice)
+
+
+def end_by_a_second_signal(sluice):
+    """Repeats the signal until it counts as a second one."""
+    wait_until(lambda: not sluice.is_running() or sluice.terminate(), "the second signal ends it", pause_s=0.1)
     sluice.expected_exit = 1
     assert sluice.wait() == 1
+    assert sluice.log().count("second signal: exiting now") == 1
+
+
+def test_sigterm_and_sigint_at_once_are_one_stop(lab):
+    broker = lab.broker()
+    sluice = lab.sluice(broker, server={"drain_timeout_ms": 30000})
+    broker.freeze()
+    client = sluice.client()
+    client.send(request(timeout_ms=60000))
+    client.wait_until_read()
+    with sluice.frozen():  # both are there when it goes on, however busy the machine is
+        sluice.signal(signal.SIGTERM)
+        sluice.signal(signal.SIGINT)
+    wait_until(lambda: not net.accepts(sluice.port), "the listener closes")
+    broker.thaw()
+    assert_success(client.read_reply())
+    client.read_until_eof()
+    assert sluice.wait() == 0
+    assert sluice.log().count("stop signal repeated within 1000 ms") == 1
 
 
 def test_a_drain_that_runs_out_answers_the_rest_counts_it_and_exits_with_0(lab):
@@ -203,9 +227,7 @@ def test_during_the_drain_delay_everything_goes_on_but_readiness_until_a_second_
     assert sluice.http("/healthz")[0] == 200
     assert_success(before.ask(request()))
     assert_success(sluice.client().ask(request()))
-    sluice.terminate()
-    sluice.expected_exit = 1
-    assert sluice.wait() == 1
+    end_by_a_second_signal(sluice)
 
 
 def test_a_client_that_reads_nothing_cannot_hold_up_the_stop(lab):
