@@ -66,7 +66,7 @@ class ClientConnection final : public event::StreamHandler,
   ledger::Origin origin(std::uint64_t slot = 0) const noexcept {
     return {&context_.source, index_, generation_, slot};
   }
-  std::string_view peer() const noexcept { return stream_->peer(); }
+  std::string_view peer() const noexcept { return stream_->peer().name; }
   /// The subject of its log lines.
   log::Subject about() const noexcept { return log::Subject::client(peer(), number_); }
   std::size_t partial_bytes() const noexcept { return partial_bytes_; }
@@ -85,6 +85,7 @@ class ClientConnection final : public event::StreamHandler,
   };
 
   void on_read(std::span<const char> bytes) noexcept override;
+  void on_refused(std::string_view why) noexcept override;
   void on_end() noexcept override;
   void on_broken(int uv_error) noexcept override;
   void on_sent() noexcept override;

@@ -77,6 +77,12 @@ void ClientConnection::advance_end() noexcept {
   linger_until_ = context_.loop.now() + kLinger;
 }
 
+void ClientConnection::on_refused(std::string_view why) noexcept {
+  if (state_ != State::Open) return;
+  context_.client_log.proxy_refused(about(), why);
+  end(CloseReason::ProxyProtocol);
+}
+
 /// Input that is not decoded came before the connection broke: it is still decoded.
 void ClientConnection::on_broken(int) noexcept {
   if (has_room() || stream_->unsent() > 0) {

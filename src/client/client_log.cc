@@ -14,7 +14,9 @@ ClientLog::ClientLog(event::Loop& loop)
               {"connection closed because of another protocol",
                "connections closed because of another protocol", log::Level::Info},
               {"client closed because of input_bytes", "clients closed because of input_bytes",
-               log::Level::Warn}}} {
+               log::Level::Warn},
+              {"connection closed because of the PROXY protocol",
+               "connections closed because of the PROXY protocol", log::Level::Warn}}} {
   timer_.unref();
 }
 
@@ -31,6 +33,10 @@ void ClientLog::faulty(const log::Subject& client, protocol::ErrorKind error,
 
 void ClientLog::not_our_protocol(const log::Subject& client, std::string_view detail) noexcept {
   log::at(note(wrong_protocols()), client, "closed: {}", detail);
+}
+
+void ClientLog::proxy_refused(const log::Subject& client, std::string_view why) noexcept {
+  log::at(note(proxy_refusals()), client, "closed: {}", why);
 }
 
 void ClientLog::input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept {

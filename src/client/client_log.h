@@ -29,6 +29,8 @@ class ClientLog {
               std::string_view detail) noexcept;
   /// The client speaks another protocol, most probably HTTP.
   void not_our_protocol(const log::Subject& client, std::string_view detail) noexcept;
+  /// A PROXY protocol header is missing, malformed or not allowed from there.
+  void proxy_refused(const log::Subject& client, std::string_view why) noexcept;
   /// The client was closed because it held most of input_bytes.
   void input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept;
 
@@ -51,10 +53,11 @@ class ClientLog {
   Kind& faults() noexcept { return kinds_[1]; }
   Kind& wrong_protocols() noexcept { return kinds_[2]; }
   Kind& input_excesses() noexcept { return kinds_[3]; }
+  Kind& proxy_refusals() noexcept { return kinds_[4]; }
 
   event::Loop& loop_;
   event::Timer timer_;
-  std::array<Kind, 4> kinds_;
+  std::array<Kind, 5> kinds_;
 };
 
 }  // namespace sluice::client

@@ -29,6 +29,7 @@ enum class CloseReason : std::uint8_t {
   Broken,
   Refused,
   BadFraming,
+  ProxyProtocol,
   Overloaded,
   RequestTimeout,
   WriteTimeout,
@@ -46,6 +47,8 @@ constexpr std::string_view to_string(CloseReason reason) noexcept {
       return "max_connections reached";
     case CloseReason::BadFraming:
       return "invalid framing";
+    case CloseReason::ProxyProtocol:
+      return "no PROXY protocol header, or one that is not allowed";
     case CloseReason::Overloaded:
       return "input_bytes exceeded; this client held the most";
     case CloseReason::RequestTimeout:

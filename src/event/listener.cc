@@ -44,18 +44,21 @@ int set_option(int fd, int level, int option, int value) noexcept {
   return ::setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-std::string peer_name(const uv_tcp_t* tcp) {
+Peer peer_of(const uv_tcp_t* tcp) {
   sockaddr_storage address{};
   int length = sizeof(address);
-  std::array<char, 64> ip{};
   auto* raw = reinterpret_cast<sockaddr*>(&address);
-  if (uv_tcp_getpeername(tcp, raw, &length) != 0) return "gone";
-  if (uv_ip_name(raw, ip.data(), ip.size()) != 0) return "unknown";
-  if (address.ss_family == AF_INET6) {
-    return fmt::format("[{}]:{}", ip.data(),
-                       ntohs(reinterpret_cast<sockaddr_in6*>(raw)->sin6_port));
-  }
-  return fmt::format("{}:{}", ip.data(), ntohs(reinterpret_cast<sockaddr_in*>(raw)->sin_port));
+  if (uv_tcp_getpeername(tcp, raw, &length) != 0)
+    return {.name = "gone", .is_unix = false, .ip = {}};
+  const auto* v4 = reinterpret_cast<const sockaddr_in*>(raw);
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(raw);
+  const bool is_v6 = address.ss_family == AF_INET6;
+  const auto* bytes = is_v6 ? reinterpret_cast<const char*>(&v6->sin6_addr)
+                            : reinterpret_cast<const char*>(&v4->sin_addr);
+  const auto ip = IpAddress::from_bytes({bytes, is_v6 ? IpAddress::kBytes : IpAddress::kV4Bytes});
+  return {.name = ip.text_with_port(ntohs(is_v6 ? v6->sin6_port : v4->sin_port)),
+          .is_unix = false,
+          .ip = ip};
 }
 
 template <class T>
@@ -208,12 +211,12 @@ void Listener::on_retry() noexcept {
 void Listener::deliver(Descriptor fd) noexcept {
   Handle<uv_stream_s> stream = open_stream(std::move(fd));
   if (stream == nullptr) return;
-  std::string peer = "unix";
+  Peer peer{.name = "unix", .is_unix = true, .ip = {}};
   if (stream->type == UV_TCP) {
     auto* tcp = reinterpret_cast<uv_tcp_t*>(stream.get());
     uv_tcp_nodelay(tcp, 1);
     uv_tcp_keepalive(tcp, 1, kKeepAliveSeconds);
-    peer = peer_name(tcp);
+    peer = peer_of(tcp);
   }
   accepted_(std::make_unique<SocketStream>(loop_, std::move(stream), std::move(peer)));
 }

@@ -16,7 +16,7 @@ struct SocketStream::Write {
   std::string bytes;
 };
 
-SocketStream::SocketStream(Loop& loop, Handle<uv_stream_s> handle, std::string peer)
+SocketStream::SocketStream(Loop& loop, Handle<uv_stream_s> handle, Peer peer)
     : loop_(loop),
       handle_(std::move(handle)),
       peer_(std::move(peer)),

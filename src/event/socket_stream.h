@@ -11,8 +11,8 @@ class Loop;
 /// One accepted TCP or Unix connection.
 class SocketStream final : public Stream {
  public:
-  /// Takes a connected uv_tcp_t or uv_pipe_t. `peer`: the peer's name for the log.
-  SocketStream(Loop& loop, Handle<uv_stream_s> handle, std::string peer);
+  /// Takes a connected uv_tcp_t or uv_pipe_t.
+  SocketStream(Loop& loop, Handle<uv_stream_s> handle, Peer peer);
   ~SocketStream() override;
   SocketStream(const SocketStream&) = delete;
   SocketStream& operator=(const SocketStream&) = delete;
@@ -24,7 +24,7 @@ class SocketStream final : public Stream {
   void write(std::string_view bytes) noexcept override;
   std::size_t unsent() const noexcept override;
   void shut_down() noexcept override;
-  const std::string& peer() const noexcept override { return peer_; }
+  const Peer& peer() const noexcept override { return peer_; }
 
  private:
   struct Write;
@@ -34,7 +34,7 @@ class SocketStream final : public Stream {
   Loop& loop_;
   Handle<uv_stream_s> handle_;
   StreamHandler* handler_ = nullptr;
-  std::string peer_;
+  Peer peer_;
   std::string pending_;     // waits behind the write in progress
   Write* write_ = nullptr;  // owned by libuv until its callback
   std::size_t read_size_;

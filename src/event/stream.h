@@ -2,17 +2,30 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/ip_address.h"
+
 namespace sluice::event {
+
+/// The other end of an accepted connection.
+struct Peer {
+  std::string name;  ///< for the log: `10.0.0.7:51422`, `[2001:db8::1]:51422`, `unix`
+  bool is_unix = false;
+  std::optional<IpAddress> ip;  ///< nothing for a Unix socket, or where it could not be found out
+};
 
 /// Receives the events of a Stream. None of these is called from within a call to the stream.
 class StreamHandler {
  public:
   /// Bytes were read. They lie in the loop's read buffer, valid until this returns.
   virtual void on_read(std::span<const char> bytes) noexcept = 0;
+  /// The connection does not begin as it has to, for the reason `why`, a text for the log. Nothing
+  /// was delivered before; what is read from here on is to be dropped.
+  virtual void on_refused(std::string_view why) noexcept = 0;
   /// The peer has shut down its writing side; it may still read.
   virtual void on_end() noexcept = 0;
   /// The connection is broken; nothing more can be read or written.
@@ -48,8 +61,7 @@ class Stream {
   /// Shuts the writing side down once all is sent.
   virtual void shut_down() noexcept = 0;
 
-  /// The peer's name for the log.
-  virtual const std::string& peer() const noexcept = 0;
+  virtual const Peer& peer() const noexcept = 0;
 };
 
 }  // namespace sluice::event

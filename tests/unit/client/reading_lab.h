@@ -36,11 +36,11 @@ class FakeStream final : public event::Stream {
   void write(std::string_view bytes) noexcept override { log_.written += bytes; }
   std::size_t unsent() const noexcept override { return log_.unsent; }
   void shut_down() noexcept override {}
-  const std::string& peer() const noexcept override { return peer_; }
+  const event::Peer& peer() const noexcept override { return peer_; }
 
  private:
   Log& log_;
-  std::string peer_ = "peer";
+  event::Peer peer_{.name = "peer", .is_unix = false, .ip = {}};
 };
 
 /// Finds a client for the replies, as the server does.

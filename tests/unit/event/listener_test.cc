@@ -182,8 +182,11 @@ TEST_CASE("a connection is accepted and its peer is named", "[listener]") {
   const Socket first = Socket::tcp(here.port());
   const Socket second = Socket::tcp(here.port());
   here.wait_for(2);
-  CHECK(has(here.acceptor.streams[0]->peer(), "127.0.0.1:"));
-  CHECK(here.acceptor.streams[0]->peer() != here.acceptor.streams[1]->peer());
+  const Peer& peer = here.acceptor.streams[0]->peer();
+  CHECK(has(peer.name, "127.0.0.1:"));
+  CHECK(peer.name != here.acceptor.streams[1]->peer().name);
+  CHECK(peer.ip == IpAddress::parse("127.0.0.1"));
+  CHECK_FALSE(peer.is_unix);
 }
 
 TEST_CASE("accepted connections outlive their listener", "[listener]") {
@@ -264,7 +267,9 @@ TEST_CASE("a socket file is there for its owner and group while somebody listens
     CHECK((file.st_mode & 07777) == 0660);
     const Socket socket = Socket::unix_file(path);
     loop.run_until([&] { return acceptor.streams.size() == 1; });
-    CHECK(acceptor.streams[0]->peer() == "unix");
+    CHECK(acceptor.streams[0]->peer().name == "unix");
+    CHECK(acceptor.streams[0]->peer().is_unix);
+    CHECK_FALSE(acceptor.streams[0]->peer().ip);
   }
   CHECK_FALSE(exists(path));
 }

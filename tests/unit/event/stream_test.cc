@@ -189,6 +189,7 @@ TEST_CASE("a stream may be retired inside its own callback", "[stream]") {
       stream->stop_reading();
       loop.retire(std::move(stream));
     }
+    void on_refused(std::string_view) noexcept override { ++calls; }
     void on_end() noexcept override { ++calls; }
     void on_broken(int) noexcept override { ++calls; }
     void on_sent() noexcept override { ++calls; }

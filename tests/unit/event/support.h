@@ -59,12 +59,14 @@ class Socket {
 class Recorder final : public StreamHandler {
  public:
   void on_read(std::span<const char> bytes) noexcept override;
+  void on_refused(std::string_view) noexcept override { ++refusals; }
   void on_end() noexcept override { ++ends; }
   void on_broken(int) noexcept override { ++breaks; }
   void on_sent() noexcept override { ++sent; }
 
   std::string received;
   std::size_t largest = 0;  // read
+  int refusals = 0;
   int ends = 0;
   int breaks = 0;
   int sent = 0;
