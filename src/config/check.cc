@@ -172,6 +172,14 @@ std::vector<std::string> warnings_of(const Config& config) {
                       "anyone on the network path can read and forge messages",
                       broker.name));
   }
+  const ServerSettings& server = config.server;
+  const bool listens_on_tcp =
+      std::any_of(server.listen.begin(), server.listen.end(),
+                  [](const Address& address) { return address.kind == Address::Kind::Tcp; });
+  if (server.proxy_protocol == ProxyProtocol::Required && server.proxy_from.networks.empty() &&
+      listens_on_tcp)
+    warnings.emplace_back(
+        "server.proxy_from: names no network, so no client can use a tcp:// listener");
   if (config.server.reuse_port && config.server.instance.empty() && !has_pid)
     warnings.emplace_back(
         "server.reuse_port: processes that share a port need different values of server.instance; "

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/network.h"
 
 namespace sluice::config {
 
@@ -32,6 +33,8 @@ struct Address {
   }
 };
 
+enum class ProxyProtocol { Off, Required };
+
 struct ServerSettings {
   std::vector<Address> listen{{Address::Kind::Tcp, "127.0.0.1", 9501, ""}};
   std::string instance;  ///< empty: see instance_name()
@@ -41,6 +44,8 @@ struct ServerSettings {
   unsigned max_refused = 256;
   bool tcp_fastopen = false;
   bool reuse_port = false;
+  ProxyProtocol proxy_protocol = ProxyProtocol::Off;
+  ProxySources proxy_from;   ///< whose PROXY protocol headers are obeyed; not empty where required
   Duration idle_timeout{0};  ///< 0: never
   Duration drain_delay{0};
   Duration drain_timeout{8000};

@@ -10,6 +10,7 @@
 #include "config/address.h"
 #include "config/file.h"
 #include "config/identifier.h"
+#include "config/network.h"
 #include "config/text.h"
 
 namespace sluice::config {
@@ -23,7 +24,8 @@ constexpr std::int64_t kYear = 31536000;  // in seconds
 constexpr std::int64_t kTebibyte = std::int64_t{1} << 40;
 constexpr Range kAnyNumber{std::numeric_limits<std::int64_t>::min(),
                            std::numeric_limits<std::int64_t>::max()};
-constexpr std::size_t kMaxMqttText = 65535;  // MQTT 5.0, 1.5.4: a two-byte length
+constexpr std::size_t kMaxMqttText = 65535;    // MQTT 5.0, 1.5.4: a two-byte length
+constexpr std::size_t kMaxProxySources = 256;  // each new client is compared with all of them
 constexpr std::string_view kPlainName = "letters, digits, \".\", \"_\" and \"-\" only";
 
 void expect_plain_name(Section& table, std::string_view key, std::string_view found) {
@@ -48,6 +50,39 @@ std::vector<ListItem> read_listeners(Section& table, ServerSettings& server) {
   return items;
 }
 
+void read_proxy_sources(Section& table, ServerSettings& server) {
+  std::vector<ListItem> items;
+  if (!table.list("proxy_from", items)) return;
+  if (items.size() > kMaxProxySources) {
+    table.fault("proxy_from",
+                fmt::format("expected at most {} entries, found {}; larger networks name more "
+                            "addresses at once",
+                            kMaxProxySources, items.size()));
+    return;
+  }
+  for (const ListItem& item : items) {
+    if (item.text == "unix") {
+      server.proxy_from.unix_sockets = true;
+    } else if (auto network = parse_network(item.text)) {
+      server.proxy_from.networks.push_back(network.value());
+    } else {
+      table.fault_at(item.place, "proxy_from", network.error().what);
+    }
+  }
+}
+
+void read_proxy_protocol(Section& table, ServerSettings& server) {
+  table.choice<ProxyProtocol>("proxy_protocol", server.proxy_protocol,
+                              {{"off", ProxyProtocol::Off}, {"required", ProxyProtocol::Required}});
+  read_proxy_sources(table, server);
+  if (server.proxy_protocol == ProxyProtocol::Off || !server.proxy_from.empty() ||
+      !table.is_valid({"proxy_from"}))
+    return;
+  table.fault(table.is_given("proxy_from") ? "proxy_from" : "proxy_protocol",
+              "with proxy_protocol = \"required\" expected the load balancer's addresses in "
+              "proxy_from, such as [\"10.0.0.0/8\"], found none");
+}
+
 std::vector<ListItem> read_server(Section& table, ServerSettings& server) {
   std::vector<ListItem> listen = read_listeners(table, server);
   if (table.text("instance", server.instance, 255) && !server.instance.empty())
@@ -55,6 +90,7 @@ std::vector<ListItem> read_server(Section& table, ServerSettings& server) {
   table.number("max_connections", server.max_connections, {1, 1000000});
   table.flag("tcp_fastopen", server.tcp_fastopen);
   table.flag("reuse_port", server.reuse_port);
+  read_proxy_protocol(table, server);
   table.duration<Seconds>("idle_timeout_s", server.idle_timeout, {0, kYear});
   table.duration<Milliseconds>("drain_delay_ms", server.drain_delay, {0, kHour});
   table.duration<Milliseconds>("drain_timeout_ms", server.drain_timeout, {0, kHour});

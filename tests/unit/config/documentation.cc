@@ -33,7 +33,7 @@ std::string as_toml(const Node& node) {
     case Node::Kind::Boolean:
       return node.boolean ? "true" : "false";
     case Node::Kind::List:
-      return "[" + as_toml(node.children.at(0)) + "]";
+      return node.children.empty() ? "[]" : "[" + as_toml(node.children.front()) + "]";
     default:
       return "?";
   }
