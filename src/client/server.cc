@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "client/proxy_stream.h"
 
 namespace sluice::client {
 namespace {
@@ -19,6 +20,14 @@ protocol::DecodeSettings decode_settings(const config::Config& config) {
 
 protocol::ReplyEncoder make_encoder(const config::Replies& replies) {
   return {replies.success, replies.failure, replies.end};
+}
+
+ProxyHeader expected_header(const config::ServerSettings& settings, const event::Peer& peer) {
+  if (settings.proxy_protocol == config::ProxyProtocol::Off) return ProxyHeader::RefusedOff;
+  const config::ProxySources& from = settings.proxy_from;
+  if (peer.is_unix) return from.unix_sockets ? ProxyHeader::Required : ProxyHeader::RefusedUnix;
+  const bool is_trusted = peer.ip && from.contains(*peer.ip);
+  return is_trusted ? ProxyHeader::Required : ProxyHeader::UntrustedPeer;
 }
 
 }  // namespace
@@ -104,7 +113,9 @@ void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   if (counters.connections < settings_.max_connections) {
     ++counters.connections;
     ++counters.accepted_total;
-    ClientConnection& client = add(std::move(stream));
+    const ProxyHeader expected = expected_header(settings_, stream->peer());
+    ClientConnection& client = add(std::make_unique<ProxyStream>(
+        context_.loop, std::move(stream), expected, context_.limits.request_timeout));
     log::debug(client.about(), "accepted");
     client.start();
     return;

@@ -36,7 +36,7 @@ BLACK_BOX = {
     "mqtt/pool": {"test_broker_*", "test_redelivery", "test_order", "test_backpressure", "test_failures"},
     "ledger": {"test_routing", "test_failures", "test_fanout", "test_stop", "test_stall", "test_backpressure",
                "test_replies"},
-    "client": {"test_framing", "test_backpressure", "test_limits", "test_replies"},
+    "client": {"test_framing", "test_backpressure", "test_limits", "test_proxy_protocol", "test_replies"},
     "app": {"test_stop", "test_reload*", "test_rolling_restart"},
     "admin": {"test_admin", "test_failures", "test_metrics", "test_status", "test_prometheus", "test_http_*",
               "test_broker_reasons"},
