@@ -42,6 +42,7 @@ struct ServerSettings {
   /// Not a key: refused clients that may read their `overloaded` reply at the same time; further
   /// ones are closed at once. Lowered where descriptors are scarce.
   unsigned max_refused = 256;
+  std::string request_end;  ///< white space between requests, too; empty: none
   bool tcp_fastopen = false;
   bool reuse_port = false;
   ProxyProtocol proxy_protocol = ProxyProtocol::Off;

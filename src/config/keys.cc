@@ -4,9 +4,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 
+#include "base/ascii.h"
+#include "base/http_words.h"
 #include "config/address.h"
 #include "config/file.h"
 #include "config/identifier.h"
@@ -83,11 +86,50 @@ void read_proxy_protocol(Section& table, ServerSettings& server) {
               "proxy_from, such as [\"10.0.0.0/8\"], found none");
 }
 
+/// Has something in common with `word`: each other's beginning.
+bool is_confused_with(std::string_view end, std::string_view word) {
+  const std::size_t size = std::min(end.size(), word.size());
+  return end.substr(0, size) == word.substr(0, size);
+}
+
+bool looks_like_http(std::string_view end) {
+  if (is_confused_with(to_lower(std::string(end)), kHttpHost)) return true;
+  return std::any_of(kHttpMethods.begin(), kHttpMethods.end(),
+                     [&](std::string_view method) { return is_confused_with(end, method); });
+}
+
+void read_request_end(Section& table, std::string& target) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  constexpr std::size_t kMaxBytes = 16;
+  std::string end;
+  if (!table.text("request_end", end, kMaxBytes)) return;
+  const auto refuse = [&](std::string_view why) {
+    table.fault("request_end", fmt::format("expected {}, found {}", why, quoted(end)));
+  };
+  std::string_view core = end;
+  core.remove_prefix(std::min(core.find_first_not_of(kSpace), core.size()));
+  core.remove_suffix(core.size() - (core.find_last_not_of(kSpace) + 1));
+  if (end.empty()) {
+    target.clear();
+  } else if (core.empty()) {
+    refuse("more than white space, which is skipped between requests without this key");
+  } else if (end.find_first_of("{\"'") != std::string::npos) {
+    refuse("no \"{\" and no quotes, which JSON needs");
+  } else if (core.find('\n') != std::string_view::npos) {
+    refuse("no newline between other characters, because it ends what is skipped");
+  } else if (looks_like_http(core)) {
+    refuse("nothing that an HTTP request can begin with");
+  } else {
+    target = std::move(end);
+  }
+}
+
 std::vector<ListItem> read_server(Section& table, ServerSettings& server) {
   std::vector<ListItem> listen = read_listeners(table, server);
   if (table.text("instance", server.instance, 255) && !server.instance.empty())
     expect_plain_name(table, "instance", server.instance);
   table.number("max_connections", server.max_connections, {1, 1000000});
+  read_request_end(table, server.request_end);
   table.flag("tcp_fastopen", server.tcp_fastopen);
   table.flag("reuse_port", server.reuse_port);
   read_proxy_protocol(table, server);

@@ -81,6 +81,8 @@ void check_server(const Config& config) {
   require(is_plain_name(instance_name(config)));
   require_within(config.server.max_connections, 1U, 1000000U);
   require_within<Duration>(config.server.drain_timeout, Duration(0), hours(1));
+  require(config.server.request_end.size() <= 16);
+  require(config.server.request_end.find_first_of("{\"") == std::string::npos);
   require(!config.admin.listen || config.admin.listen->kind == Address::Kind::Tcp);
 }
 

@@ -48,6 +48,36 @@ TEST_CASE("a number is taken at its bounds and refused beyond them") {
   }
 }
 
+TEST_CASE("request_end is a short text that neither JSON nor HTTP begins with") {
+  const auto faults = [](const std::string& value) {
+    return faults_of(with_broker("[server]\nrequest_end = " + value + "\n"));
+  };
+  for (const char* taken : {"''", "'##'", "'\\r\\n##\\r\\n'", "\"\\n##\\n\"", "\"\\u001e\"",
+                            "'ping'", "'0123456789abcdef'", "'GETEND'", "'END OF'", "'}'"}) {
+    CAPTURE(taken);
+    CHECK(faults(taken).empty());
+  }
+  CHECK(faults("'0123456789abcdefg'") ==
+        "f:2:15: server.request_end: expected at most 16 bytes, found 17\n");
+  CHECK(faults("\" \\r\\n\"") ==
+        "f:2:15: server.request_end: expected more than white space, which is skipped between "
+        "requests without this key, found \" \\x0d\\x0a\"\n");
+  for (const char* refused : {"'#{'", "'\"'", "\"'\""}) {
+    CAPTURE(refused);
+    CHECK(faults(refused).find("expected no \"{\" and no quotes, which JSON needs, found ") !=
+          std::string::npos);
+  }
+  CHECK(faults("\"#\\n#\"").find("expected no newline between other characters") !=
+        std::string::npos);
+  for (const char* refused : {"'GET '", "'P'", "' PUT'", "'host'", "'HOST: x'", "'PRI * HTTP'"}) {
+    CAPTURE(refused);
+    CHECK(faults(refused).find("expected nothing that an HTTP request can begin with, found ") !=
+          std::string::npos);
+  }
+  CHECK_FALSE(faults("\"\\u0000\"").empty());
+  CHECK(config_of(with_broker("[server]\nrequest_end = '##'\n")).server.request_end == "##");
+}
+
 TEST_CASE("a value of the wrong type is told what it should be and what it is") {
   CHECK(faults_of(with_broker("[server]\nlisten = \"tcp://h:1\"\ninstance = 1\n"
                               "max_connections = 1.5\ntcp_fastopen = 1\nidle_timeout_s = true\n"
