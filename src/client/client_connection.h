@@ -94,7 +94,9 @@ class ClientConnection final : public event::StreamHandler,
   void decode_input() noexcept;
   void pause_if_pipeline_full() noexcept;
   void take_frame(const protocol::Frame& frame) noexcept;
+  void take_request(const protocol::Frame& frame) noexcept;
   bool take_fast_path() noexcept;
+  void take_http(bool is_first) noexcept;
   void take_decoded(protocol::Decoded&& decoded) noexcept;
   void submit(protocol::Request& request) noexcept;
   void finish_input() noexcept;

@@ -65,7 +65,8 @@ void ClientConnection::advance_end() noexcept {
     }
   }
   if (state_ != State::Ending) return;
-  reader_ = protocol::FrameReader(context_.limits.max_request_bytes, context_.spare);
+  reader_ = protocol::FrameReader(context_.limits.max_request_bytes, context_.spare,
+                                  context_.request_end);
   if (outstanding_ > 0 && !abandons_replies_) return;
   stream_->shut_down();
   if (stream_->unsent() > 0) return;

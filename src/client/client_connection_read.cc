@@ -37,8 +37,8 @@ void ClientConnection::on_end() noexcept {
 void ClientConnection::decode_input() noexcept {
   if (state_ != State::Open || !(reader_.has_input() || ended_input_)) return;
   decoded_at_ = context_.loop.precise_now();
-  bool is_same_request = reader_.inside_request();
-  bool has_begun = false;
+  const std::uint32_t begun_before = reader_.begun();
+  bool is_partial = false;
   while (state_ == State::Open && requests_left_ > 0) {
     pause_if_pipeline_full();
     if (pauses_ != 0) break;
@@ -47,20 +47,20 @@ void ClientConnection::decode_input() noexcept {
       framing_ = reader_.framing();
       if (frame.kind == Frame::Kind::NeedMore) {
         if (ended_input_) finish_input();
-        has_begun = reader_.inside_request() && !is_same_request;
+        is_partial = reader_.inside_request();
         break;
       }
       take_frame(frame);
     }
     --requests_left_;
-    is_same_request = false;
   }
   reader_.save();
   // A new partial request pauses while the input budget is full, unless a large read already
   // brought more than kReadBytes of it.
-  const bool may_wait = has_begun && reader_.buffered() <= kReadBytes;
+  const bool has_begun = reader_.begun() != begun_before;
+  const bool may_wait = is_partial && has_begun && reader_.buffered() <= kReadBytes;
   if (may_wait && context_.input.is_full()) pause(PauseReason::Input);
-  if (!is_same_request) request_begun_ = context_.loop.now();
+  if (has_begun) request_begun_ = context_.loop.now();
   // kRequestsPerTurn used up: continue at the end of the turn.
   const bool is_unfinished = reader_.has_input() || ended_input_;
   if (state_ == State::Open && pauses_ == 0 && is_unfinished) turn_end_.schedule();
@@ -89,17 +89,41 @@ void ClientConnection::take_frame(const Frame& frame) noexcept {
     case Frame::Kind::NeedMore:
       return;
     case Frame::Kind::Request:
-      take_decoded(context_.decoder.decode(frame.bytes, reader_.block_of_request()));
+      take_request(frame);
       return;
     case Frame::Kind::Fault:
       reply_fault(frame.error, std::string(frame.detail), context_.decoder.find_id(frame.bytes));
       if (frame.ends_connection) end(CloseReason::BadFraming);
+      return;
+    case Frame::Kind::Http:
+      take_http(frame.is_first);
       return;
     case Frame::Kind::Close:
       context_.client_log.not_our_protocol(about(), frame.detail);
       end(CloseReason::BadFraming);
       return;
   }
+}
+
+void ClientConnection::take_request(const Frame& frame) noexcept {
+  protocol::Decoded decoded = context_.decoder.decode(frame.bytes, reader_.block_of_request());
+  if (auto* fault = std::get_if<protocol::Fault>(&decoded))
+    fault->detail += reader_.hint(frame.bytes);
+  take_decoded(std::move(decoded));
+}
+
+/// A browser can be made to send one: nothing of it is scanned or repeated.
+void ClientConnection::take_http(bool is_first) noexcept {
+  context_.client_log.http(about());
+  if (is_first) {
+    out_ += protocol::kHttpRefusal;
+  } else {
+    ++context_.counters.faults_of(protocol::ErrorKind::BadRequest);
+    reply_here(protocol::Reply::failure(protocol::ErrorKind::BadRequest, protocol::Published::No,
+                                        "received an HTTP request"),
+               {});
+  }
+  end(CloseReason::BadFraming);
 }
 
 void ClientConnection::take_decoded(protocol::Decoded&& decoded) noexcept {

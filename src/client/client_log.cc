@@ -39,6 +39,17 @@ void ClientLog::proxy_refused(const log::Subject& client, std::string_view why) 
   log::at(note(proxy_refusals()), client, "closed: {}", why);
 }
 
+void ClientLog::http(const log::Subject& client) noexcept {
+  if (admin_address_.empty()) {
+    not_our_protocol(client,
+                     "received an HTTP request ([admin] listen, which speaks HTTP, is off)");
+    return;
+  }
+  log::at(note(wrong_protocols()), client,
+          "closed: received an HTTP request ([admin] listen speaks HTTP: http://{})",
+          admin_address_);
+}
+
 void ClientLog::input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept {
   log::at(note(input_excesses()), client,
           "closed: input_bytes ({}) exceeded by partial requests; this client held the most",

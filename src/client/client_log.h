@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 #include "base/log_throttle.h"
@@ -27,10 +29,14 @@ class ClientLog {
   /// A request could not be decoded, or was too long.
   void faulty(const log::Subject& client, protocol::ErrorKind error,
               std::string_view detail) noexcept;
-  /// The client speaks another protocol, most probably HTTP.
+  /// The client speaks another protocol.
   void not_our_protocol(const log::Subject& client, std::string_view detail) noexcept;
   /// A PROXY protocol header is missing, malformed or not allowed from there.
   void proxy_refused(const log::Subject& client, std::string_view why) noexcept;
+  /// The client speaks HTTP: the line names the address that does.
+  void http(const log::Subject& client) noexcept;
+  /// Of the admin interface, as HOST:PORT; empty: it is off.
+  void set_admin_address(std::string address) noexcept { admin_address_ = std::move(address); }
   /// The client was closed because it held most of input_bytes.
   void input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept;
 
@@ -57,6 +63,7 @@ class ClientLog {
 
   event::Loop& loop_;
   event::Timer timer_;
+  std::string admin_address_;
   std::array<Kind, 5> kinds_;
 };
 

@@ -30,6 +30,13 @@ ProxyHeader expected_header(const config::ServerSettings& settings, const event:
   return is_trusted ? ProxyHeader::Required : ProxyHeader::UntrustedPeer;
 }
 
+/// As a browser takes it; empty: the admin interface is off.
+std::string admin_address(const config::Admin& admin) {
+  if (!admin.listen) return {};
+  const std::string address = admin.listen->text();  // tcp://HOST:PORT
+  return address.substr(address.find("//") + 2);
+}
+
 }  // namespace
 
 Server::Server(event::Loop& loop, const config::Config& config, ledger::Intake& intake)
@@ -45,7 +52,10 @@ Server::Server(event::Loop& loop, const config::Config& config, ledger::Intake& 
                .encoder = make_encoder(config.replies),
                .input = InputBudget(loop, config.limits.input_bytes),
                .deadlines = Deadlines(loop),
-               .client_log = ClientLog(loop)} {}
+               .client_log = ClientLog(loop),
+               .request_end = protocol::RequestEnd(config.server.request_end)} {
+  context_.client_log.set_admin_address(admin_address(config.admin));
+}
 
 Server::~Server() = default;
 
@@ -101,6 +111,8 @@ void Server::apply(const config::Config& config, Listeners prepared) {
   context_.decoder.set(decode_settings(config));
   context_.encoder = make_encoder(config.replies);
   context_.input.set_limit(config.limits.input_bytes);
+  context_.request_end = protocol::RequestEnd(config.server.request_end);
+  context_.client_log.set_admin_address(admin_address(config.admin));
   for (const TableEntry& entry : clients_) {
     if (entry.client == nullptr) continue;
     entry.client->set_max_request_bytes(config.limits.max_request_bytes);

@@ -17,6 +17,7 @@
 #include "ledger/source.h"
 #include "protocol/decoder.h"
 #include "protocol/reply.h"
+#include "protocol/request_end.h"
 #include "protocol/spare_blocks.h"
 
 namespace sluice::client {
@@ -79,6 +80,7 @@ struct ServerContext {
   ServerCounters counters = {};
   Buffers buffers = {};
   protocol::SpareBlocks spare = {};  ///< for requests that come in pieces
+  protocol::RequestEnd request_end = {};
   bool draining = false;
   std::uint64_t last_number = 0;  ///< of the latest connection; its log lines name it
 

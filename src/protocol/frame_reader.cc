@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "protocol/white_space.h"
+#include "protocol/frame_hint.h"
 
 namespace sluice::protocol {
 namespace {
@@ -56,11 +56,11 @@ std::string_view FrameReader::ahead() {
   release_consumed();
   std::string_view rest;
   if (held_at_ < held_size_) {
-    held_at_ += leading_space(held_from(held_at_));
+    held_at_ += scanner_.leading_gap(held_from(held_at_));
     held_request_ = held_at_;
     rest = held_from(held_at_);
   } else {
-    input_at_ += leading_space(input_.substr(input_at_));
+    input_at_ += scanner_.leading_gap(input_.substr(input_at_));
     input_request_ = input_at_;
     rest = input_.substr(input_at_);
   }
@@ -69,6 +69,7 @@ std::string_view FrameReader::ahead() {
 }
 
 void FrameReader::consume(std::size_t size) noexcept {
+  scanner_.pass_request();
   if (held_at_ < held_size_) {
     held_at_ += size;
     held_request_ = held_at_;
@@ -133,7 +134,13 @@ Frame FrameReader::finish() {
   release_consumed();
   if (!scanner_.is_inside()) return {};
   const std::string_view bytes = join_request();
-  return fault(ErrorKind::BadRequest, bytes, "the connection was closed within a request");
+  return fault(ErrorKind::BadRequest, bytes,
+               fmt::format("the connection was closed within a request{}", hint(bytes)));
+}
+
+std::string_view FrameReader::hint(std::string_view bytes) const noexcept {
+  if (framing() != Framing::LengthPrefixed) return hint_of_object(bytes);
+  return hint_of_body(static_cast<std::uint32_t>(scanner_.announced()), bytes);
 }
 
 std::size_t FrameReader::buffered() const noexcept {
@@ -187,6 +194,24 @@ Frame FrameReader::fault(ErrorKind error, std::string_view bytes, std::string de
   return {Frame::Kind::Fault, bytes, error, detail_, false};
 }
 
+Frame FrameReader::last_fault(ErrorKind error, std::string detail) {
+  Frame frame = fault(error, {}, std::move(detail));
+  frame.ends_connection = true;
+  return frame;
+}
+
+/// What ends the skipping behind an invalid byte.
+std::string_view FrameReader::end_of_garbage() const noexcept {
+  return scanner_.request_end().is_set() ? "newline, NUL or request_end" : "newline or NUL";
+}
+
+std::string FrameReader::describe_length() const {
+  const std::size_t limit = scanner_.max_request_bytes();
+  const auto length = static_cast<std::uint32_t>(scanner_.announced());
+  return fmt::format("length: expected at most {}, got {}{}", limit, length,
+                     hint_of_length(length, limit));
+}
+
 Frame FrameReader::to_frame(FrameScanner::Event event, std::string_view bytes) {
   using Event = FrameScanner::Event;
   Frame frame;
@@ -199,12 +224,22 @@ Frame FrameReader::to_frame(FrameScanner::Event event, std::string_view bytes) {
       break;
     case Event::Garbage:
       return fault(ErrorKind::BadRequest, {},
-                   fmt::format("expected a JSON object, got {}; skipping to the next newline",
-                               describe(scanner_.garbage_byte())));
+                   fmt::format("expected a JSON object, got {}; skipping to the next {}",
+                               describe(scanner_.garbage_byte()), end_of_garbage()));
     case Event::Http:
-      return close("received an HTTP request");
+      frame.kind = Frame::Kind::Http;
+      frame.is_first = scanner_.is_first();
+      break;
+    case Event::Tls:
+      return last_fault(ErrorKind::BadRequest,
+                        "received a TLS handshake; this address takes plain TCP only");
+    case Event::LittleEndian:
+      return last_fault(ErrorKind::BadRequest,
+                        "received a little-endian length; it is big-endian (network byte order)");
     case Event::EndlessLine:
-      return close("no newline within max_request_bytes after an invalid byte");
+      detail_ =
+          fmt::format("no {} within max_request_bytes after an invalid byte", end_of_garbage());
+      return close(detail_);
     case Event::BrokenString:
       return fault(ErrorKind::BadRequest, bytes, "not JSON: raw newline in a string");
     case Event::TooLarge:
@@ -213,11 +248,7 @@ Frame FrameReader::to_frame(FrameScanner::Event event, std::string_view bytes) {
     case Event::EmptyFrame:
       return fault(ErrorKind::BadRequest, {}, "length: expected at least 1, got 0");
     case Event::FrameTooLarge:
-      frame = fault(ErrorKind::TooLarge, {},
-                    fmt::format("length: expected at most {}, got {}", scanner_.max_request_bytes(),
-                                scanner_.announced()));
-      frame.ends_connection = true;
-      break;
+      return last_fault(ErrorKind::TooLarge, describe_length());
   }
   return frame;
 }

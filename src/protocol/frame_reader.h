@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "protocol/errors.h"
 #include "protocol/frame_scanner.h"
 #include "protocol/framing.h"
+#include "protocol/request_end.h"
 #include "protocol/spare_blocks.h"
 
 namespace sluice::protocol {
@@ -18,6 +20,7 @@ struct Frame {
     NeedMore,  ///< nothing complete: call save(), then feed() the next bytes
     Request,   ///< `bytes` is one request's text, for the decoder
     Fault,     ///< to be answered with `error` and `detail`
+    Http,      ///< an HTTP request: answer it, then close the connection gracefully
     Close,     ///< close the connection gracefully, without a reply; `detail` is for the log
   };
   Kind kind = Kind::NeedMore;
@@ -26,6 +29,7 @@ struct Frame {
   ErrorKind error = ErrorKind::BadRequest;
   std::string_view detail = {};
   bool ends_connection = false;  ///< Fault: after the reply, close the connection gracefully
+  bool is_first = false;         ///< Http: neither a request nor garbage came before
 };
 
 /// Splits one connection's input. The order of calls is feed(), next() until NeedMore or until the
@@ -33,9 +37,11 @@ struct Frame {
 /// only a request that was not fed in one piece is copied.
 class FrameReader {
  public:
-  /// Large blocks come from `spare`, which outlives it, and go back to it.
-  FrameReader(std::size_t max_request_bytes, SpareBlocks& spare)
-      : scanner_(max_request_bytes), spare_(&spare) {}
+  /// Large blocks come from `spare` and go back to it. `request_end` may change between calls. Both
+  /// outlive it.
+  FrameReader(std::size_t max_request_bytes, SpareBlocks& spare,
+              const RequestEnd& request_end = kNoRequestEnd)
+      : scanner_(max_request_bytes, request_end), spare_(&spare) {}
   /// A moved-from reader may only be assigned to or destroyed.
   FrameReader(FrameReader&&) noexcept = default;
   FrameReader& operator=(FrameReader&&) noexcept = default;
@@ -69,6 +75,14 @@ class FrameReader {
   std::size_t buffered() const noexcept;
   /// A request has begun and is neither whole nor answered.
   bool inside_request() const noexcept { return scanner_.is_inside(); }
+  /// Input is skipped: behind an invalid byte, or the rest of a request that was too large.
+  bool is_skipping() const noexcept { return scanner_.is_skipping(); }
+  /// Differs from an earlier result if another request, or something to skip, has begun since;
+  /// those consumed do not count.
+  std::uint32_t begun() const noexcept { return scanner_.begun(); }
+  /// What may be wrong with the framing of a request that could not be decoded or did not end, for
+  /// the end of the reply's `detail`. `bytes`: of its Frame.
+  std::string_view hint(std::string_view bytes) const noexcept;
   /// The block of the request just found, for sharing instead of copying. Null: the request lies in
   /// memory that is reused soon. Valid as long as the request.
   const Block* block_of_request() noexcept;
@@ -82,6 +96,9 @@ class FrameReader {
   Frame step_input();
   Frame to_frame(FrameScanner::Event event, std::string_view bytes);
   Frame fault(ErrorKind error, std::string_view bytes, std::string detail);
+  Frame last_fault(ErrorKind error, std::string detail);
+  std::string_view end_of_garbage() const noexcept;
+  std::string describe_length() const;
   std::string_view join_request();
   void hold(std::string_view bytes);
   void make_room(std::size_t bytes);

@@ -1,9 +1,9 @@
 #include "protocol/frame_scanner.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/ascii.h"
+#include "base/http_words.h"
 #include "protocol/white_space.h"
 
 namespace sluice::protocol {
@@ -11,34 +11,17 @@ namespace {
 
 constexpr std::string_view kBom = "\xEF\xBB\xBF";
 constexpr std::size_t kHeaderBytes = 4;
-constexpr std::array<std::string_view, 9> kMethods = {
-    "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
-constexpr std::string_view kHost = "host:";
+/// What a ClientHello begins with: a handshake record of version 3.1 or 3.3.
+constexpr std::array<std::string_view, 2> kTls = {"\x16\x03\x01", "\x16\x03\x03"};
 
-enum class LineKind { Undecided, Http, Garbage };
-
-/// The kind of a line that begins with `line`.
-LineKind classify_line(std::string_view line) {
-  LineKind kind = LineKind::Garbage;
-  const auto compare = [&](std::string_view begun, std::string_view wanted) {
-    if (begun.starts_with(wanted)) kind = LineKind::Http;
-    if (begun.size() < wanted.size() && wanted.starts_with(begun)) kind = LineKind::Undecided;
-  };
-  for (const std::string_view method : kMethods)
-    compare(line, method);
-  std::array<char, kHost.size()> lowered{};
-  std::size_t size = 0;
-  for (; size < lowered.size() && size < line.size(); ++size)
-    lowered[size] = to_lower(line[size]);
-  compare(std::string_view(lowered.data(), size), kHost);
-  return kind;
+bool ends_garbage(char byte) noexcept {
+  return byte == '\n' || byte == '\0';
 }
 
 }  // namespace
 
 bool FrameScanner::is_inside() const noexcept {
   switch (state_) {
-    case State::Bom:
     case State::Object:
     case State::Line:
     case State::Body:
@@ -49,6 +32,7 @@ bool FrameScanner::is_inside() const noexcept {
     case State::Between:
     case State::SkipObject:
     case State::SkipLine:
+    case State::Prefix:
     case State::Ended:
       return false;
   }
@@ -65,9 +49,6 @@ FrameScanner::Step FrameScanner::step(std::string_view piece) noexcept {
       case State::Start:
         part = step_start(rest.front());
         break;
-      case State::Bom:
-        part = step_bom(rest.front());
-        break;
       case State::Between:
         part = step_between(rest);
         break;
@@ -83,6 +64,9 @@ FrameScanner::Step FrameScanner::step(std::string_view piece) noexcept {
       case State::SkipLine:
         part = step_skip_line(rest);
         break;
+      case State::Prefix:
+        part = step_prefix(rest.front());
+        break;
       case State::Header:
         part = step_header(rest);
         break;
@@ -96,6 +80,8 @@ FrameScanner::Step FrameScanner::step(std::string_view piece) noexcept {
     whole.event = part.event;
     if (part.dropped > 0) whole.dropped = base + part.dropped;
     whole.used = base + part.used;
+    if (position_ < kFirstBytes)
+      position_ = static_cast<std::uint8_t>(std::min(position_ + part.used, kFirstBytes));
   }
   return whole;
 }
@@ -107,26 +93,32 @@ FrameScanner::Step FrameScanner::step_start(char first) noexcept {
     return {};
   }
   framing_ = Framing::Stream;
-  state_ = first == kBom.front() ? State::Bom : State::Between;
+  state_ = State::Between;
   return {};
 }
 
-FrameScanner::Step FrameScanner::step_bom(char next) noexcept {
-  if (next != kBom[size_]) return begin_line(kBom.front());
-  if (++size_ == kBom.size()) state_ = State::Between;
-  return {Event::NeedMore, 1, 1};
+std::size_t FrameScanner::leading_gap(std::string_view piece) const noexcept {
+  std::size_t at = 0;
+  for (;;) {
+    while (at < piece.size() && is_space_or_nul(piece[at]))
+      ++at;
+    if (!request_end_->begins(piece.substr(at))) return at;
+    at += request_end_->text().size();
+  }
 }
 
 FrameScanner::Step FrameScanner::step_between(std::string_view piece) noexcept {
-  const std::size_t at = leading_space(piece);
+  const std::size_t at = leading_gap(piece);
   if (at == piece.size()) return {Event::NeedMore, at, at};
-  if (piece[at] != '{') {
-    begin_line(piece[at]);
-    return {Event::NeedMore, at, at};
-  }
+  ++begun_;
   size_ = 0;
-  object_.start();
-  state_ = State::Object;
+  if (piece[at] == '{') {
+    is_first_ = false;
+    object_.start();
+    state_ = State::Object;
+  } else {
+    state_ = State::Line;
+  }
   return {Event::NeedMore, at, at};
 }
 
@@ -150,51 +142,104 @@ FrameScanner::Step FrameScanner::step_skip_object(std::string_view piece) noexce
   return {Event::NeedMore, used, used};
 }
 
-/// Garbage begins with `first`, which is scanned again as part of the line.
-FrameScanner::Step FrameScanner::begin_line(char first) noexcept {
-  size_ = 0;
-  line_[0] = first;
-  state_ = State::Line;
-  return {};
-}
-
 FrameScanner::Step FrameScanner::step_line(std::string_view piece) noexcept {
-  for (std::size_t at = 0; at < piece.size(); ++at) {
-    const char next = piece[at];
-    const bool is_first_of_bom = size_ == 0 && line_[0] == kBom.front();
-    if (!is_first_of_bom) line_[size_] = next;
-    ++size_;
-    switch (classify_line(std::string_view(line_.data(), size_))) {
+  for (std::size_t used = 1; used <= piece.size(); ++used) {
+    line_[size_++] = piece[used - 1];
+    const std::size_t position = position_ + used;
+    switch (classify_line(size_ == position)) {
       case LineKind::Undecided:
         continue;
+      case LineKind::Gap:
+        state_ = State::Between;
+        return {Event::NeedMore, used, used};
       case LineKind::Http:
         state_ = State::Ended;
-        return {Event::Http, at + 1, at + 1};
+        return {Event::Http, used, used};
+      case LineKind::Tls:
+        state_ = State::Ended;
+        return {Event::Tls, used, used};
       case LineKind::Garbage:
-        state_ = next == '\n' ? State::Between : State::SkipLine;
-        return {Event::Garbage, at + 1, at + 1};
+        is_first_ = false;
+        skip_line(position);
+        return {Event::Garbage, used, used};
     }
   }
   return {Event::NeedMore, piece.size(), piece.size()};
 }
 
+/// The kind of what begins with the bytes in `line_`.
+FrameScanner::LineKind FrameScanner::classify_line(bool is_at_start) const noexcept {
+  const std::string_view line(line_.data(), size_);
+  bool undecided = false;
+  const auto equals = [&](std::string_view begun, std::string_view wanted) {
+    const bool begins = wanted.starts_with(begun);
+    undecided = undecided || begins;
+    return begins && begun.size() == wanted.size();
+  };
+  if (equals(line, request_end_->text()) || (is_at_start && equals(line, kBom)))
+    return LineKind::Gap;
+  for (const std::string_view method : kHttpMethods)
+    if (equals(line, method)) return LineKind::Http;
+  std::array<char, kLineBytes> lowered{};
+  std::transform(line.begin(), line.end(), lowered.begin(), [](char c) { return to_lower(c); });
+  if (equals({lowered.data(), line.size()}, kHttpHost)) return LineKind::Http;
+  for (const std::string_view tls : kTls)
+    if (equals(line, tls)) return LineKind::Tls;
+  return undecided ? LineKind::Undecided : LineKind::Garbage;
+}
+
+/// Goes on behind the garbage in `line_`. `position`: bytes of the connection used so far; beyond
+/// kFirstBytes it may be less.
+void FrameScanner::skip_line(std::size_t position) noexcept {
+  const char last = line_[size_ - 1];
+  std::size_t matched = 0;
+  for (const char byte : std::string_view(line_.data(), size_))
+    matched = request_end_->advance(matched, byte);
+  end_matched_ = static_cast<std::uint8_t>(matched);
+  state_ = request_end_->is_whole(matched) ? State::Between : State::SkipLine;
+  if (ends_garbage(last)) end_garbage(last, position);
+}
+
+/// A newline or a NUL ended garbage. A NUL as the third and the fourth byte of the connection is
+/// the upper half of a little-endian length.
+void FrameScanner::end_garbage(char last, std::size_t position) noexcept {
+  const bool may_be_length = position == 2 || (position == 3 && last == '\0');
+  state_ = may_be_length ? State::Prefix : State::Between;
+}
+
 FrameScanner::Step FrameScanner::step_skip_line(std::string_view piece) noexcept {
   const std::size_t allowed = std::min(piece.size(), max_ - std::min(size_, max_));
-  const void* newline = std::memchr(piece.data(), '\n', allowed);
-  if (newline != nullptr) {
-    const auto used =
-        static_cast<std::size_t>(static_cast<const char*>(newline) - piece.data()) + 1;
-    state_ = State::Between;
-    return {Event::NeedMore, used, used};
+  std::size_t matched = end_matched_;
+  for (std::size_t used = 1; used <= allowed; ++used) {
+    const char next = piece[used - 1];
+    if (ends_garbage(next)) {
+      end_garbage(next, position_ + used);
+      return {Event::NeedMore, used, used};
+    }
+    matched = request_end_->advance(matched, next);
+    if (request_end_->is_whole(matched)) {
+      state_ = State::Between;
+      return {Event::NeedMore, used, used};
+    }
   }
+  end_matched_ = static_cast<std::uint8_t>(matched);
   size_ += allowed;
   if (allowed == piece.size()) return {Event::NeedMore, allowed, allowed};
   state_ = State::Ended;
   return {Event::EndlessLine, allowed, allowed};
 }
 
+/// Going on would publish a request behind the `no` that its own length was answered with.
+FrameScanner::Step FrameScanner::step_prefix(char next) noexcept {
+  if (position_ < kHeaderBytes && next == '\0') return {Event::NeedMore, 1, 1};
+  const bool is_length = position_ == kHeaderBytes && next == '{';
+  state_ = is_length ? State::Ended : State::Between;
+  return {is_length ? Event::LittleEndian : Event::NeedMore, 0, 0};
+}
+
 FrameScanner::Step FrameScanner::step_header(std::string_view piece) noexcept {
   std::size_t used = 0;
+  if (size_ == 0) ++begun_;
   while (used < piece.size() && size_ < kHeaderBytes) {
     announced_ = (size_ == 0 ? 0 : announced_ << 8) | static_cast<unsigned char>(piece[used]);
     ++size_;

@@ -3,9 +3,11 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "protocol/framing.h"
+#include "protocol/request_end.h"
 
 namespace sluice::protocol {
 
@@ -36,8 +38,10 @@ class FrameScanner {
   enum class Event {
     NeedMore,       ///< the piece is used up
     Request,        ///< a whole request ended here
-    Garbage,        ///< a byte that begins no request; the rest of its line will be skipped
+    Garbage,        ///< a byte that begins no request; what follows it will be skipped
     Http,           ///< a line of an HTTP request, `Host:` included; nothing more is scanned
+    Tls,            ///< a TLS handshake; nothing more is scanned
+    LittleEndian,   ///< a request behind a little-endian length; nothing more is scanned
     EndlessLine,    ///< a line of garbage exceeds the limit; nothing more is scanned
     BrokenString,   ///< the request ended at a raw newline inside a string
     TooLarge,       ///< the request exceeds the limit; the rest of it will be skipped
@@ -51,7 +55,9 @@ class FrameScanner {
     std::size_t used = 0;
   };
 
-  explicit FrameScanner(std::size_t max_request_bytes) noexcept : max_(max_request_bytes) {}
+  /// `request_end` outlives it and may change between calls.
+  FrameScanner(std::size_t max_request_bytes, const RequestEnd& request_end) noexcept
+      : max_(max_request_bytes), request_end_(&request_end) {}
   void set_max_request_bytes(std::size_t bytes) noexcept { max_ = bytes; }
 
   std::size_t max_request_bytes() const noexcept { return max_; }
@@ -63,47 +69,72 @@ class FrameScanner {
   /// A byte order mark, a request, or garbage that will be answered has begun and is neither
   /// complete nor answered.
   bool is_inside() const noexcept;
+  /// Input is skipped: garbage, or the rest of a request that was too large.
+  bool is_skipping() const noexcept {
+    return state_ == State::SkipObject || state_ == State::SkipLine;
+  }
   /// Between two requests of a stream: what is not white space begins the next one, or garbage.
-  bool is_between() const noexcept { return state_ == State::Between; }
+  /// Not within the first bytes, which only step() may scan.
+  bool is_between() const noexcept { return state_ == State::Between && position_ == kFirstBytes; }
   bool is_ended() const noexcept { return state_ == State::Ended; }
+  /// Neither a request nor garbage came before: what begins now is the first.
+  bool is_first() const noexcept { return is_first_; }
+  /// Differs from an earlier result if another request or line of garbage has begun since.
+  std::uint32_t begun() const noexcept { return begun_; }
+  /// The number of bytes that `piece` begins with and that separate requests: white space, NULs and
+  /// whole request_ends.
+  std::size_t leading_gap(std::string_view piece) const noexcept;
+  /// Instead of step(): a request was read elsewhere, while is_between().
+  void pass_request() noexcept { is_first_ = false; }
   /// The length a length-prefixed frame announced.
   std::size_t announced() const noexcept { return announced_; }
+  const RequestEnd& request_end() const noexcept { return *request_end_; }
   /// The byte the latest Garbage began with.
   unsigned char garbage_byte() const noexcept { return static_cast<unsigned char>(line_[0]); }
 
  private:
   enum class State {
     Start,       // nothing received
-    Bom,         // within a byte order mark
     Between,     // between requests of a stream
     Object,      // in a request
     SkipObject,  // in a request that was too large
-    Line,        // in garbage that may still turn out to be HTTP
+    Line,        // in what may be a request_end, a byte order mark, another protocol or garbage
     SkipLine,    // in garbage that was answered
+    Prefix,      // behind garbage that may be a little-endian length
     Header,      // in a frame's length
     Body,        // in a frame
     Ended,
   };
 
+  enum class LineKind { Undecided, Gap, Http, Tls, Garbage };
+
   Step step_start(char first) noexcept;
-  Step step_bom(char next) noexcept;
   Step step_between(std::string_view piece) noexcept;
   Step step_object(std::string_view piece) noexcept;
   Step step_skip_object(std::string_view piece) noexcept;
   Step step_line(std::string_view piece) noexcept;
   Step step_skip_line(std::string_view piece) noexcept;
   Step step_header(std::string_view piece) noexcept;
+  Step step_prefix(char next) noexcept;
   Step step_body(std::string_view piece) noexcept;
-  Step begin_line(char first) noexcept;
+  LineKind classify_line(bool is_at_start) const noexcept;
+  void skip_line(std::size_t position) noexcept;
+  void end_garbage(char last, std::size_t position) noexcept;
 
-  static constexpr std::size_t kLineBytes = 8;  // the longest pattern that a line is compared with
+  static constexpr std::size_t kLineBytes = RequestEnd::kMaxBytes;  // the longest pattern
+  static constexpr std::size_t kFirstBytes = 5;                     // a length and a brace
 
   std::size_t max_;
+  const RequestEnd* request_end_;
   State state_ = State::Start;
   Framing framing_ = Framing::Unknown;
   ObjectScanner object_;
   std::size_t size_ = 0;       // bytes of the request, line or header so far
   std::size_t announced_ = 0;  // of a length-prefixed frame
+  std::uint32_t begun_ = 0;
+  std::uint8_t position_ = 0;     // bytes of the connection used so far, up to kFirstBytes
+  std::uint8_t end_matched_ = 0;  // bytes of the request_end that skipped input ends with
+  bool is_first_ = true;
   std::array<char, kLineBytes> line_{};
 };
 

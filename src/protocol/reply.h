@@ -30,6 +30,15 @@ struct Reply {
   static Reply failure(ErrorKind error, Published published, std::string detail);
 };
 
+/// Answers an HTTP request, whatever is in it.
+inline constexpr std::string_view kHttpRefusal =
+    "HTTP/1.1 400 Bad Request\r\n"
+    "Content-Type: text/plain\r\n"
+    "Content-Length: 42\r\n"
+    "Connection: close\r\n"
+    "\r\n"
+    "sluice speaks JSON over TCP here, not HTTP";
+
 /// Writes replies. Holds the configured texts ready as JSON; make a new one when they change.
 class ReplyEncoder {
  public:

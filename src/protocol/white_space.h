@@ -1,4 +1,4 @@
-// The white space of JSON (RFC 8259, section 2).
+// The white space of JSON (RFC 8259, section 2), and that between requests.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,11 @@ namespace sluice::protocol {
 
 constexpr bool is_space(char c) noexcept {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/// White space between two requests of a stream: C programs send the NUL that ends a string.
+constexpr bool is_space_or_nul(char c) noexcept {
+  return is_space(c) || c == '\0';
 }
 
 /// The number of white space bytes that `text` begins with.

@@ -1,94 +1,25 @@
 // The frame reader: both framings, in pieces of every kind, and what follows each kind of garbage.
 #include "protocol/frame_reader.h"
 
-#include <cstdint>
-#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "catch.h"
+#include "frame_pieces.h"
 
+using sluice::protocol::drain;
+using sluice::protocol::expect;
 using sluice::protocol::Frame;
+using sluice::protocol::framed;
 using sluice::protocol::FrameReader;
 using sluice::protocol::Framing;
+using sluice::protocol::kLimit;
+using sluice::protocol::read_pieces;
+using sluice::protocol::read_whole;
 using sluice::protocol::SpareBlocks;
-using sluice::protocol::to_string;
-
-namespace {
-
-constexpr std::size_t kLimit = 1000;
-
-/// A frame as one line: "request BYTES", "bad_request BYTES", "too_large! BYTES" (ends), "close".
-std::string text_of(const Frame& frame) {
-  switch (frame.kind) {
-    case Frame::Kind::NeedMore:
-      return "more";
-    case Frame::Kind::Request:
-      return "request " + std::string(frame.bytes);
-    case Frame::Kind::Close:
-      return "close";
-    case Frame::Kind::Fault:
-      break;
-  }
-  return std::string(to_string(frame.error)) + (frame.ends_connection ? "! " : " ") +
-         std::string(frame.bytes);
-}
-
-void drain(FrameReader& reader, std::vector<std::string>& out) {
-  for (Frame frame = reader.next(); frame.kind != Frame::Kind::NeedMore; frame = reader.next()) {
-    out.push_back(text_of(frame));
-  }
-}
-
-/// The frames of a reader that is fed `pieces` one after another from memory that is then
-/// overwritten.
-std::vector<std::string> read_pieces(const std::vector<std::string>& pieces,
-                                     std::size_t limit = kLimit) {
-  SpareBlocks spare;
-  FrameReader reader(limit, spare);
-  std::vector<std::string> out;
-  for (std::string piece : pieces) {
-    reader.feed(piece);
-    drain(reader, out);
-    reader.save();
-    piece.assign(piece.size(), '#');
-  }
-  return out;
-}
-
-std::vector<std::string> read_whole(const std::string& input, std::size_t limit = kLimit) {
-  return read_pieces({input}, limit);
-}
-
-std::vector<std::string> single_bytes(const std::string& input) {
-  std::vector<std::string> pieces;
-  for (const char c : input)
-    pieces.emplace_back(1, c);
-  return pieces;
-}
-
-std::string framed(const std::string& text) {
-  std::string out;
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
-    out += static_cast<char>((text.size() >> shift) & 0xFF);
-  }
-  return out + text;
-}
-
-using Told = std::vector<std::string>;
-
-/// Checks the frames of `input`: whole, split at every byte, and byte by byte.
-void expect(const std::string& input, const Told& wanted, std::size_t limit = kLimit) {
-  CHECK(read_whole(input, limit) == wanted);
-  CHECK(read_pieces(single_bytes(input), limit) == wanted);
-  for (std::size_t at = 1; at < input.size(); ++at) {
-    CAPTURE(at);
-    CHECK(read_pieces({input.substr(0, at), input.substr(at)}, limit) == wanted);
-  }
-}
-
-}  // namespace
+using sluice::protocol::text_of;
+using sluice::protocol::Told;
 
 TEST_CASE("a request split anywhere is found once", "[frame_reader]") {
   expect(R"({"a":1})", {R"(request {"a":1})"});
@@ -124,7 +55,6 @@ TEST_CASE("a line of garbage is answered once and skipped up to its newline", "[
   expect("{}}\n{}", {"request {}", "bad_request ", "request {}"});
   expect("[1,2]\n{}", {"bad_request ", "request {}"});
   expect("{} ,{}\n{}", {"request {}", "bad_request ", "request {}"});
-  expect(std::string("{}\0\0\n{}", 7), {"request {}", "bad_request ", "request {}"});
   expect("G\n{}", {"bad_request ", "request {}"});
   expect("GETX\n{}", {"bad_request ", "request {}"});
   expect("get / HTTP/1.1\n{}", {"bad_request ", "request {}"});
@@ -139,23 +69,11 @@ TEST_CASE("the fault names the byte that began no request", "[frame_reader]") {
   CHECK(std::string(reader.next().detail).find("0x01") != std::string::npos);
 }
 
-TEST_CASE("an HTTP request ends the connection without a reply", "[frame_reader]") {
-  for (const std::string method :
-       {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}) {
-    CAPTURE(method);
-    expect(method + " / HTTP/1.1\r\nHost: x\r\n\r\n{}", {"close"});
-  }
-  expect("Host: localhost\r\n{}", {"close"});
-  expect("hOST:\n{}", {"close"});
-  expect("{} \nPOST / HTTP/1.1\r\n{}", {"request {}", "close"});
-  expect("garbage\nHOST: x\n{}", {"bad_request ", "close"});
-}
-
 TEST_CASE("nothing is read after the end of a connection", "[frame_reader]") {
   SpareBlocks spare;
   FrameReader reader(kLimit, spare);
   reader.feed("GET / HTTP/1.1\r\n{}{}");
-  CHECK(text_of(reader.next()) == "close");
+  CHECK(text_of(reader.next()) == "http first");
   CHECK_FALSE(reader.has_input());
   CHECK(text_of(reader.next()) == "more");
   reader.save();

@@ -12,6 +12,7 @@
 
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
+using sluice::protocol::RequestEnd;
 using sluice::protocol::SpareBlocks;
 
 namespace {
@@ -23,6 +24,7 @@ std::string text_of(const Frame& frame) {
   std::string out = std::to_string(static_cast<int>(frame.kind)) + ' ' +
                     std::to_string(static_cast<int>(frame.error));
   out += frame.ends_connection ? " ends " : " goes on ";
+  out += frame.is_first ? "first " : "";
   out += frame.detail;
   out += " | ";
   out += frame.bytes;
@@ -39,7 +41,8 @@ template <class NextSize>
 std::vector<std::string> read(std::string_view stream, NextSize next_size,
                               Frame (*next_frame)(FrameReader&) = next) {
   SpareBlocks spare;
-  FrameReader reader(kLimit, spare);
+  const RequestEnd request_end("##");
+  FrameReader reader(kLimit, spare, request_end);
   std::vector<std::string> out;
   bool is_ended = false;
   while (!stream.empty()) {
@@ -49,7 +52,8 @@ std::vector<std::string> read(std::string_view stream, NextSize next_size,
     CHECK(reader.has_input() != is_ended);
     for (Frame frame = next_frame(reader); frame.kind != Frame::Kind::NeedMore;
          frame = next_frame(reader)) {
-      is_ended = is_ended || frame.ends_connection || frame.kind == Frame::Kind::Close;
+      is_ended = is_ended || frame.ends_connection || frame.kind == Frame::Kind::Http ||
+                 frame.kind == Frame::Kind::Close;
       out.push_back(text_of(frame));
     }
     CHECK_FALSE(reader.has_input());
@@ -73,6 +77,7 @@ std::vector<std::string> corpus() {
   const std::string good =
       R"({"device_id": 1001, "mqtt_topic": "dev/1001/cmd", "message": "open {\"a\\\\\"} now"})";
   const std::string flat = R"({"device_id": 1, "mqtt_topic": "dev/1", "message": "open"})";
+  const std::string zero(1, '\0');
   const std::string nested = R"({"a":{"b":[{},{"c":"}{"}]},"d":"\\"})";
   const std::string huge = R"({"id":7,"message":")" + std::string(150, 'x') + R"(\"}", "b":{}})";
   const std::string exact = R"({"a":")" + std::string(kLimit - 8, 'y') + R"("})";
@@ -99,6 +104,13 @@ std::vector<std::string> corpus() {
       framed(flat) + framed(flat),
       "x\n" + flat + exact + flat + huge + flat,
       good + huge.substr(0, 130),
+      flat + "##" + flat + "##" + nested + "#" + good + "\n" + flat + "ping##" + flat + "##",
+      flat + zero + flat + zero + zero + "\n" + nested + "ping" + zero + flat + zero,
+      "##" + flat + "\n##" + flat + "####" + huge + "##" + flat + "##GET / HTTP/1.1\r\n" + flat,
+      "[" + zero + zero + zero + flat + flat,
+      "[" + zero + zero + flat + flat,
+      " \n" + flat + "x" + zero + zero + zero + flat,
+      "\r\n##POST / HTTP/1.1\r\n\r\n" + flat,
   };
 }
 
