@@ -30,6 +30,7 @@ void ClientConnection::fail(protocol::ErrorKind error, std::string detail,
                             CloseReason reason) noexcept {
   if (state_ != State::Open) return;
   const protocol::Frame partial = reader_.finish();
+  detail += reader_.hint(partial.bytes);
   reply_fault(error, std::move(detail), context_.decoder.find_id(partial.bytes));
   end(reason);
 }
@@ -112,14 +113,17 @@ void ClientConnection::close(CloseReason reason) noexcept {
   context_.closed(*this, reason);
 }
 
+/// Also while input is skipped: a stray byte must not swallow what follows without end.
 TimePoint ClientConnection::request_deadline() const noexcept {
-  const bool runs = state_ == State::Open && pauses_ == 0 && reader_.inside_request();
+  const bool has_begun = reader_.inside_request() || reader_.is_skipping();
+  const bool runs = state_ == State::Open && pauses_ == 0 && has_begun;
   return runs ? request_begun_ + context_.limits.request_timeout : TimePoint::max();
 }
 
 TimePoint ClientConnection::idle_deadline() const noexcept {
   const bool is_idle = state_ == State::Open && pauses_ == 0 && outstanding_ == 0 &&
-                       !reader_.inside_request() && stream_->unsent() == 0;
+                       !reader_.inside_request() && !reader_.is_skipping() &&
+                       stream_->unsent() == 0;
   if (!is_idle || context_.idle_timeout <= Duration(0)) return TimePoint::max();
   return active_at_ + context_.idle_timeout;
 }
@@ -156,7 +160,8 @@ void ClientConnection::check_deadlines(TimePoint now) noexcept {
   }
   if (now >= request_deadline()) {
     fail(protocol::ErrorKind::BadRequest,
-         fmt::format("the request took longer than request_timeout_ms ({})",
+         fmt::format("{} took longer than request_timeout_ms ({})",
+                     reader_.is_skipping() ? "what is skipped" : "the request",
                      context_.limits.request_timeout.count()),
          CloseReason::RequestTimeout);
   } else if (now >= idle_deadline()) {
