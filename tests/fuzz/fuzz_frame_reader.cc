@@ -1,8 +1,10 @@
 // libFuzzer: in pieces of any size, saved at any time, a client's bytes give the same frames as in
 // one piece, and no more is held than the current request.
-// The input's first line has the steps, readable in a seed: the first byte is the longest request,
-// each other one a step (see step_of), repeated from the first. The rest is the stream.
+// The input's first line has the steps, readable in a seed: the first byte is the longest request
+// and chooses the request_end (see kEnds), each other one is a step (see step_of), repeated from
+// the first. The rest is the stream.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -17,9 +19,16 @@ using sluice::fuzz::require;
 using sluice::protocol::Frame;
 using sluice::protocol::FrameReader;
 using sluice::protocol::Framing;
+using sluice::protocol::RequestEnd;
 using sluice::protocol::SpareBlocks;
 
 namespace {
+
+/// None for '0', which most seeds begin with, "##" for '1' and so on. Some repeat themselves or
+/// begin like a method, a byte order mark or a TLS handshake.
+const std::array<RequestEnd, 8> kEnds = {
+    RequestEnd(),        RequestEnd("##"),    RequestEnd("aab"),          RequestEnd("POSE"),
+    RequestEnd("ababc"), RequestEnd("\x16#"), RequestEnd("\xEF\xBC\x83"), RequestEnd("# #")};
 
 constexpr std::size_t kMaxStream = 640;  // a few of the longest requests: more is only slower
 
@@ -49,6 +58,7 @@ std::string text_of(const Frame& frame) {
   std::string out(1, static_cast<char>('0' + static_cast<int>(frame.kind)));
   out += static_cast<char>('a' + static_cast<int>(frame.error));
   out += frame.ends_connection ? '!' : '.';
+  out += frame.is_first ? '1' : '.';
   out += frame.detail;
   out += '\0';
   out += frame.bytes;
@@ -59,7 +69,7 @@ class Reading {
  public:
   /// `next` finds the frames.
   Reading(std::size_t limit, Frame (*next)(FrameReader&))
-      : limit_(limit), next_(next), reader_(limit, spare_) {}
+      : limit_(limit), next_(next), reader_(limit, spare_, kEnds[limit % kEnds.size()]) {}
 
   void take(std::string_view bytes, Scan scan) {
     // Memory of exactly this size: reading beyond it is detected.
