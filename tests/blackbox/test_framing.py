@@ -119,7 +119,7 @@ def test_a_byte_order_mark_may_come_in_pieces(shared_rig):
 
 # --- garbage, and the recovery
 @pytest.mark.parametrize("garbage", [
-    b"garbage\n", b"]\n", b"}\n", b'"a string"\n', b"[1,2]\n", b"42\n", b"\xff\xfe\xfd\n", b"a\x00b\n", b",\n",
+    b"garbage\n", b"]\n", b"}\n", b'"a string"\n', b"[1,2]\n", b"42\n", b"\xff\xfe\xfd\n", b"a\x01b\n", b",\n",
     b"GETAWAY\n", b"Hosts: x\n", b"trailing { brace } here\n", b"x" * 3000 + b"\n", b"hello\r\n"],
     ids=lambda garbage: repr(garbage[:16]))
 def test_a_line_of_garbage_is_answered_once(small_limit, garbage):

@@ -27,7 +27,7 @@ class Scope:
 # A file of src/LAYER concerns the unit programs of the layer and of all layers above it, and these black-box files.
 BLACK_BOX = {
     "base": {"test_logs"},
-    "protocol": {"test_requests", "test_framing", "test_replies", "test_large"},
+    "protocol": {"test_requests", "test_framing", "test_odd_clients", "test_replies", "test_large"},
     "config": {"test_commands", "test_reload"},
     "event": {"test_framing", "test_unix", "test_stop", "test_stall", "test_broker_names"},
     "mqtt": {"test_broker_*", "test_redelivery", "test_tls*", "test_order"},
@@ -36,7 +36,8 @@ BLACK_BOX = {
     "mqtt/pool": {"test_broker_*", "test_redelivery", "test_order", "test_backpressure", "test_failures"},
     "ledger": {"test_routing", "test_failures", "test_fanout", "test_stop", "test_stall", "test_backpressure",
                "test_replies"},
-    "client": {"test_framing", "test_backpressure", "test_limits", "test_proxy_protocol", "test_replies"},
+    "client": {"test_framing", "test_odd_clients", "test_backpressure", "test_limits", "test_proxy_protocol",
+               "test_replies"},
     "app": {"test_stop", "test_reload*", "test_rolling_restart"},
     "admin": {"test_admin", "test_failures", "test_metrics", "test_status", "test_prometheus", "test_http_*",
               "test_broker_reasons"},

@@ -61,7 +61,7 @@ def test_a_source_concerns_its_layer_and_those_above():
     assert {"protocol", "client", "cli"} <= scope.unit
     assert not {"base", "config", "event", "ledger-program"} & scope.unit
     assert areas.black_box_files(scope.black_box) == [
-        f"tests/blackbox/test_{name}.py" for name in ("framing", "large", "replies", "requests")]
+        f"tests/blackbox/test_{name}.py" for name in ("framing", "large", "odd_clients", "replies", "requests")]
 
 
 @pytest.mark.parametrize("file, unit, black_box", [
