@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 
 #include "base/json_text.h"
 
@@ -48,7 +50,33 @@ ReplyEncoder::ReplyEncoder(std::string_view success_text, std::string_view failu
     : success_(opening(1, success_text)),
       failure_(opening(2, failure_text)),
       end_(std::move(end)),
-      plain_success_(success_ + '}' + end_) {}
+      plain_success_(success_ + '}' + end_),
+      longest_(find_longest()) {}
+
+std::size_t ReplyEncoder::find_longest() const {
+  Reply success = Reply::success();
+  success.no_subscribers = true;
+  Reply failure = Reply::failure({}, Published::Unknown, {});
+  for (std::size_t error = 0; error < kErrorKinds; ++error) {
+    if (to_string(ErrorKind(error)).size() > to_string(failure.error).size())
+      failure.error = ErrorKind(error);
+  }
+  failure.reason_code = 255;
+  Reply forbidden = Reply::failure(ErrorKind::Forbidden, Published::No, {});
+  forbidden.retry_after_ms = std::numeric_limits<std::uint64_t>::max();
+  std::size_t longest = 0;
+  for (const Reply& reply : {success, failure, forbidden}) {
+    std::string text;
+    append_text(reply, "0", text);
+    longest = std::max(longest, text.size());
+  }
+  return longest + std::max(end_.size(), kLengthBytes);
+}
+
+std::size_t ReplyEncoder::longest_broker(std::string_view name) noexcept {
+  constexpr std::size_t kAround = 32;  // its error, quotes, colon, comma, half of `"brokers":{}`
+  return kAround + name.size();
+}
 
 void ReplyEncoder::append(const Reply& reply, std::string_view id_json, Framing framing,
                           std::string& out) const {

@@ -50,15 +50,22 @@ class ReplyEncoder {
   /// and Unknown put `end` behind it.
   void append(const Reply& reply, std::string_view id_json, Framing framing,
               std::string& out) const;
+  /// No reply is longer, in either framing, apart from its id, its detail and its brokers.
+  std::size_t longest() const noexcept { return longest_; }
+  /// The bytes that a broker adds to a reply that names its brokers, at most. Names are plain
+  /// ASCII.
+  static std::size_t longest_broker(std::string_view name) noexcept;
 
  private:
   void append_text(const Reply& reply, std::string_view id_json, std::string& out) const;
   void append_failure(const Reply& reply, std::string& out) const;
+  std::size_t find_longest() const;
 
   std::string success_;  // {"code":1,"msg":"..."
   std::string failure_;  // {"code":2,"msg":"..."
   std::string end_;
   std::string plain_success_;  // success_ with its brace and end
+  std::size_t longest_ = 0;
 };
 
 }  // namespace sluice::protocol

@@ -117,3 +117,29 @@ TEST_CASE("a reply ends as configured in a stream and has its length before it o
   const std::string framed = append(failure, {}, Framing::LengthPrefixed);
   CHECK(framed.substr(0, 4) == std::string("\0\0\x01", 3) + static_cast<char>(framed.size() - 260));
 }
+
+TEST_CASE("no reply is longer than it is counted with", "[reply]") {
+  const std::string long_text(300, 's');
+  const std::string success = GENERATE_COPY(std::string("sent"), long_text);
+  const std::string end = GENERATE(std::string(), std::string("\n"), std::string(8, '-'));
+  const ReplyEncoder encoder(success, "failed", end);
+  const auto size_of = [&](const Reply& reply, std::string_view id, Framing framing) {
+    std::string out;
+    encoder.append(reply, id, framing, out);
+    return out.size() - id.size() - reply.detail.size();
+  };
+  Reply without_subscribers = Reply::success();
+  without_subscribers.no_subscribers = true;
+  Reply to_several = Reply::failure(ErrorKind::BrokerUnavailable, Published::Unknown, "detail");
+  to_several.reason_code = 135;
+  to_several.brokers = {{"first", "broker_unavailable"}, {"second", "shutting_down"}};
+  const std::size_t names =
+      ReplyEncoder::longest_broker("first") + ReplyEncoder::longest_broker("second");
+  for (const Framing framing : {Framing::Stream, Framing::LengthPrefixed}) {
+    for (const std::string_view id : {"", R"("id")"}) {
+      CHECK(size_of(without_subscribers, id, framing) <= encoder.longest());
+      CHECK(size_of(to_several, id, framing) <= encoder.longest() + names);
+    }
+  }
+  CHECK(ReplyEncoder("sent", "failed", "\n").longest() < 200);
+}
