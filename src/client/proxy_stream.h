@@ -40,7 +40,9 @@ class ProxyStream final : public event::Stream, private event::StreamHandler {
   void set_read_size(std::size_t bytes) noexcept override { below_->set_read_size(bytes); }
   void write(std::string_view bytes) noexcept override { below_->write(bytes); }
   std::size_t unsent() const noexcept override { return below_->unsent(); }
+  std::size_t held() const noexcept override { return below_->held(); }
   void shut_down() noexcept override { below_->shut_down(); }
+  event::PeerState peer_state() const noexcept override { return below_->peer_state(); }
   const event::Peer& peer() const noexcept override {
     return announced_ != nullptr ? *announced_ : below_->peer();
   }

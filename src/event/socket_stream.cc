@@ -1,11 +1,13 @@
 #include "event/socket_stream.h"
 
+#include <poll.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "event/loop.h"
+#include "event/other_end.h"
 
 namespace sluice::event {
 
@@ -69,6 +71,10 @@ std::size_t SocketStream::unsent() const noexcept {
   return pending_.size() + uv_stream_get_write_queue_size(handle_.get());
 }
 
+std::size_t SocketStream::held() const noexcept {
+  return pending_.size() + (write_ == nullptr ? 0 : write_->bytes.size());
+}
+
 void SocketStream::write(std::string_view bytes) noexcept {
   if (bytes.empty()) return;
   if (write_ != nullptr) {
@@ -126,6 +132,15 @@ void SocketStream::shut_down() noexcept {
     delete done;  // the peer may be gone already; the reading side reports it
   });
   if (status != 0) delete request;
+}
+
+PeerState SocketStream::peer_state() const noexcept {
+  pollfd socket{.fd = -1, .events = POLLRDHUP, .revents = 0};
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(handle_.get()), &socket.fd);
+  if (::poll(&socket, 1, 0) <= 0) return PeerState::Open;
+  if ((socket.revents & (POLLERR | POLLHUP)) != 0) return PeerState::Gone;
+  const bool is_closed = handle_->type == UV_TCP && is_other_end_closed(socket.fd);
+  return is_closed ? PeerState::Gone : PeerState::HalfClosed;
 }
 
 }  // namespace sluice::event

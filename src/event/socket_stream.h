@@ -23,7 +23,9 @@ class SocketStream final : public Stream {
   void set_read_size(std::size_t bytes) noexcept override { read_size_ = bytes; }
   void write(std::string_view bytes) noexcept override;
   std::size_t unsent() const noexcept override;
+  std::size_t held() const noexcept override;
   void shut_down() noexcept override;
+  PeerState peer_state() const noexcept override;
   const Peer& peer() const noexcept override { return peer_; }
 
  private:

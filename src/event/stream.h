@@ -37,6 +37,13 @@ class StreamHandler {
   ~StreamHandler() = default;
 };
 
+/// The other end of a connection, as far as this one can know it.
+enum class PeerState {
+  Open,
+  HalfClosed,  ///< it has shut down its writing side; it may still read
+  Gone,        ///< it was closed or reset: nothing more reaches it
+};
+
 /// One accepted connection. Destroying it closes the socket at once; bytes not sent yet are
 /// dropped. Not thread-safe.
 class Stream {
@@ -57,10 +64,14 @@ class Stream {
   virtual void write(std::string_view bytes) noexcept = 0;
   /// Bytes written but not taken by the socket yet.
   virtual std::size_t unsent() const noexcept = 0;
+  /// The memory that keeps them: that of one write stays until the socket has taken all of it.
+  virtual std::size_t held() const noexcept = 0;
 
   /// Shuts the writing side down once all is sent.
   virtual void shut_down() noexcept = 0;
 
+  /// Asks the kernel, also while reading is stopped and input lies unread. Not after shut_down().
+  virtual PeerState peer_state() const noexcept = 0;
   virtual const Peer& peer() const noexcept = 0;
 };
 

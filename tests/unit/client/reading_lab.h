@@ -21,6 +21,8 @@ class FakeStream final : public event::Stream {
     int stops = 0;
     std::size_t read_size = 0;
     std::size_t unsent = 0;
+    bool is_full = false;  // takes nothing more
+    event::PeerState peer_state = event::PeerState::Open;
     std::string written;
   };
 
@@ -34,8 +36,12 @@ class FakeStream final : public event::Stream {
   }
   void set_read_size(std::size_t bytes) noexcept override { log_.read_size = bytes; }
   void write(std::string_view bytes) noexcept override { log_.written += bytes; }
-  std::size_t unsent() const noexcept override { return log_.unsent; }
+  std::size_t unsent() const noexcept override {
+    return log_.is_full ? log_.written.size() : log_.unsent;
+  }
+  std::size_t held() const noexcept override { return unsent(); }
   void shut_down() noexcept override {}
+  event::PeerState peer_state() const noexcept override { return log_.peer_state; }
   const event::Peer& peer() const noexcept override { return peer_; }
 
  private:

@@ -165,6 +165,44 @@ TEST_CASE("a reset is told while writing, and does not end the process", "[strea
   loop.run_turns(3);
 }
 
+TEST_CASE("what the peer has done is known without reading", "[stream]") {
+  TestLoop loop;
+  Connection connection(loop);
+  connection.peer->send("unread");
+  CHECK(connection.stream->peer_state() == PeerState::Open);
+  connection.peer->shut_down();
+  CHECK(connection.stream->peer_state() == PeerState::HalfClosed);
+  SECTION("it closed") {
+    connection.peer->close();
+    CHECK(connection.stream->peer_state() == PeerState::Gone);
+  }
+  SECTION("it reset the connection") {
+    connection.peer->reset();
+    CHECK(connection.stream->peer_state() == PeerState::Gone);
+  }
+}
+
+TEST_CASE("a write holds its memory until the socket has taken all of it", "[stream]") {
+  TestLoop loop;
+  Connection connection(loop);
+  connection.fill();
+  const std::size_t held = connection.stream->held();
+  CHECK(held >= connection.stream->unsent());
+  const std::size_t unsent = connection.stream->unsent();
+  connection.stream->write("more");
+  CHECK(connection.stream->held() == held + 4);
+  loop.run_until([&] {
+    connection.received += connection.peer->receive();
+    return connection.stream->unsent() != unsent + 4;
+  });
+  if (connection.stream->unsent() > 4) CHECK(connection.stream->held() == held + 4);
+  loop.run_until([&] {
+    connection.received += connection.peer->receive();
+    return connection.stream->unsent() == 0;
+  });
+  CHECK(connection.stream->held() == 0);
+}
+
 TEST_CASE("a stream may die with bytes on their way", "[stream]") {
   TestLoop loop;
   Connection connection(loop);
