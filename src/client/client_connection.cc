@@ -27,6 +27,11 @@ constexpr std::size_t low_mark(std::size_t limit) noexcept {
   return limit - limit / 4;
 }
 
+/// The replies that a client is owed leave this much of output_bytes to their details.
+constexpr std::size_t high_mark(std::size_t output_bytes) noexcept {
+  return output_bytes - output_bytes / 8;
+}
+
 constexpr std::uint8_t bit(PauseReason reason) noexcept {
   return static_cast<std::uint8_t>(1U << static_cast<unsigned>(reason));
 }
@@ -79,7 +84,24 @@ void ClientConnection::reply(std::uint64_t slot, const protocol::Reply& reply,
                              std::string_view id_json) noexcept {
   if (outstanding_ == 0 || abandons_replies_) return;
   --outstanding_;
-  append_reply(slot, reply, id_json);
+  outstanding_id_bytes_ -= id_json.size();
+  if (has_room_for_detail(reply, id_json)) {
+    append_reply(slot, reply, id_json);
+    return;
+  }
+  protocol::Reply brief = reply;
+  brief.detail.clear();
+  append_reply(slot, brief, id_json);
+}
+
+/// A detail is not among the bytes that a request reserves for its reply.
+bool ClientConnection::has_room_for_detail(const protocol::Reply& reply,
+                                           std::string_view id_json) noexcept {
+  const std::size_t bytes = longest_reply() + id_json.size() + reply.detail.size();
+  const std::size_t limit = context_.limits.output_bytes;
+  if (reply.detail.empty() || output_bytes() + bytes <= limit) return true;
+  flush();  // what the socket takes is not unread
+  return output_bytes() + bytes <= limit;
 }
 
 void ClientConnection::reply_here(const protocol::Reply& reply, std::string_view id_json) noexcept {
@@ -130,8 +152,19 @@ void ClientConnection::flush() noexcept {
   sent_seen_ = written_ - stream_->unsent();
 }
 
-std::size_t ClientConnection::unread_bytes() const noexcept {
-  return stream_->unsent() + out_.size() + replies_.kept_bytes();
+/// What a reply takes at most, apart from its id and its detail.
+std::size_t ClientConnection::longest_reply() const noexcept {
+  return context_.encoder.longest() + context_.longest_brokers + OrderedReplies::kBytesPerPlace;
+}
+
+/// The replies that are unread, and the longest ones that outstanding requests can get.
+std::size_t ClientConnection::output_bytes() const noexcept {
+  const std::size_t owed = outstanding_ * longest_reply() + outstanding_id_bytes_;
+  return stream_->held() + out_.size() + replies_.kept_bytes() + owed;
+}
+
+bool ClientConnection::is_output_full() const noexcept {
+  return output_bytes() > high_mark(context_.limits.output_bytes);
 }
 
 unsigned ClientConnection::resume(unsigned most) noexcept {
@@ -176,10 +209,10 @@ void ClientConnection::unpause(PauseReason reason) noexcept {
 
 void ClientConnection::update_pauses() noexcept {
   if (outstanding_ < low_mark(context_.limits.max_pipeline)) unpause(PauseReason::Pipeline);
-  const std::size_t unread = unread_bytes();
-  if (unread > context_.limits.output_bytes) {
+  const std::size_t output = output_bytes();
+  if (output > high_mark(context_.limits.output_bytes)) {
     pause(PauseReason::Output);
-  } else if (unread == 0 || unread < low_mark(context_.limits.output_bytes)) {
+  } else if (output == 0 || output < low_mark(context_.limits.output_bytes)) {
     unpause(PauseReason::Output);
   }
 }

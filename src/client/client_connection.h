@@ -92,7 +92,7 @@ class ClientConnection final : public event::StreamHandler,
   void on_turn_end() noexcept;
 
   void decode_input() noexcept;
-  void pause_if_pipeline_full() noexcept;
+  void pause_if_full() noexcept;
   void take_frame(const protocol::Frame& frame) noexcept;
   void take_request(const protocol::Frame& frame) noexcept;
   bool take_fast_path() noexcept;
@@ -108,9 +108,12 @@ class ClientConnection final : public event::StreamHandler,
   /// `slot` as for reply().
   void append_reply(std::uint64_t slot, const protocol::Reply& reply,
                     std::string_view id_json) noexcept;
+  bool has_room_for_detail(const protocol::Reply& reply, std::string_view id_json) noexcept;
   bool hold_back() noexcept;
   void flush() noexcept;
-  std::size_t unread_bytes() const noexcept;
+  std::size_t longest_reply() const noexcept;
+  std::size_t output_bytes() const noexcept;
+  bool is_output_full() const noexcept;
 
   bool has_room() const noexcept;
   void pause(PauseReason reason) noexcept;
@@ -140,6 +143,7 @@ class ClientConnection final : public event::StreamHandler,
   OrderedReplies replies_;
   std::string out_;                        // the replies of this turn
   std::size_t outstanding_ = 0;            // submitted and not answered
+  std::size_t outstanding_id_bytes_ = 0;   // of their ids, which their replies repeat
   std::uint64_t written_ = 0;              // bytes given to the stream
   std::uint64_t sent_seen_ = 0;            // of these, taken by the socket at the last check
   TimePoint active_at_;                    // last byte in or reply out

@@ -40,7 +40,7 @@ void ClientConnection::decode_input() noexcept {
   const std::uint32_t begun_before = reader_.begun();
   bool is_partial = false;
   while (state_ == State::Open && requests_left_ > 0) {
-    pause_if_pipeline_full();
+    pause_if_full();
     if (pauses_ != 0) break;
     if (!take_fast_path()) {
       const Frame frame = reader_.next();
@@ -68,8 +68,11 @@ void ClientConnection::decode_input() noexcept {
   if (context_.input.is_exceeded()) context_.input_exceeded();
 }
 
-void ClientConnection::pause_if_pipeline_full() noexcept {
+void ClientConnection::pause_if_full() noexcept {
   if (outstanding_ >= context_.limits.max_pipeline) pause(PauseReason::Pipeline);
+  if (!is_output_full()) return;
+  flush();  // what the socket takes is not unread
+  if (is_output_full()) pause(PauseReason::Output);
 }
 
 /// Takes the next request in one pass, if it was read whole and the fast path can decode it.
@@ -144,6 +147,7 @@ void ClientConnection::submit(protocol::Request& request) noexcept {
   const std::size_t bytes = request.bytes();
   const std::uint64_t slot = request.id().empty() ? replies_.reserve() : 0;
   ++outstanding_;
+  outstanding_id_bytes_ += request.id().size();
   // Not Loop::now(): that is the beginning of the turn, before the request was read.
   const TimePoint begin(std::chrono::ceil<Duration>(decoded_at_));
   switch (context_.intake.submit(

@@ -15,7 +15,15 @@ namespace sluice::client {
 /// Waiting replies lie in one text, in the order in which they became ready; a ring with a piece
 /// for each reply due says where. Both are reused, and given back when nothing waits.
 class OrderedReplies {
+  struct Piece {
+    std::size_t begin = 0;
+    std::size_t size = 0;  // 0: not kept
+  };
+
  public:
+  /// The memory of a place in the order: the ring has up to twice as many pieces as it needs.
+  static constexpr std::size_t kBytesPerPlace = 2 * sizeof(Piece);
+
   explicit OrderedReplies(Buffers& buffers) noexcept : buffers_(buffers) {}
 
   /// The slot of one more reply: 1, 2, 3 and so on.
@@ -30,13 +38,9 @@ class OrderedReplies {
   void drop_kept() noexcept;
 
   /// Memory of stored replies in bytes, including written ones that are not dropped yet.
-  std::size_t kept_bytes() const noexcept { return text_.size() + kept_ * sizeof(Piece); }
+  std::size_t kept_bytes() const noexcept { return text_.size() + kept_ * kBytesPerPlace; }
 
  private:
-  struct Piece {
-    std::size_t begin = 0;
-    std::size_t size = 0;  // 0: not kept
-  };
   Piece& piece(std::uint64_t slot) noexcept { return ring_[slot & (ring_.size() - 1)]; }
   void grow(std::uint64_t slot);
   void compact();

@@ -18,6 +18,24 @@ protocol::DecodeSettings decode_settings(const config::Config& config) {
   return settings;
 }
 
+/// What `brokers` adds to a reply, for the device that most brokers share: their ranges overlap most
+/// where one of them begins.
+std::size_t longest_brokers(const std::vector<config::Broker>& brokers) {
+  std::size_t longest = 0;
+  for (const config::Broker& begins : brokers) {
+    const std::int64_t first = begins.min_dev_no + 1;
+    std::size_t bytes = 0;
+    std::size_t count = 0;
+    for (const config::Broker& other : brokers) {
+      if (other.min_dev_no >= first || other.max_dev_no <= first) continue;
+      bytes += protocol::ReplyEncoder::longest_broker(other.name);
+      ++count;
+    }
+    if (count > 1) longest = std::max(longest, bytes);
+  }
+  return longest;
+}
+
 protocol::ReplyEncoder make_encoder(const config::Replies& replies) {
   return {replies.success, replies.failure, replies.end};
 }
@@ -53,6 +71,7 @@ Server::Server(event::Loop& loop, const config::Config& config, ledger::Intake& 
                .input = InputBudget(loop, config.limits.input_bytes),
                .deadlines = Deadlines(loop),
                .client_log = ClientLog(loop),
+               .longest_brokers = longest_brokers(config.brokers),
                .request_end = protocol::RequestEnd(config.server.request_end)} {
   context_.client_log.set_admin_address(admin_address(config.admin));
 }
@@ -110,6 +129,7 @@ void Server::apply(const config::Config& config, Listeners prepared) {
   context_.idle_timeout = config.server.idle_timeout;
   context_.decoder.set(decode_settings(config));
   context_.encoder = make_encoder(config.replies);
+  context_.longest_brokers = longest_brokers(config.brokers);
   context_.input.set_limit(config.limits.input_bytes);
   context_.request_end = protocol::RequestEnd(config.server.request_end);
   context_.client_log.set_admin_address(admin_address(config.admin));

@@ -79,6 +79,7 @@ struct ServerContext {
   ClientLog client_log;
   ServerCounters counters = {};
   Buffers buffers = {};
+  std::size_t longest_brokers = 0;   ///< the bytes that `brokers` of a reply has at most
   protocol::SpareBlocks spare = {};  ///< for requests that come in pieces
   protocol::RequestEnd request_end = {};
   bool draining = false;
