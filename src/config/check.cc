@@ -151,6 +151,8 @@ std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t desc
   const std::uint64_t spare = left - std::min<std::uint64_t>(left, server.max_connections);
   server.max_refused =
       static_cast<unsigned>(std::clamp<std::uint64_t>(spare, kRefusedAtLeast, server.max_refused));
+  server.max_half_closed = static_cast<unsigned>(std::min<std::uint64_t>(
+      spare - std::min<std::uint64_t>(spare, server.max_refused), server.max_half_closed));
   if (left >= wanted) return std::nullopt;
   return fmt::format(
       "up to {} files can be open at once (server.max_connections {} + {} for each of {} "

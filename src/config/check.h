@@ -21,8 +21,9 @@ void check_across(const Config& config, Tables& tables);
 /// Settings that are allowed but likely a mistake, for a configuration without faults.
 std::vector<std::string> warnings_of(const Config& config);
 
-/// Lowers max_connections to what the hard limit on open files leaves after broker connections, so
-/// that clients never take their descriptors. Returns a warning if it did.
+/// Lowers max_connections, and what comes on top of it, to what the hard limit on open files leaves
+/// after broker connections, so that clients never take their descriptors. Returns a warning if it
+/// did.
 std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t descriptors);
 
 }  // namespace sluice::config

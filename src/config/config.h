@@ -42,6 +42,9 @@ struct ServerSettings {
   /// Not a key: refused clients that may read their `overloaded` reply at the same time; further
   /// ones are closed at once. Lowered where descriptors are scarce.
   unsigned max_refused = 256;
+  /// Not a key: half-closed clients that take no place of max_connections. Lowered where
+  /// descriptors are scarce.
+  unsigned max_half_closed = 1024;
   std::string request_end;  ///< white space between requests, too; empty: none
   bool tcp_fastopen = false;
   bool reuse_port = false;

@@ -95,6 +95,9 @@ TEST_CASE("where descriptors are short, clients leave the connections to brokers
   CHECK(enough.config.value().server.max_refused == 8);
   CHECK(parse_text(text, {}, 1024 + 3 * 2 + 32 + 100).config.value().server.max_refused == 100);
   CHECK(parse_text(text).config.value().server.max_refused == 256);
+  CHECK(enough.config->server.max_half_closed == 0);
+  CHECK(parse_text(text, {}, 1024 + 3 * 2 + 32 + 300).config.value().server.max_half_closed == 44);
+  CHECK(parse_text(text).config.value().server.max_half_closed == 1024);
 
   const Loaded fewer = parse_text(text, {}, 1024 + 3 * 2 + 31);
   REQUIRE(fewer.config);
