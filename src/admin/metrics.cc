@@ -174,6 +174,10 @@ void append_clients(std::vector<Family>& to, const client::ServerCounters& count
   to.push_back(gauge("sluice_clients", "Client connections: read from, or paused."));
   add(to.back(), {{"state", "reading"}}, counters.connections - counters.paused);
   add(to.back(), {{"state", "paused"}}, counters.paused);
+  to.push_back(counter("sluice_requests_dropped_total",
+                       "Requests that were dropped because their client had gone while they waited "
+                       "for room."));
+  add(to.back(), {}, counters.dropped);
   to.push_back(counter("sluice_client_pauses_total",
                        "How often a client was no longer read from: the broker's queue full, its "
                        "pipeline full, its output unread, all input_bytes in use."));

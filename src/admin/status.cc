@@ -143,8 +143,10 @@ void write_clients(JsonWriter& json, const app::App& app) {
   json.number("max_connections", app.config().server.max_connections);
   json.number("reading", counters.connections - counters.paused);
   json.number("paused", counters.paused);
+  json.number("half_closed", counters.half_closed);
   json.number("accepted", counters.accepted_total);
   json.number("refused", counters.refused_total);
+  json.number("dropped", counters.dropped);
   json.open_object("paused_by_reason");
   for (const client::PauseReason reason : client::kAllPauseReasons)
     json.number(to_string(reason), report.by_reason[static_cast<std::size_t>(reason)]);

@@ -189,7 +189,7 @@ bool ClientConnection::is_paused_for(PauseReason reason) const noexcept {
 void ClientConnection::pause(PauseReason reason) noexcept {
   if (state_ != State::Open || is_paused_for(reason)) return;
   if (pauses_ == 0) {
-    ++context_.counters.paused;
+    if (!half_closed_) ++context_.counters.paused;
     paused_at_ = context_.loop.now();
   }
   pauses_ |= bit(reason);
@@ -202,7 +202,7 @@ void ClientConnection::unpause(PauseReason reason) noexcept {
   pauses_ &= static_cast<std::uint8_t>(~bit(reason));
   turn_end_.schedule();
   if (pauses_ != 0) return;
-  --context_.counters.paused;
+  if (!half_closed_) --context_.counters.paused;
   // The client could not send the rest of its request while paused.
   request_begun_ += context_.loop.now() - paused_at_;
 }
@@ -227,10 +227,12 @@ bool ClientConnection::has_room() const noexcept {
 /// without room, reading stops only if the client `is_sending`. At most kReadBytes are kept until
 /// then. While the input budget is full, reading stops at once.
 void ClientConnection::update_reading(bool is_sending) noexcept {
+  if (broken_ && (pauses_ != 0 || has_room())) {
+    close(CloseReason::Broken);
+    return;
+  }
   if (has_room()) {
-    if (broken_) {
-      close(CloseReason::Broken);
-    } else if (ended_input_) {
+    if (ended_input_) {
       stream_->stop_reading();
     } else {
       set_read_size(next_read_size());

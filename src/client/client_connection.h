@@ -71,6 +71,8 @@ class ClientConnection final : public event::StreamHandler,
   log::Subject about() const noexcept { return log::Subject::client(peer(), number_); }
   std::size_t partial_bytes() const noexcept { return partial_bytes_; }
   bool is_refused() const noexcept { return refused_; }
+  /// It will send nothing more, as far as is known yet.
+  bool is_half_closed() const noexcept { return half_closed_; }
   bool is_paused() const noexcept { return pauses_ != 0; }
   bool is_paused_for(PauseReason reason) const noexcept;
   /// Valid only while is_paused().
@@ -123,6 +125,11 @@ class ClientConnection final : public event::StreamHandler,
   std::size_t next_read_size() const noexcept;
   void set_read_size(std::size_t bytes) noexcept;
 
+  void note_half_close() noexcept;
+  void lose_peer() noexcept;
+  bool is_unwatched() const noexcept;
+  void look_at_peer(TimePoint now) noexcept;
+
   TimePoint next_deadline() const noexcept;
   TimePoint request_deadline() const noexcept;
   TimePoint idle_deadline() const noexcept;
@@ -152,6 +159,7 @@ class ClientConnection final : public event::StreamHandler,
   TimePoint paused_at_{};
   TimePoint progress_at_{};  // when the socket last took bytes, or had none to take
   TimePoint linger_until_{};
+  TimePoint peer_look_at_ = TimePoint::max();  // max: the stream reports what the peer does
   // Bytes that the input budget counts for this client.
   std::uint32_t partial_bytes_ = 0;  // of a partly received request
   std::uint32_t parked_bytes_ = 0;   // of the request that waits
@@ -166,7 +174,8 @@ class ClientConnection final : public event::StreamHandler,
   CloseReason end_reason_ = CloseReason::ClosedByClient;
   std::uint8_t pauses_ = 0;  // one bit per PauseReason
   bool ended_input_ = false;
-  bool broken_ = false;  // reported while input was not decoded yet: closes when it is
+  bool half_closed_ = false;
+  bool broken_ = false;  // reported while input was not decoded yet: closes when it is, or pauses
   bool abandons_replies_ = false;
   bool refused_ = false;
 };

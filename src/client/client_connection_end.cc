@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kLinger = std::chrono::milliseconds(1000);
 /// Turn ends (two per turn) after which data already in the socket has been read.
 constexpr unsigned kTurnEndsToRead = 3;
+/// How often a client is looked at of which the stream reports nothing.
+constexpr Duration kPeerLook = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -85,14 +87,47 @@ void ClientConnection::on_refused(std::string_view why) noexcept {
   end(CloseReason::ProxyProtocol);
 }
 
-/// Input that is not decoded came before the connection broke: it is still decoded.
 void ClientConnection::on_broken(int) noexcept {
-  if (has_room() || stream_->unsent() > 0) {
+  lose_peer();
+}
+
+/// Input that came before the connection broke is still decoded, but not what would have to wait.
+void ClientConnection::lose_peer() noexcept {
+  if (pauses_ != 0 || has_room() || stream_->unsent() > 0) {
     close(CloseReason::Broken);
     return;
   }
   broken_ = true;
   turn_end_.schedule();
+}
+
+/// Its requests stay valid, because it may still read, but it gives up its place: one that has
+/// closed the connection may look the same until a reply is sent to it.
+void ClientConnection::note_half_close() noexcept {
+  if (half_closed_ || refused_) return;
+  half_closed_ = true;
+  ++context_.counters.half_closed;
+  --context_.counters.connections;
+  if (pauses_ != 0) --context_.counters.paused;
+}
+
+/// No event of the stream reports that the peer is gone.
+bool ClientConnection::is_unwatched() const noexcept {
+  return state_ != State::Lingering && (pauses_ != 0 || ended_input_);
+}
+
+void ClientConnection::look_at_peer(TimePoint now) noexcept {
+  peer_look_at_ = now + kPeerLook;
+  switch (stream_->peer_state()) {
+    case event::PeerState::Open:
+      return;
+    case event::PeerState::HalfClosed:
+      note_half_close();
+      return;
+    case event::PeerState::Gone:
+      lose_peer();
+      return;
+  }
 }
 
 void ClientConnection::on_sent() noexcept {
@@ -103,6 +138,7 @@ void ClientConnection::on_sent() noexcept {
 
 void ClientConnection::close(CloseReason reason) noexcept {
   if (state_ == State::Closed) return;
+  const bool drops_request = is_paused_for(PauseReason::Queue);
   end(reason);
   state_ = State::Closed;
   stream_->stop_reading();
@@ -110,6 +146,10 @@ void ClientConnection::close(CloseReason reason) noexcept {
   context_.input.set_complete(parked_bytes_, 0);
   context_.deadlines.forget(*this);
   log::debug(about(), "closed: {}", to_string(reason));
+  if (drops_request) {
+    ++context_.counters.dropped;
+    context_.client_log.dropped_request(about(), to_string(reason));
+  }
   context_.closed(*this, reason);
 }
 
@@ -130,12 +170,17 @@ TimePoint ClientConnection::idle_deadline() const noexcept {
 
 TimePoint ClientConnection::next_deadline() const noexcept {
   if (state_ == State::Lingering) return linger_until_;
-  TimePoint next = std::min(request_deadline(), idle_deadline());
+  TimePoint next = std::min({request_deadline(), idle_deadline(), peer_look_at_});
   if (stream_->unsent() > 0) next = std::min(next, progress_at_ + context_.limits.write_timeout);
   return next;
 }
 
 void ClientConnection::watch_deadlines() noexcept {
+  if (!is_unwatched()) {
+    peer_look_at_ = TimePoint::max();
+  } else if (peer_look_at_ == TimePoint::max()) {
+    peer_look_at_ = context_.loop.now() + kPeerLook;
+  }
   const TimePoint next = next_deadline();
   if (next != TimePoint::max()) context_.deadlines.watch(*this, next);
 }
@@ -154,6 +199,8 @@ void ClientConnection::check_deadlines(TimePoint now) noexcept {
     close(end_reason_);
     return;
   }
+  if (now >= peer_look_at_) look_at_peer(now);
+  if (state_ == State::Closed) return;
   if (!check_write_progress(now)) {
     close(CloseReason::WriteTimeout);
     return;

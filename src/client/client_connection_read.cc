@@ -30,6 +30,7 @@ void ClientConnection::on_end() noexcept {
     close(end_reason_);
     return;
   }
+  note_half_close();
   turn_end_.schedule();
 }
 

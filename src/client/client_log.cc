@@ -16,7 +16,9 @@ ClientLog::ClientLog(event::Loop& loop)
               {"client closed because of input_bytes", "clients closed because of input_bytes",
                log::Level::Warn},
               {"connection closed because of the PROXY protocol",
-               "connections closed because of the PROXY protocol", log::Level::Warn}}} {
+               "connections closed because of the PROXY protocol", log::Level::Warn},
+              {"request dropped because its client had gone",
+               "requests dropped because their clients had gone", log::Level::Info}}} {
   timer_.unref();
 }
 
@@ -54,6 +56,11 @@ void ClientLog::input_exceeded(const log::Subject& client, std::size_t input_byt
   log::at(note(input_excesses()), client,
           "closed: input_bytes ({}) exceeded by partial requests; this client held the most",
           input_bytes);
+}
+
+void ClientLog::dropped_request(const log::Subject& client, std::string_view why) noexcept {
+  log::at(note(dropped_requests()), client,
+          "closed: {}; its request that waited for room is dropped", why);
 }
 
 log::Level ClientLog::note(Kind& kind) noexcept {

@@ -40,6 +40,9 @@ class ClientLog {
   /// The client was closed because it held most of input_bytes.
   void input_exceeded(const log::Subject& client, std::size_t input_bytes) noexcept;
 
+  /// The client was closed with a request that waited for room.
+  void dropped_request(const log::Subject& client, std::string_view why) noexcept;
+
   /// Logs the counts now, before the process ends.
   void finish() noexcept;
 
@@ -60,11 +63,12 @@ class ClientLog {
   Kind& wrong_protocols() noexcept { return kinds_[2]; }
   Kind& input_excesses() noexcept { return kinds_[3]; }
   Kind& proxy_refusals() noexcept { return kinds_[4]; }
+  Kind& dropped_requests() noexcept { return kinds_[5]; }
 
   event::Loop& loop_;
   event::Timer timer_;
   std::string admin_address_;
-  std::array<Kind, 5> kinds_;
+  std::array<Kind, 6> kinds_;
 };
 
 }  // namespace sluice::client

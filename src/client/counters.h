@@ -36,14 +36,16 @@ constexpr std::string_view to_string(PauseReason reason) noexcept {
 }
 
 struct ServerCounters {
-  std::size_t connections = 0;  ///< now, without refused ones
-  std::size_t paused = 0;       ///< now, for any reason
+  std::size_t connections = 0;  ///< now, without refused and half-closed ones
+  std::size_t paused = 0;       ///< of these, for any reason
+  std::size_t half_closed = 0;  ///< now: they send nothing more and get the rest of their replies
   std::uint64_t accepted_total = 0;
   std::uint64_t refused_total = 0;  ///< beyond max_connections
   std::uint64_t closed_total = 0;   ///< of the accepted ones
   std::array<std::uint64_t, kPauseReasons> pauses{};
   /// Errors answered here, refused connections included.
   std::array<std::uint64_t, protocol::kErrorKinds> faults{};
+  std::uint64_t dropped = 0;        ///< requests that waited for room when their client was closed
   std::uint64_t authenticated = 0;  ///< requests with only a token, answered with ok
 
   std::uint64_t& pauses_for(PauseReason reason) noexcept {

@@ -18,8 +18,8 @@ protocol::DecodeSettings decode_settings(const config::Config& config) {
   return settings;
 }
 
-/// What `brokers` adds to a reply, for the device that most brokers share: their ranges overlap most
-/// where one of them begins.
+/// What `brokers` adds to a reply, for the device that most brokers share: their ranges overlap
+/// most where one of them begins.
 std::size_t longest_brokers(const std::vector<config::Broker>& brokers) {
   std::size_t longest = 0;
   for (const config::Broker& begins : brokers) {
@@ -140,9 +140,17 @@ void Server::apply(const config::Config& config, Listeners prepared) {
   }
 }
 
+/// Of half-closed clients only those beyond max_half_closed take places.
+bool Server::has_place() const noexcept {
+  const ServerCounters& counters = context_.counters;
+  const std::size_t without =
+      std::min<std::size_t>(counters.half_closed, settings_.max_half_closed);
+  return counters.connections + counters.half_closed - without < settings_.max_connections;
+}
+
 void Server::on_accepted(std::unique_ptr<event::Stream> stream) noexcept {
   ServerCounters& counters = context_.counters;
-  if (counters.connections < settings_.max_connections) {
+  if (has_place()) {
     ++counters.connections;
     ++counters.accepted_total;
     const ProxyHeader expected = expected_header(settings_, stream->peer());
@@ -180,8 +188,9 @@ void Server::on_closed(ClientConnection& client, CloseReason) noexcept {
   if (client.is_refused()) {
     --refused_now_;
   } else {
-    --context_.counters.connections;
-    ++context_.counters.closed_total;
+    ServerCounters& counters = context_.counters;
+    --(client.is_half_closed() ? counters.half_closed : counters.connections);
+    ++counters.closed_total;
   }
   TableEntry& entry = clients_[origin.index];
   if (++entry.generation == 0) entry.generation = 1;  // 0 means no client
@@ -217,6 +226,7 @@ PauseReport Server::paused_clients(std::size_t most) const {
   std::vector<const ClientConnection*> paused;
   for (const TableEntry& entry : clients_) {
     if (entry.client == nullptr || !entry.client->is_paused()) continue;
+    if (entry.client->is_half_closed()) continue;  // not among those counted as paused
     paused.push_back(entry.client.get());
     for (const PauseReason reason : kAllPauseReasons) {
       if (entry.client->is_paused_for(reason)) {

@@ -70,6 +70,7 @@ class Server final : public ledger::Source {
     std::uint32_t generation = 1;
   };
 
+  bool has_place() const noexcept;
   std::size_t listener_at(const config::Address& address) const noexcept;
   Result<std::unique_ptr<event::Listener>> open(const config::Address& address);
   void on_accepted(std::unique_ptr<event::Stream> stream) noexcept;

@@ -25,7 +25,7 @@ OTHERS = {"sluice_requests_total": "counter", "sluice_publish_latency_seconds": 
           "sluice_clients": "gauge", "sluice_client_pauses_total": "counter",
           "sluice_broker_connections": "gauge", "sluice_queued_bytes": "gauge",
           "sluice_connect_failures_total": "counter", "sluice_config_reloads_total": "counter",
-          "sluice_log_lines_lost_total": "counter",
+          "sluice_log_lines_lost_total": "counter", "sluice_requests_dropped_total": "counter",
           "sluice_build_info": "gauge"}
 
 

@@ -49,7 +49,8 @@ def test_every_member_tells_what_happened(lab):
 
     clients = status["clients"]
     longest = clients.pop("paused_longest")
-    assert clients == {"connected": 3, "max_connections": 3, "reading": 2, "paused": 1, "accepted": 3, "refused": 1,
+    assert clients == {"connected": 3, "max_connections": 3, "reading": 2, "paused": 1, "half_closed": 0,
+                       "accepted": 3, "refused": 1, "dropped": 0,
                        "paused_by_reason": {"queue": 1, "pipeline": 0, "output": 0, "input": 0},
                        "pauses": {"queue": 1, "pipeline": 0, "output": 0, "input": 0}}
     assert len(longest) == 1

@@ -87,21 +87,6 @@ TEST_CASE("a parked request may be answered, and its client goes on", "[client]"
   lab.wait_for_line(peer, 1);
 }
 
-TEST_CASE("what a client sent before a reset is done, also what it waited with", "[client]") {
-  Lab lab;
-  lab.intake.mode = FakeIntake::Mode::Park;
-  Peer& peer = lab.connect();
-  peer.send(request("a") + request("b"));
-  lab.wait_for_requests(1);
-  peer.reset();
-  lab.run_turns(20);
-  CHECK(lab.counters().connections == 1);
-  lab.intake.mode = FakeIntake::Mode::Hold;
-  lab.server->grant(lab.intake.submitted[0].origin, 0);
-  lab.run_until([&] { return lab.counters().connections == 0; });
-  CHECK(lab.intake.submitted.size() == 2);
-}
-
 TEST_CASE("max_pipeline unanswered requests pause a client", "[client]") {
   Lab lab([](config::Config& config) { config.limits.max_pipeline = 4; });
   Peer& peer = lab.connect();

@@ -128,20 +128,47 @@ TEST_CASE("a client that leaves while it waits gets all that it sent done", "[cl
   CHECK(lab.stream.starts == 1);
 }
 
-TEST_CASE("a connection that breaks while its client waits ends when all that it sent is done",
-          "[client][reading]") {
+TEST_CASE("a connection that breaks ends when all that was read is done", "[client][reading]") {
+  ReadingLab lab;
+  std::string all;
+  for (int i = 0; i < 200; ++i)
+    all += request("a");
+  lab.read(all);
+  lab.stream.is_reading = false;
+  lab.stream.handler->on_broken(-104);
+  CHECK(lab.source.closed.empty());
+  lab.loop.run_turns(5);
+  CHECK(lab.intake.submitted.size() == 200);
+  REQUIRE(lab.source.closed.size() == 1);
+  CHECK(lab.source.closed[0] == CloseReason::Broken);
+  CHECK(lab.stream.starts == 1);
+}
+
+TEST_CASE("a connection that breaks while its client waits ends at once", "[client][reading]") {
   ReadingLab lab;
   lab.read_in_turn(request("full") + request("b"));
   lab.stream.is_reading = false;
   lab.stream.handler->on_broken(-104);
-  lab.loop.run_turns(5);
-  CHECK(lab.source.closed.empty());
-  CHECK(lab.intake.forgotten.empty());
-  lab.resume();
-  CHECK(lab.topics() == "full b ");
   REQUIRE(lab.source.closed.size() == 1);
   CHECK(lab.source.closed[0] == CloseReason::Broken);
-  CHECK(lab.stream.starts == 1);
+  CHECK(lab.context.counters.dropped == 1);
+  lab.loop.run_turns(5);
+  CHECK(lab.topics() == "full ");
+}
+
+TEST_CASE("what a broken connection brought is not kept where it would have to wait",
+          "[client][reading]") {
+  ReadingLab lab;
+  std::string all;
+  for (int i = 0; i < 100; ++i)
+    all += request("a");
+  lab.read(all + request("full") + request("b"));
+  lab.stream.is_reading = false;
+  lab.stream.handler->on_broken(-104);
+  lab.loop.run_turns(5);
+  CHECK(lab.intake.submitted.size() == 101);
+  REQUIRE(lab.source.closed.size() == 1);
+  CHECK(lab.context.counters.dropped == 1);
 }
 
 TEST_CASE("a connection that breaks with replies on their way ends at once", "[client][reading]") {

@@ -85,6 +85,10 @@ void Peer::shut_down() {
   pump();
 }
 
+void Peer::close() {
+  ::close(std::exchange(fd_, -1));
+}
+
 void Peer::reset() {
   const linger at_once{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));

@@ -58,6 +58,8 @@ class Peer {
   /// Queues bytes; pump() sends what the socket takes.
   void send(std::string_view bytes);
   void shut_down();
+  /// Closes both directions; the server gets a FIN, as from shut_down().
+  void close();
   /// Closes with a reset: replies still to come are lost.
   void reset();
   /// Sends and receives what it can without waiting.
