@@ -35,6 +35,8 @@ void ClientConnection::fail(protocol::ErrorKind error, std::string detail,
   detail += reader_.hint(partial.bytes);
   reply_fault(error, std::move(detail), context_.decoder.find_id(partial.bytes));
   end(reason);
+  // At once: many clients may fail in one turn, because together they hold too much.
+  reader_ = protocol::FrameReader(context_.limits.max_request_bytes, context_.spare);
 }
 
 void ClientConnection::end_now() noexcept {

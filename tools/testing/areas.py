@@ -37,7 +37,7 @@ BLACK_BOX = {
     "ledger": {"test_routing", "test_failures", "test_fanout", "test_stop", "test_stall", "test_backpressure",
                "test_replies"},
     "client": {"test_framing", "test_odd_clients", "test_backpressure", "test_limits", "test_proxy_protocol",
-               "test_replies", "test_gone_clients"},
+               "test_replies", "test_gone_clients", "test_client_memory"},
     "app": {"test_stop", "test_reload*", "test_rolling_restart"},
     "admin": {"test_admin", "test_failures", "test_metrics", "test_status", "test_prometheus", "test_http_*",
               "test_broker_reasons"},

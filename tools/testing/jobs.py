@@ -94,7 +94,8 @@ def more_jobs():
         Job("soak", "two minutes of load while a broker is killed, frozen and cut off", 121, 420,
             check("tools/soak", "--binary", soak, "2", needs=[soak]), after=("build-soak",), lane=Lane.ALONE),
         Job("limits", "the limits, with an eye on memory", 26, 600,
-            pytest("tests/blackbox/test_limits.py", sluice=soak), after=("build-soak",), lane=Lane.ALONE),
+            pytest("tests/blackbox/test_limits.py", "tests/blackbox/test_client_memory.py", sluice=soak),
+            after=("build-soak",), lane=Lane.ALONE),
     ]
     image = Job("image", "the container image, built without an engine, and run; needs root", 900, 3600,
                 pytest("tests/container/test_image.py"), lane=Lane.ALONE, mode=Mode.ASKED)
