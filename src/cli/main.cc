@@ -96,10 +96,10 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   if (!sluice::cli::open_standard_streams()) return sluice::cli::kFailed;
 #ifdef __GLIBC__
-  // Keep the heap between bursts instead of paging it in again. Setting the one threshold stops the
-  // other from adapting, and each large message would be mapped separately, so both are set.
+  // Keep the heap between bursts instead of paging it in again. Large blocks are mapped: in the
+  // heap a request that grows leaves holes behind it, which added half of input_bytes and more.
   ::mallopt(M_TRIM_THRESHOLD, 8 << 20);
-  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
 #endif
   try {
     return run(argc, argv);
