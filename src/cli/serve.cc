@@ -174,6 +174,7 @@ class Service {
     switch (stop_signals_.note(loop_.now())) {
       case StopSignals::Meaning::Stop:
         supervisor_.stopping();
+        reading_limit_.stop();  // a reload that is under way ends without a word
         app_.stop();
         break;
       case StopSignals::Meaning::Echo:
@@ -227,7 +228,6 @@ class Service {
     if (candidate_ == nullptr || candidate_->are_files_read) return;
     loading_.abandon();
     hung_.push_back(std::exchange(candidate_, nullptr));
-    if (app_.is_stopping()) return;
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(kReadingLimit);
     reject(fmt::format("its files could not be read within {} s", seconds.count()));
     if (std::exchange(reload_again_, false)) reload();
