@@ -94,7 +94,7 @@ void append_visible(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const Utf8Char next = first_utf8_char(text);
     const std::size_t size = std::max<std::size_t>(next.size, 1);
-    if (next.size > 0 && is_control(next.code)) {
+    if (next.size > 0 && steers_display(next.code)) {
       for (const char byte : text.substr(0, size))
         fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(byte));
     } else {

@@ -28,4 +28,11 @@ constexpr bool is_control(char32_t code) noexcept {
   return code < 0x20 || (code >= 0x7F && code <= 0x9F);
 }
 
+/// Control characters, and those that break a line or reorder the text around them (bidirectional
+/// marks, embeddings, overrides and isolates): not fit to be shown as they are.
+constexpr bool steers_display(char32_t code) noexcept {
+  return is_control(code) || code == 0x061C || code == 0x200E || code == 0x200F ||
+         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+}
+
 }  // namespace sluice
