@@ -31,9 +31,11 @@ Connection::~Connection() {
 
 bool Connection::connect(std::string_view address) {
   close();
-  Connected connected = connect_to(parse_address(address), options_.connect_timeout);
+  const ServerAddress server = parse_address(address);
+  const Connected connected = connect_to(server, options_.connect_timeout);
   if (connected.fd < 0) {
-    error_ = std::string(address) + ": " + connected.fault;
+    error_ = server.fault.empty() ? server.text() : std::string(address);
+    error_ += ": " + connected.fault;
     return false;
   }
   fd_ = connected.fd;

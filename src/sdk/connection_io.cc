@@ -99,7 +99,6 @@ void Connection::take_reply(std::string text) {
   const std::optional<ServerReply> reply = parse_reply(text);
   if (!reply) return lose("connection_lost", "the server sent something that is no reply");
   ++replies_seen_;
-  last_progress_ = Clock::now();
   if (!reply->id) {
     if (reply->error == "overloaded") {
       overloaded_ = reply;
@@ -136,6 +135,7 @@ Connection::PendingMap::iterator Connection::owner_without_id(const ServerReply&
 }
 
 void Connection::settle(PendingMap::iterator which, const ServerReply& reply, std::string text) {
+  last_progress_ = Clock::now();  // replies to nothing that was sent are none
   PublishResult result = result_of(reply);
   result.ticket = which->first;
   result.id = std::move(which->second.id);

@@ -1,6 +1,7 @@
 // Name lookup, connect with a timeout, poll() that resumes after signals.
 #include "sdk/socket.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -23,6 +24,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+
+constexpr std::string_view kDefaultPort = "9501";  // of `[server] listen`
 
 Connected failed(int error) {
   return {-1, error, std::generic_category().message(error)};
@@ -92,6 +95,13 @@ Connected connect_tcp(const ServerAddress& address, Clock::time_point deadline) 
   return result;
 }
 
+bool is_ipv6(std::string_view text) {
+  in6_addr ignored{};
+  // A link-local address may carry its interface: fe80::1%eth0.
+  const std::string address(text.substr(0, text.find('%')));
+  return ::inet_pton(AF_INET6, address.c_str(), &ignored) == 1;
+}
+
 bool is_port(std::string_view text) {
   if (text.empty() || text.size() > 5) return false;
   int port = 0;
@@ -126,6 +136,7 @@ short poll_one(int fd, short events, milliseconds timeout) {
 ServerAddress parse_address(std::string_view text) {
   constexpr std::string_view kTcp = "tcp://";
   constexpr std::string_view kUnix = "unix://";
+  constexpr std::string_view kExpected = "expected HOST[:PORT], tcp://HOST[:PORT] or unix:///PATH";
   if (text.starts_with("tls://")) return faulty("tls:// is not supported yet");
   if (text.find('\0') != std::string_view::npos) return faulty("an address holds no NUL");
   if (text.starts_with(kUnix)) {
@@ -134,18 +145,35 @@ ServerAddress parse_address(std::string_view text) {
     return {{}, {}, std::string(path), {}};
   }
   if (text.starts_with(kTcp)) text.remove_prefix(kTcp.size());
+  if (text.find('/') != std::string_view::npos) return faulty(std::string(kExpected));
+  std::string_view host = text;
+  std::string_view port = kDefaultPort;
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || !is_port(text.substr(colon + 1))) {
-    return faulty("expected HOST:PORT, tcp://HOST:PORT or unix:///PATH");
+  // ::1:9501 is an address too, but not likely the one that was meant.
+  const bool is_ambiguous = colon != std::string_view::npos && is_port(text.substr(colon + 1)) &&
+                            is_ipv6(text.substr(0, colon));
+  if (is_ipv6(text) && !is_ambiguous) return {std::string(text), std::string(port), {}, {}};
+  if (colon != std::string_view::npos && !text.ends_with(']')) {
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    if (!is_port(port)) return faulty(std::string(kExpected));
   }
-  std::string_view host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
-  } else if (host.find_first_of(":/[]") != std::string_view::npos) {
-    return faulty("expected HOST:PORT; an IPv6 address stands in brackets: [::1]:9501");
+    if (!is_ipv6(host)) return faulty("expected an IPv6 address in the brackets");
+  } else if (host.find_first_of(":[]") != std::string_view::npos) {
+    return faulty(
+        "expected HOST[:PORT]; with a port an IPv6 address stands in brackets: "
+        "[::1]:9501");
   }
   if (host.empty()) return faulty("the host is missing");
-  return {std::string(host), std::string(text.substr(colon + 1)), {}, {}};
+  return {std::string(host), std::string(port), {}, {}};
+}
+
+std::string ServerAddress::text() const {
+  if (!path.empty()) return "unix://" + path;
+  if (host.find(':') != std::string::npos) return "[" + host + "]:" + port;
+  return host + ":" + port;
 }
 
 Connected connect_to(const ServerAddress& address, milliseconds timeout) {

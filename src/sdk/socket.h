@@ -12,9 +12,13 @@ struct ServerAddress {
   std::string port;
   std::string path;
   std::string fault;  ///< not empty: why the text is not an address
+
+  /// `HOST:PORT`, `[V6]:PORT` or `unix:///PATH`.
+  std::string text() const;
 };
 
-/// `HOST:PORT`, `[V6]:PORT`, `tcp://HOST:PORT` or `unix:///PATH`.
+/// `HOST[:PORT]`, `[V6][:PORT]`, `V6`, each also behind `tcp://`, or `unix:///PATH`. The port is
+/// 9501 unless it is named.
 ServerAddress parse_address(std::string_view text);
 
 struct Connected {

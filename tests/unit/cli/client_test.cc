@@ -30,11 +30,25 @@ TEST_CASE("addresses are taken in their written forms and refused in all others"
   CHECK(parse_address("tcp://[::1]:9501").host == "::1");
   CHECK(parse_address("unix:///run/s").path == "/run/s");
   CHECK(parse_address("tls://h:1").fault == "tls:// is not supported yet");
-  for (const auto* wrong : {"", "host", ":1", "h:", "h:0", "h:65536", "h:1x", "::1:9501",
-                            "http://h:1", "unix://", "unix://s", "tcp://", "[]:1", "h:999999"}) {
+  for (const auto* wrong :
+       {"", ":1", "h:", "h:0", "h:65536", "h:1x", "::1:9501", "http://h:1", "http://h", "unix://",
+        "unix://s", "tcp://", "[]:1", "[]", "[h]", "[h]:1", "[::1", "h:999999"}) {
     CAPTURE(wrong);
     CHECK_FALSE(parse_address(wrong).fault.empty());
   }
+}
+
+TEST_CASE("an address without a port means that of the server's default", "[sdk]") {
+  using sdk::parse_address;
+  CHECK(parse_address("host").text() == "host:9501");
+  CHECK(parse_address("tcp://10.0.0.1").text() == "10.0.0.1:9501");
+  for (const auto* six : {"::1", "[::1]", "tcp://::1", "tcp://[::1]", "tcp://[::1]:9501"}) {
+    CAPTURE(six);
+    CHECK(parse_address(six).text() == "[::1]:9501");
+  }
+  CHECK(parse_address("fe80::1%eth0").text() == "[fe80::1%eth0]:9501");
+  CHECK(parse_address("2001:db8::1234").text() == "[2001:db8::1234]:9501");
+  CHECK(parse_address("[::1:9502]").text() == "[::1:9502]:9501");
 }
 
 TEST_CASE("a published message is told as such, with its reply", "[sdk]") {
