@@ -21,8 +21,8 @@ struct SendOptions {
   bool base64 = false;  ///< the message is base64 of what shall be published
   std::optional<RequestId> id = {};
   std::optional<std::string> token = {};
-  std::optional<std::int64_t> timeout_ms = {};
-  std::string message;  ///< "-": each line of standard input is one message
+  std::optional<std::int64_t> timeout_ms = {};  ///< from 1 on
+  std::string message;                          ///< "-": each line of standard input is one message
 };
 
 /// Where the command reads and writes; tests pass pipes. Nothing is closed.
@@ -32,11 +32,15 @@ struct SendStreams {
   int errors = 2;
   bool show_progress = false;  ///< a line that overwrites itself: only for a terminal
   std::size_t window = 256;    ///< lines in flight
+  /// How much later than the deadline of a message its reply may come.
+  std::chrono::milliseconds reply_margin{1000};
 };
 
-/// Sends, prints each reply on the output as it was received, everything else on the errors.
-/// Returns the exit status: 0 all published, 1 something failed, 2 options that contradict each
-/// other.
+/// Sends, prints each reply on the output, everything else on the errors: nothing that a server
+/// says reaches a terminal as more than text. Ends within timeout_ms and the margin (75 s without
+/// one), whatever the server does; with lines of standard input that holds for the pause between
+/// two results. Returns the exit status: 0 all published, 1 something failed, 2 options that are
+/// faulty or contradict each other.
 int run_send(const SendOptions& options, const SendStreams& streams);
 /// The same with the process's own streams; progress is shown where standard error is a terminal.
 int run_send(const SendOptions& options);

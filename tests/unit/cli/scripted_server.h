@@ -59,12 +59,14 @@ class Peer {
     while (read_more())
       input_.clear();
   }
-  void write(std::string_view text) {
+  /// False: the client has gone.
+  bool write(std::string_view text) {
     while (!text.empty()) {
       const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
+      if (sent <= 0) return false;
       text.remove_prefix(static_cast<std::size_t>(sent));
     }
+    return true;
   }
   /// Closes gracefully: no more replies, and further input is read and dropped.
   void end() {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "catch.h"
+#include "cli/send_text.h"
 #include "scripted_server.h"
 
 using namespace sluice;
@@ -72,7 +73,8 @@ struct Run {
   std::string errors;
 };
 
-Run run(const SendOptions& options, const std::string& input = {}, std::size_t window = 256) {
+Run run(const SendOptions& options, const std::string& input = {}, std::size_t window = 256,
+        std::chrono::milliseconds reply_margin = std::chrono::milliseconds{1000}) {
   Pipe in;
   Pipe out;
   Pipe err;
@@ -83,7 +85,8 @@ Run run(const SendOptions& options, const std::string& input = {}, std::size_t w
   });
   std::thread output([&] { result.output = out.read_to_end(); });
   std::thread errors([&] { result.errors = err.read_to_end(); });
-  result.status = run_send(options, {in.reader(), out.writer(), err.writer(), false, window});
+  result.status =
+      run_send(options, {in.reader(), out.writer(), err.writer(), false, window, reply_margin});
   out.close_writer();
   err.close_writer();
   (void)in.read_to_end();  // frees a feeder whose input nobody wanted
@@ -179,6 +182,86 @@ TEST_CASE("send says on standard error why there is no reply", "[send]") {
   const Run refused = run(options);
   CHECK(refused.status == 1);
   CHECK(refused.errors == "sluice send: cannot connect to " + gone + ": Connection refused\n");
+}
+
+TEST_CASE("an address that is none is wrong usage", "[send]") {
+  SendOptions options;
+  options.address = "http://h";
+  const Run result = run(options);
+  CHECK(result.status == 2);
+  CHECK(has(result.errors, "--address http://h: expected HOST[:PORT], tcp://HOST[:PORT] or unix"));
+}
+
+TEST_CASE("nothing that a server says is more than text for a terminal", "[send]") {
+  // ESC, the C1 control that begins a sequence, and a mark that turns the text around.
+  const std::string raw = "a\xc2\x9b\x7f\xe2\x80\xae发";
+  const std::string reply = R"({"code":2,"error":"rejected","published":"no","detail":")" + raw +
+                            "\",\t\"msg\":\"\\\\\\\"\"}";
+  Run single;
+  {
+    ScriptedServer server([&](Peer& peer) {
+      (void)peer.read_line();
+      peer.write(reply);
+      peer.read_to_end();
+    });
+    single = run(options_for(server, "a"));
+  }
+  CHECK(single.status == 1);
+  CHECK(single.output ==
+        "{\"code\":2,\"error\":\"rejected\",\"published\":\"no\",\"detail\":"
+        "\"a\\u009b\\u007f\\u202e发\", \"msg\":\"\\\\\\\"\"}\n");
+  CHECK(printable_reply("{\"\xff\":1}") == "{\"\uFFFD\":1}");
+
+  Run lines;
+  {
+    ScriptedServer server([](Peer& peer) {
+      (void)peer.read_line();
+      peer.write(R"({"code":2,"error":"overloaded","published":"no","detail":"\u001b]0;\u009b"})");
+      peer.end();
+    });
+    lines = run(options_for(server, "-"), "a\nb\n", 1);
+  }
+  CHECK(lines.status == 1);
+  CHECK(has(lines.errors, "overloaded: \\x1b]0;\\xc2\\x9b"));
+}
+
+TEST_CASE("a timeout is obeyed whatever the server does", "[send]") {
+  const auto repeat = [](std::string text) {
+    return [text = std::move(text)](Peer& peer) {
+      while (peer.write(text))
+        ::usleep(1000);
+    };
+  };
+  const std::pair<const char*, ScriptedServer::Script> servers[] = {
+      {"says nothing", [](Peer& peer) { peer.read_to_end(); }},
+      {"answers others", repeat(R"({"code":1,"msg":"","id":"another"})")},
+      {"sends white space", repeat("  ")},
+      {"sends a reply without end", repeat(R"({"code":1,"msg":{"a":)")},
+  };
+  for (const auto& [what, script] : servers) {
+    for (const char* message : {"a", "-"}) {
+      CAPTURE(what, message);
+      ScriptedServer server(script);
+      SendOptions options = options_for(server, message);
+      options.id = options.message == "-" ? std::nullopt : std::optional<RequestId>("mine");
+      options.timeout_ms = 1;
+      const Run result = run(options, "x\n", 256, std::chrono::milliseconds{50});
+      CHECK(result.status == 1);
+      CHECK(has(result.errors, "51 ms"));
+      CHECK(has(result.errors, "outcome unknown"));
+    }
+  }
+}
+
+TEST_CASE("a server that takes no bytes does not hold up a timeout", "[send]") {
+  Pipe gate;
+  ScriptedServer server([&](Peer&) { (void)gate.read_to_end(); }, 4096);
+  SendOptions options = options_for(server, std::string(8 << 20, 'x'));
+  options.timeout_ms = 1;
+  const Run result = run(options, {}, 256, std::chrono::milliseconds{50});
+  gate.close_writer();
+  CHECK(result.status == 1);
+  CHECK(result.errors == "sluice send: not published: no reply (none within 51 ms)\n");
 }
 
 TEST_CASE("send refuses a payload that is no JSON, and options that contradict each other",
