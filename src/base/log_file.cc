@@ -52,16 +52,19 @@ bool is_ready(int fd) noexcept {
 
 }  // namespace
 
+bool is_descriptor(std::string_view path) noexcept {
+  return descriptor_in(path).has_value();
+}
+
 Result<LogFile> LogFile::open(const std::string& path) {
   if (const auto number = descriptor_in(path)) {
     if (::fcntl(*number, F_GETFD) >= 0) return of(*number);
     return Error{fmt::format("log file {}: {}", path, std::strerror(errno))};
   }
-  std::error_code ignored;  // if it matters, the file cannot be opened
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   const int fd = ::open(path.c_str(), kFlags | O_CREAT, 0666);
   if (fd < 0) {
     const int error = errno;
+    std::error_code ignored;
     const bool is_unread = error == ENXIO && std::filesystem::is_fifo(path, ignored);
     const char* why = is_unread ? "a FIFO without a reader" : std::strerror(error);
     return Error{fmt::format("log file {}: {}", path, why)};

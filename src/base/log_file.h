@@ -11,10 +11,13 @@
 
 namespace sluice::log {
 
+/// The path names a descriptor of this process: /dev/stderr, /dev/fd/N and the like.
+bool is_descriptor(std::string_view path) noexcept;
+
 class LogFile {
  public:
-  /// Opens for appending; creates missing directories. /dev/stderr, /dev/stdout, /dev/fd/N and
-  /// /proc/self/fd/N are descriptors of the process, also where they are sockets.
+  /// Opens for appending; creates the file, but no folder. A path that is_descriptor() stands for
+  /// that descriptor, also where it is a socket.
   static Result<LogFile> open(const std::string& path);
   static LogFile standard_error() noexcept;
   ~LogFile();

@@ -132,6 +132,15 @@ TEST_CASE("after a rotation lines go to the new file", "[log]") {
   CHECK_FALSE(has(read(folder.file()), "between"));
 }
 
+TEST_CASE("no folder is created for a log file", "[log]") {
+  const Folder folder;
+  const std::string path = folder.file("new/log");
+  const Result<void> failed = configure({Level::Info, path, Format::Text});
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().what == "log file " + path + ": No such file or directory");
+  CHECK(::access(folder.file("new").c_str(), F_OK) != 0);
+}
+
 TEST_CASE("a log file that cannot be opened is named, and the former one stays", "[log]") {
   const Folder folder;
   REQUIRE(configure({Level::Info, folder.file(), Format::Text}));
