@@ -46,10 +46,11 @@ FileWatcher::FileWatcher(Loop& loop, std::string path, const FileState& known, D
     : loop_(loop),
       path_(std::move(path)),
       changed_(changed),
+      interval_(interval),
       timer_(loop, bind<&FileWatcher::poll>(this)),
       known_(known),
       latest_(known) {
-  timer_.start_repeating(interval);
+  timer_.start_repeating(interval_);
   timer_.unref();
 }
 
@@ -57,6 +58,13 @@ FileWatcher::~FileWatcher() {
   if (poll_ == nullptr) return;
   poll_->owner = nullptr;
   uv_cancel(reinterpret_cast<uv_req_t*>(&poll_->uv));
+}
+
+void FileWatcher::report_settled() noexcept {
+  if (awaited_ != Awaited::Nothing) return;
+  awaited_ = Awaited::FirstPoll;
+  timer_.start_repeating(interval_);
+  poll();
 }
 
 void FileWatcher::poll() noexcept {
@@ -82,7 +90,13 @@ void FileWatcher::poll() noexcept {
 
 void FileWatcher::on_polled(const FileState& state) noexcept {
   const bool is_settled = std::exchange(latest_, state) == state;
-  if (!is_settled || state == known_) return;
+  if (awaited_ == Awaited::FirstPoll) {
+    awaited_ = Awaited::SecondPoll;
+    return;
+  }
+  const bool is_awaited = awaited_ == Awaited::SecondPoll;
+  if (!is_settled || (state == known_ && !is_awaited)) return;
+  awaited_ = Awaited::Nothing;
   known_ = state;
   changed_();
 }

@@ -40,11 +40,18 @@ class FileWatcher {
   FileWatcher(const FileWatcher&) = delete;
   FileWatcher& operator=(const FileWatcher&) = delete;
 
+  /// Polls now, and reports the file as soon as two polls from now on, an interval apart, have
+  /// found the same, be it changed or not. While that is awaited, nothing begins again.
+  void report_settled() noexcept;
+
   /// Makes this the state that is not reported.
   void set_known(const FileState& state) noexcept { known_ = state; }
 
  private:
   struct Poll;
+
+  /// What report_settled() waits for.
+  enum class Awaited { Nothing, FirstPoll, SecondPoll };
 
   void poll() noexcept;
   void on_polled(const FileState& state) noexcept;
@@ -52,9 +59,11 @@ class FileWatcher {
   Loop& loop_;
   const std::string path_;
   Delegate<void()> changed_;
+  const Duration interval_;
   Timer timer_;
   FileState known_;
-  FileState latest_;      // as the latest poll found it
+  FileState latest_;  // as the latest poll found it
+  Awaited awaited_ = Awaited::Nothing;
   Poll* poll_ = nullptr;  // owned by libuv until its callback
 };
 

@@ -43,6 +43,12 @@ class Watched {
     CHECK(changes.times == count);
   }
 
+  /// Asks for a report, and completes the first poll for it.
+  void ask() {
+    watcher_.report_settled();
+    loop.run_until([&] { return !loop->has_requests(); });
+  }
+
   TestLoop loop;
   Count changes;
 
@@ -104,6 +110,61 @@ TEST_CASE("a file is not told of while it is being written", "[file]") {
   }
   CHECK(watched.changes.times == 0);
   watched.expect(1);
+}
+
+TEST_CASE("a file that is asked for is told of at the second equal check, changed or not",
+          "[file]") {
+  const Folder folder;
+  const std::string path = folder.file("f");
+  write(path, "one");
+  Watched watched(path);
+  watched.ask();
+  watched.ask();
+  CHECK(watched.changes.times == 0);
+  watched.look();
+  CHECK(watched.changes.times == 1);
+  watched.settle();
+  CHECK(watched.changes.times == 1);
+
+  write(path, "another");
+  watched.ask();
+  CHECK(watched.changes.times == 1);
+  watched.look();
+  CHECK(watched.changes.times == 2);
+  watched.settle();
+  CHECK(watched.changes.times == 2);
+}
+
+TEST_CASE("a file that is asked for while it is being written is told of when that is done",
+          "[file]") {
+  const Folder folder;
+  const std::string path = folder.file("f");
+  write(path, "ha");
+  Watched watched(path);
+  watched.ask();
+  for (int looks = 0; looks < 5; ++looks) {
+    std::ofstream(path, std::ios::binary | std::ios::app) << "lf";
+    watched.look();
+    CHECK(watched.changes.times == 0);
+  }
+  watched.look();
+  CHECK(watched.changes.times == 1);
+}
+
+TEST_CASE("a check that went before is none of the two that a report asks for", "[file]") {
+  const Folder folder;
+  const std::string path = folder.file("f");
+  write(path, "one");
+  Watched watched(path);
+  write(path, "half");
+  watched.look();
+  watched.ask();
+  CHECK(watched.changes.times == 0);
+  write(path, "whole!");
+  watched.look();
+  CHECK(watched.changes.times == 0);
+  watched.look();
+  CHECK(watched.changes.times == 1);
 }
 
 TEST_CASE("work is done on another thread and its end told on the loop", "[work]") {
