@@ -63,8 +63,23 @@ std::optional<HostPort> read_host_port(std::string_view text) {
   return result;
 }
 
+/// The address as a fault may show it: without user, password and query.
+std::string without_secrets(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::size_t query = text.find_first_of("?#", begin);
+  const std::size_t login = text.substr(0, query).rfind('@');
+  std::string result(text.substr(0, begin));
+  if (login != std::string_view::npos && login >= begin) {
+    result += "…" + std::string(text.substr(login, query - login));
+  } else {
+    result += text.substr(begin, query - begin);
+  }
+  return query == std::string_view::npos ? result : result + text[query] + "…";
+}
+
 Error expected(std::string_view what, std::string_view found) {
-  return Error{fmt::format("expected {}, found {}", what, quoted(found))};
+  return Error{fmt::format("expected {}, found {}", what, quoted(without_secrets(found)))};
 }
 
 Result<Address> read_tcp(std::string_view host_port, std::string_view what,

@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "config/identifier.h"
+#include "config/remarks.h"
 #include "config/text.h"
 
 namespace sluice::config {
@@ -94,12 +95,6 @@ void check_names(const Config& config, Tables& tables) {
   }
 }
 
-/// The broker's url in a form that is equal for equal endpoints.
-std::string canonical_url(const Broker& broker) {
-  return fmt::format("{} {} {}", broker.tls_enabled ? "mqtts" : "mqtt", to_lower(broker.host),
-                     broker.port);
-}
-
 /// A broker ends a connection whose client identifier connects again [MQTT-3.1.4-3]: two slots with
 /// one identifier would keep disconnecting each other.
 void check_identifiers(const Config& config, Tables& tables) {
@@ -139,7 +134,8 @@ void check_across(const Config& config, Tables& tables) {
   check_identifiers(config, tables);
 }
 
-std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t descriptors) {
+std::optional<Finding> fit_to_descriptors(Config& config, const Tables& tables,
+                                          std::uint64_t descriptors) {
   std::uint64_t links = 0;
   for (const Broker& broker : config.brokers)
     links += broker.connections;
@@ -154,25 +150,26 @@ std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t desc
   server.max_half_closed = static_cast<unsigned>(std::min<std::uint64_t>(
       spare - std::min<std::uint64_t>(spare, server.max_refused), server.max_half_closed));
   if (left >= wanted) return std::nullopt;
-  return fmt::format(
-      "up to {} files can be open at once (server.max_connections {} + {} for each of {} "
-      "connections to brokers + {}), but the hard limit is {}: max_connections lowered to {} to "
-      "keep "
-      "descriptors for broker connections",
-      wanted + reserved, wanted, kDescriptorsPerLink, links, kOwnDescriptors, descriptors,
-      server.max_connections);
+  return Finding{
+      tables.server.place_of("max_connections"),
+      fmt::format("up to {} files can be open at once (server.max_connections {} + {} for each of "
+                  "{} connections to brokers + {}), but the hard limit is {}: max_connections "
+                  "lowered to {} to keep descriptors for broker connections",
+                  wanted + reserved, wanted, kDescriptorsPerLink, links, kOwnDescriptors,
+                  descriptors, server.max_connections)};
 }
 
-std::vector<std::string> warnings_of(const Config& config) {
-  std::vector<std::string> warnings;
+std::vector<Finding> warnings_of(const Config& config, const Tables& tables) {
+  std::vector<Finding> warnings;
   bool has_pid = true;
-  for (const Broker& broker : config.brokers) {
+  for (std::size_t at = 0; at < config.brokers.size(); ++at) {
+    const Broker& broker = config.brokers[at];
     has_pid = has_pid && broker.client_id.find("{pid}") != std::string::npos;
-    if (broker.tls.insecure)
-      warnings.push_back(
-          fmt::format("broker[{}].tls.insecure: the certificate is not verified; "
-                      "anyone on the network path can read and forge messages",
-                      broker.name));
+    if (!broker.tls.insecure) continue;
+    warnings.push_back({tables.brokers[at].place_of("tls"),
+                        fmt::format("broker[{}].tls.insecure: the certificate is not verified; "
+                                    "anyone on the network path can read and forge messages",
+                                    broker.name)});
   }
   const ServerSettings& server = config.server;
   const bool listens_on_tcp =
@@ -180,12 +177,13 @@ std::vector<std::string> warnings_of(const Config& config) {
                   [](const Address& address) { return address.kind == Address::Kind::Tcp; });
   if (server.proxy_protocol == ProxyProtocol::Required && server.proxy_from.networks.empty() &&
       listens_on_tcp)
-    warnings.emplace_back(
-        "server.proxy_from: names no network, so no client can use a tcp:// listener");
+    warnings.push_back(
+        {tables.server.place_of("proxy_from"),
+         "server.proxy_from: names no network, so no client can use a tcp:// listener"});
   if (config.server.reuse_port && config.server.instance.empty() && !has_pid)
-    warnings.emplace_back(
-        "server.reuse_port: processes that share a port need different values of server.instance; "
-        "otherwise their client identifiers are the same");
+    warnings.push_back({tables.server.place_of("reuse_port"),
+                        "server.reuse_port: processes that share a port need different values of "
+                        "server.instance; otherwise their client identifiers are the same"});
   return warnings;
 }
 

@@ -19,11 +19,12 @@ constexpr std::uint64_t kDescriptorsPerLink = 3;
 void check_across(const Config& config, Tables& tables);
 
 /// Settings that are allowed but likely a mistake, for a configuration without faults.
-std::vector<std::string> warnings_of(const Config& config);
+std::vector<Finding> warnings_of(const Config& config, const Tables& tables);
 
 /// Lowers max_connections, and what comes on top of it, to what the hard limit on open files leaves
 /// after broker connections, so that clients never take their descriptors. Returns a warning if it
 /// did.
-std::optional<std::string> fit_to_descriptors(Config& config, std::uint64_t descriptors);
+std::optional<Finding> fit_to_descriptors(Config& config, const Tables& tables,
+                                          std::uint64_t descriptors);
 
 }  // namespace sluice::config

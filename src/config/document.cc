@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/nesting.h"
+#include "config/syntax_hint.h"
 #include "config/text.h"
 
 namespace sluice::config {
@@ -16,12 +17,16 @@ Place place_of(const toml::source_region& region) {
   return {static_cast<unsigned>(region.begin.line), static_cast<unsigned>(region.begin.column)};
 }
 
+std::string_view line_at(std::string_view text, unsigned number) {
+  for (unsigned line = 1; line < number && text.find('\n') != text.npos; ++line)
+    text.remove_prefix(text.find('\n') + 1);
+  return text.substr(0, text.find('\n'));
+}
+
 /// toml++ counts the end of a text as a column of its last line, even behind that line's newline:
 /// a place beyond a line's end becomes the one right behind its last character.
 Place within(std::string_view text, Place place) {
-  for (unsigned line = 1; line < place.line && text.find('\n') != text.npos; ++line)
-    text.remove_prefix(text.find('\n') + 1);
-  const std::string_view line = text.substr(0, text.find('\n'));
+  const std::string_view line = line_at(text, place.line);
   const auto characters = std::count_if(line.begin(), line.end(), [](char byte) {
     return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;  // no UTF-8 continuation byte
   });
@@ -82,8 +87,11 @@ std::variant<Node, SyntaxError> read_document(std::string_view text) {
   try {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {
-    return SyntaxError{within(text, place_of(error.source())),
-                       "not TOML: " + on_one_line(error.description())};
+    const Place place = within(text, place_of(error.source()));
+    std::string what = "not TOML: " + on_one_line(error.description());
+    const std::string hint = syntax_hint(line_at(text, place.line));
+    if (!hint.empty()) what += "; " + hint;
+    return SyntaxError{place, std::move(what)};
   }
 }
 

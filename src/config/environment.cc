@@ -13,19 +13,31 @@ bool is_variable_name(std::string_view name) {
   return name.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
+bool is_usual_name(std::string_view name) {
+  constexpr std::string_view kUsual = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  return is_variable_name(name) && name.find_first_not_of(kUsual) == std::string_view::npos;
+}
+
 /// `inside` is what stands between the braces.
-Result<std::string> look_up(std::string_view inside, const Environment& environment) {
+Result<std::string> look_up(std::string_view inside, const Environment& environment,
+                            NamesShown shown) {
   const std::size_t mark = inside.find(":-");
   const std::string name(inside.substr(0, mark));
+  const bool is_shown = shown == NamesShown::All || is_usual_name(name);
   if (!is_variable_name(name)) {
     return Error{
         "expected ${NAME} or ${NAME:-fallback} (and $${ for the characters themselves), "
-        "found a variable called " +
-        quoted(name)};
+        "found " +
+        (is_shown ? "a variable called " + quoted(name) : std::string("another name"))};
   }
   auto value = environment(name);
   const bool has_fallback = mark != std::string_view::npos;
   if (has_fallback && (!value || value->empty())) return std::string(inside.substr(mark + 2));
+  if (!value && !is_shown) {
+    return Error{
+        "the environment variable named there is not set; $${ stands for the characters "
+        "themselves"};
+  }
   if (!value) {
     return Error{"the environment variable " + name + " is not set, and there is no fallback: ${" +
                  name + ":-fallback}"};
@@ -35,7 +47,8 @@ Result<std::string> look_up(std::string_view inside, const Environment& environm
 
 }  // namespace
 
-Result<std::string> substitute(std::string_view text, const Environment& environment) {
+Result<std::string> substitute(std::string_view text, const Environment& environment,
+                               NamesShown shown) {
   std::string result;
   while (!text.empty()) {
     const std::size_t open = text.find("${");
@@ -51,7 +64,7 @@ Result<std::string> substitute(std::string_view text, const Environment& environ
     const std::size_t close = text.find('}');
     if (close == std::string_view::npos)
       return Error{"expected a } after ${ (and $${ for the characters themselves)"};
-    auto value = look_up(text.substr(0, close), environment);
+    auto value = look_up(text.substr(0, close), environment, shown);
     if (!value) return value;
     result += value.value();
     text.remove_prefix(close + 1);

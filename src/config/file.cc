@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/utf8.h"
+#include "config/text.h"
 
 namespace sluice::config {
 namespace {
@@ -110,6 +111,27 @@ Result<std::string> read_first_line(const std::string& path, std::size_t max_byt
   content.resize(end);
   if (content.ends_with('\r')) content.pop_back();
   return std::string(without_bom(content));
+}
+
+Result<void> check_appendable(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == 0) {
+    if (S_ISDIR(found.st_mode)) return Error{std::strerror(EISDIR)};
+    if (::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) return system_reason();
+    return {};
+  }
+  if (errno != ENOENT) return system_reason();
+  const std::size_t slash = path.rfind('/');
+  std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+  const int error = errno;
+  if (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  if (error == ENOENT) {
+    return Error{fmt::format("there is no folder {}; create it for the user that runs sluice",
+                             on_one_line(folder))};
+  }
+  return Error{
+      fmt::format("no file can be created in {}: {}", on_one_line(folder), std::strerror(error))};
 }
 
 Result<void> check_readable(const std::string& path) {

@@ -24,6 +24,10 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes,
 Result<std::string> read_first_line(const std::string& path, std::size_t max_bytes,
                                     Duration patience = kPatience);
 
+/// Whether lines can be appended to it: by opening nothing, since a FIFO without a reader is none
+/// of the configuration's. A file that does not exist needs its folder, where it can be created.
+Result<void> check_appendable(const std::string& path);
+
 /// Whether it is a file of at most kMaxFileBytes that can be read again and again.
 Result<void> check_readable(const std::string& path);
 

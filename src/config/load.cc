@@ -14,7 +14,9 @@
 #include "config/document.h"
 #include "config/file.h"
 #include "config/keys.h"
+#include "config/remarks.h"
 #include "config/text.h"
+#include "config/unknown_keys.h"
 
 namespace sluice::config {
 namespace {
@@ -25,7 +27,7 @@ Loaded only_fault(const std::string& path, Place place, std::string what) {
   return result;
 }
 
-std::vector<Fault> sorted_faults(const std::string& path, std::vector<Finding> findings) {
+std::vector<Fault> sorted(const std::string& path, std::vector<Finding> findings) {
   std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
     return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
   });
@@ -40,6 +42,10 @@ std::vector<Fault> sorted_faults(const std::string& path, std::vector<Finding> f
 
 std::string Fault::text() const {
   return fmt::format("{}:{}:{}: {}", file, line, column, what);
+}
+
+std::string Fault::warning() const {
+  return fmt::format("{}:{}:{}: warning: {}", file, line, column, what);
 }
 
 Loaded load(const std::string& path, const Environment& environment,
@@ -63,11 +69,13 @@ Loaded parse(std::string_view text, const std::string& path, const Environment& 
   Tables tables = read_keys(reading, std::get<Node>(document), config);
   check_across(config, tables);
   report_unknown(reading, known_keys());
-  result.faults = sorted_faults(path, std::move(reading.findings));
+  result.faults = sorted(path, std::move(reading.findings));
   if (!result.faults.empty()) return result;
-  result.warnings = warnings_of(config);
-  if (auto warning = fit_to_descriptors(config, descriptor_limit))
-    result.warnings.push_back(std::move(*warning));
+  std::vector<Finding> warnings = warnings_of(config, tables);
+  if (auto warning = fit_to_descriptors(config, tables, descriptor_limit))
+    warnings.push_back(std::move(*warning));
+  result.warnings = sorted(path, std::move(warnings));
+  result.remarks = sorted(path, remarks_on(config, tables));
   result.config = std::move(config);
   return result;
 }

@@ -12,7 +12,7 @@
 
 namespace sluice::config {
 
-/// One fault: where it is, what was found and what is allowed.
+/// One fault, or something likely a mistake: where it is, what was found and what is allowed.
 struct Fault {
   std::string file;
   unsigned line = 1;    ///< from 1
@@ -21,6 +21,8 @@ struct Fault {
 
   /// `FILE:LINE:COLUMN: what`
   std::string text() const;
+  /// `FILE:LINE:COLUMN: warning: what`
+  std::string warning() const;
 };
 
 /// `config` is there exactly where there are no faults. The faults are sorted by place; a syntax
@@ -28,7 +30,8 @@ struct Fault {
 struct Loaded {
   std::optional<Config> config;
   std::vector<Fault> faults;
-  std::vector<std::string> warnings;
+  std::vector<Fault> warnings;  ///< likely a mistake; sorted by place
+  std::vector<Fault> remarks;   ///< a mistake or just what was meant; sorted by place
 };
 
 /// Reads, parses and checks the file, and what it names: password and certificate files.

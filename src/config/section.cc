@@ -4,15 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/ascii.h"
 #include "base/utf8.h"
 #include "config/text.h"
+#include "config/unknown_keys.h"
 
 namespace sluice::config {
 namespace {
-
-constexpr std::size_t kComparedBytes = 64;  // a longer key is no misspelling of ours
 
 std::string describe(const Node& node, bool shown) {
   switch (node.kind) {
@@ -34,47 +34,17 @@ std::string describe(const Node& node, bool shown) {
   return "something else";
 }
 
-std::string dotted(std::string_view table, std::string_view key) {
-  return table.empty() ? std::string(key) : fmt::format("{}.{}", table, key);
-}
-
-/// A key as it may be shown: plain where it is plain, else quoted.
-std::string shown_key(std::string_view key) {
-  return is_plain_name(key) && key.size() <= kComparedBytes ? std::string(key) : quoted(key);
+/// A table or a list of tables.
+bool is_table(const Node& node) {
+  if (node.kind == Node::Kind::List && !node.children.empty()) return is_table(node.children[0]);
+  return node.kind == Node::Kind::Table;
 }
 
 bool contains(const std::vector<std::string>& list, std::string_view key) {
   return std::find(list.begin(), list.end(), key) != list.end();
 }
 
-/// The known key that an unknown one is probably a misspelling of.
-std::string suggestion(const UnknownKey& unknown, const std::vector<std::string>& known) {
-  for (const std::string& other : known) {
-    if (other.ends_with("." + unknown.key)) return "the nearest known one is " + other;
-  }
-  const auto distance = [&](const std::string& key) {
-    return edit_distance(std::string_view(unknown.key).substr(0, kComparedBytes), key);
-  };
-  const auto best = std::min_element(
-      unknown.neighbours.begin(), unknown.neighbours.end(),
-      [&](const std::string& a, const std::string& b) { return distance(a) < distance(b); });
-  if (best == unknown.neighbours.end()) return "no key is allowed here";
-  std::string named = "the nearest known one is " + dotted(unknown.label, *best);
-  if (distance(*best) <= std::max<std::size_t>(2, unknown.key.size() / 3)) return named;
-  return fmt::format("{}; allowed are {}", named, fmt::join(unknown.neighbours, ", "));
-}
-
 }  // namespace
-
-void report_unknown(Reading& reading, const std::vector<std::string>& known) {
-  for (const UnknownKey& unknown : reading.unknown) {
-    reading.findings.push_back(
-        {unknown.place,
-         fmt::format("{}: unknown key; {}", dotted(unknown.label, shown_key(unknown.key)),
-                     suggestion(unknown, known))});
-  }
-  reading.unknown.clear();
-}
 
 Section::Section(Reading& reading, const Node* table, std::string path, Place place)
     : reading_(reading),
@@ -165,13 +135,15 @@ void Section::finish() {
   if (table_ == nullptr) return;
   for (const Node& child : table_->children) {
     if (!contains(keys_, child.key))
-      reading_.unknown.push_back({child.key_place, label_, child.key, keys_});
+      reading_.unknown.push_back({child.key_place, label_, child.key, is_table(child), keys_});
   }
 }
 
 /// The string of a Kind::Text node with its variables replaced; a fault where that fails.
-std::optional<std::string> Section::substituted(std::string_view key, const Node& node) {
-  auto text = substitute(node.text, reading_.environment);
+std::optional<std::string> Section::substituted(std::string_view key, const Node& node,
+                                                Shown shown) {
+  auto text = substitute(node.text, reading_.environment,
+                         shown == Shown::Yes ? NamesShown::All : NamesShown::Usual);
   if (text) return std::move(text).value();
   fault_at(node.place, key, text.error().what);
   return std::nullopt;
@@ -185,7 +157,7 @@ bool Section::bounded_text(std::string_view key, std::string& target, std::size_
     wrong(key, *node, "a string", shown);
     return false;
   }
-  auto text = substituted(key, *node);
+  auto text = substituted(key, *node, shown);
   if (!text) return false;
   // TOML itself is UTF-8; what the environment adds need not be.
   if (!is_utf8(*text) || text->find('\0') != std::string::npos) {
@@ -233,12 +205,13 @@ bool Section::flag(std::string_view key, bool& target) {
 bool Section::list(std::string_view key, std::vector<ListItem>& target) {
   const Node* node = value(key);
   if (node == nullptr) return false;
-  if (node->kind != Node::Kind::List) {
+  const bool is_one = node->kind == Node::Kind::Text;
+  if (!is_one && node->kind != Node::Kind::List) {
     wrong(key, *node, "a list of strings");
     return false;
   }
   std::vector<ListItem> items;
-  for (const Node& item : node->children) {
+  for (const Node& item : is_one ? std::span(node, 1) : std::span(node->children)) {
     if (item.kind != Node::Kind::Text) {
       wrong(key, item, "a list of strings");
       continue;

@@ -28,6 +28,7 @@ struct UnknownKey {
   Place place;
   std::string label;  ///< the table's name in messages, empty for the root
   std::string key;
+  bool is_table = false;
   std::vector<std::string> neighbours;  ///< the keys its table knows
 };
 
@@ -38,10 +39,6 @@ struct Reading {
   std::vector<UnknownKey> unknown;
   std::vector<std::string> known;  ///< every key asked for, dotted: "broker.tls.ca"
 };
-
-/// Turns the unknown keys into findings. Each names the key of that name in another table, or else
-/// the nearest one in its own. `known` is every key there is, dotted.
-void report_unknown(Reading& reading, const std::vector<std::string>& known);
 
 /// Both ends included.
 struct Range {
@@ -73,6 +70,7 @@ class Section {
   /// As text(), for a value that no message may show.
   bool secret(std::string_view key, std::string& target, std::size_t max_bytes);
   bool flag(std::string_view key, bool& target);
+  /// A list of strings; a string is a list of one.
   bool list(std::string_view key, std::vector<ListItem>& target);
 
   template <class T>
@@ -123,7 +121,8 @@ class Section {
   std::string name_of(std::string_view key) const;
   void wrong(std::string_view key, const Node& node, std::string_view expected,
              Shown shown = Shown::Yes);
-  std::optional<std::string> substituted(std::string_view key, const Node& node);
+  std::optional<std::string> substituted(std::string_view key, const Node& node,
+                                         Shown shown = Shown::Yes);
   bool bounded_text(std::string_view key, std::string& target, std::size_t max_bytes, Shown shown);
   std::optional<std::int64_t> integer(std::string_view key, Range range,
                                       std::string_view alternative);

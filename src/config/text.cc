@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
-#include <vector>
 
 #include "base/utf8.h"
 
@@ -17,7 +15,7 @@ constexpr std::size_t kShownBytes = 80;
 void append_character(std::string& result, std::string_view& text) {
   const Utf8Char next = first_utf8_char(text);
   const std::size_t length = std::max<std::size_t>(next.size, 1);
-  if (next.size == 0 || is_control(next.code)) {
+  if (next.size == 0 || steers_display(next.code)) {
     for (const char byte : text.substr(0, length))
       result += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
   } else {
@@ -58,21 +56,6 @@ std::string on_one_line(std::string_view text) {
   while (!text.empty())
     append_character(result, text);
   return result;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row[b.size()];
 }
 
 }  // namespace sluice::config

@@ -13,13 +13,10 @@ bool has_control_characters(std::string_view text) noexcept;
 /// Not empty, and letters, digits, `.`, `_` and `-` only.
 bool is_plain_name(std::string_view text) noexcept;
 
-/// The text in double quotes and fit for one line of a terminal: control characters and bytes that
-/// are not UTF-8 are escaped, and what is longer than 80 bytes is cut.
+/// The text in double quotes and fit for one line of a terminal: characters that steer the display
+/// and bytes that are not UTF-8 are escaped, and what is longer than 80 bytes is cut.
 std::string quoted(std::string_view text);
-/// All of `text`, with control characters and what is no UTF-8 escaped as in quoted().
+/// All of `text`, escaped as in quoted().
 std::string on_one_line(std::string_view text);
-
-/// How many characters must be added, dropped or replaced to turn one text into the other.
-std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace sluice::config

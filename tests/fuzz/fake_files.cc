@@ -28,6 +28,11 @@ Result<std::string> read_first_line(const std::string& path, std::size_t max_byt
   return line;
 }
 
+Result<void> check_appendable(const std::string& path) {
+  if (path == "/full") return Error{"Permission denied"};
+  return {};
+}
+
 Result<void> check_readable(const std::string& path) {
   const auto content = content_of(path);
   if (!content) return content.error();

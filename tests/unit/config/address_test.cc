@@ -112,4 +112,14 @@ TEST_CASE("a password in a url is not repeated in the message") {
   }
 }
 
+TEST_CASE("an address that is refused is shown without login and query") {
+  const auto broker = [](std::string_view url) { return parse_broker_url(url).error().what; };
+  CHECK(broker("mqtt://h/?password=S3cr3t").ends_with("found \"mqtt://h/?…\""));
+  CHECK(broker("ws://h#S3cr3t").ends_with("found \"ws://h#…\""));
+  CHECK(broker("ws://h/?a@b").find("a@b") == std::string::npos);
+  CHECK(parse_listener("tcp://u:S3cr3t@h:1").error().what.ends_with("found \"tcp://…@h:1\""));
+  CHECK(parse_listener("tcp://u:S3c@r3t@h:1?x").error().what.ends_with("found \"tcp://…@h:1?…\""));
+  CHECK(parse_host_port("u:S3cr3t@h:1").error().what.ends_with("found \"…@h:1\""));
+}
+
 }  // namespace sluice::config

@@ -235,7 +235,7 @@ TEST_CASE("trusting any certificate is allowed with a warning") {
   const Loaded loaded = parse_text(with_url("mqtts://h", "tls = { insecure = true }\n"));
   REQUIRE(loaded.config);
   REQUIRE(loaded.warnings.size() == 1);
-  CHECK(loaded.warnings[0].find("broker[a].tls.insecure: ") == 0);
+  CHECK(loaded.warnings[0].what.find("broker[a].tls.insecure: ") == 0);
 }
 
 }  // namespace sluice::config

@@ -90,4 +90,16 @@ TEST_CASE("bytes from the environment that are not UTF-8 are refused, and not pr
         "f:2:11: replies.success: expected UTF-8 without U+0000, found other bytes\n");
 }
 
+TEST_CASE("what a secret holds by chance between braces is not shown, a usual name is") {
+  CHECK(faults_of(broker_with("password = \"a${S3cr3t}b\"\n")) ==
+        "f:6:12: broker[a].password: the environment variable named there is not set; $${ stands "
+        "for the characters themselves\n");
+  CHECK(faults_of(broker_with("password = \"${S3cr3t y}\"\n")).find("S3cr3t") ==
+        std::string::npos);
+  CHECK(faults_of(broker_with("password = \"${NOT_SET_1}\"\n")).find("variable NOT_SET_1 is not") !=
+        std::string::npos);
+  CHECK(faults_of(broker_with("username = \"${notSet}\"\n")).find("variable notSet is not") !=
+        std::string::npos);
+}
+
 }  // namespace sluice::config

@@ -79,10 +79,10 @@ TEST_CASE("request_end is a short text that neither JSON nor HTTP begins with") 
 }
 
 TEST_CASE("a value of the wrong type is told what it should be and what it is") {
-  CHECK(faults_of(with_broker("[server]\nlisten = \"tcp://h:1\"\ninstance = 1\n"
+  CHECK(faults_of(with_broker("[server]\nlisten = 1\ninstance = 1\n"
                               "max_connections = 1.5\ntcp_fastopen = 1\nidle_timeout_s = true\n"
                               "drain_delay_ms = 2020-01-01\ndrain_timeout_ms = [1]\n")) ==
-        "f:2:10: server.listen: expected a list of strings, found \"tcp://h:1\"\n"
+        "f:2:10: server.listen: expected a list of strings, found 1\n"
         "f:3:12: server.instance: expected a string, found 1\n"
         "f:4:19: server.max_connections: expected an integer from 1 to 1000000, found a number "
         "with a fraction\n"
@@ -119,6 +119,38 @@ TEST_CASE("a key in the wrong table is told where it belongs") {
         "f:7:1: broker[a].qos: unknown key; the nearest known one is defaults.qos\n");
 }
 
+TEST_CASE("a key named as elsewhere, or in part, leads to the one that is meant") {
+  const auto fault = [](std::string_view table, std::string_view key) {
+    const std::string text = faults_of(with_broker(std::string(table) + "\n" + std::string(key) +
+                                                   " = 1\n"));
+    return text.substr(text.find("unknown key; ") + 13);
+  };
+  CHECK(fault("[server]", "max_conn") == "the nearest known one is server.max_connections\n");
+  CHECK(fault("[limits]", "max_conn") == "the nearest known one is server.max_connections\n");
+  CHECK(fault("[limits]", "timeout_ms") ==
+        "the nearest known ones are limits.max_timeout_ms, limits.request_timeout_ms, "
+        "limits.write_timeout_ms\n");
+  CHECK(fault("[server]", "host") == "the nearest known one is server.listen\n");
+  CHECK(fault("[server]", "Port") == "the nearest known one is server.listen\n");
+  CHECK(faults_of(broker_with("host = 1\nuser = 1\nqueue_size = 1\n")) ==
+        "f:6:1: broker[a].host: unknown key; the nearest known one is broker[a].url\n"
+        "f:7:1: broker[a].user: unknown key; the nearest known one is broker[a].username\n"
+        "f:8:1: broker[a].queue_size: unknown key; the nearest known ones are "
+        "broker[a].queue_messages, broker[a].queue_bytes\n");
+}
+
+TEST_CASE("the keys of a table are listed once, and for a bounded number of unknown ones") {
+  const std::string two = faults_of(with_broker("[replies]\nfrob = 1\nnicate = 1\n"));
+  CHECK(two.find("; allowed are") == two.rfind("; allowed are"));
+  std::string many = "[replies]\n";
+  for (int i = 0; i < 101; ++i)
+    many += "k" + std::to_string(i) + " = 1\n";
+  const std::string faults = faults_of(with_broker(many));
+  const std::string_view plain = ": unknown key\n";
+  CHECK(faults.find(plain) != std::string::npos);
+  CHECK(faults.find(plain) == faults.rfind(plain));
+}
+
 TEST_CASE("a key that resembles none is shown all that are allowed, on one line") {
   CHECK(faults_of(with_broker("[admin]\n\"a\\nb\" = 1\n")) ==
         "f:2:1: admin.\"a\\x0ab\": unknown key; the nearest known one is admin.listen; allowed are "
@@ -138,6 +170,9 @@ TEST_CASE("listeners are a list of different addresses") {
   CHECK(config.server.listen[0].path == "/run/s");
   CHECK(config.server.listen[1].host == "::");
 
+  CHECK(config_of(with_broker("[server]\nlisten = \"tcp://h:1\"\n")).server.listen ==
+        std::vector<Address>{{Address::Kind::Tcp, "h", 1, ""}});
+  CHECK(faults_of(with_broker("[server]\nlisten = \"h\"\n")).find("f:2:10: server.listen: ") == 0);
   CHECK(faults_of(with_broker("[server]\nlisten = []\n")) ==
         "f:2:10: server.listen: expected at least one address, found an empty list\n");
   CHECK(faults_of(with_broker("[server]\nlisten = [\"tcp://h:1\", 5,\n\"tls://h:2\"]\n")) ==
@@ -185,6 +220,19 @@ TEST_CASE("limits that contradict each other are one fault, where the file speak
   CHECK(faults_of(with_broker("[limits]\ninput_bytes = 1048575\n")) ==
         "f:2:15: limits.input_bytes: expected max_request_bytes not above input_bytes, found "
         "1048576 and 1048575\n");
+}
+
+TEST_CASE("a log file needs a folder that is there, and is not opened") {
+  CHECK(faults_of(with_broker("[log]\nfile = \"/nonexistent/a/log\"\n")) ==
+        "f:2:8: log.file: cannot write \"/nonexistent/a/log\": there is no folder /nonexistent/a; "
+        "create it for the user that runs sluice\n");
+  CHECK(faults_of(with_broker("[log]\nfile = \"/tmp\"\n")) ==
+        "f:2:8: log.file: cannot write \"/tmp\": Is a directory\n");
+  for (const char* good : {"/dev/null", "/dev/stderr", "/dev/fd/7", "relative", "/tmp/none-yet"}) {
+    CAPTURE(good);
+    CHECK(faults_of(with_broker("[log]\nfile = \"" + std::string(good) + "\"\n")).empty());
+    CHECK(::access("/tmp/none-yet", F_OK) != 0);
+  }
 }
 
 TEST_CASE("texts of replies are taken as they are") {

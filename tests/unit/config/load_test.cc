@@ -104,8 +104,8 @@ TEST_CASE("where descriptors are short, clients leave the connections to brokers
   CHECK(fewer.config->server.max_connections == 1023);
   CHECK(fewer.config->server.max_refused == 8);
   REQUIRE(fewer.warnings.size() == 1);
-  CHECK(fewer.warnings[0].find("up to 1062 files") == 0);
-  CHECK(fewer.warnings[0].find("limit is 1061: max_connections lowered to 1023") !=
+  CHECK(fewer.warnings[0].what.find("up to 1062 files") == 0);
+  CHECK(fewer.warnings[0].what.find("limit is 1061: max_connections lowered to 1023") !=
         std::string::npos);
 
   CHECK(parse_text(text, {}, 10).config.value().server.max_connections == 1);

@@ -99,7 +99,7 @@ TEST_CASE("the examples of the documentation are without faults but for files th
 
 TEST_CASE("the documentation shows faults as they are printed") {
   const std::string faults = faults_of(
-      "[server]\nlisten = [\"tcp://127.0.0.1:9501\"]\nmax_conections = 10\n\n[[broker]]\n"
+      "[server]\nlisten = [\"tcp://127.0.0.1:9501\"]\nmax_conn = 10\n\n[[broker]]\n"
       "name = \"o2o\"\nurl = \"mqtt://127.0.0.1\"\nmin_dev_no = 0\nkeepalive_s = 2\n"
       "password = \"${O2O_PASSWORD}\"\n");
   std::istringstream lines(faults);
