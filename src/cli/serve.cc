@@ -42,12 +42,15 @@ namespace {
 /// How often the file is checked for changes; two checks in a row have to agree.
 constexpr Duration kFileLook = std::chrono::milliseconds(500);
 
+/// After a SIGHUP the file is read even if it changes all the time, or cannot be looked at.
+constexpr Duration kSettlingLimit = std::chrono::seconds(5);
+
 /// For the files of a reload. Each has config::kPatience; this also ends the wait for one on a disk
 /// or a network that hangs.
 constexpr Duration kReadingLimit = config::kPatience + std::chrono::seconds(1);
 /// Reloads that hang there each keep a thread of libuv's pool, which has four.
 constexpr std::size_t kMaxHung = 2;
-/// More are counted.
+/// More faults are counted, more remarks left to sluice check.
 constexpr std::size_t kMaxFaultLines = 20;
 /// For the loop with its signals and threads, the admin interface, one client and one to spare.
 constexpr std::size_t kDescriptorsAtStart = 12;
@@ -101,6 +104,15 @@ config::Loaded load(const ServeOptions& options, std::FILE* faults_to) {
   return loaded;
 }
 
+/// Remarks are for those who write a file: here, where the file may have been meant so, they are no
+/// warnings.
+void log_warnings(const config::Loaded& loaded) {
+  for (const config::Fault& warning : loaded.warnings)
+    log::warn("{}", warning.what);
+  for (std::size_t i = 0; i < std::min(loaded.remarks.size(), kMaxFaultLines); ++i)
+    log::info("{}", loaded.remarks[i].what);
+}
+
 std::vector<config::Address> addresses_of(const config::Config& config) {
   std::vector<config::Address> all = config.server.listen;
   if (config.admin.listen) all.push_back(*config.admin.listen);
@@ -152,7 +164,7 @@ class Service {
   Service(const ServeOptions& options, const event::FileState& state, config::Config config)
       : options_(options),
         app_(loop_, std::move(config), identity(), bind<&Service::finish>(this)),
-        watcher_(loop_, options_.file, state, kFileLook, bind<&Service::reload>(this)) {}
+        watcher_(loop_, options_.file, state, kFileLook, bind<&Service::on_settled>(this)) {}
 
   Result<void> start() {
 #ifdef SLUICE_ADMIN
@@ -199,9 +211,19 @@ class Service {
       log::info("SIGHUP: shutting down, not reloading");
     } else if (loading_.is_busy()) {
       log::warn("SIGHUP: reload already in progress; queued another");
+    } else if (settling_limit_.is_active()) {
+      log::info("SIGHUP: reload already in progress");
     } else {
       log::info("SIGHUP: reloading {}", options_.file);
     }
+    if (app_.is_stopping()) return;
+    // The file may be half written: it is read when two looks have found the same.
+    if (!settling_limit_.is_active()) settling_limit_.start(kSettlingLimit);
+    watcher_.report_settled();
+  }
+  /// The file stands still, for a SIGHUP or for a change.
+  void on_settled() noexcept {
+    settling_limit_.stop();
     reload();
   }
   /// Begins a reload: reads files and resolves names on libuv's thread pool.
@@ -258,8 +280,7 @@ class Service {
     if (!candidate.loaded.config) return Error{"it has faults"};
     if (!candidate.certificates) return candidate.certificates.error();
     if (!candidate.resolved) return candidate.resolved;
-    for (const std::string& warning : candidate.loaded.warnings)
-      log::warn("{}", warning);
+    log_warnings(candidate.loaded);
 #ifdef SLUICE_ADMIN
     const config::Admin next = candidate.loaded.config->admin;
     const bool moves = !(next == app_.config().admin);
@@ -296,6 +317,7 @@ class Service {
   Supervisor supervisor_{loop_};
   event::FileWatcher watcher_;
   event::Work loading_{loop_, bind<&Service::on_loaded>(this)};
+  event::Timer settling_limit_{loop_, bind<&Service::reload>(this)};
   event::Timer reading_limit_{loop_, bind<&Service::on_reading_limit>(this)};
   std::shared_ptr<Candidate> candidate_;        // while it is being read
   std::vector<std::weak_ptr<Candidate>> hung_;  // given up, but still being read
@@ -336,8 +358,7 @@ int run_serve(const ServeOptions& options) {
     return kFailed;
   }
   log::info("sluice {} starting with {}", SLUICE_VERSION, options.file);
-  for (const std::string& warning : loaded.warnings)
-    log::warn("{}", warning);
+  log_warnings(loaded);
   if (Result<void> resolved = resolve_listeners(*loaded.config, {}); !resolved) {
     log::error("{}", resolved.error().what);
     return kFailed;
@@ -354,8 +375,10 @@ int run_serve(const ServeOptions& options) {
 
 int run_check(const std::string& file) {
   const config::Loaded loaded = load({.file = file, .log_level = {}}, stderr);
-  for (const std::string& warning : loaded.warnings)
-    fmt::print(stderr, "{}: warning: {}\n", file, warning);
+  for (const auto* findings : {&loaded.warnings, &loaded.remarks}) {
+    for (const config::Fault& finding : *findings)
+      fmt::print(stderr, "{}\n", finding.warning());
+  }
   if (!loaded.config) return kMisused;
   fmt::print("{}: ok\n", file);
   return kDone;

@@ -2,6 +2,7 @@
 import copy
 import os
 import socket
+import time
 
 import pytest
 
@@ -38,6 +39,30 @@ def test_sighup_reloads_the_file(rig):
     rig.sluice.reload()
     assert client.ask(request())["msg"] == "done"
     rig.sluice.wait_for_log(r"configuration reloaded: \[replies\] changed")
+
+
+def test_sighup_waits_for_a_file_that_is_half_written(rig):
+    """The two halves are further apart than one look, and the first one alone is a fault."""
+    text = text_with(rig.sluice, "whole")
+    half = text.index("msg") if "msg" in text else len(text) - 40
+    rig.sluice.start_clock()
+    with rig.sluice.file.open("w", encoding="utf-8") as file:
+        file.write(text[:half])
+        file.flush()
+        rig.sluice.send_sighup()
+        rig.sluice.wait_for_log("SIGHUP: reloading")
+        for part in (text[half:half + 10], text[half + 10:]):
+            time.sleep(0.3)
+            file.write(part)
+            file.flush()
+    wait_for_text(rig.sluice, "whole")
+    assert rig.sluice.reloads() == (1, 0)
+
+
+def test_sighup_reloads_a_file_that_has_not_changed(rig):
+    for _ in range(2):
+        rig.sluice.reload()
+        rig.sluice.wait_for_log("configuration reloaded: nothing has changed")
 
 
 def test_a_file_written_in_place_is_found_by_itself(lab):
@@ -167,7 +192,8 @@ def test_a_log_file_that_cannot_be_opened_refuses_all_of_a_reload(rig):
     rig.sluice.config["log"] = {"file": "/proc/nowhere/log"}
     rig.sluice.config["replies"] = {"success": "done"}
     rig.sluice.reload(refused=True)
-    rig.sluice.wait_for_log("reload rejected.*log file /proc/nowhere/log")
+    rig.sluice.wait_for_log(r'log\.file: cannot write "/proc/nowhere/log": there is no folder /proc/nowhere')
+    rig.sluice.wait_for_log("reload rejected.*it has faults")
     assert_success(rig.client().ask(request()))
 
 
