@@ -15,8 +15,8 @@ constexpr int kMisused = 2;  ///< wrong usage or configuration
 
 /// The parsed command line.
 struct ServeOptions {
-  std::string file;
-  std::optional<log::Level> log_level;  ///< overrides [log] level, after a reload too
+  std::string file = "/etc/sluice/sluice.toml";
+  std::optional<log::Level> log_level = {};  ///< overrides [log] level, after a reload too
 };
 
 /// Runs in the foreground until SIGTERM or SIGINT; another one exits at once with 1, unless it

@@ -7,14 +7,14 @@ import pytest
 from harness import net
 from harness.client import request
 from harness.replies import assert_success
-from harness.sluice import broker_table, run, toml
+from harness.sluice import broker_table, run, run_apart, toml
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKER = {"name": "a", "url": "mqtt://127.0.0.1:1883", "min_dev_no": 0, "max_dev_no": 10}
 
 
 def check(folder, text, env=None):
-    """Runs `check` on this text; returns (exit status, faults as (line, column, what))."""
+    """Runs `check` on this text; returns (exit status, faults and warnings as (line, column, what))."""
     file = folder / "test.toml"
     file.write_text(text, encoding="utf-8")
     status, output = run("check", "-c", str(file), env=env)
@@ -33,16 +33,30 @@ def test_the_version_is_printed():
     assert status == 0 and re.search(r"\d+\.\d+\.\d+", output)
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["send"]])
 def test_help_is_there_on_every_level(command):
     status, output = run(*command, "--help")
     assert status == 0 and "sage" in output
-    for name in command or ["serve", "check"]:
+    for name in command or ["serve", "check", "send"]:
         assert name in output
+    assert run("help", *command) == (0, output)
+
+
+def test_help_that_was_asked_for_goes_to_standard_output_and_any_other_to_standard_error():
+    asked = run_apart("help")
+    assert asked.returncode == 0 and "Usage: sluice" in asked.stdout and not asked.stderr
+    unasked = run_apart()
+    assert unasked.returncode == 2 and unasked.stderr == asked.stdout and not unasked.stdout
+
+
+def test_a_wrong_command_is_answered_with_the_nearest():
+    status, output = run("chekc")
+    assert status == 2 and "did you mean check?" in output
 
 
 @pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["--frobnicate"], ["serve", "--frobnicate"],
-                                       ["check", "-c"], ["check", "one", "two"]], ids=" ".join)
+                                       ["check", "-c"], ["check", "one", "two"], ["help", "frobnicate"]],
+                         ids=" ".join)
 def test_wrong_usage_exits_with_2(arguments):
     status, output = run(*arguments)
     assert status == 2 and output.strip()
@@ -114,7 +128,12 @@ def test_a_configuration_without_a_broker_is_refused_at_its_beginning(tmp_path):
     ("[defaults]\npublish_timeout_ms = 1.5", 2, ["publish_timeout_ms"]),
     ("[defaults]\npublish_timeout_ms = 60001", 2, ["publish_timeout_ms", "max_timeout_ms"]),
     ("[server]\nlisten = []", 2, ["listen"]),
-    ("[server]\nlisten = \"tcp://127.0.0.1:9501\"", 2, ["listen"]),
+    ("[server]\nlisten = \"127.0.0.1:9501\"", 2, ["listen"]),
+    ("[server]\nmax_conn = 5", 2, ["server.max_connections"]),
+    ("[limits]\ntimeout_ms = 5", 2, ["limits.max_timeout_ms", "limits.request_timeout_ms"]),
+    ("[log]\nfile = \"/nowhere/at/all\"", 2, ["log.file", "/nowhere/at"]),
+    ("server:\n  listen: x", 1, ["not TOML", "[server]"]),
+    ("[log]\nlevel = info", 2, ["not TOML", "quotes"]),
     ("[server]\nlisten = [\"127.0.0.1:9501\"]", 2, ["listen"]),
     ("[server]\nlisten = [\"tcp://127.0.0.1:99999\"]", 2, ["listen"]),
     ("[server]\nmax_connections = 0", 2, ["max_connections"]),
@@ -138,12 +157,38 @@ def test_a_fault_is_said_with_its_line_and_key(tmp_path, text, line, words):
     ("connections", 0, ["connections"]), ("keepalive_s", 3, ["keepalive_s"]), ("keepalive_s", 65536, ["keepalive_s"]),
     ("client_id", "same-for-all", ["client_id", "{slot}"]), ("client_id", "{solt}", ["client_id"]),
     ("name", "", ["name"]), ("reconnect_max_ms", 1, ["reconnect_max_ms"]),
-    ("conections", 5, ["conections", "connections"])], ids=str)
+    ("conections", 5, ["conections", "connections"]), ("host", "h", ["broker[a].url"]),
+    ("timeout_ms", 5, ["broker[a].connect_timeout_ms", "broker[a].ack_timeout_ms"])], ids=str)
 def test_a_broker_s_fault_is_said_with_its_key(tmp_path, key, value, words):
     status, faults = check(tmp_path, with_broker(**{key: value}))
     assert status == 2 and len(faults) >= 1, faults
     for word in words:
         assert any(word in what for _, _, what in faults), faults
+
+
+def test_the_allowed_keys_are_listed_once(tmp_path):
+    status, faults = check(tmp_path, with_broker("[replies]\nfrob = 1\nnicate = 2"))
+    assert status == 2 and [line for line, _, _ in faults] == [2, 3]
+    assert ["allowed are" in what for _, _, what in faults] == [True, False]
+
+
+def test_a_single_listener_may_stand_without_brackets(tmp_path):
+    assert check(tmp_path, with_broker("[server]\nlisten = \"tcp://127.0.0.1:9501\"")) == (0, [])
+
+
+def test_a_refused_url_is_printed_without_what_may_be_secret(tmp_path):
+    for url in ("mqtt://h/?password=S3cr3t", "http://u:S3cr3t@h", "ws://h#S3cr3t"):
+        status, faults = check(tmp_path, with_broker(url=url))
+        assert status == 2 and len(faults) == 1
+        assert "S3cr3t" not in faults[0][2] and "mqtt://HOST" in faults[0][2]
+
+
+def test_what_may_be_a_mistake_is_warned_of_and_changes_no_status(tmp_path):
+    second = {**BROKER, "name": "b", "url": "mqtt://127.0.0.1", "min_dev_no": 10, "max_dev_no": 20}
+    status, warnings = check(tmp_path, toml({"broker": [BROKER, second]}))
+    assert status == 0 and len(warnings) == 2
+    assert all(what.startswith("warning: broker[b].") for _, _, what in warnings)
+    assert "device 10 between" in " ".join(what for _, _, what in warnings)
 
 
 def test_two_brokers_of_one_name_are_refused(tmp_path):
@@ -174,6 +219,14 @@ def test_a_password_is_not_printed_with_a_fault(tmp_path):
 
 
 # --- serve
+def test_serve_creates_no_folder_for_its_log(tmp_path):
+    file = tmp_path / "test.toml"
+    file.write_text(with_broker(f'[log]\nfile = "{tmp_path}/new/log"'), encoding="utf-8")
+    status, output = run("serve", "-c", str(file))
+    assert status == 2 and f"{file}:2:" in output and f"{tmp_path}/new" in output
+    assert not (tmp_path / "new").exists()
+
+
 def test_serve_with_a_faulty_configuration_exits_with_2_and_says_the_same(tmp_path):
     file = tmp_path / "test.toml"
     file.write_text(with_broker("[defaults]\nqos = 9"), encoding="utf-8")
