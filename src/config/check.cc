@@ -181,9 +181,10 @@ std::vector<Finding> warnings_of(const Config& config, const Tables& tables) {
         {tables.server.place_of("proxy_from"),
          "server.proxy_from: names no network, so no client can use a tcp:// listener"});
   if (config.server.reuse_port && config.server.instance.empty() && !has_pid)
-    warnings.push_back({tables.server.place_of("reuse_port"),
-                        "server.reuse_port: processes that share a port need different values of "
-                        "server.instance; otherwise their client identifiers are the same"});
+    warnings.push_back(
+        {tables.server.place_of("reuse_port"),
+         fmt::format("server.reuse_port: processes that share a port need different values of "
+                     "server.instance; otherwise their client identifiers are the same")});
   return warnings;
 }
 
