@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <microhttpd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "admin/microhttpd.h"
 #include "event/bound_socket.h"
 
 namespace sluice::admin {
@@ -44,12 +44,6 @@ bool is_descriptor_free(int any) noexcept {
 Page page_for(Pages& pages, std::string_view method, std::string_view path) {
   if (method == "GET" || method == "HEAD") return pages.get(path);
   return {.status = MHD_HTTP_METHOD_NOT_ALLOWED, .text = "only GET and HEAD are answered here\n"};
-}
-
-int descriptor_of(MHD_Connection* connection) {
-  const MHD_ConnectionInfo* info =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-  return info == nullptr ? -1 : info->connect_fd;
 }
 
 }  // namespace
@@ -89,13 +83,16 @@ HttpServer::HttpServer(event::Loop& loop, const app::App& app)
 
 HttpServer::~HttpServer() {
   watcher_.reset();
-  if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
+  if (daemon_ != nullptr) http_->stop_daemon(daemon_);
 }
 
 Result<void> HttpServer::listen(const config::Address& address) {
   const auto failure = [&](const char* why) {
     return Error{fmt::format("cannot listen on {} for [admin]: {}", address.text(), why)};
   };
+  const Result<const Microhttpd*> library = load_microhttpd();
+  if (!library) return failure(library.error().what.c_str());
+  http_ = library.value();
   // libmicrohttpd by itself would let another process share the address.
   Result<event::BoundSocket> bound = event::bind_tcp(address.numeric_host(), address.port);
   if (!bound) return failure(bound.error().what.c_str());
@@ -105,7 +102,7 @@ Result<void> HttpServer::listen(const config::Address& address) {
   if (bound->is_ipv6) flags |= MHD_USE_IPv6;
   connections_.reserve(kMaxConnections);
   errno = 0;
-  daemon_ = MHD_start_daemon(
+  daemon_ = http_->start_daemon(
       flags, address.port, nullptr, nullptr, &HttpCallbacks::on_request, this,
       MHD_OPTION_LISTEN_SOCKET, fd.get(),  //
       MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
@@ -113,11 +110,17 @@ Result<void> HttpServer::listen(const config::Address& address) {
       &HttpCallbacks::on_connection, this, MHD_OPTION_END);
   if (daemon_ == nullptr) return failure(std::strerror(errno));
   (void)fd.release();  // the daemon's now
-  const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
+  const MHD_DaemonInfo* info = http_->get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
   watcher_ =
       std::make_unique<event::FdWatcher>(loop_, info->epoll_fd, bind<&HttpServer::on_ready>(this));
   watcher_->watch({.readable = true});
   return {};
+}
+
+int HttpServer::descriptor_of(MHD_Connection* connection) const noexcept {
+  const MHD_ConnectionInfo* info =
+      http_->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info == nullptr ? -1 : info->connect_fd;
 }
 
 void HttpServer::on_connected(MHD_Connection* connection) noexcept {
@@ -159,9 +162,9 @@ void HttpServer::end_overdue() noexcept {
 void HttpServer::turn() noexcept {
   place_freed_ = false;
   watcher_->watch({.readable = true});
-  MHD_run(daemon_);
+  http_->run(daemon_);
   end_overdue();  // not before what came in time was read
-  const int any = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  const int any = http_->get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
   if (!is_descriptor_free(any)) {
     // libmicrohttpd would retry accept() in every turn.
     watcher_->watch({});
@@ -172,7 +175,7 @@ void HttpServer::turn() noexcept {
   // when a run begins.
   Duration wait = place_freed_ ? Duration(0) : Duration::max();
   MHD_UNSIGNED_LONG_LONG milliseconds = 0;
-  if (MHD_get_timeout(daemon_, &milliseconds) == MHD_YES) {
+  if (http_->get_timeout(daemon_, &milliseconds) == MHD_YES) {
     wait = std::min(wait, Duration(static_cast<Duration::rep>(milliseconds)));
   }
   if (const TimePoint end = next_end(); end != TimePoint::max())
@@ -188,17 +191,17 @@ bool HttpServer::answer(MHD_Connection* connection, std::string_view method,
                         std::string_view path) noexcept {
   Page page = page_for(pages_, method, path);
   MHD_Response* response =
-      MHD_create_response_from_buffer(page.text.size(), page.text.data(), MHD_RESPMEM_MUST_COPY);
+      http_->create_response_from_buffer(page.text.size(), page.text.data(), MHD_RESPMEM_MUST_COPY);
   if (response == nullptr) return false;
-  MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page.content_type);
-  MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+  http_->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page.content_type);
+  http_->add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
   // A scraper must not keep one of the few connections until its next scrape.
-  MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  http_->add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   if (page.status == MHD_HTTP_METHOD_NOT_ALLOWED) {
-    MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    http_->add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
   }
-  const MHD_Result queued = MHD_queue_response(connection, page.status, response);
-  MHD_destroy_response(response);
+  const MHD_Result queued = http_->queue_response(connection, page.status, response);
+  http_->destroy_response(response);
   return queued == MHD_YES;
 }
 

@@ -18,6 +18,8 @@ struct MHD_Connection;
 
 namespace sluice::admin {
 
+struct Microhttpd;
+
 /// Answers GET and HEAD with what Pages has. Not thread-safe. libmicrohttpd keeps its sockets in an
 /// epoll descriptor of its own, which the loop watches: no thread starts. A connection carries one
 /// request and lives at most 5 s. Of 16 places half stay free: beyond 8 connections the oldest ones
@@ -49,6 +51,7 @@ class HttpServer {
   void end_overdue() noexcept;
   std::size_t open_connections() const noexcept;
   TimePoint next_end() const noexcept;
+  int descriptor_of(MHD_Connection* connection) const noexcept;
   void on_ready(event::FdEvents) noexcept { turn(); }
 
   event::Loop& loop_;
@@ -56,6 +59,7 @@ class HttpServer {
   event::Timer timer_;  // libmicrohttpd's own time-outs, and the end of overdue connections
   std::vector<Connection> connections_;  // oldest first
   bool place_freed_ = false;             // since the latest MHD_run() began
+  const Microhttpd* http_ = nullptr;     // once it listens
   MHD_Daemon* daemon_ = nullptr;
   std::unique_ptr<event::FdWatcher> watcher_;
 };

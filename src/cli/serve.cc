@@ -34,6 +34,7 @@
 #include "event/work.h"
 #ifdef SLUICE_ADMIN
 #include "admin/http_server.h"
+#include "admin/microhttpd.h"
 #endif
 
 namespace sluice::cli {
@@ -363,6 +364,10 @@ int run_serve(const ServeOptions& options) {
     log::error("{}", resolved.error().what);
     return kFailed;
   }
+#ifdef SLUICE_ADMIN
+  // Now, though a reload may be the first to need it: reading files would hold up the loop.
+  (void)admin::load_microhttpd();
+#endif
   Service service(options, state, *loaded.config);
   if (Result<void> started = service.start(); !started) {
     log::error("{}", started.error().what);
@@ -380,6 +385,13 @@ int run_check(const std::string& file) {
       fmt::print(stderr, "{}\n", finding.warning());
   }
   if (!loaded.config) return kMisused;
+#ifdef SLUICE_ADMIN
+  if (Result<const admin::Microhttpd*> library = admin::load_microhttpd();
+      loaded.config->admin.listen && !library) {
+    fmt::print(stderr, "sluice check: [admin] listen: {}\n", library.error().what);
+    return kFailed;
+  }
+#endif
   fmt::print("{}: ok\n", file);
   return kDone;
 }
