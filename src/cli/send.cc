@@ -31,11 +31,11 @@ milliseconds patience_of(const SendOptions& options, const SendStreams& streams)
   return milliseconds{*options.timeout_ms} + streams.reply_margin;
 }
 
-/// Connects on a thread of its own: no lookup of a name can be interrupted. Null, with the reason,
-/// where it failed or took longer than until `deadline`; a thread that is stuck ends with the
-/// process.
-std::unique_ptr<Client> connect(const ClientOptions& options, const std::string& address,
-                                Clock::time_point deadline, std::string& fault) {
+/// Connects on a thread of its own, since no lookup of a name can be interrupted. Null, with the
+/// reason, where it failed or took longer than until `deadline`; a thread that is stuck ends with
+/// the process.
+std::unique_ptr<Client> connect_to_name(const ClientOptions& options, const std::string& address,
+                                        Clock::time_point deadline, std::string& fault) {
   struct Attempt {
     explicit Attempt(const ClientOptions& given) : client(std::make_unique<Client>(given)) {}
     std::unique_ptr<Client> client;
@@ -53,6 +53,16 @@ std::unique_ptr<Client> connect(const ClientOptions& options, const std::string&
   thread.join();
   if (connected.get()) return std::move(attempt->client);
   fault = attempt->client->error();
+  return nullptr;
+}
+
+std::unique_ptr<Client> connect(const ClientOptions& options, const std::string& address,
+                                Clock::time_point deadline, std::string& fault) {
+  if (sdk::parse_address(address).has_name())
+    return connect_to_name(options, address, deadline, fault);
+  auto client = std::make_unique<Client>(options);
+  if (client->connect(address)) return client;
+  fault = client->error();
   return nullptr;
 }
 

@@ -176,6 +176,11 @@ std::string ServerAddress::text() const {
   return host + ":" + port;
 }
 
+bool ServerAddress::has_name() const {
+  in_addr ignored{};
+  return !host.empty() && !is_ipv6(host) && ::inet_pton(AF_INET, host.c_str(), &ignored) != 1;
+}
+
 Connected connect_to(const ServerAddress& address, milliseconds timeout) {
   const auto limited = std::clamp(timeout, milliseconds{0}, milliseconds{1LL << 40U});
   const Clock::time_point deadline = Clock::now() + limited;

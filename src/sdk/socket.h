@@ -15,6 +15,8 @@ struct ServerAddress {
 
   /// `HOST:PORT`, `[V6]:PORT` or `unix:///PATH`.
   std::string text() const;
+  /// The host is a name: connect_to() looks it up, and nothing limits how long that takes.
+  bool has_name() const;
 };
 
 /// `HOST[:PORT]`, `[V6][:PORT]`, `V6`, each also behind `tcp://`, or `unix:///PATH`. The port is

@@ -51,6 +51,18 @@ TEST_CASE("an address without a port means that of the server's default", "[sdk]
   CHECK(parse_address("[::1:9502]").text() == "[::1:9502]:9501");
 }
 
+TEST_CASE("only a name has to be looked up", "[sdk]") {
+  using sdk::parse_address;
+  for (const auto* numeric : {"127.0.0.1", "::1", "[fe80::1%eth0]:1", "unix:///run/s"}) {
+    CAPTURE(numeric);
+    CHECK_FALSE(parse_address(numeric).has_name());
+  }
+  for (const auto* name : {"localhost", "tcp://h:1", "127.0.0.1.test"}) {
+    CAPTURE(name);
+    CHECK(parse_address(name).has_name());
+  }
+}
+
 TEST_CASE("a published message is told as such, with its reply", "[sdk]") {
   std::string request;
   ScriptedServer server([&](Peer& peer) {
