@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/log_file.h"
 #include "base/utf8.h"
 #include "config/text.h"
 
@@ -114,6 +115,7 @@ Result<std::string> read_first_line(const std::string& path, std::size_t max_byt
 }
 
 Result<void> check_appendable(const std::string& path) {
+  if (log::is_descriptor(path)) return {};
   struct stat found {};
   if (::stat(path.c_str(), &found) == 0) {
     if (S_ISDIR(found.st_mode)) return Error{std::strerror(EISDIR)};

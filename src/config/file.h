@@ -24,8 +24,9 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes,
 Result<std::string> read_first_line(const std::string& path, std::size_t max_bytes,
                                     Duration patience = kPatience);
 
-/// Whether lines can be appended to it: by opening nothing, since a FIFO without a reader is none
-/// of the configuration's. A file that does not exist needs its folder, where it can be created.
+/// Whether a log can be appended to it. Opens nothing: a FIFO need not have a reader yet. A file
+/// that does not exist needs a folder in which it can be created; the process's own descriptors
+/// (/dev/stderr) need nothing.
 Result<void> check_appendable(const std::string& path);
 
 /// Whether it is a file of at most kMaxFileBytes that can be read again and again.

@@ -10,7 +10,6 @@
 
 #include "base/ascii.h"
 #include "base/http_words.h"
-#include "base/log_file.h"
 #include "config/address.h"
 #include "config/file.h"
 #include "config/identifier.h"
@@ -174,8 +173,7 @@ void read_log(Section table, log::Settings& settings) {
                             {"info", log::Level::Info},
                             {"warn", log::Level::Warn},
                             {"error", log::Level::Error}});
-  if (table.text("file", settings.file) && !settings.file.empty() &&
-      !log::is_descriptor(settings.file)) {
+  if (table.text("file", settings.file) && !settings.file.empty()) {
     const Result<void> appendable = check_appendable(settings.file);
     if (!appendable)
       table.fault("file", fmt::format("cannot write {}: {}", quoted(settings.file),
