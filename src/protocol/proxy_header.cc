@@ -26,8 +26,10 @@ constexpr std::string_view kLineForm =
 constexpr std::size_t kFixedBytes = 16;
 constexpr std::size_t kPortBytes = 2;
 constexpr std::array<std::size_t, 4> kAddressBytes = {0, 12, 36, 216};  // of each family
-enum Family : unsigned { kUnspecified, kIpv4, kIpv6, kUnix };
-enum Command : unsigned { kLocal, kProxy };
+constexpr unsigned kIpv4 = 1;
+constexpr unsigned kIpv6 = 2;
+constexpr unsigned kUnix = 3;
+constexpr unsigned kProxy = 1;          // the command; 0 is LOCAL
 constexpr unsigned kLastTransport = 2;  // 0 unspecified, 1 stream, 2 datagram
 
 std::size_t address_bytes(unsigned family) noexcept {
