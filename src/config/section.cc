@@ -118,6 +118,11 @@ Place Section::place_of(std::string_view key) const noexcept {
   return node == nullptr ? place_ : node->place;
 }
 
+void Section::expect_plain_name(std::string_view key, std::string_view found) {
+  if (is_plain_name(found)) return;
+  fault(key, fmt::format("expected {}, found {}", kPlainName, quoted(found)));
+}
+
 void Section::require(std::string_view key, std::string_view expected) {
   if (!is_given(key)) fault_at(place_, key, fmt::format("missing; expected {}", expected));
 }

@@ -52,6 +52,8 @@ struct ListItem {
   std::string text;
 };
 
+inline constexpr std::string_view kPlainName = "letters, digits, \".\", \"_\" and \"-\" only";
+
 /// One table, which may be absent: then every key keeps its default. The getters leave the target
 /// alone, and answer false, where the key is absent or faulty; a faulty one is reported at once.
 class Section {
@@ -101,6 +103,8 @@ class Section {
     return index.has_value();
   }
 
+  /// A fault if `found` has anything but kPlainName.
+  void expect_plain_name(std::string_view key, std::string_view found);
   /// A fault if the key is absent; `expected` says what belongs there.
   void require(std::string_view key, std::string_view expected);
   /// A fault of this key, at its value, or at the table if it is absent. It is invalid from now on.

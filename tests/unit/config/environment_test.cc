@@ -94,8 +94,7 @@ TEST_CASE("what a secret holds by chance between braces is not shown, a usual na
   CHECK(faults_of(broker_with("password = \"a${S3cr3t}b\"\n")) ==
         "f:6:12: broker[a].password: the environment variable named there is not set; $${ stands "
         "for the characters themselves\n");
-  CHECK(faults_of(broker_with("password = \"${S3cr3t y}\"\n")).find("S3cr3t") ==
-        std::string::npos);
+  CHECK(faults_of(broker_with("password = \"${S3cr3t y}\"\n")).find("S3cr3t") == std::string::npos);
   CHECK(faults_of(broker_with("password = \"${NOT_SET_1}\"\n")).find("variable NOT_SET_1 is not") !=
         std::string::npos);
   CHECK(faults_of(broker_with("username = \"${notSet}\"\n")).find("variable notSet is not") !=

@@ -121,8 +121,8 @@ TEST_CASE("a key in the wrong table is told where it belongs") {
 
 TEST_CASE("a key named as elsewhere, or in part, leads to the one that is meant") {
   const auto fault = [](std::string_view table, std::string_view key) {
-    const std::string text = faults_of(with_broker(std::string(table) + "\n" + std::string(key) +
-                                                   " = 1\n"));
+    const std::string text =
+        faults_of(with_broker(std::string(table) + "\n" + std::string(key) + " = 1\n"));
     return text.substr(text.find("unknown key; ") + 13);
   };
   CHECK(fault("[server]", "max_conn") == "the nearest known one is server.max_connections\n");

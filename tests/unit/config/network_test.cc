@@ -102,7 +102,7 @@ TEST_CASE("a TCP listener that no client could use is warned of") {
   const std::string required = "proxy_protocol = \"required\"\nproxy_from = [\"unix\"]\n";
   const Loaded loaded = parse_text(with_broker("[server]\n" + required));
   REQUIRE(loaded.warnings.size() == 1);
-  CHECK(loaded.warnings[0] ==
+  CHECK(loaded.warnings[0].what ==
         "server.proxy_from: names no network, so no client can use a tcp:// listener");
   CHECK(
       parse_text(with_broker("[server]\nlisten = [\"unix:///s\"]\n" + required)).warnings.empty());
