@@ -1,18 +1,13 @@
 #include "cli/serve.h"
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,15 +15,13 @@
 #include "app/app.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "cli/candidate.h"
 #include "cli/stop_signals.h"
 #include "cli/supervisor.h"
-#include "config/check.h"
 #include "config/file.h"
 #include "config/load.h"
-#include "event/descriptor.h"
 #include "event/file_watcher.h"
 #include "event/loop.h"
-#include "event/resolver.h"
 #include "event/signal.h"
 #include "event/timer.h"
 #include "event/work.h"
@@ -51,50 +44,13 @@ constexpr Duration kSettlingLimit = std::chrono::seconds(5);
 constexpr Duration kReadingLimit = config::kPatience + std::chrono::seconds(1);
 /// Reloads that hang there each keep a thread of libuv's pool, which has four.
 constexpr std::size_t kMaxHung = 2;
-/// More faults are counted, more remarks left to sluice check.
+/// More faults of a reload are counted.
 constexpr std::size_t kMaxFaultLines = 20;
-/// For the loop with its signals and threads, the admin interface, one client and one to spare.
-constexpr std::size_t kDescriptorsAtStart = 12;
-
-/// With fewer descriptors libuv could end the process without a word, or no client would ever be
-/// accepted.
-Result<void> check_descriptors(const config::Config& config) {
-  std::size_t needed = kDescriptorsAtStart + config.server.listen.size();
-  for (const config::Broker& broker : config.brokers)
-    needed += config::kDescriptorsPerLink * broker.connections;
-  std::vector<event::Descriptor> taken;
-  while (taken.size() < needed) {
-    taken.emplace_back(::eventfd(0, EFD_CLOEXEC));
-    if (taken.back().get() >= 0) continue;
-    return Error{
-        fmt::format("{}: sluice needs at least {} free file descriptors to start, {} are "
-                    "free (ulimit -n, LimitNOFILE=)",
-                    std::strerror(errno), needed, taken.size() - 1)};
-  }
-  return {};
-}
-
-/// Raises the soft limit on open files to the hard one, and returns it.
-std::uint64_t raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_max;
-}
 
 app::Identity identity() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   return {.host = host.data(), .pid = ::getpid()};
-}
-
-/// Command-line options override the file.
-config::Loaded load(const ServeOptions& options) {
-  config::Loaded loaded =
-      config::load(options.file, config::process_environment(), raise_descriptor_limit());
-  if (loaded.config && options.log_level) loaded.config->log.level = *options.log_level;
-  return loaded;
 }
 
 config::Loaded load(const ServeOptions& options, std::FILE* faults_to) {
@@ -119,44 +75,6 @@ std::vector<config::Address> addresses_of(const config::Config& config) {
   if (config.admin.listen) all.push_back(*config.admin.listen);
   return all;
 }
-
-/// Resolves listener host names (blocking), except those of `standing`, which are bound already.
-Result<void> resolve_listeners(config::Config& config,
-                               const std::vector<config::Address>& standing) {
-  std::vector<config::Address*> all;
-  for (config::Address& address : config.server.listen)
-    all.push_back(&address);
-  if (config.admin.listen) all.push_back(&*config.admin.listen);
-  for (config::Address* address : all) {
-    if (address->kind != config::Address::Kind::Tcp ||
-        std::find(standing.begin(), standing.end(), *address) != standing.end()) {
-      continue;
-    }
-    Result<std::string> found = event::Resolver::wait_for(address->host);
-    if (!found) {
-      return Error{fmt::format("cannot listen on {}: {}", address->text(), found.error().what)};
-    }
-    address->digits = std::move(found).value();
-  }
-  return {};
-}
-
-/// A configuration read for a reload, with its certificates read and its host names resolved.
-struct Candidate {
-  event::FileState state;  ///< of the file, from just before
-  config::Loaded loaded;
-  Result<app::CertificatesByBroker> certificates = app::CertificatesByBroker{};
-  Result<void> resolved = {};
-  std::atomic<bool> are_files_read = false;  ///< names are resolved: that ends by itself
-
-  void read(const ServeOptions& options, const std::vector<config::Address>& standing) {
-    state = event::FileState::of(options.file);
-    loaded = load(options);
-    if (loaded.config) certificates = app::read_certificates(*loaded.config);
-    are_files_read = true;
-    if (loaded.config) resolved = resolve_listeners(*loaded.config, standing);
-  }
-};
 
 /// Owns the loop and the App, and handles the process's signals.
 class Service {
