@@ -91,8 +91,8 @@ struct ClientOptions {
   std::string token;  ///< for servers that ask for one; empty: none
   /// For all addresses of a name together. Looking up the name itself is not covered.
   std::chrono::milliseconds connect_timeout{5000};
-  /// With messages unanswered, the connection ends (`no_reply`) after this long without the reply to
-  /// one of them or a byte accepted. Should exceed the server's `max_timeout_ms`. 0: never.
+  /// With messages unanswered, the connection ends (`no_reply`) after this long without the reply
+  /// to one of them or a byte accepted. Should exceed the server's `max_timeout_ms`. 0: never.
   std::chrono::milliseconds reply_timeout{75000};
   /// Messages submitted whose results are not collected yet.
   std::size_t window = 256;
