@@ -179,7 +179,8 @@ std::vector<Finding> warnings_of(const Config& config, const Tables& tables) {
       listens_on_tcp)
     warnings.push_back(
         {tables.server.place_of("proxy_from"),
-         "server.proxy_from: names no network, so no client can use a tcp:// listener"});
+         fmt::format(
+             "server.proxy_from: names no network, so no client can use a tcp:// listener")});
   if (config.server.reuse_port && config.server.instance.empty() && !has_pid)
     warnings.push_back(
         {tables.server.place_of("reuse_port"),
