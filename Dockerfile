@@ -5,7 +5,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
       g++ meson ninja-build pkg-config libuv1-dev libmosquitto-dev rapidjson-dev libfmt-dev libspdlog-dev \
-      libtomlplusplus-dev libcli11-dev libssl-dev libmicrohttpd-dev prometheus-cpp-dev \
+      libtomlplusplus-dev libcli11-dev libssl-dev libmicrohttpd-dev prometheus-cpp-dev libsqlite3-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY meson.build meson_options.txt ./
@@ -21,7 +21,7 @@ LABEL org.opencontainers.image.title="sluice" \
       org.opencontainers.image.licenses="MIT"
 RUN apt-get update && apt-get install -y --no-install-recommends \
       ca-certificates libuv1 libmosquitto1 libfmt9 libspdlog1.10 libtomlplusplus3 libssl3 libmicrohttpd12 \
-      libprometheus-cpp-core1.0 \
+      libprometheus-cpp-core1.0 libsqlite3-0 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 9501 sluice \
     && useradd --system --uid 9501 --gid sluice --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sluice
