@@ -18,6 +18,7 @@ SOAK = Build("soak", ("--buildtype=debugoptimized", "-Dtests=false", "-Dbenchmar
 
 SLUICE = TEST.program("sluice")
 LEDGER = "tests/ledger/sluice-ledger"
+STORE = "tests/store/sluice-store-faults"
 LEDGER_WAYS = (("tls", "over TLS", ("--tls",)), ("3.1.1", "over MQTT 3.1.1", ("--protocol", "3.1.1")),
                ("qos2", "with nothing but QoS 2", ("--qos", "2")))
 BENCH = "tools/bench/programs"
@@ -46,6 +47,8 @@ def all_jobs(to_format=None, to_tidy=(), unit=None, black_box=("tests/blackbox",
         Job("ledger", "every promise under every fault, two seeds", 36, 300,
             check(TEST.program(LEDGER), "--binary", SLUICE, "--seeds", "1..2", "--quick",
                   needs=[SLUICE, TEST.program(LEDGER)]), after=("build-tests",)),
+        Job("store", "the durable queue's file under power cuts, I/O errors and a full disk", 45, 600,
+            check(TEST.program(STORE), needs=[TEST.program(STORE)]), after=("build-tests",)),
         Job("bench", "that the benchmark still measures everything", 8, 300,
             check("tools/bench/run", "--quick", "--binary", SLUICE, "--programs", TEST.program(BENCH),
                   "--out", "build/test-bench", needs=[SLUICE]), after=("build-tests",)),
@@ -65,6 +68,8 @@ def more_jobs():
     """For --full."""
     soak, tsan = SOAK.program("sluice"), TSAN.program("sluice")
     jobs = [
+        Job("store-seeds", "the same with two more seeds", 90, 1200,
+            check(TEST.program(STORE), "--seeds", "2..3", needs=[TEST.program(STORE)]), after=("build-tests",)),
         *[Job(f"ledger-{way}", f"every promise {how}, one seed", 18, 300,
               check(TEST.program(LEDGER), "--binary", SLUICE, "--seeds", "3", "--quick", *options,
                     needs=[SLUICE, TEST.program(LEDGER)]), after=("build-tests",))
