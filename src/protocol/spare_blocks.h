@@ -13,7 +13,7 @@ namespace sluice::protocol {
 class SpareBlocks {
  public:
   /// The limit of all kept blocks together.
-  static constexpr std::size_t kMaxBytes = 4 << 20;
+  static constexpr std::size_t kMaxBytes = 16 << 20;
   /// The smallest block. All sizes are a little more than a power of two, so that a payload of such
   /// a size fits with the request around it.
   static constexpr std::size_t kSmallest = 17 << 10;

@@ -53,7 +53,7 @@ TEST_CASE("what readers give back is kept up to a limit", "[spare_blocks]") {
   SpareBlocks spare;
   std::vector<FrameReader> readers;
   const std::string request = request_of(300000);
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 60; ++i) {
     readers.emplace_back(1 << 20, spare);
     readers.back().feed(std::string_view(request).substr(0, 250000));
     CHECK(readers.back().next().kind == Frame::Kind::NeedMore);
