@@ -104,8 +104,14 @@ class Parser {
       return printed(app_.help());
     } catch (const CLI::CallForVersion&) {
       return version();
+    } catch (const CLI::ArgumentMismatch& error) {
+      return misused(mismatch(error.what()));
     } catch (const CLI::ParseError& error) {
       return misused(error.what());
+    }
+    if (const std::string& first = arguments.front(); first.starts_with('-')) {
+      return misused(fmt::format("unknown option {}; the command comes first",
+                                 config::quoted(first.substr(0, first.find('=')))));
     }
     return result();
   }
@@ -189,12 +195,7 @@ class Parser {
   }
 
   CommandLine result() {
-    const auto chosen = app_.get_subcommands();
-    if (chosen.empty()) {
-      return misused(fmt::format("unknown option {}; the command comes first",
-                                 config::quoted(app_.remaining().front())));
-    }
-    CLI::App& command = *chosen.front();
+    CLI::App& command = *app_.get_subcommands().front();
     const std::string& name = command.get_name();
     if (const std::string what = unexpected(command); !what.empty()) return misused(what);
     if (name == "version") return version();
@@ -246,8 +247,8 @@ class Parser {
   }
 
   /// About the first word that the command does not know; empty: there is none.
-  static std::string unexpected(const CLI::App& command) {
-    const Names words = command.remaining();
+  std::string unexpected(const CLI::App& command) const {
+    const Names words = app_.remaining(/*recurse=*/true);  // behind -- they are the program's
     const auto first = std::find_if(words.begin(), words.end(),
                                     [](const std::string& word) { return word != "--"; });
     if (first == words.end()) return {};
@@ -257,16 +258,43 @@ class Parser {
           "unexpected argument {}{}", config::quoted(word),
           command.get_name() == "send" ? "; a MESSAGE of several words is quoted" : "");
     }
+    const bool may_be_message = command.get_name() == "send" && !word.starts_with("--");
     const std::string name = word.substr(0, word.find('='));
-    Names known;
+    return fmt::format("unknown option {}; {}{}", config::quoted(name),
+                       suggestion(name, options_of(command)),
+                       may_be_message ? "; a MESSAGE that begins with - stands behind --" : "");
+  }
+
+  static Names options_of(const CLI::App& command) {
+    Names names;
     for (const CLI::Option* option : command.get_options()) {
-      if (!option->get_lnames().empty()) known.push_back("--" + option->get_lnames().front());
+      if (!option->get_lnames().empty()) names.push_back("--" + option->get_lnames().front());
     }
-    return fmt::format("unknown option {}; {}", config::quoted(name), suggestion(name, known));
+    return names;
+  }
+
+  /// CLI11's fault about the number of an option's values.
+  static std::string mismatch(std::string_view fault) {
+    const std::string name(fault.substr(0, fault.find_first_of(": ")));
+    if (fault.find(" flag override") != std::string_view::npos)
+      return fmt::format("--{} takes no value", name);
+    if (fault.find(" but received ") != std::string_view::npos)
+      return fmt::format("{} is given more than once", name);
+    return fmt::format("{}: the value is missing", name);
+  }
+
+  /// The known names that begin with a single letter, -t for example.
+  static Names with_letter(char letter, const Names& known) {
+    Names found;
+    for (const std::string& other : known) {
+      if (other[2] == letter) found.push_back(other);
+    }
+    return found;
   }
 
   static std::string suggestion(std::string_view name, const Names& known) {
-    const Names near = config::nearest(name, known);
+    const bool is_letter = name.size() == 2 && name.front() == '-';
+    const Names near = is_letter ? with_letter(name[1], known) : config::nearest(name, known);
     return near.empty() ? fmt::format("allowed are {}", fmt::join(known, ", "))
                         : fmt::format("did you mean {}?", fmt::join(near, " or "));
   }

@@ -50,7 +50,8 @@ TEST_CASE("serve and check take a file, serve a level, and both have defaults", 
         "sluice serve: --log-level: expected one of trace, debug, info, warn, error, found "
         "\"loud\"");
   CHECK(fault({"check", "-c", ""}) == "sluice check: --config: empty file name");
-  CHECK(fault({"check", "-c"}) == "sluice check: --config: 1 required FILE missing");
+  CHECK(fault({"check", "-c"}) == "sluice check: --config: the value is missing");
+  CHECK(fault({"check", "-c", "a", "-c", "b"}) == "sluice check: --config is given more than once");
 }
 
 TEST_CASE("every option of send reaches its field", "[usage]") {
@@ -102,8 +103,8 @@ TEST_CASE("what is missing or too much is named", "[usage]") {
   CHECK(fault({"send", "--device", "1", "--topic", "t", "hello", "world"}) ==
         "sluice send: unexpected argument \"world\"; a MESSAGE of several words is quoted");
   CHECK(fault({"serve", "file"}) == "sluice serve: unexpected argument \"file\"");
-  CHECK(fault({"send", "--retain=yes"}) ==
-        "sluice send: retain was given a disallowed flag override");
+  CHECK(fault({"send", "--retain=yes"}) == "sluice send: --retain takes no value");
+  CHECK(fault({"check", "-c", "f", "--", "x"}) == "sluice check: unexpected argument \"x\"");
 }
 
 TEST_CASE("a wrong command or option is answered with the nearest one", "[usage]") {
@@ -119,6 +120,27 @@ TEST_CASE("a wrong command or option is answered with the nearest one", "[usage]
         "sluice send: unknown option \"--frobnicate\"; allowed are --help, --address, "
         "--device, --topic, --qos, --retain, --json, --base64, --id, --token, --timeout-ms");
   CHECK(fault({"serve", "-x"}).find("sluice serve: unknown option \"-x\"") == 0);
+  CHECK(fault({"serve", "--", "-x"}).find("sluice serve: unknown option \"-x\"") == 0);
+}
+
+TEST_CASE("an option before the command is refused, not ignored", "[usage]") {
+  for (const auto& [option, shown] : std::vector<std::pair<std::string, std::string>>{
+           {"-c", "-c"}, {"--config=f", "--config"}, {"--log-level", "--log-level"}}) {
+    CAPTURE(option);
+    CHECK(fault({option, "f", "serve"}) ==
+          "sluice serve: unknown option \"" + shown + "\"; the command comes first");
+  }
+  CHECK(fault({"--", "serve"}) == "sluice: unknown option \"--\"; the command comes first");
+}
+
+TEST_CASE("a letter is answered with the options that begin with it", "[usage]") {
+  const std::string behind = "; a MESSAGE that begins with - stands behind --";
+  CHECK(fault({"send", "-t", "topic"}) ==
+        "sluice send: unknown option \"-t\"; did you mean --topic or --token or --timeout-ms?" +
+            behind);
+  const std::string unlike = fault({"send", "-m", "x"});
+  CHECK(unlike.find("\"-m\"; allowed are --help, ") != std::string::npos);
+  CHECK(unlike.ends_with(behind));
 }
 
 TEST_CASE("help is there in every way it is asked for", "[usage]") {
