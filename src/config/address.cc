@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/ascii.h"
@@ -63,19 +64,24 @@ std::optional<HostPort> read_host_port(std::string_view text) {
   return result;
 }
 
-/// The address as a fault may show it: without user, password and query.
+/// The address as a fault may show it: without user and password, and without what follows the
+/// port. A password may hold what ends it, so a later "@" hides the rest.
 std::string without_secrets(std::string_view text) {
   const std::size_t scheme = text.find("://");
   const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
-  const std::size_t query = text.find_first_of("?#", begin);
-  const std::size_t login = text.substr(0, query).rfind('@');
+  const bool is_path = text.starts_with("unix://");
+  const std::size_t end = std::min(text.find_first_of(is_path ? "?#" : "/?#;", begin), text.size());
   std::string result(text.substr(0, begin));
-  if (login != std::string_view::npos && login >= begin) {
-    result += "…" + std::string(text.substr(login, query - login));
-  } else {
-    result += text.substr(begin, query - begin);
+  std::string_view host = text.substr(begin, end - begin);
+  if (text.find('@', end) != std::string_view::npos) return result + "…";
+  if (const std::size_t login = host.rfind('@'); login != std::string_view::npos) {
+    result += "…";
+    host.remove_prefix(login);
   }
-  return query == std::string_view::npos ? result : result + text[query] + "…";
+  result += host;
+  if (end < text.size()) result += text[end];
+  if (end + 1 < text.size()) result += "…";
+  return result;
 }
 
 Error expected(std::string_view what, std::string_view found) {

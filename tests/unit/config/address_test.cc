@@ -112,14 +112,21 @@ TEST_CASE("a password in a url is not repeated in the message") {
   }
 }
 
-TEST_CASE("an address that is refused is shown without login and query") {
+TEST_CASE("an address that is refused is shown without login, path and query") {
   const auto broker = [](std::string_view url) { return parse_broker_url(url).error().what; };
-  CHECK(broker("mqtt://h/?password=S3cr3t").ends_with("found \"mqtt://h/?…\""));
+  CHECK(broker("mqtt://h/?password=S3cr3t").ends_with("found \"mqtt://h/…\""));
   CHECK(broker("ws://h#S3cr3t").ends_with("found \"ws://h#…\""));
+  CHECK(broker("mqtt://h/S3cr3t/").ends_with("found \"mqtt://h/…\""));
+  CHECK(broker("mqtt://h:1;password=S3cr3t").ends_with("found \"mqtt://h:1;…\""));
+  CHECK(broker("ws://h/").ends_with("found \"ws://h/\""));
   CHECK(broker("ws://h/?a@b").find("a@b") == std::string::npos);
   CHECK(parse_listener("tcp://u:S3cr3t@h:1").error().what.ends_with("found \"tcp://…@h:1\""));
   CHECK(parse_listener("tcp://u:S3c@r3t@h:1?x").error().what.ends_with("found \"tcp://…@h:1?…\""));
   CHECK(parse_host_port("u:S3cr3t@h:1").error().what.ends_with("found \"…@h:1\""));
+  // A password that holds a mark which ends it, and a query with an "@".
+  CHECK(parse_listener("tcp://u:S3?cr3t@h:1").error().what.ends_with("found \"tcp://…\""));
+  CHECK(parse_listener("tcp://h:1?x=S3c@r3t").error().what.ends_with("found \"tcp://…\""));
+  CHECK(parse_listener("unix://run/s").error().what.ends_with("found \"unix://run/s\""));
 }
 
 }  // namespace sluice::config
