@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "config/nesting.h"
 #include "config/syntax_hint.h"
 #include "config/text.h"
@@ -32,6 +33,23 @@ Place within(std::string_view text, Place place) {
   });
   place.column = std::min(place.column, static_cast<unsigned>(characters) + 1);
   return place;
+}
+
+/// toml++ quotes numbers that it cannot read: 'NUMBER' may be a password without its quotes.
+std::string without_numbers(std::string_view description) {
+  std::string result;
+  while (!description.empty()) {
+    const std::size_t open = description.find('\'');
+    const std::size_t close =
+        open == std::string_view::npos ? open : description.find('\'', open + 1);
+    if (close == std::string_view::npos) break;
+    const std::string_view quoted = description.substr(open + 1, close - open - 1);
+    const bool is_number = quoted.size() > 1 && is_digit(quoted.front());
+    result += description.substr(0, is_number ? open : close);
+    if (is_number) result += "the number";
+    description.remove_prefix(is_number ? close + 1 : close);
+  }
+  return result.append(description);
 }
 
 Node convert(const toml::node& source);
@@ -88,7 +106,7 @@ std::variant<Node, SyntaxError> read_document(std::string_view text) {
     return convert(toml::parse(text));
   } catch (const toml::parse_error& error) {
     const Place place = within(text, place_of(error.source()));
-    std::string what = "not TOML: " + on_one_line(error.description());
+    std::string what = "not TOML: " + on_one_line(without_numbers(error.description()));
     const std::string hint = syntax_hint(line_at(text, place.line));
     if (!hint.empty()) what += "; " + hint;
     return SyntaxError{place, std::move(what)};

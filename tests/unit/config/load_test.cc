@@ -59,6 +59,20 @@ TEST_CASE("a text that ends too early is at fault right behind its last characte
   CHECK(faults_of("[log").find("f:1:5: not TOML") == 0);
 }
 
+TEST_CASE("a number that TOML cannot hold is not repeated: it may be a password") {
+  for (const char* value :
+       {"918273645546372819009", "-918273645546372819009", "1e918273645546372819",
+        "0x918273645546372819009", "[918273645546372819009]"}) {
+    CAPTURE(value);
+    const std::string faults = faults_of(broker_with("password = " + std::string(value) + "\n"));
+    CHECK(faults.find("f:6:") == 0);
+    CHECK(faults.find("9182") == std::string::npos);
+    CHECK(faults.find(": the number ") != std::string::npos);
+  }
+  CHECK(faults_of("a = 1\na = 2\n").find("'a'") != std::string::npos);
+  CHECK(faults_of("a ! 1\n").find("expected '=', saw '!'") != std::string::npos);
+}
+
 TEST_CASE("all faults come at once, in the order of their places") {
   CHECK(faults_of("[log]\nlevel = 3\n[defaults]\nqos = 3\nqoz = 1\n"
                   "[[broker]]\nname = \"a\"\nmin_dev_no = \"x\"\n") ==
