@@ -16,6 +16,8 @@ namespace {
 
 /// Listeners, the admin interface, the log, the loop's own, names being resolved, and:
 constexpr std::uint64_t kOwnDescriptors = 32;
+/// Of all brokers together. Each takes memory, three descriptors and a local port.
+constexpr std::uint64_t kMaxConnections = 100000;
 /// Reserved for refused clients.
 constexpr std::uint64_t kRefusedAtLeast = 8;
 
@@ -95,6 +97,22 @@ void check_names(const Config& config, Tables& tables) {
   }
 }
 
+/// False: there are too many, and nothing may be done for each.
+bool check_connections(const Config& config, Tables& tables) {
+  std::uint64_t total = 0;
+  std::optional<std::size_t> first_beyond;
+  for (std::size_t at = 0; at < config.brokers.size(); ++at) {
+    total += config.brokers[at].connections;
+    if (total > kMaxConnections && !first_beyond) first_beyond = at;
+  }
+  if (!first_beyond) return true;
+  tables.brokers[*first_beyond].fault(
+      "connections",
+      fmt::format("expected at most {} connections of all brokers together, found {}",
+                  kMaxConnections, total));
+  return false;
+}
+
 /// A broker ends a connection whose client identifier connects again [MQTT-3.1.4-3]: two slots with
 /// one identifier would keep disconnecting each other.
 void check_identifiers(const Config& config, Tables& tables) {
@@ -131,7 +149,7 @@ void check_across(const Config& config, Tables& tables) {
   check_listeners(config, tables);
   check_instance(config, tables);
   check_names(config, tables);
-  check_identifiers(config, tables);
+  if (check_connections(config, tables)) check_identifiers(config, tables);
 }
 
 std::optional<Finding> fit_to_descriptors(Config& config, const Tables& tables,

@@ -24,6 +24,8 @@ constexpr std::int64_t kHour = 3600000;  // in milliseconds
 constexpr std::int64_t kTebibyte = std::int64_t{1} << 40;
 constexpr Range kAnyNumber{std::numeric_limits<std::int64_t>::min(),
                            std::numeric_limits<std::int64_t>::max()};
+/// The router keeps the brokers of each piece between two bounds: its memory grows with the square.
+constexpr std::size_t kMaxBrokers = 1000;
 constexpr std::size_t kMaxMqttText = 65535;  // MQTT 5.0, 1.5.4: a two-byte length
 
 void read_defaults(Section& table, Defaults& defaults) {
@@ -263,6 +265,10 @@ Tables read_keys(Reading& reading, const Node& document, Config& config) {
     read_broker(table, config.brokers.emplace_back());
   if (brokers.empty() && root.is_valid({"broker"}))
     root.fault_at({}, "broker", "no [[broker]]; at least one is required");
+  if (brokers.size() > kMaxBrokers)
+    root.fault_at(brokers[kMaxBrokers].place_of(""), "broker",
+                  fmt::format("expected at most {} tables [[broker]], found {}", kMaxBrokers,
+                              brokers.size()));
   root.finish();
   return {root, server, defaults, limits, admin, std::move(listen), std::move(brokers)};
 }

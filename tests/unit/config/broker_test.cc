@@ -3,6 +3,8 @@
 
 #include "support.h"
 
+#include <fmt/format.h>
+
 namespace sluice::config {
 namespace {
 
@@ -102,6 +104,36 @@ TEST_CASE("no client identifier occurs twice at one url") {
                               "client_id = \"x-1{slot}\"\n"))
             .find("f:12:13: broker[b].client_id: client identifiers must be unique at one url: "
                   "\"x-10\" is also used by the broker in line 6") == 0);
+}
+
+TEST_CASE("all brokers together have at most 100000 connections") {
+  std::string text;
+  for (int i = 0; i < 10; ++i)
+    text += fmt::format(
+        "[[broker]]\nname = \"b{0}\"\nurl = \"mqtt://h{0}\"\nmin_dev_no = 0\n"
+        "max_dev_no = 10\nconnections = 10000\n",
+        i);
+  CHECK(faults_of(text).empty());
+  text += "[[broker]]\nname = \"b\"\nurl = \"mqtt://h\"\nmin_dev_no = 0\nmax_dev_no = 10\n";
+  CHECK(faults_of(text + "connections = 1\n") ==
+        "f:66:15: broker[b].connections: expected at most 100000 connections of all brokers "
+        "together, found 100001\n");
+}
+
+TEST_CASE("there are at most 1000 brokers") {
+  std::string text;
+  const auto add = [&text](int number) {
+    text += fmt::format(
+        "[[broker]]\nname = \"b{0}\"\nurl = \"mqtt://h{0}\"\nmin_dev_no = 0\n"
+        "max_dev_no = 10\n",
+        number);
+  };
+  for (int i = 0; i < 1000; ++i)
+    add(i);
+  CHECK(faults_of(text).empty());
+  add(1000);
+  CHECK(faults_of(text) ==
+        "f:5001:1: broker: expected at most 1000 tables [[broker]], found 1001\n");
 }
 
 TEST_CASE("several connections need a slot in their identifier, one does not") {
