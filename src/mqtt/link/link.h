@@ -178,6 +178,7 @@ class Link final : public ListNode<> {
     if (!in_flight_.awaits_acknowledgements()) return std::nullopt;
     return in_flight_.last_progress();
   }
+  bool awaits_qos2() const noexcept { return in_flight_.qos2() > 0; }
   /// When the latest one of QoS 1 or 2 came, on any of its connections.
   TimePoint last_acknowledged() const noexcept { return in_flight_.last_acknowledged(); }
   bool has_resends() const noexcept { return !resend_queue_.is_empty(); }

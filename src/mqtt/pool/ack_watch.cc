@@ -11,6 +11,7 @@ void AckWatch::Sight::add(const Link& link) noexcept {
   const std::optional<TimePoint> since = link.awaits_acknowledgement_since();
   if (since) waiting_since_ = std::min(waiting_since_, *since);
   is_anything_left_ = is_anything_left_ || since || link.has_resends();
+  awaits_qos2_ = awaits_qos2_ || link.awaits_qos2();
 }
 
 AckWatch::Change AckWatch::look(TimePoint now, Duration patience, const Sight& sight) noexcept {
@@ -22,7 +23,8 @@ AckWatch::Change AckWatch::look(TimePoint now, Duration patience, const Sight& s
     return is_acknowledging ? Change::Acknowledging : Change::NothingAwaited;
   }
   const TimePoint since = std::max(sight.waiting_since_, sight.last_acknowledged_);
-  const bool is_late = since != TimePoint::max() && now - since >= patience;
+  const Duration limit = sight.awaits_qos2_ ? 2 * patience : patience;
+  const bool is_late = since != TimePoint::max() && now - since >= limit;
   if (!std::exchange(was_late_, is_late) || !is_late) return Change::None;
   silent_since_ = since;
   return Change::Silent;

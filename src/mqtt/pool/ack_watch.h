@@ -12,8 +12,9 @@ namespace sluice::mqtt {
 class Link;
 
 /// A broker is silent once something of QoS 1 or 2 has waited for its acknowledgement for
-/// patience(), and meanwhile none came on any connection. It is so until one comes, or until
-/// nothing is left to be acknowledged. Not thread-safe.
+/// patience(), or twice that with QoS 2 in flight, which takes two round trips, and meanwhile none
+/// came on any connection. It is so until one comes, or until nothing is left to be acknowledged.
+/// Not thread-safe.
 class AckWatch {
  public:
   /// What one look at all links finds.
@@ -26,6 +27,7 @@ class AckWatch {
     TimePoint waiting_since_ = TimePoint::max();  // of the connection that waits longest
     TimePoint last_acknowledged_{};
     bool is_anything_left_ = false;  // unacknowledged, or to be sent again
+    bool awaits_qos2_ = false;
   };
   enum class Change {
     None,

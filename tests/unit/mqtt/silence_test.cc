@@ -90,6 +90,18 @@ TEST_CASE("a slow broker, an idle one and one with QoS 0 alone are not silent", 
   CHECK(lab.pool->is_working());
 }
 
+TEST_CASE("a message of QoS 2 has twice the time, for its two round trips", "[silence]") {
+  PoolLab lab(1, as_configured);
+  lab.bring_up();
+  Note& note = lab.send(7, {.qos = 2});
+  lab.advance(Duration(9900));
+  CHECK(lab.pool->is_working());
+  lab.acknowledge(note);
+  lab.send(7, {.qos = 2});
+  lab.advance(seconds(12));
+  CHECK_FALSE(lab.pool->is_working());
+}
+
 TEST_CASE("after a pause of sluice itself the acknowledgements are read before it is judged",
           "[silence]") {
   PoolLab lab(1, as_configured);
