@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "base/log_file.h"
 #include "base/utf8.h"
@@ -123,6 +125,10 @@ Result<void> check_appendable(const std::string& path) {
     return {};
   }
   if (errno != ENOENT) return system_reason();
+  std::error_code is_no_link;
+  const auto target = std::filesystem::read_symlink(path, is_no_link);
+  if (!is_no_link)  // what it names would be created
+    return check_appendable(std::filesystem::path(path).parent_path() / target);
   const std::size_t slash = path.rfind('/');
   std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};

@@ -107,4 +107,19 @@ TEST_CASE("a certificate is a regular file of bounded size") {
   CHECK(error_of(check_readable("/nonexistent")) == "No such file or directory");
 }
 
+TEST_CASE("a link to a log file is followed, also where the file is still to be created") {
+  std::string folder = "/tmp/sluice-config-XXXXXX";
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string link = folder + "/link";
+  for (const std::string& target : {folder + "/log", std::string("log")}) {
+    REQUIRE(::symlink(target.c_str(), link.c_str()) == 0);
+    CHECK(check_appendable(link));
+    ::unlink(link.c_str());
+  }
+  REQUIRE(::symlink("none/log", link.c_str()) == 0);
+  CHECK(error_of(check_appendable(link)).find("there is no folder " + folder + "/none;") == 0);
+  ::unlink(link.c_str());
+  ::rmdir(folder.c_str());
+}
+
 }  // namespace sluice::config
