@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kComparedBytes = 64;  // a longer name is no misspelling of ours
 constexpr std::size_t kShortestPrefix = 2;
 constexpr std::size_t kShortestPart = 3;
+constexpr std::size_t kShortestWord = 4;
 
 /// Lower case, without what stands between words: minDevNo and min-dev-no are min_dev_no.
 std::string plain(std::string_view name) {
@@ -70,6 +71,8 @@ std::vector<std::string> misspelled(std::string_view name, const std::vector<std
   const std::string& best = least_distant(name, known);
   const std::string word = plain(name);
   if (edit_distance(word, plain(best)) > std::max<std::size_t>(2, word.size() / 3)) return {};
+  // Two changes make another word of a short one: chk is check, but ssl is not url.
+  if (word.size() < kShortestWord && !best.starts_with(word.substr(0, 1))) return {};
   return {best};
 }
 

@@ -46,6 +46,8 @@ std::string syntax_hint(std::string_view line) {
   line = trimmed(line);
   if (line == "---" || line.starts_with("- "))
     return "this looks like YAML; a configuration is TOML: [server], key = value, [[broker]]";
+  if (line == "{" || line.starts_with("{\""))
+    return "this looks like JSON; a configuration is TOML: [server], key = value, [[broker]]";
   const std::size_t mark = line.find_first_of("=:");
   if (mark == std::string_view::npos) return {};
   const std::string_view key = trimmed(line.substr(0, mark));

@@ -18,7 +18,7 @@ constexpr std::size_t kShownKeyBytes = 64;
 constexpr std::size_t kMostCompared = 100;
 
 /// Words of other programs for what is called otherwise here.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kSynonyms = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 27> kSynonyms = {{
     {"host", "url"},         {"hostname", "url"},
     {"address", "url"},      {"addr", "url"},
     {"port", "url"},         {"server", "url"},
@@ -29,6 +29,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kSynonym
     {"socket", "listen"},    {"url", "listen"},
     {"user", "username"},    {"login", "username"},
     {"pool", "connections"}, {"pool_size", "connections"},
+    {"ssl", "tls"},          {"cafile", "tls"},
+    {"ca_file", "tls"},      {"cert", "tls"},
+    {"cafile", "ca"},        {"ca_file", "ca"},
+    {"verify", "insecure"},
 }};
 
 /// A key as it may be shown: plain where it is plain, else quoted.

@@ -137,6 +137,10 @@ TEST_CASE("a key named as elsewhere, or in part, leads to the one that is meant"
         "f:7:1: broker[a].user: unknown key; the nearest known one is broker[a].username\n"
         "f:8:1: broker[a].queue_size: unknown key; the nearest known ones are "
         "broker[a].queue_messages, broker[a].queue_bytes\n");
+  CHECK(faults_of(broker_with("ssl = true\ncafile = \"\"\n[broker.tls]\ncafile = \"\"\n")) ==
+        "f:6:1: broker[a].ssl: unknown key; the nearest known one is broker[a].tls\n"
+        "f:7:1: broker[a].cafile: unknown key; the nearest known one is broker[a].tls\n"
+        "f:9:1: broker[a].tls.cafile: unknown key; the nearest known one is broker[a].tls.ca\n");
 }
 
 TEST_CASE("the keys of a table are listed once, and for a bounded number of unknown ones") {

@@ -28,6 +28,8 @@ TEST_CASE("a misspelled name is near the one that takes the fewest changes") {
   CHECK(nearest("keepalive_ms", kKnown) == Names{"keepalive_s"});
   CHECK(nearest("frobnicate", kKnown).empty());
   CHECK(nearest("x", kKnown).empty());
+  CHECK(nearest("chk", {"check", "serve"}) == Names{"check"});
+  CHECK(nearest("ssl", kKnown).empty());  // two changes from url
   CHECK(nearest("name", {}).empty());
 }
 

@@ -5,11 +5,13 @@
 
 namespace sluice::config {
 
-TEST_CASE("YAML is told how TOML writes it") {
+TEST_CASE("YAML and JSON are told how TOML writes it") {
   CHECK(syntax_hint("server:") == "write it as a table: [server]");
   CHECK(syntax_hint("  max_connections: 5") == "write max_connections = …, with an equals sign");
   CHECK(syntax_hint("- name: a").find("this looks like YAML") == 0);
   CHECK(syntax_hint("---").find("this looks like YAML") == 0);
+  CHECK(syntax_hint("{").find("this looks like JSON") == 0);
+  CHECK(syntax_hint("{\"server\": {}}").find("this looks like JSON") == 0);
 }
 
 TEST_CASE("a string without quotes is told to have some, and is not repeated") {
