@@ -30,7 +30,7 @@ std::uint64_t raise_descriptor_limit() {
 
 }  // namespace
 
-/// With fewer descriptors libuv could end the process without a word, or no client would ever be
+/// With fewer descriptors libuv could end the process without a log line, or no client would ever be
 /// accepted.
 Result<void> check_descriptors(const config::Config& config) {
   std::size_t needed = kDescriptorsAtStart + config.server.listen.size();

@@ -105,7 +105,7 @@ class Service {
     switch (stop_signals_.note(loop_.now())) {
       case StopSignals::Meaning::Stop:
         supervisor_.stopping();
-        reading_limit_.stop();  // a reload that is under way ends without a word
+        reading_limit_.stop();  // a reload that is under way ends unreported
         app_.stop();
         break;
       case StopSignals::Meaning::Echo:
