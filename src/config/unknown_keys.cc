@@ -58,6 +58,7 @@ std::vector<std::string> synonyms(const UnknownKey& unknown) {
 std::vector<std::string> related_elsewhere(const UnknownKey& unknown,
                                            const std::vector<std::string>& known) {
   std::vector<std::string> parts;
+  parts.reserve(known.size());
   for (const std::string& key : known)
     parts.emplace_back(last_part(key));
   const std::vector<std::string> names = related(unknown.key, parts);
