@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "cli/candidate.h"
+#include "cli/held_signals.h"
 #include "cli/stop_signals.h"
 #include "cli/supervisor.h"
 #include "config/file.h"
@@ -265,6 +267,7 @@ void announce(const config::Config& config) {
 }  // namespace
 
 int run_serve(const ServeOptions& options) {
+  std::optional<HeldSignals> held(std::in_place);
   const event::FileState state = event::FileState::of(options.file);
   config::Loaded loaded = load(options, stderr);
   if (!loaded.config) return kMisused;
@@ -287,6 +290,7 @@ int run_serve(const ServeOptions& options) {
   (void)admin::load_microhttpd();
 #endif
   Service service(options, state, *loaded.config);
+  held.reset();  // it watches them
   if (Result<void> started = service.start(); !started) {
     log::error("{}", started.error().what);
     return kFailed;
