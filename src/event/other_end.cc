@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 
@@ -41,13 +42,20 @@ Endpoint to_endpoint(const sockaddr_storage& from) noexcept {
   return endpoint;
 }
 
-enum class Found { Open, Closed, None };
+enum class Found { Open, Closed, None, Unknown };
+
+/// A shortage, of descriptors for one, passes; any other error means that there is no table.
+Found failed(int error) noexcept {
+  const bool is_shortage =
+      error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == EAGAIN;
+  return is_shortage ? Found::Unknown : Found::None;
+}
 
 /// The socket that is bound to `own` and connected to `other`.
 Found look_up(const Endpoint& own, const Endpoint& other) noexcept {
   const Descriptor table(
       ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
-  if (table.get() < 0) return Found::None;
+  if (table.get() < 0) return failed(errno);
   struct {
     nlmsghdr header{};
     inet_diag_req_v2 body{};
@@ -64,13 +72,14 @@ Found look_up(const Endpoint& own, const Endpoint& other) noexcept {
   std::memcpy(query.body.id.idiag_dst, other.address.data(), sizeof(other.address));
   query.body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
   query.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (::send(table.get(), &query, sizeof(query), 0) < 0) return Found::None;
+  if (::send(table.get(), &query, sizeof(query), 0) < 0) return failed(errno);
   struct {
     nlmsghdr header{};
     inet_diag_msg body{};
     std::array<char, 512> attributes{};
   } answer;
   const ssize_t size = ::recv(table.get(), &answer, sizeof(answer), 0);
+  if (size < 0) return failed(errno);
   if (size < static_cast<ssize_t>(sizeof(nlmsghdr) + sizeof(inet_diag_msg))) return Found::None;
   if (answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return Found::None;
   // A socket that no file refers to has no inode.
@@ -95,8 +104,9 @@ bool is_other_end_closed(int fd) noexcept {
   if (here.family == AF_UNSPEC || !here.has_same_address(there)) return false;
   const Found found = look_up(there, here);
   if (found != Found::None) return found == Found::Closed;
-  has_table = look_up(here, there) != Found::None;
-  return has_table;  // which holds all sockets of this machine
+  const Found itself = look_up(here, there);
+  has_table = itself != Found::None;
+  return has_table && itself != Found::Unknown;  // the table holds all sockets of this machine
 }
 
 }  // namespace sluice::event

@@ -1,7 +1,5 @@
 // Listening: free and taken ports, socket files old, live and foreign.
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,24 +22,6 @@ bool exists(const std::string& path) {
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-
-/// Uses up all descriptors of this process as long as it exists.
-class NoDescriptors {
- public:
-  NoDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &former_);
-    const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const rlimit low{static_cast<rlim_t>(lowest), former_.rlim_max};
-    ::close(lowest);
-    ::setrlimit(RLIMIT_NOFILE, &low);
-  }
-  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &former_); }
-  NoDescriptors(const NoDescriptors&) = delete;
-  NoDescriptors& operator=(const NoDescriptors&) = delete;
-
- private:
-  rlimit former_{};
-};
 
 TcpAddress at(const std::string& host, std::uint16_t port) {
   return {host, port, "tcp://" + host + ":" + std::to_string(port)};

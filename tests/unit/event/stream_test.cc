@@ -182,6 +182,17 @@ TEST_CASE("what the peer has done is known without reading", "[stream]") {
   }
 }
 
+TEST_CASE("a lack of descriptors hides only for its time that the peer has closed", "[stream]") {
+  TestLoop loop;
+  Connection connection(loop);
+  connection.peer->close();
+  {
+    const NoDescriptors none;
+    CHECK(connection.stream->peer_state() == PeerState::HalfClosed);
+  }
+  CHECK(connection.stream->peer_state() == PeerState::Gone);
+}
+
 TEST_CASE("a write holds its memory until the socket has taken all of it", "[stream]") {
   TestLoop loop;
   Connection connection(loop);

@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,6 +39,18 @@ Folder::Folder() {
 Folder::~Folder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+NoDescriptors::NoDescriptors() {
+  ::getrlimit(RLIMIT_NOFILE, &former_);
+  const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const rlimit low{static_cast<rlim_t>(lowest), former_.rlim_max};
+  ::close(lowest);
+  ::setrlimit(RLIMIT_NOFILE, &low);
+}
+
+NoDescriptors::~NoDescriptors() {
+  ::setrlimit(RLIMIT_NOFILE, &former_);
 }
 
 Socket Socket::tcp(std::uint16_t port) {

@@ -1,6 +1,8 @@
 // Sockets and files of the peer, and a recorder of a stream's events.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,6 +55,18 @@ class Socket {
   int fd_;
   bool at_end_ = false;
   bool was_reset_ = false;
+};
+
+/// Uses up all descriptors of this process as long as it exists.
+class NoDescriptors {
+ public:
+  NoDescriptors();
+  ~NoDescriptors();
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit former_{};
 };
 
 /// Records a stream's events.
