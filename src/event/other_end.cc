@@ -103,10 +103,10 @@ bool is_other_end_closed(int fd) noexcept {
   const Endpoint there = to_endpoint(peer);
   if (here.family == AF_UNSPEC || !here.has_same_address(there)) return false;
   const Found found = look_up(there, here);
-  if (found != Found::None) return found == Found::Closed;
-  const Found itself = look_up(here, there);
-  has_table = itself != Found::None;
-  return has_table && itself != Found::Unknown;  // the table holds all sockets of this machine
+  // Address translation on this machine, such as iptables REDIRECT, hides one that is open: at its
+  // end the connection has other addresses.
+  if (found == Found::None) has_table = look_up(here, there) != Found::None;
+  return found == Found::Closed;
 }
 
 }  // namespace sluice::event
