@@ -105,6 +105,32 @@ TEST_CASE("a paused client that only shuts down its writing side is served", "[c
   CHECK(lab.counters().dropped == 0);
 }
 
+TEST_CASE("a client that is paused after it half-closed counts as half-closed only", "[client]") {
+  HungLab lab;
+  lab.intake.choose = [](const FakeIntake::Submitted& one) {
+    return one.topic == "parked" ? FakeIntake::Mode::Park : FakeIntake::Mode::Answer;
+  };
+  Peer& peer = lab.connect();
+  std::string all;
+  for (int i = 0; i < 250; ++i)  // one read, but more than are decoded before the next
+    all += request("more");
+  peer.send(all + request("parked"));
+  peer.shut_down();
+  lab.wait_for_requests(251);
+  lab.run_turns(5);
+  CHECK(lab.counters().pauses_for(PauseReason::Queue) == 1);
+  CHECK(lab.counters().half_closed == 1);
+  CHECK(lab.counters().connections == 0);
+  CHECK(lab.counters().paused == 0);
+  CHECK(lab.server->paused_clients(10).longest.empty());
+  lab.intake.answer(250);
+  lab.server->grant(lab.intake.submitted[250].origin, 0);
+  lab.wait_for_end(peer);
+  CHECK(peer.lines() == 251);
+  CHECK(lab.counters().half_closed == 0);
+  CHECK(lab.counters().paused == 0);
+}
+
 TEST_CASE("half-closed clients leave their places to others", "[client]") {
   HungLab lab([](config::Config& config) {
     config.server.max_connections = 2;
