@@ -80,8 +80,8 @@ FrameScanner::Step FrameScanner::step(std::string_view piece) noexcept {
     whole.event = part.event;
     if (part.dropped > 0) whole.dropped = base + part.dropped;
     whole.used = base + part.used;
-    if (position_ < kFirstBytes)
-      position_ = static_cast<std::uint8_t>(std::min(position_ + part.used, kFirstBytes));
+    for (std::size_t at = base; at < whole.used && position_ < kFirstBytes; ++at)
+      first_[position_++] = piece[at];
   }
   return whole;
 }
@@ -200,10 +200,10 @@ void FrameScanner::skip_line(std::size_t position) noexcept {
   if (ends_garbage(last)) end_garbage(last, position);
 }
 
-/// A newline or a NUL ended garbage. A NUL as the third and the fourth byte of the connection is
-/// the upper half of a little-endian length.
+/// A newline or a NUL ended garbage. It may be a little-endian length, whose fourth byte is a NUL.
 void FrameScanner::end_garbage(char last, std::size_t position) noexcept {
-  const bool may_be_length = position == 2 || (position == 3 && last == '\0');
+  const bool is_nul = last == '\0' && (position == 3 || position == 4);
+  const bool may_be_length = position == 2 || is_nul;
   state_ = may_be_length ? State::Prefix : State::Between;
 }
 
@@ -232,7 +232,10 @@ FrameScanner::Step FrameScanner::step_skip_line(std::string_view piece) noexcept
 /// Going on would publish a request behind the `no` that its own length was answered with.
 FrameScanner::Step FrameScanner::step_prefix(char next) noexcept {
   if (position_ < kHeaderBytes && next == '\0') return {Event::NeedMore, 1, 1};
-  const bool is_length = position_ == kHeaderBytes && next == '{';
+  // A control character in a length below 2 MiB; text or white space in a word.
+  const char third = first_[2];
+  const bool is_control = third >= '\0' && third < ' ' && !is_space(third);
+  const bool is_length = position_ == kHeaderBytes && next == '{' && is_control;
   state_ = is_length ? State::Ended : State::Between;
   return {is_length ? Event::LittleEndian : Event::NeedMore, 0, 0};
 }

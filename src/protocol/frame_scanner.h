@@ -132,8 +132,9 @@ class FrameScanner {
   std::size_t size_ = 0;       // bytes of the request, line or header so far
   std::size_t announced_ = 0;  // of a length-prefixed frame
   std::uint32_t begun_ = 0;
-  std::uint8_t position_ = 0;     // bytes of the connection used so far, up to kFirstBytes
-  std::uint8_t end_matched_ = 0;  // bytes of the request_end that skipped input ends with
+  std::array<char, kFirstBytes> first_{};  // of the connection
+  std::uint8_t position_ = 0;              // of these, used so far
+  std::uint8_t end_matched_ = 0;           // bytes of the request_end that skipped input ends with
   bool is_first_ = true;
   std::array<char, kLineBytes> line_{};
 };

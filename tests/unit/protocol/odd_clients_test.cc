@@ -204,11 +204,12 @@ TEST_CASE("what follows a little-endian length is not served after the length wa
   for (const std::string& prefix :
        {length(91, 0, 0, 0), length(91, 1, 0, 0), length('G', 0, 0, 0), length('P', 0, 0, 0),
         length(0xEF, 0, 0, 0), length(0x16, 0, 0, 0), length(' ', 1, 0, 0), length(91, '\n', 0, 0),
-        length(91, '{', 0, 0)}) {
+        length(91, '{', 0, 0), length(91, 1, 1, 0), length(91, 2, 16, 0), length(' ', 1, 1, 0)}) {
     CAPTURE(prefix);
     expect(prefix + object + prefix + object, {"bad_request ", "bad_request! "});
     CHECK(has(last_detail(prefix + object), "big-endian"));
   }
+  expect(length(91, '\n', 1, 0) + object, {"bad_request ", "bad_request ", "bad_request! "});
 }
 
 TEST_CASE("NULs behind garbage are taken for a length only where one would be", "[odd_clients]") {
@@ -218,6 +219,8 @@ TEST_CASE("NULs behind garbage are taken for a length only where one would be", 
   expect("x\n\n\0{}"s, {"bad_request ", "request {}"});
   expect("xy\n\0{}"s, {"bad_request ", "request {}"});
   expect("xyz\0{}"s, {"bad_request ", "request {}"});
+  expect("xy\r\0{}"s, {"bad_request ", "request {}"});
+  expect("xy\x01\0\0{}"s, {"bad_request ", "request {}"});
   expect("x\0\0\0x\0{}"s, {"bad_request ", "bad_request ", "request {}"});
   expect("\n\n\0\0{}"s, {"request {}"});
   expect("{}x\0\0\0{}"s, {"request {}", "bad_request ", "request {}"});
