@@ -151,7 +151,7 @@ def test_a_tls_handshake_ends_the_connection_with_a_reply(shared_rig):
 def test_a_little_endian_length_is_named_and_its_request_not_published(shared_rig):
     topic = next(TOPICS)
     body = encode(request(topic=topic))
-    for size in (len(body), 0x47, 0x120):
+    for size in (len(body), 0x47, 0x120, 0x12345):
         client = shared_rig.client()
         client.send_raw(struct.pack("<I", size) + body)
         replies = client.read_replies_until_eof()
