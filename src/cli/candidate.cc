@@ -30,8 +30,8 @@ std::uint64_t raise_descriptor_limit() {
 
 }  // namespace
 
-/// With fewer descriptors libuv could end the process without a log line, or no client would ever be
-/// accepted.
+/// With fewer descriptors libuv could end the process without a log line, or no client would ever
+/// be accepted.
 Result<void> check_descriptors(const config::Config& config) {
   std::size_t needed = kDescriptorsAtStart + config.server.listen.size();
   for (const config::Broker& broker : config.brokers)
