@@ -98,8 +98,9 @@ def more_jobs():
         Job("build-soak", "sluice as it is, without sanitizers", 50, 1800, SOAK.job(), lane=Lane.FILL),
         Job("soak", "two minutes of load while a broker is killed, frozen and cut off", 121, 420,
             check("tools/soak", "--binary", soak, "2", needs=[soak]), after=("build-soak",), lane=Lane.ALONE),
-        Job("limits", "the limits, with an eye on memory", 26, 600,
-            pytest("tests/blackbox/test_limits.py", "tests/blackbox/test_client_memory.py", sluice=soak),
+        Job("limits", "the limits, with an eye on memory and descriptors", 30, 600,
+            pytest("tests/blackbox/test_limits.py", "tests/blackbox/test_client_memory.py",
+                   "tests/blackbox/test_descriptors.py", sluice=soak),
             after=("build-soak",), lane=Lane.ALONE),
     ]
     image = Job("image", "the container image, built without an engine, and run; needs root", 900, 3600,
