@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/plural.h"
+#include "base/utf8.h"
 #include "protocol/excerpt.h"
 
 namespace sluice::ledger {
@@ -31,10 +32,10 @@ bool FailureLog::count(protocol::ErrorKind error) noexcept {
 
 void FailureLog::set_example(protocol::ErrorKind error, const protocol::Request& request,
                              std::string_view why) {
-  const std::string_view end = why.size() > kMaxReasonBytes ? "..." : "";
-  kinds_[static_cast<std::size_t>(error)].example =
-      fmt::format("device {}, topic {}: {}{}", request.device_id,
-                  protocol::quoted_excerpt(request.topic()), why.substr(0, kMaxReasonBytes), end);
+  const std::string_view reason = cut_utf8(why, kMaxReasonBytes);
+  kinds_[static_cast<std::size_t>(error)].example = fmt::format(
+      "device {}, topic {}: {}{}", request.device_id, protocol::quoted_excerpt(request.topic()),
+      reason, reason.size() < why.size() ? "..." : "");
 }
 
 void FailureLog::tick(TimePoint now, const log::Subject& about) {

@@ -112,6 +112,17 @@ TEST_CASE("long topics and reasons are cut short, and cannot forge a line", "[fa
   CHECK(has(lines[0], "no\\x0away"));
 }
 
+TEST_CASE("a reason is not cut within a character", "[failure_log]") {
+  Scene scene;
+  std::string reason = "!";
+  for (int i = 0; i < 200; ++i)
+    reason += "\u00e9";
+  CHECK(scene.log.count(ErrorKind::Rejected));
+  scene.log.set_example(ErrorKind::Rejected, protocol::Request::make("t", "x"), reason);
+  scene.tick_until(1);
+  CHECK(scene.said.count("\u00e9...") == 1);
+}
+
 // --- in the ledger
 
 TEST_CASE("the log says which broker answered how many requests how, and why", "[failure_log]") {
