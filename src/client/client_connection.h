@@ -125,6 +125,7 @@ class ClientConnection final : public event::StreamHandler,
   std::size_t next_read_size() const noexcept;
   void set_read_size(std::size_t bytes) noexcept;
 
+  void drop_input() noexcept;
   void note_half_close() noexcept;
   void lose_peer() noexcept;
   bool is_unwatched() const noexcept;

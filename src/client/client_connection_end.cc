@@ -35,8 +35,13 @@ void ClientConnection::fail(protocol::ErrorKind error, std::string detail,
   detail += reader_.hint(partial.bytes);
   reply_fault(error, std::move(detail), context_.decoder.find_id(partial.bytes));
   end(reason);
-  // At once: many clients may fail in one turn, because together they hold too much.
-  reader_ = protocol::FrameReader(context_.limits.max_request_bytes, context_.spare);
+  drop_input();  // at once: many clients may fail in one turn, because together they hold too much
+}
+
+/// Frees what was received and not decoded. Nothing is read any more.
+void ClientConnection::drop_input() noexcept {
+  reader_ = protocol::FrameReader(context_.limits.max_request_bytes, context_.spare,
+                                  context_.request_end);
 }
 
 void ClientConnection::end_now() noexcept {
@@ -70,8 +75,7 @@ void ClientConnection::advance_end() noexcept {
     }
   }
   if (state_ != State::Ending) return;
-  reader_ = protocol::FrameReader(context_.limits.max_request_bytes, context_.spare,
-                                  context_.request_end);
+  drop_input();
   if (outstanding_ > 0 && !abandons_replies_) return;
   stream_->shut_down();
   if (stream_->unsent() > 0) return;
