@@ -1,7 +1,9 @@
 """Reload: what makes one, what is refused, and what does not concern brokers (contract, promise 7)."""
 import copy
 import os
+import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -10,7 +12,7 @@ from harness import net
 from harness.client import frame, request
 from harness.fake_broker import withhold
 from harness.replies import assert_failure, assert_success
-from harness.sluice import broker_table, toml
+from harness.sluice import binary, broker_table, environment, toml
 from harness.waiting import wait_until
 
 # Twice the promise: the machine may be busy with other things.
@@ -139,6 +141,29 @@ def test_of_very_many_faults_the_first_are_logged(rig):
     rig.sluice.reload(refused=True, text="".join(f"k{n} = 1\n" for n in range(1000)) + good)
     rig.sluice.wait_for_log(r"100\d faults in all; sluice check lists them")
     assert rig.sluice.log().count("unknown key") <= 20
+
+
+def test_a_sighup_that_comes_while_sluice_starts_waits_for_it(tmp_path):
+    """Reading the password holds up the start."""
+    fifo, file, log = tmp_path / "fifo", tmp_path / "sluice.toml", tmp_path / "log"
+    os.mkfifo(fifo)
+    writer = os.open(fifo, os.O_RDWR)
+    broker = broker_table("mqtt://127.0.0.1:1", username="u", password_file=str(fifo))
+    file.write_text(toml({"server": {"listen": f"tcp://127.0.0.1:{net.free_port()}"}, "admin": {"listen": ""},
+                          "broker": [broker]}), encoding="utf-8")
+    with open(log, "wb") as errors:
+        process = subprocess.Popen([binary(), "serve", "-c", str(file)], env=environment(), stderr=errors)
+    try:
+        descriptors = f"/proc/{process.pid}/fd"
+        wait_until(lambda: any(os.path.realpath(f"{descriptors}/{fd}") == str(fifo) for fd in os.listdir(descriptors)),
+                   "sluice reads the password")
+        process.send_signal(signal.SIGHUP)
+        os.write(writer, b"secret\n")
+        os.close(writer)
+        wait_until(lambda: "SIGHUP: reloading" in log.read_text(encoding="utf-8"), "the signal is obeyed")
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize("key", ["password_file", "tls"])
